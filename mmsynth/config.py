@@ -1,0 +1,188 @@
+"""TOML to frozen dataclasses, strictly: an unknown key is an error that names the nearest known one."""
+
+import dataclasses
+import difflib
+import math
+import tomllib
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ValueError: there is no such file, or it is not TOML.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not TOML: {error}") from None
+
+
+def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
+    """Build the dataclass `cls` from a TOML table, converting and checking every field.
+
+    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. Keys that `cls` does not have, missing
+    required keys and values of another kind raise ValueError with the key's full name. A key that ends in `_db` or `_deg`
+    where the field has the bare name is converted to the linear or rad value.
+    """
+    hints = get_type_hints(cls)
+    known = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        full = f"{where}.{key}" if where else key
+        name, value = _to_si(key, value, known, full)
+        if name not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.0)
+            raise ValueError(f"unknown key '{full}': the nearest known one is '{near[0] if near else '(none)'}'")
+        if name in values:
+            raise ValueError(f"{full}: given twice, in two units")
+        values[name] = _convert(hints[name], value, full)
+    for name, f in known.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise ValueError(f"missing key '{f'{where}.{name}' if where else name}'")
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}" if where else str(error)) from None
+
+
+def load(cls: type[T], path: Path | str) -> T:
+    """Read the TOML file `path` into the dataclass `cls`; errors name the file."""
+    table = read_toml(path)
+    try:
+        return parse(cls, table)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The table `base` with the keys of `overlay` put over it, sub-table by sub-table."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def dumps(table: Mapping[str, Any], prefix: str = "") -> str:
+    """TOML text of a table of numbers, strings, booleans, arrays and sub-tables; None is left out."""
+    plain = {k: v for k, v in table.items() if v is not None and not isinstance(v, Mapping) and not _is_tables(v)}
+    text = "".join(f"{_key(k)} = {_literal(v)}\n" for k, v in plain.items())
+    for key, value in table.items():
+        name = f"{prefix}{_key(key)}"
+        if isinstance(value, Mapping):
+            text += f"\n[{name}]\n{dumps(value, name + '.')}"
+        elif _is_tables(value):
+            text += "".join(f"\n[[{name}]]\n{dumps(row, name + '.')}" for row in value)
+    return text
+
+
+def to_table(config: Any) -> dict[str, Any]:
+    """The table of a frozen config dataclass, ready for `dumps`; the inverse of `parse`."""
+    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_table(value)
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(v, Mapping) for v in value)
+
+
+def _key(key: str) -> str:
+    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else _literal(key)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        return f'"{escaped}"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(v) for v in value) + "]"
+    if isinstance(value, int | float):
+        return repr(value)
+    raise ValueError(f"TOML: cannot write a {type(value).__name__}")
+
+
+def _to_si(key: str, value: Any, known: Mapping[str, Any], full: str) -> tuple[str, Any]:
+    for suffix, convert in (("_db", lambda x: 10 ** (x / 10)), ("_deg", math.radians)):
+        bare = key.removesuffix(suffix)
+        if key.endswith(suffix) and key not in known and bare in known:
+            if isinstance(value, list):
+                return bare, [convert(_convert(float, v, full)) for v in value]
+            return bare, convert(_convert(float, value, full))
+    return key, value
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one branch a kind of type, read top to bottom
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin is Literal:
+        if value not in args:
+            near = difflib.get_close_matches(str(value), [str(a) for a in args], 1, 0.0)
+            raise ValueError(
+                f"{where}: expected one of {', '.join(map(repr, args))}, got {value!r} (nearest: {near[0]!r})"
+            )
+        return value
+    if origin in (Union, types.UnionType):
+        choices = [a for a in args if a is not type(None)]
+        for choice in choices[:-1]:
+            try:
+                return _convert(choice, value, where)
+            except ValueError:
+                continue
+        return _convert(choices[-1], value, where)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{where}: expected a table, got {value!r}")
+        return parse(hint, value, where)  # type: ignore[arg-type]
+    if origin is tuple:
+        return _convert_tuple(args, value, where)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{where}: expected a table, got {value!r}")
+        return {k: _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
+    return _convert_scalar(hint, value, where)
+
+
+def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{where}: expected an array, got {value!r}")
+    if len(args) == 2 and args[1] is Ellipsis:
+        return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if len(value) != len(args):
+        raise ValueError(f"{where}: expected {len(args)} values, got {len(value)}")
+    return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
+
+
+def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if math.isnan(value):
+            raise ValueError(f"{where}: expected a number, got nan")
+        return float(value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if hint in (int, str, bool) and type(value) is hint:
+        return value
+    names = {float: "a number", int: "a whole number", str: "a string", bool: "true or false", Path: "a path"}
+    raise ValueError(f"{where}: expected {names.get(hint, str(hint))}, got {value!r}")

@@ -1,0 +1,116 @@
+"""The names of joints: SMPL-X's 55, which every Motion uses, and the sets that data sets are labelled in."""
+
+import torch
+from torch import Tensor
+
+_FINGERS = ("index", "middle", "pinky", "ring", "thumb")
+
+# SMPL-X's joints in the order of its files, with the parent of each.
+SMPLX_PARENT: dict[str, str | None] = {
+    "pelvis": None,
+    "left_hip": "pelvis",
+    "right_hip": "pelvis",
+    "spine1": "pelvis",
+    "left_knee": "left_hip",
+    "right_knee": "right_hip",
+    "spine2": "spine1",
+    "left_ankle": "left_knee",
+    "right_ankle": "right_knee",
+    "spine3": "spine2",
+    "left_foot": "left_ankle",
+    "right_foot": "right_ankle",
+    "neck": "spine3",
+    "left_collar": "spine3",
+    "right_collar": "spine3",
+    "head": "neck",
+    "left_shoulder": "left_collar",
+    "right_shoulder": "right_collar",
+    "left_elbow": "left_shoulder",
+    "right_elbow": "right_shoulder",
+    "left_wrist": "left_elbow",
+    "right_wrist": "right_elbow",
+    "jaw": "head",
+    "left_eye": "head",
+    "right_eye": "head",
+} | {
+    f"{side}_{finger}{k}": f"{side}_wrist" if k == 1 else f"{side}_{finger}{k - 1}"
+    for side in ("left", "right")
+    for finger in _FINGERS
+    for k in (1, 2, 3)
+}
+SMPLX_JOINTS: tuple[str, ...] = tuple(SMPLX_PARENT)
+SMPLX_PARENTS: tuple[int, ...] = tuple(-1 if p is None else SMPLX_JOINTS.index(p) for p in SMPLX_PARENT.values())
+
+# Each joint of a labelled set as weights over SMPL-X joints. Kinect's Head is the middle of the head, which lies beyond
+# SMPL-X's head joint (the base of the skull) by about the way from neck to head, half forward to the eyes.
+_HEAD = {"head": 1.0, "neck": -0.5, "left_eye": 0.25, "right_eye": 0.25}
+_KINECT_LIMBS = {
+    f"{name}{tag}": {f"{side}_{joint}": 1.0}
+    for name, joint in {
+        "Shoulder": "shoulder",
+        "Elbow": "elbow",
+        "Wrist": "wrist",
+        "Hip": "hip",
+        "Knee": "knee",
+        "Ankle": "ankle",
+        "Foot": "foot",
+        "Hand": "middle1",
+        "HandTip": "middle3",
+        "Thumb": "thumb3",
+    }.items()
+    for tag, side in (("L", "left"), ("R", "right"))
+}
+_KINECT: dict[str, dict[str, float]] = {
+    "SpineBase": {"pelvis": 1.0},
+    "SpineMid": {"spine2": 1.0},
+    "Neck": {"neck": 1.0},
+    "Head": _HEAD,
+    "SpineShoulder": {"left_collar": 0.5, "right_collar": 0.5},
+    **_KINECT_LIMBS,
+}
+_MARS19 = (
+    "SpineBase SpineMid Neck Head ShoulderL ElbowL WristL ShoulderR ElbowR WristR HipL KneeL AnkleL FootL HipR KneeR "
+    "AnkleR FootR SpineShoulder"
+).split()
+_KINECT25 = (
+    "SpineBase SpineMid Neck Head ShoulderL ElbowL WristL HandL ShoulderR ElbowR WristR HandR HipL KneeL AnkleL FootL "
+    "HipR KneeR AnkleR FootR SpineShoulder HandTipL ThumbL HandTipR ThumbR"
+).split()
+_COCO17: dict[str, dict[str, float]] = {
+    "nose": {"left_eye": 0.5, "right_eye": 0.5},
+    "left_eye": {"left_eye": 1.0},
+    "right_eye": {"right_eye": 1.0},
+    "left_ear": {"head": 0.6, "left_eye": 0.4},
+    "right_ear": {"head": 0.6, "right_eye": 0.4},
+    **{
+        f"{side}_{joint}": {f"{side}_{joint}": 1.0}
+        for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    },
+}
+
+JOINT_SETS: dict[str, dict[str, dict[str, float]]] = {
+    "mars19": {name: _KINECT[name] for name in _MARS19},
+    "kinect25": {name: _KINECT[name] for name in _KINECT25},
+    "coco17": _COCO17,
+    "smplx22": {name: {name: 1.0} for name in SMPLX_JOINTS[:22]},
+    "smplx55": {name: {name: 1.0} for name in SMPLX_JOINTS},
+}
+
+
+def convert_joints(positions: Tensor, names: tuple[str, ...], target: str) -> Tensor:
+    """Positions [..., joints, 3] under SMPL-X `names`, as those of the joint set `target` [..., set, 3].
+
+    Raises:
+        ValueError: `target` is no joint set, or needs a joint that `names` lacks.
+    """
+    if target not in JOINT_SETS:
+        raise ValueError(f"joint set: expected one of {', '.join(JOINT_SETS)}, got '{target}'")
+    table = JOINT_SETS[target]
+    weights = torch.zeros(len(table), len(names), dtype=positions.dtype, device=positions.device)
+    for row, mix in enumerate(table.values()):
+        for joint, weight in mix.items():
+            if joint not in names:
+                raise ValueError(f"joint set {target}: needs joint '{joint}', which the body does not have")
+            weights[row, names.index(joint)] = weight
+    return weights @ positions
