@@ -1,11 +1,11 @@
 """Shapes and units, declared once on each field and read by the check and by the HDF5 writer."""
 
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
-@lru_cache(maxsize=None)
+@cache
 def specs(cls: Any) -> dict[str, tuple[str, str]]:
     """Map each array field of a dataclass to its (axes, unit).
 
@@ -30,7 +30,7 @@ def check_shapes(noun: Any) -> None:
     """
     sizes: dict[str, int] = {}
     kind = type(noun).__name__
-    for name, (axes, _) in specs(type(noun)).items():
+    for name, (axes, _) in specs(type(noun)).items():  # type: ignore[arg-type]
         value = getattr(noun, name)
         if value is None:
             continue

@@ -30,9 +30,9 @@ def read_toml(path: Path | str) -> dict[str, Any]:
 def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
     """Build the dataclass `cls` from a TOML table, converting and checking every field.
 
-    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. Keys that `cls` does not have, missing
-    required keys and values of another kind raise ValueError with the key's full name. A key that ends in `_db` or `_deg`
-    where the field has the bare name is converted to the linear or rad value.
+    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. Keys that `cls` does not have,
+    missing required keys and values of another kind raise ValueError with the key's full name. A key that ends in `_db`
+    (power) or `_deg` where the field has the bare name is converted to the linear or rad value.
     """
     hints = get_type_hints(cls)
     known = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one bran
         if value not in args:
             near = difflib.get_close_matches(str(value), [str(a) for a in args], 1, 0.0)
             raise ValueError(
-                f"{where}: expected one of {', '.join(map(repr, args))}, got {value!r} (nearest: {near[0]!r})"
+                f"{where}: expected one of {', '.join(str(a) for a in args)}, got {value!r} (nearest: {near[0]!r})"
             )
         return value
     if origin in (Union, types.UnionType):

@@ -51,8 +51,8 @@ class Motion:
 
     Attributes:
         joint_names: SMPL-X joint names (`mmsynth.joints`), "pelvis" first; joints not named stay at zero rotation.
-        rotations: parent-local rotation matrices in SMPL-X's axes (x left, y up, z forward); identity = SMPL-X's T-pose.
-            That of the pelvis takes those axes to the world (`geometry.UPRIGHT` = standing, facing world -y).
+        rotations: parent-local rotation matrices in SMPL-X's axes (x left, y up, z forward); identity = SMPL-X's
+            T-pose. That of the pelvis takes those axes to the world (`geometry.UPRIGHT` = standing, facing world -y).
         translation: position of the pelvis joint in the world.
         shape: shape coefficients (betas) of the body model; fewer than the model has are filled with zeros.
         times: seconds from the first sample.
@@ -315,7 +315,8 @@ class Radar:
         if self.active_time > self.waveform.frame_period * (1 + 1e-9):
             raise ValueError(
                 f"radar {self.name}: {self.waveform.loops} loops of {self.slots} chirps take "
-                f"{self.active_time * 1e3:.3f} ms, longer than the frame period of {self.waveform.frame_period * 1e3:.3f} ms"
+                f"{self.active_time * 1e3:.3f} ms, longer than the frame period of "
+                f"{self.waveform.frame_period * 1e3:.3f} ms"
             )
 
     @property
