@@ -148,6 +148,7 @@ class Waveform:
         loops: how often a frame repeats the transmit schedule.
         frame_period: in s.
         complex_samples: I and Q, or I alone.
+        loop_idle: in s, extra pause between the loops of a frame (devices that send bursts); 0 = evenly spaced chirps.
     """
 
     start_frequency: float
@@ -160,6 +161,7 @@ class Waveform:
     frame_period: float
     adc_start: float = 0.0
     complex_samples: bool = True
+    loop_idle: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("start_frequency", "slope", "samples", "sample_rate", "ramp_time", "loops", "frame_period"):
@@ -327,7 +329,7 @@ class Radar:
     @property
     def active_time(self) -> float:
         """Seconds from the start of the frame to the end of its last ramp."""
-        return self.waveform.loops * self.slots * self.waveform.chirp_time
+        return self.waveform.loops * self.loop_time - self.waveform.loop_idle
 
     @property
     def is_tdm(self) -> bool:
@@ -343,8 +345,9 @@ class Radar:
 
     def chirp_times(self) -> Tensor:
         """Start of each ramp [loops, slots] in s from the start of the frame (float64)."""
-        count = torch.arange(self.waveform.loops * self.slots, dtype=torch.float64)
-        return (self.waveform.idle_time + count * self.waveform.chirp_time).reshape(self.waveform.loops, self.slots)
+        loop = torch.arange(self.waveform.loops, dtype=torch.float64)[:, None] * self.loop_time
+        slot = torch.arange(self.slots, dtype=torch.float64) * self.waveform.chirp_time
+        return self.waveform.idle_time + loop + slot
 
     def virtual_array(self) -> Tensor:
         """TX plus RX position [slots * rx, 3] in m, slot-major (TDM only): the field's virtual antennas."""
@@ -353,16 +356,16 @@ class Radar:
     @property
     def loop_time(self) -> float:
         """Seconds from one chirp of a TX to its next."""
-        return self.slots * self.waveform.chirp_time
+        return self.slots * self.waveform.chirp_time + self.waveform.loop_idle
 
     @property
     def velocity_resolution(self) -> float:
-        """Wavelength / (2 loops slots chirp_time) in m/s."""
+        """Wavelength / (2 loops loop_time) in m/s."""
         return self.waveform.wavelength / (2 * self.waveform.loops * self.loop_time)
 
     @property
     def max_velocity(self) -> float:
-        """Wavelength / (4 slots chirp_time) in m/s; velocities are unambiguous in [-max, max)."""
+        """Wavelength / (4 loop_time) in m/s; velocities are unambiguous in [-max, max)."""
         return self.waveform.wavelength / (4 * self.loop_time)
 
 
@@ -550,6 +553,9 @@ class Processing:
         azimuth_limits, elevation_limits: rad; points outside are dropped.
         extended_velocity: unfold the velocity by trying the hypotheses of TDM (TI's extendedMaxVelocity).
         max_points: a frame, strongest first.
+        range_bias: m, subtracted from every measured range (TI's compRangeBiasAndRxChanPhase).
+        compensation: complex factor (real, imaginary) by which each virtual antenna (TX-major, as TI orders them) is
+            multiplied before the angle step; empty = all one.
     """
 
     range_window: Literal["blackman", "hann", "hamming", "none"] = "blackman"
@@ -568,6 +574,23 @@ class Processing:
     elevation_limits: tuple[float, float] = (-np.pi / 2, np.pi / 2)
     extended_velocity: bool = False
     max_points: int = 100
+    range_bias: float = 0.0
+    compensation: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class RadarSetup:
+    """A radar and the settings of its own processing: what a device file or a TI .cfg describes.
+
+    Attributes:
+        radar: waveform, antennas, receiver.
+        processing: the chain from ADC samples to points.
+        notes: what the file says that neither of them holds (lines that are not used), one sentence each.
+    """
+
+    radar: Radar
+    processing: Processing
+    notes: tuple[str, ...] = ()
 
 
 # --------------------------------------------------------------------------------------------- scene
