@@ -1,0 +1,50 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+
+.PHONY: demo test lint bench fuzz real wheel install install-dev clean
+
+demo: install
+	$(BIN)/mmsynth demo --out demo
+
+test: install-dev lint
+	$(RUN) pytest
+
+lint: install-dev
+	$(BIN)/ruff check mmsynth tests benchmarks body_models training
+	$(BIN)/ruff format --check mmsynth tests benchmarks body_models training
+	$(BIN)/mypy
+
+bench: install-dev
+	$(BIN)/python benchmarks/run.py
+
+fuzz: install-dev
+	$(RUN) pytest -m fuzz
+
+real: install-dev
+	$(RUN) pytest -m "real or slow"
+
+wheel: install-dev
+	$(RUN) build --wheel
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+# torch first and pinned: an unpinned one brings gigabytes of CUDA packages.
+$(VENV)/.torch: constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,tensorboard]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist demo

@@ -1,0 +1,186 @@
+"""One clip, from the draw of a person to the labelled sample: the line of data, read top to bottom."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
+from mmsynth.geometry import apply, inverse, radar_pose
+from mmsynth.generation.recipe import ActivityRecipe, Recipe, resolve_radar
+from mmsynth.joints import convert_joints
+from mmsynth.motion import Subject, generate_motion, place, read_motion, resample, sample_subject
+from mmsynth.processing import beamform, detect, range_doppler
+from mmsynth.scene import load_room, person_materials
+from mmsynth.simulation import knot_times, receive, simulate_clean
+from mmsynth.types import (
+    AdcFrames,
+    Cfar,
+    Labels,
+    MeshSequence,
+    Motion,
+    Processing,
+    Radar,
+    RadarSetup,
+    Sample,
+    Scene,
+    Skeleton,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What all clips of a recipe share: the radar, and the body that people are drawn in."""
+
+    recipe: Recipe
+    setup: RadarSetup
+    body: BodyModel
+    device: str = "cpu"
+
+
+def stage(recipe: Recipe, device: str = "cpu") -> Stage:
+    """Load what a recipe names."""
+    return Stage(recipe, resolve_radar(recipe), load_body(recipe.subjects.body).to(device), device)
+
+
+def stream(seed: int, *keys: int) -> torch.Generator:
+    """The random stream of (seed, keys): independent streams for different keys, whatever the order of use."""
+    state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) >> 1)
+
+
+def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
+    """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
+    recipe, radar = stage.recipe, stage.setup.radar
+    draw = stream(recipe.seed, 0, index)
+    frames = max(1, round(recipe.seconds / radar.waveform.frame_period))
+    activity, person = _who(recipe, index)
+    subject = sample_subject(stream(recipe.seed, 1, person), age=recipe.subjects.age)
+    motion = _motion(stage, activity, subject, draw)
+    motion, world_from_radar = _stand(recipe, motion, draw)
+    mesh = stage.body(resample(motion, knot_times(radar, frames, recipe.simulation).to(stage.device)))
+    scene = _scene(recipe, mesh, world_from_radar)
+    clean = simulate_clean(scene, radar, frames, recipe.simulation, seed=index)
+    frame_times = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
+    joints = _joints(stage, resample(motion, frame_times + 0.5 * radar.active_time), world_from_radar)
+    labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
+    for k in range(recipe.noise_draws):
+        noise = stream(recipe.seed, 2, index, k)
+        unit, gain, processing = _unit(recipe, stage.setup, noise)
+        adc = AdcFrames(unit, receive(clean * gain, unit, noise), frame_times)
+        yield Sample(
+            id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
+            labels=labels,
+            joints=joints,
+            joint_set=recipe.outputs.joints,
+            provenance=_provenance(stage, subject, scene, index, k),
+            **_process(recipe, adc, processing),
+        )
+
+
+def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
+    """Activity and person of a clip: classes in turn by their shares, and a new person after each round."""
+    order = [a for a in recipe.activities for _ in range(a.share)]
+    round_, slot = divmod(index, len(order))
+    return order[slot], recipe.subjects.first + round_ % recipe.subjects.count
+
+
+def _motion(stage: Stage, activity: ActivityRecipe, subject: Subject, draw: torch.Generator) -> Motion:
+    """A motion of the clip's length plus a little, with feet on the floor, standing at the origin facing -y."""
+    seconds = stage.recipe.seconds + stage.setup.radar.waveform.frame_period
+    if activity.motion:
+        motion = generate_motion(activity.motion, seconds, subject, draw)
+        sex = "female" if subject.sex == "female" else "male"
+        motion = replace(motion, shape=shape_for(sex, subject.age, subject.height, subject.mass))
+        return ground(motion, stage.body)
+    paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
+    motion = _read(str(paths[_integer(len(paths), draw)]), stage.body)
+    spare = motion.duration - seconds
+    if spare < 0:
+        raise ValueError(
+            f"activity '{activity.label}': a motion of {motion.duration:.2f} s is shorter than {seconds:.2f} s"
+        )
+    start = float(motion.times[0]) + _uniform((0.0, spare), draw)
+    keep = (motion.times >= start - 0.2) & (motion.times <= start + seconds + 0.2)
+    part = replace(motion, rotations=motion.rotations[keep], translation=motion.translation[keep], expression=None)
+    return replace(part, times=motion.times[keep] - start)
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, body: BodyModel) -> Motion:
+    """A motion file on the floor, with a skeleton fitted; kept, since clips draw the same files again."""
+    found = read_motion(path)
+    if isinstance(found, MeshSequence):
+        raise ValueError(f"{path}: a mesh sequence has no joints to pose the body with")
+    return ground(fit_skeleton(found, body) if isinstance(found, Skeleton) else found, body)
+
+
+def _stand(recipe: Recipe, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
+    """The motion where the recipe puts it, and the radar's pose at the origin looking along +y."""
+    where = recipe.placement
+    distance, bearing = _uniform(where.distance, draw), _uniform(where.bearing, draw)
+    position = (distance * np.sin(bearing), distance * np.cos(bearing))
+    placed = place(motion, position, -bearing + _uniform(where.facing, draw))
+    pose = radar_pose((0.0, 0.0, _uniform(where.radar_height, draw)), tilt=_uniform(where.radar_tilt, draw))
+    return placed, pose
+
+
+def _scene(recipe: Recipe, mesh: MeshSequence, world_from_radar: Tensor) -> Scene:
+    materials = person_materials(mesh.region_names)
+    if not recipe.room:
+        return Scene(world_from_radar, (mesh,), materials)
+    room, mirrors, regions, room_materials = load_room(recipe.room)
+    return Scene(world_from_radar, (mesh,), materials | room_materials, room, mirrors, regions)
+
+
+def _joints(stage: Stage, motion: Motion, world_from_radar: Tensor) -> Tensor:
+    world = stage.body.joints(motion).double()
+    return convert_joints(apply(inverse(world_from_radar), world), stage.body.joint_names, stage.recipe.outputs.joints)
+
+
+def _unit(recipe: Recipe, setup: RadarSetup, draw: torch.Generator) -> tuple[Radar, float, Processing]:
+    """The radar that this sample was recorded with: noise figure, voltage gain and thresholds drawn."""
+    receiver = setup.radar.receiver
+    noise = receiver.noise_figure * 10 ** (_uniform(recipe.device.noise_db, draw) / 10)
+    gain = 10 ** (_uniform(recipe.device.gain_db, draw) / 20)
+    shift = _uniform(recipe.device.threshold_db, draw)
+    chain = setup.processing
+    chain = replace(chain, range_cfar=_shifted(chain.range_cfar, shift))
+    if chain.doppler_cfar:
+        chain = replace(chain, doppler_cfar=_shifted(chain.doppler_cfar, shift))
+    return replace(setup.radar, receiver=replace(receiver, noise_figure=noise)), gain, chain
+
+
+def _shifted(cfar: Cfar, shift_db: float) -> Cfar:
+    return replace(cfar, threshold_db=cfar.threshold_db + shift_db)
+
+
+def _process(recipe: Recipe, adc: AdcFrames, processing: Processing) -> dict[str, object]:
+    cube = range_doppler(adc, processing)
+    maps = tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps)
+    return {"cloud": detect(cube, processing), "heatmaps": maps, "adc": adc if recipe.outputs.adc else None}
+
+
+def _provenance(stage: Stage, subject: Subject, scene: Scene, index: int, k: int) -> dict[str, str]:
+    return {
+        "clip": str(index),
+        "noise_draw": str(k),
+        "method": stage.recipe.simulation.method,
+        "facets": str(sum(len(p.faces) for p in scene.people)),
+        "sex": subject.sex,
+        "age": f"{subject.age:.1f}",
+        "height": f"{subject.height:.3f}",
+        "mass": f"{subject.mass:.1f}",
+    }
+
+
+def _uniform(bounds: tuple[float, float], draw: torch.Generator) -> float:
+    return bounds[0] + (bounds[1] - bounds[0]) * float(torch.rand((), generator=draw, dtype=torch.float64))
+
+
+def _integer(count: int, draw: torch.Generator) -> int:
+    return int(torch.randint(count, (), generator=draw))

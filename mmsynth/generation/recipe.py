@@ -1,0 +1,239 @@
+"""What a synthetic data set is made of, as a TOML file says it."""
+
+import difflib
+import hashlib
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mmsynth.config import dumps, merge, parse, read_toml, to_table
+from mmsynth.motion import ACTIVITIES
+from mmsynth.processing import HEATMAP_KINDS
+from mmsynth.radar import load_radar
+from mmsynth.simulation import Simulation
+from mmsynth.types import RadarSetup
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ActivityRecipe:
+    """One class of the data set.
+
+    Attributes:
+        label: the name that goes into the data set.
+        motion: a built-in generator; or
+        files: motion files (glob patterns, relative to the recipe), one drawn for each clip.
+        share: of the clips, relative to the other activities.
+    """
+
+    label: str
+    motion: str = ""
+    files: tuple[str, ...] = ()
+    share: int = 1
+
+    def __post_init__(self) -> None:
+        if bool(self.motion) == bool(self.files):
+            raise ValueError(f"activity '{self.label}': expected either a motion or files, got both or neither")
+        if self.motion and self.motion not in ACTIVITIES:
+            near = difflib.get_close_matches(self.motion, list(ACTIVITIES), 1, 0.0)[0]
+            raise ValueError(f"activity '{self.label}': no built-in motion '{self.motion}' (nearest: '{near}')")
+        if self.share < 1:
+            raise ValueError(f"activity '{self.label}': expected a share of at least 1, got {self.share}")
+
+
+@dataclass(frozen=True)
+class SubjectRecipe:
+    """Who performs: `count` people, drawn once, each with a body and a style of their own; `first` shifts the draw."""
+
+    count: int = 20
+    first: int = 0
+    age: Range = (18.0, 65.0)
+    body: str = "free"
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count: expected at least one person, got {self.count}")
+        _check_range("age", self.age, 2.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where people and radar stand; each clip draws uniformly from each range.
+
+    Attributes:
+        distance: from the radar to the person, over the floor, in m.
+        bearing: of the person from the boresight, positive to the right, in rad.
+        facing: by how much the person turns away from facing the radar, in rad.
+        radar_height: above the floor, in m.
+        radar_tilt: of the boresight above the horizon, in rad.
+    """
+
+    distance: Range = (1.5, 3.0)
+    bearing: Range = (-0.2, 0.2)
+    facing: Range = (-0.3, 0.3)
+    radar_height: Range = (0.9, 1.1)
+    radar_tilt: Range = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        _check_range("distance", self.distance, 0.2, 1000.0)
+        _check_range("bearing", self.bearing, -math.pi, math.pi)
+        _check_range("facing", self.facing, -math.pi, math.pi)
+        _check_range("radar_height", self.radar_height, 0.0, 100.0)
+        _check_range("radar_tilt", self.radar_tilt, -math.pi / 2, math.pi / 2)
+
+
+@dataclass(frozen=True)
+class Device:
+    """How this unit differs from its data sheet; each clip draws uniformly, in dB.
+
+    Attributes:
+        noise_db: added to the noise figure.
+        gain_db: of transmitter and target together (cables, radome, an unlucky orientation), two-way.
+        threshold_db: added to the CFAR thresholds.
+    """
+
+    noise_db: Range = (0.0, 0.0)
+    gain_db: Range = (0.0, 0.0)
+    threshold_db: Range = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name in ("noise_db", "gain_db", "threshold_db"):
+            _check_range(name, getattr(self, name), -100.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is kept of a clip beside the cloud: joints in a named set, heatmaps by kind, the raw ADC samples."""
+
+    joints: str = "mars19"
+    heatmaps: tuple[str, ...] = ()
+    adc: bool = False
+
+    def __post_init__(self) -> None:
+        for kind in self.heatmaps:
+            if kind not in HEATMAP_KINDS:
+                raise ValueError(f"heatmaps: expected some of {', '.join(HEATMAP_KINDS)}, got '{kind}'")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A synthetic data set.
+
+    Attributes:
+        name: of the data set.
+        radar: a profile of `mmsynth radar`, or a .toml or .cfg file.
+        clips: how many motions.
+        seconds: length of each.
+        seed: of everything random.
+        activities: the classes.
+        noise_draws: samples made of one traced clip, each with receiver noise and device errors of its own.
+        room: TOML file of a room, relative to the recipe; empty = free space.
+        processing: keys of the device's chain that differ from the profile's.
+    """
+
+    name: str
+    radar: str
+    clips: int
+    seconds: float
+    seed: int
+    activities: tuple[ActivityRecipe, ...]
+    noise_draws: int = 1
+    room: str = ""
+    subjects: SubjectRecipe = SubjectRecipe()
+    placement: Placement = Placement()
+    device: Device = Device()
+    outputs: Outputs = Outputs()
+    simulation: Simulation = Simulation()
+    processing: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("clips", "seconds", "noise_draws"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected more than zero, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed: expected zero or more, got {self.seed}")
+        if not self.activities:
+            raise ValueError("activities: expected at least one, got none")
+
+    @property
+    def samples(self) -> int:
+        """Samples in the finished data set."""
+        return self.clips * self.noise_draws
+
+    def text(self) -> str:
+        """The resolved recipe as TOML, every default spelled out."""
+        return dumps(to_table(self))
+
+    def digest(self) -> str:
+        """SHA-256 of the resolved recipe: two runs with the same digest make the same bytes."""
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
+
+def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = None) -> Recipe:
+    """Read a recipe, put an overlay (`mmsynth calibrate` writes one) over it, and check it against its radar.
+
+    Args:
+        path: the recipe.
+        radar: a profile or file that replaces the recipe's.
+        overlay: a TOML file whose keys replace the recipe's.
+
+    Raises:
+        ValueError: a key is unknown or wrong, a file is missing, or a person would stand beyond the radar's range.
+    """
+    table = read_toml(path)
+    if overlay:
+        table = merge(table, read_toml(overlay))
+    if radar:
+        table = {**table, "radar": radar}
+    try:
+        recipe = _resolve(parse(Recipe, table), Path(path).parent)
+        check_range(recipe, resolve_radar(recipe))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return recipe
+
+
+def resolve_radar(recipe: Recipe) -> RadarSetup:
+    """The recipe's radar, with the recipe's changes to its processing."""
+    setup = load_radar(recipe.radar)
+    changed = parse(type(setup.processing), merge(to_table(setup.processing), recipe.processing), "processing")
+    return replace(setup, processing=changed)
+
+
+def check_range(recipe: Recipe, setup: RadarSetup) -> None:
+    """Refuse a recipe that places a person where the radar's beat frequency has left its band."""
+    far, limit = recipe.placement.distance[1], setup.radar.waveform.max_range
+    if far > limit:
+        name = setup.radar.name
+        raise ValueError(f"placement.distance: radar {name} measures up to {limit:.2f} m, got a person at {far:g} m")
+
+
+def _resolve(recipe: Recipe, folder: Path) -> Recipe:
+    """File names of the recipe made absolute, so that workers find them from any folder."""
+    activities = tuple(
+        replace(a, files=tuple(_find(a.label, folder, pattern) for pattern in a.files)) for a in recipe.activities
+    )
+    room = str(_existing(folder / recipe.room, "room")) if recipe.room else ""
+    radar = folder / recipe.radar
+    named = recipe.radar if radar.suffix not in (".toml", ".cfg") or not radar.is_file() else str(radar.resolve())
+    return replace(recipe, activities=activities, room=room, radar=named)
+
+
+def _find(label: str, folder: Path, pattern: str) -> str:
+    absolute = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    if not any(Path(absolute.anchor or ".").glob(str(absolute.relative_to(absolute.anchor)))):
+        raise ValueError(f"activity '{label}': no file matches {absolute}")
+    return str(absolute)
+
+
+def _existing(path: Path, name: str) -> Path:
+    if not path.is_file():
+        raise ValueError(f"{name}: no such file {path}")
+    return path.resolve()
+
+
+def _check_range(name: str, value: Range, low: float, high: float) -> None:
+    if not low <= value[0] <= value[1] <= high:
+        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}, got {list(value)}")
