@@ -89,7 +89,12 @@ def dumps(table: Mapping[str, Any], prefix: str = "") -> str:
 
 def to_table(config: Any) -> dict[str, Any]:
     """The table of a frozen config dataclass, ready for `dumps`; the inverse of `parse`."""
-    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    return {f.name: _plain(_off(getattr(config, f.name), f.default)) for f in dataclasses.fields(config)}
+
+
+def _off(value: Any, default: Any) -> Any:
+    # None is left out of a TOML, which would bring a default that is not None back.
+    return False if value is None and default is not None and default is not dataclasses.MISSING else value
 
 
 def _plain(value: Any) -> Any:
@@ -146,6 +151,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one bran
         return value
     if origin in (Union, types.UnionType):
         choices = [a for a in args if a is not type(None)]
+        if value is False and type(None) in args and bool not in args:
+            return None  # TOML has no null: `false` switches an optional part off
         for choice in choices[:-1]:
             try:
                 return _convert(choice, value, where)
