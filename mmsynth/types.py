@@ -527,6 +527,9 @@ class Cfar:
         guard: cells on each side.
         threshold_db: above the noise estimate.
         cyclic: whether the axis wraps around (Doppler does).
+        divide_shift: TI's noise divide shift: the sum over the cells is divided by 2^shift, whatever their number, on
+            the level in log2 of ADC counts; None = a true mean.
+        order: OS: which of the sorted noise cells is taken, as a fraction of their number.
     """
 
     mode: Literal["CA", "CAGO", "CASO", "OS"] = "CA"
@@ -534,6 +537,14 @@ class Cfar:
     guard: int = 4
     threshold_db: float = 15.0
     cyclic: bool = False
+    divide_shift: int | None = None
+    order: float = 0.75
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or self.guard < 0:
+            raise ValueError(f"Cfar: expected window >= 1 and guard >= 0, got {self.window} and {self.guard}")
+        if not 0 < self.order <= 1:
+            raise ValueError(f"Cfar.order: expected a fraction in (0, 1], got {self.order}")
 
 
 @dataclass(frozen=True)
@@ -556,6 +567,17 @@ class Processing:
         range_bias: m, subtracted from every measured range (TI's compRangeBiasAndRxChanPhase).
         compensation: complex factor (real, imaginary) by which each virtual antenna (TX-major, as TI orders them) is
             multiplied before the angle step; empty = all one.
+        dc_range_bins_negative: bins of negative beat frequency from which antenna coupling is removed too.
+        detection: what CFAR runs on: "log" (mean over antennas of the log magnitude, out-of-box demos) or "power" (mean
+            over antennas of the power, people-counting demos).
+        points: "cfar", or "strongest": the `max_points` strongest range-Doppler cells, without CFAR (mmMesh).
+        half_wavelength_angles: report angles as if neighbouring antennas stood half a wavelength apart, as TI's
+            firmware does, instead of by their positions in metres.
+        intensity: what a point's intensity is: "snr" (dB), "peak" (geometric mean over antennas of the magnitude, in
+            ADC counts; TI's peakVal) or "peak_db" (10 log10(peak + 1); the ROS driver of RadHAR).
+        intensity_scale: factor on the peak, for what a firmware's FFT scaling does.
+        angle_method: of the range-angle heatmaps: "fft" (Bartlett), "capon" or "music".
+        sources: targets in a range bin that MUSIC assumes.
     """
 
     range_window: Literal["blackman", "hann", "hamming", "none"] = "blackman"
@@ -576,6 +598,14 @@ class Processing:
     max_points: int = 100
     range_bias: float = 0.0
     compensation: tuple[tuple[float, float], ...] = ()
+    dc_range_bins_negative: int = 0
+    detection: Literal["log", "power"] = "log"
+    points: Literal["cfar", "strongest"] = "cfar"
+    half_wavelength_angles: bool = False
+    intensity: Literal["snr", "peak", "peak_db"] = "snr"
+    intensity_scale: float = 1.0
+    angle_method: Literal["fft", "capon", "music"] = "fft"
+    sources: int = 1
 
 
 @dataclass(frozen=True)
