@@ -564,9 +564,9 @@ class Processing:
         azimuth_limits, elevation_limits: rad; points outside are dropped.
         extended_velocity: unfold the velocity by trying the hypotheses of TDM (TI's extendedMaxVelocity).
         max_points: a frame, strongest first.
-        range_bias: m, subtracted from every measured range (TI's compRangeBiasAndRxChanPhase).
-        compensation: complex factor (real, imaginary) by which each virtual antenna (TX-major, as TI orders them) is
-            multiplied before the angle step; empty = all one.
+        range_bias: m by which this board measures too far (TI's compRangeBiasAndRxChanPhase). This and `compensation`
+            are applied by the readers of raw recordings: samples in AdcFrames are those of a calibrated radar.
+        compensation: complex factor (real, imaginary) of each virtual antenna, TX-major as TI orders them; empty = one.
         dc_range_bins_negative: bins of negative beat frequency from which antenna coupling is removed too.
         detection: what CFAR runs on: "log" (mean over antennas of the log magnitude, out-of-box demos) or "power" (mean
             over antennas of the power, people-counting demos).
