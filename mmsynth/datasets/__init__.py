@@ -1,1 +1,12 @@
+"""Data sets, synthetic and real, in one HDF5 format.
 
+`DatasetWriter` writes clips, `Dataset.open` reads them, `Datasets` joins files.
+"""
+
+from mmsynth.datasets.attributes import Attributes as Attributes
+from mmsynth.datasets.dataset import Clips as Clips
+from mmsynth.datasets.dataset import Dataset as Dataset
+from mmsynth.datasets.dataset import Datasets as Datasets
+from mmsynth.datasets.dataset import FlatPoints as FlatPoints
+from mmsynth.datasets.dataset import LabelTable as LabelTable
+from mmsynth.datasets.writer import DatasetWriter as DatasetWriter

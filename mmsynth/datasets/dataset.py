@@ -1,0 +1,355 @@
+"""Reading a data set: clips by index, or everything as flat arrays."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmsynth.arrays import check_shapes
+from mmsynth.datasets.attributes import Attributes, processing_from_json, radar_from_json
+from mmsynth.datasets.layout import COLUMNS, LABEL_COLUMNS, SCHEMA, VERSION
+from mmsynth.datasets.writer import joint_names
+from mmsynth.types import AdcFrames, Heatmap, Labels, PointCloud, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """Labels of all clips, as arrays of strings."""
+
+    id: Annotated[NDArray[np.str_], "clips", "1"]
+    activity: Annotated[NDArray[np.str_], "clips", "1"]
+    subject: Annotated[NDArray[np.str_], "clips", "1"]
+    session: Annotated[NDArray[np.str_], "clips", "1"]
+    source: Annotated[NDArray[np.str_], "clips", "1"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+
+@dataclass(frozen=True, eq=False)
+class FlatPoints:
+    """All points of a data set in one piece, frames and clips marked by bounds.
+
+    Attributes:
+        values: x, y, z, v, intensity, snr_db, noise_db of each point (`layout.COLUMNS`), float32.
+        frame: the frame of each point, counted over the whole data set.
+        point_offsets: frame f has points `point_offsets[f]:point_offsets[f + 1]`.
+        frame_time: seconds from the start of its clip.
+        clip_offsets: clip i has frames `clip_offsets[i]:clip_offsets[i + 1]`.
+    """
+
+    values: Annotated[NDArray[np.float32], "points 7", "1"]
+    frame: Annotated[NDArray[np.int64], "points", "1"]
+    point_offsets: Annotated[NDArray[np.int64], "frame_bounds", "1"]
+    frame_time: Annotated[NDArray[np.float64], "frames", "s"]
+    clip_offsets: Annotated[NDArray[np.int64], "clip_bounds", "1"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+
+class Clips(Protocol):
+    """What training and evaluation need of a data set: one file (`Dataset`) or several (`Datasets`)."""
+
+    @property
+    def labels(self) -> LabelTable:
+        """Of every clip."""
+        ...
+
+    @property
+    def joint_set(self) -> str:
+        """The joints' set; "" = no joints."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def points(self) -> FlatPoints:
+        """All points, in one read."""
+        ...
+
+    def joints(self) -> NDArray[np.float32] | None:
+        """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known), in one read."""
+        ...
+
+
+class Dataset:
+    """One file, read lazily; picklable (each process opens it for itself).
+
+    Attributes:
+        path: of the file.
+        attributes: what holds for all of its clips.
+        labels: of every clip.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open a file; see `open`."""
+        self.path = Path(path)
+        self._handle: h5py.File | None = None
+        if not self.path.is_file():
+            raise ValueError(f"{self.path}: no such file")
+        with self._reading():
+            self.attributes = _attributes(self._file)
+            clips = self._file["clips"]
+            self.labels = LabelTable(**{name: clips[name].asstr()[...].astype(str) for name in LABEL_COLUMNS})
+            self._clip_offsets = _bounds(clips["frame_offsets"][...], len(self._file["frames/time"]))
+            self._point_offsets = _bounds(self._file["frames/point_offsets"][...], len(self._file["points/values"]))
+            self._regions = tuple(json.loads(self._file["points/region"].attrs["names"]))
+            if len(self._clip_offsets) != len(self.labels) + 1 or len(self._point_offsets) != self.frames + 1:
+                raise ValueError(f"{self.path}: damaged: bounds do not fit {len(self.labels)} clips")
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Dataset":
+        """Open a data set.
+
+        Raises:
+            ValueError: there is no such file, it is no data set of mmsynth, it is damaged or of a newer version.
+        """
+        return cls(path)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None}
+
+    def __enter__(self) -> "Dataset":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; reading opens it again."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+    @property
+    def joint_set(self) -> str:
+        """The joints' set; "" = no joints."""
+        return self.attributes.joint_set
+
+    @property
+    def frames(self) -> int:
+        """Frames of all clips."""
+        return int(self._clip_offsets[-1])
+
+    @property
+    def heatmap_kinds(self) -> tuple[str, ...]:
+        """Kinds of the heatmaps in the file."""
+        return tuple(self._file["heatmaps"]) if "heatmaps" in self._file else ()
+
+    @property
+    def has_adc(self) -> bool:
+        """Whether any clip has raw samples."""
+        return "adc" in self._file
+
+    def __getitem__(self, index: int) -> Sample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.path}: clip {index} of {len(self)}")
+        index %= len(self)
+        with self._reading():
+            file = self._file
+            start, stop = (int(k) for k in self._clip_offsets[index : index + 2])
+            joints = torch.from_numpy(file["joints/positions"][start:stop]) if "joints" in file else None
+            return Sample(
+                id=str(self.labels.id[index]),
+                labels=Labels(**{name: str(getattr(self.labels, name)[index]) for name in LABEL_COLUMNS[1:]}),
+                cloud=self._cloud(start, stop),
+                joints=joints,
+                joint_set=self.joint_set if joints is not None else "",
+                heatmaps=tuple(m for kind in self.heatmap_kinds for m in self._heatmap(kind, index)),
+                adc=self._adc(index),
+                provenance=json.loads(file["clips/provenance"].asstr()[index]),
+            )
+
+    def points(self) -> FlatPoints:
+        """All points of the file, in one read."""
+        with self._reading():
+            offsets = self._point_offsets
+            return FlatPoints(
+                values=self._file["points/values"][...],
+                frame=np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)),
+                point_offsets=offsets,
+                frame_time=self._file["frames/time"][...],
+                clip_offsets=self._clip_offsets,
+            )
+
+    def joints(self) -> NDArray[np.float32] | None:
+        """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known), in one read."""
+        with self._reading():
+            return self._file["joints/positions"][...] if "joints" in self._file else None
+
+    @property
+    def _file(self) -> h5py.File:
+        if self._handle is None:
+            self._handle = h5py.File(self.path, "r")
+        return self._handle
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Turn what HDF5 and JSON say of a damaged file into one sentence."""
+        try:
+            yield
+        except (OSError, RuntimeError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{self.path}: not a readable data set of mmsynth: {error}") from None
+
+    def _cloud(self, start: int, stop: int) -> PointCloud:
+        offsets = self._point_offsets[start : stop + 1]
+        values = torch.from_numpy(self._file["points/values"][offsets[0] : offsets[-1]])
+        region = self._file["points/region"][offsets[0] : offsets[-1]]
+        return PointCloud(
+            position=values[:, :3],
+            velocity=values[:, 3],
+            intensity=values[:, 4],
+            snr_db=values[:, 5],
+            noise_db=values[:, 6],
+            offsets=torch.from_numpy(offsets - offsets[0]),
+            times=torch.from_numpy(self._file["frames/time"][start:stop]),
+            region=torch.from_numpy(region.astype(np.int64)) if self._regions else None,
+            region_names=self._regions,
+            intensity_unit=self.attributes.intensity_unit,
+        )
+
+    def _heatmap(self, kind: str, index: int) -> Iterator[Heatmap]:
+        group = self._file[f"heatmaps/{kind}"]
+        start, stop = (int(k) for k in group["frame_offsets"][index : index + 2])
+        if stop > start:
+            yield Heatmap(
+                kind=kind,
+                power=torch.from_numpy(group["power"][start:stop]).float(),
+                rows=torch.from_numpy(group["rows"][...]),
+                columns=torch.from_numpy(group["columns"][...]),
+                times=torch.from_numpy(group["time"][start:stop]),
+            )
+
+    def _adc(self, index: int) -> AdcFrames | None:
+        if not self.has_adc or self.attributes.radar is None:
+            return None
+        group = self._file["adc"]
+        start, stop = (int(k) for k in group["frame_offsets"][index : index + 2])
+        if stop == start:
+            return None
+        scale = group["scale"][start:stop].reshape(-1, *[1] * (group["samples"].ndim - 1))
+        volts = torch.from_numpy((group["samples"][start:stop] * scale).astype(np.float32))
+        samples = torch.view_as_complex(volts) if volts.shape[-1] == 2 else volts[..., 0]
+        return AdcFrames(self.attributes.radar, samples, torch.from_numpy(group["time"][start:stop]))
+
+
+class Datasets:
+    """Several data sets as one, in order: synthetic and real, or one day after another.
+
+    Ids may repeat between files. Intensities that differ in unit must not be mixed by mistake: give
+    `drop_intensity=True` to replace them all by NaN.
+
+    Attributes:
+        parts: the data sets.
+        labels: of every clip.
+        part: the data set that each clip is from.
+    """
+
+    def __init__(self, parts: tuple[Dataset, ...], drop_intensity: bool = False) -> None:
+        """Join data sets.
+
+        Raises:
+            ValueError: there are none, or they differ in joint set or (unless dropped) in unit of intensity.
+        """
+        if not parts:
+            raise ValueError("data sets: expected at least one, got none")
+        for name, ignore in (("joint_set", False), ("intensity_unit", drop_intensity)):
+            found = {getattr(p.attributes, name) for p in parts}
+            if len(found) > 1 and not ignore:
+                raise ValueError(f"data sets: expected one {name}, got {', '.join(sorted(map(repr, found)))}")
+        self.parts = parts
+        self.drop_intensity = drop_intensity
+        self.labels = LabelTable(
+            **{f.name: np.concatenate([getattr(p.labels, f.name) for p in parts]) for f in fields(LabelTable)}
+        )
+        self.part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+
+    @property
+    def joint_set(self) -> str:
+        """The joints' set; "" = no joints."""
+        return self.parts[0].joint_set
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Sample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"data sets: clip {index} of {len(self)}")
+        part = int(self.part[index])
+        sample = self.parts[part][index % len(self) - int(np.searchsorted(self.part, part))]
+        if self.drop_intensity:
+            sample.cloud.intensity.fill_(torch.nan)
+        return sample
+
+    def points(self) -> FlatPoints:
+        """All points, in one read a file."""
+        flat = [p.points() for p in self.parts]
+        values = np.concatenate([f.values for f in flat])
+        if self.drop_intensity:
+            values[:, COLUMNS.index("intensity")] = np.nan
+        point_offsets = chain_bounds([f.point_offsets for f in flat])
+        return FlatPoints(
+            values=values,
+            frame=np.repeat(np.arange(len(point_offsets) - 1), np.diff(point_offsets)),
+            point_offsets=point_offsets,
+            frame_time=np.concatenate([f.frame_time for f in flat]),
+            clip_offsets=chain_bounds([f.clip_offsets for f in flat]),
+        )
+
+    def joints(self) -> NDArray[np.float32] | None:
+        """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known)."""
+        if not self.joint_set:
+            return None
+        count = len(joint_names(self.joint_set))
+        unknown = [np.full((p.frames, count, 3), np.nan, np.float32) for p in self.parts]
+        found = [p.joints() for p in self.parts]
+        return np.concatenate([u if j is None else j for u, j in zip(unknown, found, strict=True)])
+
+
+def chain_bounds(bounds: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Bounds of pieces laid end to end."""
+    return np.cumsum(np.concatenate([[0], *(np.diff(b) for b in bounds)]), dtype=np.int64)
+
+
+def _bounds(offsets: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != end or bool((np.diff(offsets) < 0).any()):
+        raise ValueError(f"damaged: bounds do not run from 0 to {end}")
+    return offsets.astype(np.int64)
+
+
+def _attributes(file: h5py.File) -> Attributes:
+    if file.attrs.get("schema") != SCHEMA:
+        raise ValueError(f"{file.filename}: expected a data set of mmsynth, got another kind of HDF5 file")
+    if int(file.attrs["schema_version"]) > VERSION:
+        raise ValueError(f"{file.filename}: version {file.attrs['schema_version']}, this mmsynth reads up to {VERSION}")
+    radar, processing = str(file.attrs["radar"]), str(file.attrs["processing"])
+    return Attributes(
+        radar=radar_from_json(radar) if radar else None,
+        processing=processing_from_json(processing) if processing else None,
+        joint_set=str(file.attrs["joint_set"]),
+        intensity_unit=str(file.attrs["intensity_unit"]),
+        method=str(file.attrs["method"]),
+        facets=int(file.attrs["facets"]),
+        recipe=str(file.attrs["recipe"]),
+        seed=int(file.attrs["seed"]),
+        versions=json.loads(file.attrs["versions"]),
+        notes=json.loads(file.attrs["notes"]),
+    )
