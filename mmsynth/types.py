@@ -586,7 +586,7 @@ class Processing:
     velocity_limits: tuple[float, float] = (-float("inf"), float("inf"))
     dc_range_bins: int = 0
     clutter_removal: bool = False
-    doppler_cfar: Cfar | None = Cfar(mode="CA", cyclic=True)
+    doppler_cfar: Cfar | None = Cfar(mode="CA", window=4, guard=2, cyclic=True)
     range_cfar: Cfar = Cfar(mode="CASO")
     peak_grouping_range: bool = True
     peak_grouping_doppler: bool = True

@@ -1,1 +1,69 @@
 """Closed forms from the textbooks, in NumPy float64: the oracles of the tests. Imports nothing from mmsynth."""
+
+import numpy as np
+
+
+# ------------------------------------------------------------------------------------------ processing: point targets
+
+
+def point_target_adc(waveform, tx, rx, codes, position, velocity=(0.0, 0.0, 0.0), amplitude=1.0, start=0.0):
+    """ADC samples [loops, slots, rx, samples] of one frame of a point target in free space, complex128.
+
+    `exp(j 2 pi (f0 tau + S tau t - S tau^2 / 2))` with tau the delay at the time of that very sample, for each TX that
+    the slot's code switches on, and no amplitude law. `waveform` is anything with the fields of a ramp in SI units
+    (start_frequency, slope, samples, sample_rate, adc_start, idle_time, ramp_time, loops, and loop_idle if it has one);
+    `tx` [tx, 3], `rx` [rx, 3], `codes` [slots, tx]; the target stands at `position` at frame time -`start`, in m, and
+    moves at `velocity` in m/s. For a real ADC take the real part.
+    """
+    w, c = waveform, 299792458.0
+    tx, rx, codes = (np.asarray(a, dtype=np.float64) for a in (tx, rx, codes))
+    slots = len(codes)
+    chirp_time = w.idle_time + w.ramp_time
+    loop_time = slots * chirp_time + getattr(w, "loop_idle", 0.0)
+    chirp = w.idle_time + np.arange(w.loops)[:, None] * loop_time + np.arange(slots) * chirp_time
+    ramp = w.adc_start + np.arange(w.samples) / w.sample_rate
+    time = chirp[:, :, None] + ramp + start
+    place = np.asarray(position, dtype=np.float64) + time[..., None] * np.asarray(velocity, dtype=np.float64)
+    samples = np.zeros((w.loops, slots, len(rx), w.samples), dtype=np.complex128)
+    for m in range(len(tx)):
+        for n in range(len(rx)):
+            tau = (np.linalg.norm(place - tx[m], axis=-1) + np.linalg.norm(place - rx[n], axis=-1)) / c
+            cycles = w.start_frequency * tau + w.slope * tau * ramp - w.slope * tau**2 / 2
+            samples[:, :, n] += amplitude * codes[:, m, None] * np.exp(2j * np.pi * cycles)
+    return samples
+
+
+def log_cfar_false_alarm(mode, window, antennas, threshold_db, order=None):
+    """False-alarm probability of one CFAR cell on noise, for the mean over `antennas` of the log power.
+
+    The power of complex Gaussian noise is exponential, so its log has the characteristic function Gamma(1 + j t), and a
+    mean of n of them Gamma(1 + j t / n)^n. Densities come from these by Fourier sums; the greater, smaller and ordered
+    of independent sides by the distribution of order statistics. `window` cells a side; `order` is the rank from below
+    (OS, of 2 * window cells).
+    """
+    from scipy.special import betainc, loggamma
+
+    step, size = 2e-3, 1 << 14
+    t = 2 * np.pi * np.fft.fftfreq(size, step)
+    axis = (np.arange(size) - size // 2) * step
+
+    def density(count):
+        transform = np.exp(count * loggamma(1 + 1j * t / count))
+        return np.fft.fftshift(np.fft.fft(transform)).real / (size * step)
+
+    cell = density(antennas)
+    if mode == "CA":
+        noise = density(antennas * 2 * window)
+    else:
+        side = density(antennas if mode == "OS" else antennas * window)
+        below = np.clip(np.cumsum(side) * step, 0, 1)
+        cumulative = {
+            "CAGO": below**2,
+            "CASO": 1 - (1 - below) ** 2,
+            "OS": below if order is None else betainc(order, 2 * window - order + 1, below),
+        }[mode]
+        noise = np.diff(cumulative, prepend=0) / step
+    exceeds = 1 - np.clip(np.cumsum(cell) * step, 0, 1)
+    shift = round(threshold_db * np.log(10) / 10 / step)
+    tail = np.concatenate([exceeds[shift:], np.zeros(shift)])
+    return float(np.sum(noise * tail) * step)
