@@ -67,3 +67,20 @@ def log_cfar_false_alarm(mode, window, antennas, threshold_db, order=None):
     shift = round(threshold_db * np.log(10) / 10 / step)
     tail = np.concatenate([exceeds[shift:], np.zeros(shift)])
     return float(np.sum(noise * tail) * step)
+
+
+# ------------------------------------------------------------------------------------------------- radar: configuration
+
+
+def chirp_figures(start, slope, samples, rate, chirp, loops, slots, adc_start=0.0):
+    """Range resolution, FFT bin, velocity resolution and limit of a TDM-FMCW frame, from c/2B, lambda/2T, lambda/4Tc."""
+    light = 299_792_458.0
+    fft = 2 ** int(np.ceil(np.log2(samples)))
+    wavelength = light / (start + slope * (adc_start + samples / rate / 2))
+    loop = chirp * slots
+    return {
+        "range_resolution": light / (2 * slope * samples / rate),
+        "range_bin": light * rate / (2 * slope * fft),
+        "velocity_resolution": wavelength / (2 * loops * loop),
+        "max_velocity": wavelength / (4 * loop),
+    }

@@ -1,0 +1,44 @@
+"""From a name or a file to a radar and its processing."""
+
+from mmsynth.radar.device import Device, device_named, devices, load_device
+from mmsynth.types import RadarSetup
+
+
+def radar_names() -> tuple[str, ...]:
+    """All shipped profiles as "DEVICE/PROFILE"; the part after the slash is enough where it is unique."""
+    return tuple(f"{device.name}/{profile}" for device in devices().values() for profile in device.profiles)
+
+
+def load_radar(name_or_path: str) -> RadarSetup:
+    """The radar and processing of a shipped profile or of a file.
+
+    Args:
+        name_or_path: "DEVICE/PROFILE" or a unique profile name of `radar_names()`; or a path that ends in .toml (a
+            device of one's own; "FILE.toml#PROFILE" where it has several).
+
+    Raises:
+        ValueError: no such name or file, or the file is not what it should be.
+    """
+    path, _, part = name_or_path.partition("#")
+    if path.lower().endswith(".toml"):
+        return _profile(load_device(path), part, path)
+    return _shipped(name_or_path)
+
+
+def _shipped(name: str) -> RadarSetup:
+    device_name, slash, profile = name.rpartition("/")
+    if slash:
+        return _profile(device_named(device_name), profile, name)
+    owners = [device for device in devices().values() if name in device.profiles]
+    if len(owners) != 1:
+        which = "is that of several devices" if owners else "is not a profile or a file (.toml)"
+        raise ValueError(f"radar: '{name}' {which}; known are {', '.join(radar_names())}")
+    return owners[0].setup(owners[0].profiles[name], name)
+
+
+def _profile(device: Device, name: str, where: str) -> RadarSetup:
+    if not name and len(device.profiles) == 1:
+        name = next(iter(device.profiles))
+    if name not in device.profiles:
+        raise ValueError(f"{where}: expected one of the profiles {', '.join(device.profiles)}, got '{name}'")
+    return device.setup(device.profiles[name], name)
