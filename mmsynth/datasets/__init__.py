@@ -4,9 +4,13 @@
 """
 
 from mmsynth.datasets.attributes import Attributes as Attributes
+from mmsynth.datasets.capture import Capture as Capture
+from mmsynth.datasets.capture import ImportReport as ImportReport
+from mmsynth.datasets.capture import write_capture as write_capture
 from mmsynth.datasets.dataset import Clips as Clips
 from mmsynth.datasets.dataset import Dataset as Dataset
 from mmsynth.datasets.dataset import Datasets as Datasets
 from mmsynth.datasets.dataset import FlatPoints as FlatPoints
 from mmsynth.datasets.dataset import LabelTable as LabelTable
+from mmsynth.datasets.radhar import import_radhar as import_radhar
 from mmsynth.datasets.writer import DatasetWriter as DatasetWriter

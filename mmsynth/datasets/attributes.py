@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import torch
 from torch import Tensor
@@ -58,7 +58,7 @@ def radar_from_json(text: str) -> Radar:
 
 def processing_from_json(text: str) -> Processing:
     """The inverse of `to_json` for processing settings; raises as `radar_from_json` does."""
-    return config.parse(Processing, _table(text, "processing"), "processing")
+    return _build(Processing, _table(text, "processing"), "processing")  # type: ignore[no-any-return]
 
 
 def _table(text: str, name: str) -> dict[str, Any]:
@@ -84,11 +84,14 @@ def _build(cls: type, table: dict[str, Any], where: str) -> Any:
     hints, arrays = get_type_hints(cls), specs(cls)
     values: dict[str, Any] = {}
     for name, value in table.items():
-        if name in arrays and value is not None:
+        nouns = [h for h in (hints.get(name), *get_args(hints.get(name))) if dataclasses.is_dataclass(h)]
+        if value is None:
+            values[name] = None
+        elif name in arrays:
             values[name] = _tensor(value, f"{where}.{name}")
-        elif name in hints and dataclasses.is_dataclass(hints[name]) and isinstance(value, dict):
-            values[name] = _build(hints[name], value, f"{where}.{name}")
-        elif value is not None:
+        elif nouns and isinstance(value, dict):
+            values[name] = _build(nouns[0], value, f"{where}.{name}")  # type: ignore[arg-type]
+        else:
             values[name] = config._convert(hints.get(name, Any), value, f"{where}.{name}")
     try:
         return cls(**values)

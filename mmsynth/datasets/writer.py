@@ -48,7 +48,6 @@ class DatasetWriter:
         self._part = self.path.with_name(self.path.name + ".part")
         self._ids: set[str] = set()
         self._regions: dict[str, int] = {}
-        self._points = 0
         with self._guard(1 << 16):
             self._file = h5py.File(self._part, "w")
         with self._or_nothing(1 << 16):
@@ -91,6 +90,12 @@ class DatasetWriter:
                 self._append_adc(sample.adc)
             self._close_clip()
         self._ids.add(sample.id)
+
+    def note(self, name: str, text: str) -> None:
+        """Add to the notes of the file's attributes what is only known at its end."""
+        notes = {**json.loads(self._file.attrs["notes"]), name: text}
+        with self._or_nothing(1 << 16):
+            self._file.attrs["notes"] = json.dumps(notes, sort_keys=True)
 
     def _create(self) -> None:
         given, file = self.attributes, self._file
