@@ -1,0 +1,168 @@
+"""The way from the antennas to a surface and back: straight, or by the image method over plane mirrors.
+
+A leg is described from its antennas outwards. Since everything is reciprocal, the way from a surface to the RX is the
+same thing as the way from the RX to the surface.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from scipy.constants import speed_of_light
+from torch import Tensor
+
+from mmsynth import geometry
+from mmsynth.radar import pattern_gain
+from mmsynth.simulation.rays import Bvh
+from mmsynth.simulation.scattering import polarised_reflection
+from mmsynth.simulation.settings import Simulation
+from mmsynth.types import Radar, Scene
+
+# A shadow ray starts this far (in m) off its facet and ends this far before the antenna (the radar's own case).
+SURFACE_OFFSET, RADAR_CLEARANCE = 2e-4, 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Mirror:
+    """A plane quad: `corners` [4, 3] in order, unit `normal` [3], relative `permittivity` (complex, scalar)."""
+
+    corners: Tensor
+    normal: Tensor
+    permittivity: Tensor
+    roughness: float
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """Antennas, seen from a surface over `mirrors` (from the antennas outwards).
+
+    Attributes:
+        antennas: images [antennas, 3] of the elements in the last mirror, in the world in m (float64).
+        centre: their mean [3].
+        real_centre: the mean [3] of the elements themselves.
+        polarization: unit vector [3] of the elements.
+        world_from_radar: rotation [3, 3].
+        mirrors: what the leg is reflected by.
+    """
+
+    antennas: Tensor
+    centre: Tensor
+    real_centre: Tensor
+    polarization: Tensor
+    world_from_radar: Tensor
+    mirrors: tuple[Mirror, ...] = ()
+
+
+def direct_legs(scene: Scene, radar: Radar, settings: Simulation) -> tuple[Leg, Leg]:
+    """The straight legs from the TX and from the RX of a radar."""
+    pose = scene.world_from_radar.to(torch.float64)
+    axis = {"horizontal": 0, "vertical": 2}[settings.polarization]
+    legs = []
+    for elements in (radar.tx, radar.rx):
+        place = geometry.apply(pose, elements.to(pose))
+        legs.append(Leg(place, place.mean(0), place.mean(0), pose[:3, axis], pose[:3, :3]))
+    return legs[0], legs[1]
+
+
+def delays(leg: Leg, points: Tensor) -> Tensor:
+    """Seconds [points, antennas, knots] from each antenna over the mirrors to the points [knots, points, 3]."""
+    # |p - a|^2 by one matrix product; coordinates are taken from the centre, which costs no digits.
+    points, antennas = points - leg.centre, leg.antennas - leg.centre
+    square = (points * points).sum(-1, keepdim=True) + (antennas * antennas).sum(-1) - 2 * points @ antennas.T
+    return (square.sqrt() / speed_of_light).permute(1, 2, 0)
+
+
+def departure(leg: Leg, direction: Tensor) -> Tensor:
+    """Directions [points, 3] in the world in which the leg leaves its antennas, given those in which it arrives."""
+    for mirror in reversed(leg.mirrors):
+        direction = reflect(direction, mirror.normal.to(direction))
+    return direction
+
+
+def field(leg: Leg, direction: Tensor, wavenumber: float) -> Tensor:
+    """The field [points, 3] (complex) of a unit source where the leg arrives in unit `direction` [points, 3].
+
+    It carries the polarisation and the coefficient of every mirror, in exp(+j omega tau); no spreading, no phase of
+    the way.
+    """
+    ways = [direction]
+    for mirror in reversed(leg.mirrors):
+        ways.insert(0, reflect(ways[0], mirror.normal.to(direction)))
+    value = _across(leg.polarization.to(direction), ways[0])
+    value = torch.complex(value, torch.zeros_like(value))
+    for mirror, before, after in zip(leg.mirrors, ways, ways[1:], strict=False):
+        rough = torch.exp(-2 * (wavenumber * mirror.roughness * (before @ mirror.normal.to(before))) ** 2)
+        value = polarised_reflection(mirror.permittivity.to(value), before, after, value) * rough[:, None]
+    return value
+
+
+def pattern(leg: Leg, direction: Tensor, radar: Radar) -> Tensor:
+    """Amplitude gain [points] of an element towards the leg's departure for the direction [points, 3] of arrival."""
+    return pattern_gain(radar.pattern, departure(leg, direction) @ leg.world_from_radar.to(direction)).sqrt()
+
+
+def _across(polarization: Tensor, direction: Tensor) -> Tensor:
+    """Unit vectors [points, 3] of the polarisation across the rays."""
+    across = polarization - (direction @ polarization)[:, None] * direction
+    return torch.nn.functional.normalize(across, dim=1)
+
+
+def reflect(vector: Tensor, normal: Tensor) -> Tensor:
+    """Directions [..., 3] mirrored in a plane of unit normal [3]."""
+    return vector - 2 * (vector @ normal)[..., None] * normal
+
+
+def mirrored(leg: Leg, mirror: Mirror) -> Leg:
+    """The leg with one more mirror at its outer end."""
+    images = [
+        p - 2 * ((p - mirror.corners[0]) @ mirror.normal)[..., None] * mirror.normal for p in (leg.antennas, leg.centre)
+    ]
+    return Leg(images[0], images[1], leg.real_centre, leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
+
+
+def free(leg: Leg, points: Tensor, bvh: Bvh | None) -> Tensor:
+    """Whether [points] the way from each point [points, 3] over the mirrors to the antennas exists and is free.
+
+    It exists if it meets every mirror inside its quad. With no BVH nothing is in the way.
+    """
+    images = [leg.real_centre]
+    for mirror in leg.mirrors:
+        image = images[-1]
+        images.append(image - 2 * ((image - mirror.corners[0]) @ mirror.normal) * mirror.normal)
+    clear = torch.ones(len(points), dtype=torch.bool, device=points.device)
+    start = points
+    for mirror, image in zip(reversed(leg.mirrors), reversed(images), strict=False):
+        meeting, inside = _meet(mirror, start, image)
+        clear &= inside
+        if bvh is not None:
+            clear = _and_free(clear, start, meeting, bvh)
+        # The next ray starts on the side that the last one came from.
+        start = meeting + 2 * SURFACE_OFFSET * torch.sign((start - meeting) @ mirror.normal)[:, None] * mirror.normal
+    if bvh is not None:
+        way = leg.real_centre - start
+        short = leg.real_centre - way * (RADAR_CLEARANCE / way.norm(dim=1, keepdim=True).clamp_min(RADAR_CLEARANCE))
+        clear = _and_free(clear, start, short, bvh)
+    return clear
+
+
+def _and_free(clear: Tensor, start: Tensor, end: Tensor, bvh: Bvh) -> Tensor:
+    ask = clear.nonzero()[:, 0]
+    result = clear.clone()
+    # A ray stops just short of a mirror that is itself a surface of the mesh.
+    stop = end[ask] + (start[ask] - end[ask]) * 1e-4
+    result[ask] = ~bvh.blocked(start[ask], stop)
+    return result
+
+
+def _meet(mirror: Mirror, start: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Where [points, 3] the rays from `start` to `image` meet a mirror, and whether that lies inside it and between."""
+    way = image - start
+    height = (start - mirror.corners[0]) @ mirror.normal
+    slope = way @ mirror.normal
+    fraction = -height / torch.where(slope.abs() < 1e-12, torch.full_like(slope, 1e-12), slope)
+    meeting = start + fraction[:, None] * way
+    inside = (fraction > 1e-6) & (fraction < 1 - 1e-9)
+    turning = []
+    for a, b in zip(mirror.corners, mirror.corners.roll(-1, 0), strict=True):
+        turning.append(torch.linalg.cross((b - a).expand_as(meeting), meeting - a) @ mirror.normal)
+    turns = torch.stack(turning)
+    return meeting, inside & ((turns >= 0).all(0) | (turns <= 0).all(0))

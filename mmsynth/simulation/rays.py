@@ -1,0 +1,85 @@
+"""Shadow rays against a triangle mesh that moves: a Warp BVH, built once and refitted to each pose.
+
+The only file of the simulator that imports Warp. CPU and CUDA run the same kernels.
+"""
+
+from typing import Any
+
+import torch
+import warp as wp
+from torch import Tensor
+
+wp.config.log_level = wp.LOG_ERROR
+wp.init()
+
+# A ray starts this far (in m) off its surface, so that it cannot hit the facet that it leaves or one beside it.
+SURFACE_OFFSET = 5e-4
+
+
+@wp.kernel
+def _shadow(
+    mesh: wp.uint64,
+    origin: wp.array(dtype=wp.vec3),
+    target: wp.array(dtype=wp.vec3),
+    hit: wp.array(dtype=wp.uint8),
+) -> None:
+    ray = wp.tid()
+    step = target[ray % target.shape[0]] - origin[ray]
+    length = wp.length(step)
+    if wp.mesh_query_ray_anyhit(mesh, origin[ray], step / length, length):
+        hit[ray] = wp.uint8(1)
+
+
+@wp.kernel
+def _closest(
+    mesh: wp.uint64,
+    origin: wp.array(dtype=wp.vec3),
+    direction: wp.array(dtype=wp.vec3),
+    reach: float,
+    face: wp.array(dtype=wp.int32),
+    distance: wp.array(dtype=float),
+) -> None:
+    ray = wp.tid()
+    query = wp.mesh_query_ray(mesh, origin[ray], direction[ray], reach)
+    if query.result:
+        face[ray] = query.face
+        distance[ray] = query.t
+
+
+class Bvh:
+    """A bounding volume hierarchy over triangles [faces, 3] of vertices [vertices, 3] in m."""
+
+    def __init__(self, vertices: Tensor, faces: Tensor) -> None:
+        self._device: Any = wp.device_from_torch(vertices.device)
+        self._points = vertices.detach().to(torch.float32).contiguous().clone()
+        self._faces = faces.to(torch.int32).reshape(-1).contiguous()
+        self._mesh: Any = wp.Mesh(wp.from_torch(self._points, dtype=wp.vec3), wp.from_torch(self._faces))
+
+    def refit(self, vertices: Tensor) -> None:
+        """Move the vertices [vertices, 3]; the tree keeps its shape, its boxes follow."""
+        self._points.copy_(vertices.detach())
+        self._mesh.refit()
+
+    def blocked(self, origin: Tensor, target: Tensor) -> Tensor:
+        """Whether [rays] something lies between each origin [rays, 3] and its target [rays, 3] (or [1, 3] for all)."""
+        start, end = _vec3(origin), _vec3(target)
+        hit = torch.zeros(len(origin), dtype=torch.uint8, device=origin.device)
+        if len(origin):
+            arrays = [wp.from_torch(start, dtype=wp.vec3), wp.from_torch(end, dtype=wp.vec3), wp.from_torch(hit)]
+            wp.launch(_shadow, dim=len(origin), inputs=[self._mesh.id, *arrays], device=self._device)
+        return hit.bool()
+
+    def first_hit(self, origin: Tensor, direction: Tensor, reach: float = 1e3) -> tuple[Tensor, Tensor]:
+        """The face [rays] that each ray meets first (-1 = none) and the distance [rays] in m to it."""
+        start, way = _vec3(origin), _vec3(direction)
+        face = torch.full((len(origin),), -1, dtype=torch.int32, device=origin.device)
+        distance = torch.full((len(origin),), torch.inf, dtype=torch.float32, device=origin.device)
+        if len(origin):
+            inputs = [self._mesh.id, wp.from_torch(start, dtype=wp.vec3), wp.from_torch(way, dtype=wp.vec3), reach]
+            outputs = [wp.from_torch(face), wp.from_torch(distance)]
+            wp.launch(_closest, dim=len(origin), inputs=inputs, outputs=outputs, device=self._device)
+        return face.long(), distance
+
+
+def _vec3(points: Tensor) -> Tensor:
+    return points.detach().to(torch.float32).contiguous()

@@ -1,0 +1,80 @@
+"""What the simulator does and leaves out, and the instants of a frame at which it wants the body posed."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mmsynth.types import Radar
+
+# A frame shorter than this holds its visibility (a limb at 5 m/s moves 25 mm in it); a longer one fades between its ends.
+HELD_TIME = 5e-3
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Settings of the simulator.
+
+    Attributes:
+        method: "facets" = physical optics on every visible facet; "points" = one isotropic point a facet; "bones" =
+            SynMotion's ellipsoids along the skeleton (for comparison).
+        knots: instants of a frame at which the body is posed; 0 = chosen from the radar's active time.
+        subdivision: parts into which each edge of a facet is cut on the smooth surface through the vertex normals;
+            1 = flat facets.
+        bounces: reflections beyond the single one of a direct path.
+        coherent: whether the physical-optics part is traced.
+        diffuse: whether the part that roughness scatters is traced.
+        occlusion: whether shadow rays are cast; without them every front face counts.
+        drop: fraction of the power of all paths that the weakest ones may hold together and be left out.
+        polarization: of every antenna element, in the radar frame.
+        bone_points: points along each bone (method "bones").
+        bone_square: square the denominator of the ellipsoid's RCS, as the paper has it (the published code does not).
+    """
+
+    method: Literal["facets", "points", "bones"] = "facets"
+    knots: int = 0
+    subdivision: int = 2
+    bounces: int = 0
+    coherent: bool = True
+    diffuse: bool = True
+    occlusion: bool = True
+    drop: float = 1e-6
+    polarization: Literal["vertical", "horizontal"] = "vertical"
+    bone_points: int = 3
+    bone_square: bool = True
+
+    def __post_init__(self) -> None:
+        if self.knots and self.knots < 2:
+            raise ValueError(f"Simulation.knots: expected 0 (automatic) or at least 2, got {self.knots}")
+        if self.subdivision < 1:
+            raise ValueError(f"Simulation.subdivision: expected at least 1, got {self.subdivision}")
+        if self.bounces < 0:
+            raise ValueError(f"Simulation.bounces: expected 0 or more, got {self.bounces}")
+        if not 0 <= self.drop < 1:
+            raise ValueError(f"Simulation.drop: expected a fraction from 0 to below 1, got {self.drop}")
+        if self.bone_points < 1:
+            raise ValueError(f"Simulation.bone_points: expected at least 1, got {self.bone_points}")
+
+
+def frame_knots(radar: Radar, settings: Simulation) -> Tensor:
+    """Instants [knots] in s from the start of a frame at which the body is posed (float64).
+
+    They are the Chebyshev-Lobatto nodes of the active time, ends included, through which a polynomial interpolates
+    the delays: 3 knots for up to 5 ms, two more for every fourfold of it.
+    """
+    count = settings.knots or _count(radar.active_time)
+    place = 0.5 - 0.5 * torch.cos(math.pi * torch.arange(count, dtype=torch.float64) / (count - 1))
+    return radar.active_time * place
+
+
+def knot_times(radar: Radar, frames: int, settings: Simulation) -> Tensor:
+    """Instants [frames * knots] in s from the start of the first frame, frame-major: where to pose a clip (float64)."""
+    start = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
+    return (start[:, None] + frame_knots(radar, settings)).reshape(-1)
+
+
+def _count(active_time: float) -> int:
+    steps = max(0, math.ceil(math.log(active_time / HELD_TIME, 4) - 1e-9)) if active_time > HELD_TIME else 0
+    return 3 + 2 * steps
