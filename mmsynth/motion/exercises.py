@@ -1,0 +1,255 @@
+"""Standing, squats, jumping jacks, jumps, boxing and waving, each in the person's own style."""
+
+import dataclasses
+import math
+
+import torch
+from torch import Tensor
+
+from mmsynth.motion.clip import Beat, Clip, beats, ease, progress, standing, track
+from mmsynth.motion.posing import Pose, aim, flat_foot, hang, keep_reachable, stack
+
+GRAVITY = 9.81
+
+
+def stand(clip: Clip) -> Pose:
+    """Standing at ease: sway, breath and heart; now and then the weight moves to the other leg."""
+    base = standing(clip, clip.style["width"])
+    shift = clip.noise(clip.style["shift"], 0.02, 0.12)[:, 0]
+    pelvis = base.pelvis + stack(shift, 0.0, 0.0, like=shift)
+    spine = base.spine + stack(0.0, 0.0, -0.6 * shift, like=shift)
+    turn = base.turn + stack(0.0, 0.0, 0.8 * shift, like=shift)
+    pose = dataclasses.replace(base, pelvis=pelvis, spine=spine, turn=turn)
+    return keep_reachable(pose, torch.ones(len(shift), 2, dtype=torch.float64))
+
+
+def down_up(u: Tensor, hold: float) -> Tensor:
+    """From 0 to 1 and back to 0 over u in 0..1, `hold` of it spent at the bottom; minimum-jerk both ways."""
+    half = 0.5 * (1 - hold)
+    return ease(u / half) - ease((u - half - hold) / half)
+
+
+def squat(clip: Clip) -> Pose:
+    """Squats: hips back and down, trunk inclined so that the weight stays over the feet; arms by the person's habit."""
+    s = clip.style
+    base = standing(clip, s["width"], s["toes_out"])
+    down = torch.zeros_like(clip.times)
+    for beat in beats(clip, s["tempo"], s["rest"]):
+        down = down + min(beat.size, 1.1) * down_up(progress(clip.times, beat), s["hold"])
+    depth = s["depth"]
+    pelvis = base.pelvis - stack(0.0, depth * down, 0.62 * depth * down.clamp_min(0) ** 1.3, like=down)
+    lean = s["lean"] * down
+    pose = dataclasses.replace(
+        base,
+        pelvis=pelvis,
+        turn=base.turn + stack(0.0, 0.62 * lean, 0.0, like=down),
+        spine=base.spine + stack(0.0, 0.3 * lean, 0.0, like=down),
+        head=base.head + stack(0.0, -0.6 * lean, 0.0, like=down),
+    )
+    pose = _squat_arms(pose, down, lean, s["arms"])
+    return keep_reachable(pose, torch.ones(len(down), 2, dtype=torch.float64))
+
+
+def _squat_arms(pose: Pose, down: Tensor, lean: Tensor, habit: float) -> Pose:
+    """Arms in a squat: raised in front (habit below 1), clasped at the chest (below 2), or hanging."""
+    if habit < 1:
+        raised = (1.35 + 0.5 * lean) * ease(1.15 * down)
+        lift = torch.stack([raised, raised], 1)
+        return dataclasses.replace(pose, arm=hang(0.05 + lift, 0.2 - 0.1 * lift / 1.35, 0.2 + 0 * lift))
+    if habit < 2:
+        for side, sign in enumerate((1.0, -1.0)):
+            pose = aim(pose, side, stack(-0.12 * sign, -0.1 - 0.02 * down, 0.24 + 0.03 * down, like=down), 0.25)
+        return pose
+    fore = torch.stack([0.9 * lean, 0.9 * lean], 1)
+    return dataclasses.replace(pose, arm=hang(0.05 + fore, 0.2 + 0.05 * fore, 0.15 + 0 * fore))
+
+
+# --------------------------------------------------------------------------------------------- jumping
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Hop:
+    """Course of jumps [frames]: height of flight in m, depth of the crouch in m, and 0..1 while in the air."""
+
+    flight: Tensor
+    crouch: Tensor
+    air: Tensor
+
+
+def hop(times: Tensor, start: float, height: float, before: float, after: float) -> Hop:
+    """One jump from `start`: a crouch of `before` s, a ballistic flight up to `height` m, a landing of `after` s.
+
+    Flight lasts 2 sqrt(2 h / g). The crouch pushes off through the standing height at the take-off speed and takes the
+    landing at the same speed, so that the pelvis moves with continuous velocity throughout.
+    """
+    speed = math.sqrt(2 * GRAVITY * height)
+    leave = start + before
+    land = leave + 2 * speed / GRAVITY
+    t = times - leave
+    flying = (t > 0) & (times < land)
+    flight = torch.where(flying, speed * t - 0.5 * GRAVITY * t * t, torch.zeros_like(t))
+    # Crouch d(u) = a u^2 (1 - u) (u to take-off): zero and level at its start, slope -a/T at its end = take-off speed.
+    down = progress(times, Beat(start, before, 1.0))
+    up = 1 - progress(times, Beat(land, after, 1.0))
+    crouch = speed * (before * down**2 * (1 - down) + after * up**2 * (1 - up))
+    middle = ((times - leave) / (land - leave)).clamp(0, 1)
+    return Hop(flight, crouch, torch.sin(math.pi * middle) ** 2)
+
+
+def jump(clip: Clip) -> Pose:
+    """Jumps on the spot: crouch, take-off, flight, landing; from hops that hardly leave the floor to high ones."""
+    s = clip.style
+    base = standing(clip, s["width"], 0.1)
+    flight, crouch, air, swing, tiptoe = (torch.zeros_like(clip.times) for _ in range(5))
+    for beat in beats(clip, s["tempo"], s["rest"], 0.08):
+        height, before = s["height"] * beat.size, s["crouch"] * (0.85 + 0.15 * beat.size)
+        leave = beat.start + before
+        land = leave + 2 * math.sqrt(2 * height / GRAVITY)
+        one = hop(clip.times, beat.start, height, before, 0.9 * before)
+        flight, crouch, air = flight + one.flight, crouch + one.crouch, air + one.air
+        tiptoe = tiptoe + _tiptoe(clip.times, leave, land)
+        keys = [
+            (beat.start, 0.0),
+            (leave - 0.35 * before, -0.45),
+            (0.4 * leave + 0.6 * land, 1.0),
+            (land + before, 0.0),
+        ]
+        swing = swing + track(clip.times, keys)
+    fold, rise = 2.4 * crouch, 0.06 * tiptoe.clamp(max=1.0)
+    pose = dataclasses.replace(
+        _airborne(base, flight, air, tiptoe.clamp(max=1.0)),
+        pelvis=base.pelvis + stack(0.0, flight - crouch + rise, -0.35 * crouch, like=crouch),
+        turn=base.turn + stack(0.0, 0.55 * fold, 0.0, like=fold),
+        spine=base.spine + stack(0.0, 0.35 * fold, 0.0, like=fold),
+        head=base.head + stack(0.0, -0.5 * fold, 0.0, like=fold),
+    )
+    lift = s["arms"] * torch.stack([swing, 0.95 * swing], 1)
+    arm = hang(0.05 + lift, 0.22 + 0.05 * lift, 0.15 + 0 * lift)
+    pose = dataclasses.replace(pose, arm=arm, elbow=pose.elbow + 0.5 * lift.clamp_min(0))
+    return keep_reachable(pose, (1 - 2 * air).clamp(0, 1)[:, None].expand(-1, 2))
+
+
+def _airborne(pose: Pose, flight: Tensor, air: Tensor, tiptoe: Tensor) -> Pose:
+    """The pose with both feet carried by the flight; heels rise for take-off and sink after landing (`tiptoe`)."""
+    yaw = torch.atan2(pose.foot[..., 0, 2], pose.foot[..., 2, 2])
+    lifted = pose.ankle + stack(0.0, flight, 0.0, like=air)[:, None]
+    pitch = (0.55 * tiptoe)[:, None].expand(-1, 2)
+    ankle, foot = flat_foot(lifted, yaw, pitch)
+    toes = pitch * (1 - air[:, None])
+    return dataclasses.replace(pose, ankle=ankle, foot=foot, toes=toes)
+
+
+def _tiptoe(times: Tensor, leave: float, land: float) -> Tensor:
+    return track(
+        times, [(leave - 0.16, 0.0), (leave, 0.8), (0.5 * (leave + land), 1.0), (land, 0.6), (land + 0.1, 0.0)]
+    )
+
+
+def jack(clip: Clip) -> Pose:
+    """Jumping jacks: feet hop apart while the arms rise sideways overhead, and back."""
+    s = clip.style
+    base = standing(clip, s["narrow"], 0.1)
+    opened, raised, flight, crouch, air, tiptoe = (torch.zeros_like(clip.times) for _ in range(6))
+    for beat in beats(clip, s["tempo"], s["rest"]):
+        half = 0.5 * beat.length
+        flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
+        ground = max(half - flying, 0.1)
+        for k, sign in enumerate((1.0, -1.0)):
+            start = beat.start + k * half
+            leave = start + 0.5 * ground
+            one = hop(clip.times, start, s["height"], 0.5 * ground, 0.5 * ground)
+            flight, crouch, air = flight + one.flight, crouch + one.crouch, air + one.air
+            tiptoe = tiptoe + _tiptoe(clip.times, leave, leave + flying)
+            opened = opened + sign * min(beat.size, 1.1) * ease((clip.times - leave) / flying)
+            raised = raised + sign * min(beat.size, 1.05) * ease((clip.times - start - s["lag"]) / (0.95 * half))
+    spread = 0.5 * (s["wide"] - s["narrow"]) * opened
+    ankle = base.ankle + torch.stack([stack(sign * spread, 0.0, 0.0, like=spread) for sign in (1.0, -1.0)], 1)
+    _, foot = flat_foot(ankle, torch.stack([0.1 + 0.2 * opened, -0.1 - 0.2 * opened], 1), 0 * ankle[..., 0])
+    lift = torch.stack([raised, 0.98 * raised], 1)
+    pose = dataclasses.replace(
+        _airborne(dataclasses.replace(base, ankle=ankle, foot=foot), flight, air, tiptoe.clamp(max=1.0)),
+        pelvis=base.pelvis + stack(0.0, flight - crouch - 0.015 + 0.05 * tiptoe.clamp(max=1.0), 0.0, like=flight),
+        arm=hang(0.05 + 0.15 * lift, 0.15 + (s["arms"] - 0.15) * lift, 0.15 - 0.9 * lift),
+        elbow=0.15 + s["elbow"] * (0.4 + 0.6 * lift),
+    )
+    return keep_reachable(pose, (1 - 2 * air).clamp(0, 1)[:, None].expand(-1, 2))
+
+
+# --------------------------------------------------------------------------------------------- arms
+
+
+def box(clip: Clip) -> Pose:
+    """Punches from a guard, left and right in turn or in the person's own mix; the trunk turns into each."""
+    s = clip.style
+    base = standing(clip, 0.3, 0.15)
+    lead = 1.0 if s["stance"] < 0.8 else -1.0
+    stagger = 0.5 * s["stagger"]
+    ankle = base.ankle + torch.stack([stack(0.0, 0.0, sg * lead * stagger, like=clip.times) for sg in (1.0, -1.0)], 1)
+    guard = [_guard(clip, sign) for sign in (1.0, -1.0)]
+    out, twist = [torch.zeros_like(clip.times) for _ in range(2)], torch.zeros_like(clip.times)
+    for beat in beats(clip, s["tempo"], s["rest"], 0.1):
+        side = beat.side if s["mix"] < 0.7 else int(clip.uniform() < 0.5)
+        strike = _punch((clip.times - beat.start) / min(beat.length, s["strike"]), min(beat.size, 1.08))
+        out[side] = out[side] + strike
+        twist = twist + (-1.0 if side == 0 else 1.0) * strike
+    bounce = clip.noise(0.006, 0.8, 2.0)[:, 0]
+    pose = dataclasses.replace(
+        base,
+        ankle=ankle,
+        pelvis=base.pelvis + stack(-0.01 * twist, bounce - s["crouch"], 0.03 * (out[0] + out[1]), like=twist),
+        turn=base.turn + stack(0.35 * s["turn"] * twist - 0.25 * lead * stagger / 0.15, 0.06, 0.0, like=twist),
+        spine=base.spine + stack(0.65 * s["turn"] * twist, 0.1, 0.0, like=twist),
+        head=base.head + stack(-0.9 * s["turn"] * twist + 0.25 * lead * stagger / 0.15, -0.08, 0.0, like=twist),
+    )
+    for side, sign in enumerate((1.0, -1.0)):
+        # Straight ahead whatever the trunk does: undo its turn at the target.
+        far = _ahead(s["turn"] * twist - 0.25 * lead * stagger / 0.15, sign, s["aim"])
+        hand = guard[side] + (far - guard[side]) * out[side][:, None]
+        pose = aim(pose, side, hand, 0.15 + 0.45 * out[side].clamp(0, 1))
+    return keep_reachable(pose, torch.ones(len(twist), 2, dtype=torch.float64))
+
+
+def _guard(clip: Clip, sign: float) -> Tensor:
+    """Where the wrist waits [frames, 3], from its shoulder in the chest's axes."""
+    drift = clip.noise(0.012, 0.1, 0.8, 3)
+    rest = torch.tensor([-0.09 * sign, clip.style["guard"], 0.26], dtype=torch.float64)
+    return rest + clip.normal(0.015) + drift
+
+
+def _ahead(turned: Tensor, sign: float, height: float) -> Tensor:
+    """The stretched arm's wrist [frames, 3] from its shoulder, ahead of a person whose chest has turned by `turned`."""
+    across = -0.10 * sign
+    return 0.49 * torch.nn.functional.normalize(
+        stack(across * turned.cos() - turned.sin(), height, turned.cos() + across * turned.sin(), like=turned), dim=-1
+    )
+
+
+def _punch(u: Tensor, size: float) -> Tensor:
+    """Extension over u in 0..1: out in 42 % of it, back a little slower (minimum jerk)."""
+    return size * (ease(u / 0.42) - ease((u - 0.47) / 0.53))
+
+
+def wave(clip: Clip) -> Pose:
+    """Waving: one arm or both raised, the forearm swings from side to side, with a rest now and then."""
+    s = clip.style
+    base = standing(clip)
+    times = clip.times
+    arms, elbows = base.arm.clone(), base.elbow.clone()
+    both = s["both"] > 0.75
+    main = 0 if s["side"] < 0.35 else 1
+    if clip.uniform() < 0.15:
+        main = 1 - main
+    for side in (0, 1) if both else (main,):
+        beat = clip.noise(0.12, 0.05, 0.4)[:, 0]
+        phase = 2 * math.pi * s["tempo"] * (times + 0.3 * beat) + clip.uniform(0, 6.28)
+        size = s["swing"] * (1 + clip.noise(0.12, 0.1, 0.6)[:, 0])
+        lift = torch.full_like(times, s["lift"]) + clip.noise(0.03, 0.1, 0.5)[:, 0]
+        flexion = 0.35 + 0.06 * phase.sin()
+        pair = [torch.stack([v, v], 1) for v in (flexion, lift, -1.35 + 0 * lift)]
+        # Turning the upper arm about its own axis swings the bent forearm; the elbow adds to it.
+        pair[2] = pair[2] + (0.55 * size * phase.sin())[:, None]
+        arms[:, side] = hang(*pair)[:, side]
+        elbows[:, side] = s["elbow"] + 0.6 * size * (phase + 0.3).sin()
+    sway = 0.012 * (2 * math.pi * s["tempo"] * times).sin() * (1.0 if main == 0 else -1.0)
+    pose = dataclasses.replace(base, arm=arms, elbow=elbows, spine=base.spine + stack(0.5 * sway, 0.0, sway, like=sway))
+    return keep_reachable(pose, torch.ones(len(times), 2, dtype=torch.float64))

@@ -1,0 +1,287 @@
+"""Walking, running and side steps: footsteps planned along a path, feet that roll and never slide, a body that follows.
+
+A path says where the pelvis is wanted; every step is set down where the pelvis will be in the middle of that stance.
+So one planner serves walking straight, to and fro, backward, sideways, turning on the spot and running, and what is on
+the floor stays there exactly.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmsynth.motion.clip import Clip, ease, standing, track
+from mmsynth.motion.posing import Pose, flat_foot, hang, keep_reachable, stack
+from mmsynth.motion.skeleton import ANKLE_HEIGHT
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Where the pelvis is wanted: times [n] in s beyond the clip's, position [n, 2] (left, forward) in m, yaw [n]."""
+
+    times: np.ndarray
+    position: np.ndarray
+    yaw: np.ndarray
+
+    def at(self, time: float) -> tuple[np.ndarray, float, float]:
+        """Position [2] in m, yaw in rad and speed in m/s at `time`."""
+        place = np.array([np.interp(time, self.times, self.position[:, i]) for i in (0, 1)])
+        ahead = np.array([np.interp(time + 0.05, self.times, self.position[:, i]) for i in (0, 1)])
+        return place, float(np.interp(time, self.times, self.yaw)), float(np.linalg.norm(ahead - place) / 0.05)
+
+
+@dataclass(frozen=True)
+class Gait:
+    """How steps are made.
+
+    Attributes:
+        swing: share of the stride that a foot is in the air (walking 0.38, running 0.65; Perry 1992).
+        ratio: step length over cadence in m s (walk ratio 0.0065 m/(steps/min) = 0.39 m s; Sekiya and Nagasaki 1998).
+        cadence: least steps a second while moving.
+        width: between the ankles in m.
+        lift: of the foot in swing, in m.
+        strike: toes up at landing after a step of 0.7 m, in rad.
+        push: heel up at lift-off after a step of 0.7 m, in rad.
+        drop: how much lower than standing the pelvis is carried, in m.
+        always: step even where the foot would come down where it is.
+    """
+
+    swing: float = 0.38
+    ratio: float = 0.39
+    cadence: float = 1.0
+    width: float = 0.13
+    lift: float = 0.05
+    strike: float = 0.38
+    push: float = 0.95
+    drop: float = 0.03
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stance: from `land` to `leave` in s, at (left, forward) in m, its direction, and the step that led to it."""
+
+    land: float
+    leave: float
+    place: tuple[float, float]
+    yaw: float
+    forward: float = 0.0
+
+
+def plan_path(times: Tensor, speed: list[tuple[float, float, float]], yaw: list[tuple[float, float]]) -> Path:
+    """Integrate keyed body-frame velocities into a path.
+
+    Args:
+        times: [frames] in s of the clip; the path reaches two seconds beyond.
+        speed: keys (time in s, forward in m/s, to the left in m/s).
+        yaw: keys (time in s, rad to the left).
+    """
+    grid = torch.arange(-2.0, float(times[-1]) + 3.0, 0.01, dtype=torch.float64)
+    fore, left = (track(grid, [(k[0], k[i]) for k in speed]).numpy() for i in (1, 2))
+    turn = track(grid, yaw).numpy()
+    velocity = np.stack([fore * np.sin(turn) + left * np.cos(turn), fore * np.cos(turn) - left * np.sin(turn)], 1)
+    position = np.concatenate([np.zeros((1, 2)), np.cumsum(0.5 * (velocity[1:] + velocity[:-1]) * 0.01, 0)])
+    inside = (grid.numpy() >= 0) & (grid.numpy() <= float(times[-1]))
+    middle = 0.5 * (position[inside].max(0) + position[inside].min(0))
+    return Path(grid.numpy(), position - middle, turn)
+
+
+def plan_steps(path: Path, gait: Gait, first: int) -> tuple[list[Step], list[Step]]:
+    """The stances of both feet along the path; foot `first` (0 left, 1 right) leaves the floor first."""
+    begin, end = float(path.times[0]), float(path.times[-1])
+    steps: tuple[list[Step], list[Step]] = ([], [])
+    place, yaw, _ = path.at(begin)
+    for foot in (0, 1):
+        steps[foot].append(Step(begin, end, _beside(place, yaw, foot, gait.width), yaw))
+    now, foot = begin + 0.05, first
+    while now < end - 1.5:
+        _, _, speed = path.at(now + 0.3)
+        period = 1 / max(math.sqrt(speed / gait.ratio), gait.cadence)
+        place, yaw, _ = path.at(now + (0.5 + gait.swing / 2) * 2 * period)
+        spot, old = _beside(place, yaw, foot, gait.width), steps[foot][-1]
+        moved = math.hypot(spot[0] - old.place[0], spot[1] - old.place[1])
+        if gait.always or moved > 0.04 or abs(yaw - old.yaw) > 0.12:
+            ahead = (spot[0] - old.place[0]) * math.sin(yaw) + (spot[1] - old.place[1]) * math.cos(yaw)
+            steps[foot][-1] = dataclasses.replace(old, leave=now)
+            steps[foot].append(Step(now + gait.swing * 2 * period, end, spot, yaw, ahead / 2))
+        now, foot = now + period, 1 - foot
+    return steps
+
+
+def _beside(place: np.ndarray, yaw: float, foot: int, width: float) -> tuple[float, float]:
+    side = 0.5 * width * (1 if foot == 0 else -1)
+    return float(place[0] + side * math.cos(yaw)), float(place[1] - side * math.sin(yaw))
+
+
+def glide(u: Tensor, ramp: float = 0.35) -> Tensor:
+    """From 0 to 1 at an even speed with raised-cosine ramps of the share `ramp` at both ends; clamped."""
+    u = u.clamp(0, 1)
+    v = torch.minimum(u, 1 - u).clamp(0, ramp)
+    part = 0.5 * (v - ramp / math.pi * torch.sin(math.pi * v / ramp))
+    even = (torch.minimum(u, 1 - u) - ramp).clamp_min(0)
+    half = (part + even) / (1 - ramp)
+    return torch.where(u < 0.5, half, 1 - half)
+
+
+@dataclass(frozen=True, eq=False)
+class FootTrack:
+    """One foot over time: ankle [frames, 3] in m, rotation, toes, air (1 in mid-swing), claim on the leg's reach."""
+
+    ankle: Tensor
+    rotation: Tensor
+    toes: Tensor
+    air: Tensor
+    claim: Tensor
+
+
+def foot_track(times: Tensor, steps: list[Step], gait: Gait) -> FootTrack:
+    """The foot's path through its stances: flat or rolling on the floor, gliding from one to the next in the air."""
+    x, z, yaw = (torch.full_like(times, v) for v in (*steps[0].place, steps[0].yaw))
+    lift, air, toe_free = (torch.zeros_like(times) for _ in range(3))
+    claim = torch.ones_like(times)
+    pitch = [(float(times[0]) - 3.0, 0.0)]
+    for old, new in zip(steps[:-1], steps[1:], strict=True):
+        u = (times - old.leave) / (new.land - old.leave)
+        g, inside = glide(u), (u > 0) & (u < 1)
+        x, z, yaw = (
+            x + g * (new.place[0] - old.place[0]),
+            z + g * (new.place[1] - old.place[1]),
+            yaw + g * (new.yaw - old.yaw),
+        )
+        bump = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1)) ** 2, torch.zeros_like(u))
+        early = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1) ** 0.7) ** 2, torch.zeros_like(u))
+        lift, air = lift + gait.lift * early, air + bump
+        toe_free = toe_free + torch.where(inside, ease(u * 3) * (1 - ease(u * 3 - 2)), torch.zeros_like(u))
+        claim = claim - torch.where(inside, ease(u / 0.4) - ease((u - 0.6) / 0.4), torch.zeros_like(u)) * (1 - 1e-6)
+        pitch += _roll(old, new, gait)
+    pitch_track = track(times, pitch)
+    flat = stack(x, ANKLE_HEIGHT, z, like=x) + stack(0.0, lift, 0.0, like=x)
+    ankle, rotation = flat_foot(flat, yaw, pitch_track)
+    toes = pitch_track.clamp(0, 0.7) * (1 - toe_free)
+    return FootTrack(ankle, rotation, toes, air, claim)
+
+
+def _roll(old: Step, new: Step, gait: Gait) -> list[tuple[float, float]]:
+    """Keys of the foot's pitch from late stance, through the swing, to the flat foot of the next stance."""
+    share = max(-0.4, min(1.3, new.forward / 0.7))
+    push = gait.push * (0.25 + 0.75 * max(share, 0.0)) if abs(share) > 0.05 or gait.always else 0.2 * gait.push
+    strike = -gait.strike * share
+    swing, stance = new.land - old.leave, min(old.leave - old.land, 1.5)
+    return [
+        (old.leave - 0.42 * stance, 0.0),
+        (old.leave, push),
+        (old.leave + 0.15 * swing, 1.05 * push),
+        (old.leave + 0.8 * swing, 0.6 * min(strike, 0.0)),
+        (new.land, strike),
+        (new.land + 0.12 * min(new.leave - new.land, 1.5), 0.0),
+    ]
+
+
+def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose, tuple[FootTrack, FootTrack]]:
+    """A standing person set walking along the path: feet, pelvis, trunk and arms in step; and the tracks of the feet.
+
+    Pelvis and trunk turn with the steps as published for level walking (Perry 1992: pelvis about 5 degrees to each side
+    in turn, 4 in list; the chest turns against it), arms swing against the legs.
+    """
+    base, times = standing(clip, gait.width), clip.times
+    left, right = (foot_track(times, s, gait) for s in plan_steps(path, gait, int(clip.uniform() < 0.5)))
+    yaw = torch.from_numpy(np.interp(times.numpy(), path.times, path.yaw))
+    way = torch.from_numpy(np.stack([np.interp(times.numpy(), path.times, path.position[:, i]) for i in (0, 1)], 1))
+    ahead = stack(yaw.sin(), yaw.cos(), like=yaw)
+    apart = ((left.ankle - right.ankle)[:, [0, 2]] * ahead).sum(1)
+    air = left.air - right.air
+    side = -0.022 * air
+    pelvis = stack(way[:, 0] + side * yaw.cos(), base.pelvis[:, 1] - gait.drop, way[:, 1] - side * yaw.sin(), like=yaw)
+    turn = base.turn + stack(yaw - 0.13 * apart, 0.03, 0.055 * air, like=yaw)
+    spine = base.spine + stack(0.2 * apart, 0.02, -0.06 * air, like=yaw)
+    head = base.head + stack(-0.07 * apart, -0.04, 0.0, like=yaw)
+    lift = swing_arms * torch.stack([-apart, apart], 1)
+    arms = hang(0.02 + lift, clip.uniform(0.12, 0.2) + 0.02 * lift, torch.full_like(lift, 0.25))
+    elbow = base.elbow + 0.15 + 0.7 * torch.nn.functional.softplus(6 * lift) / 6
+    pose = dataclasses.replace(
+        base,
+        pelvis=pelvis,
+        turn=turn,
+        spine=spine,
+        head=head,
+        ankle=torch.stack([left.ankle, right.ankle], 1),
+        foot=torch.stack([left.rotation, right.rotation], 1),
+        toes=torch.stack([left.toes, right.toes], 1),
+        arm=arms,
+        elbow=elbow,
+    )
+    return keep_reachable(pose, torch.stack([left.claim, right.claim], 1)), (left, right)
+
+
+# --------------------------------------------------------------------------------------------- walk and run
+
+
+def to_and_fro(clip: Clip, speed: float, extent: float, kind: str) -> Path:
+    """A path that covers `extent` m and comes back by turning, walking backward or sideways, again and again."""
+    now, heading, sign = -2.0 - clip.uniform(0.0, 1.0), 0.0, 1.0
+    speeds: list[tuple[float, float, float]] = [(now, 0.0, 0.0)]
+    yaws = [(now, 0.0)]
+    while now < clip.duration + 1.0:
+        pace = speed * math.exp(clip.normal(0.08))
+        length = extent * clip.uniform(0.75, 1.1)
+        ramp = min(0.6, 0.6 * length / pace)
+        cruise = max(length / pace - ramp, 0.05)
+        fore, left = (0.0, sign * pace) if kind == "sideways" else (sign * pace, 0.0)
+        speeds += [(now + ramp, fore, left), (now + ramp + cruise, fore, left), (now + 2 * ramp + cruise, 0.0, 0.0)]
+        yaws += [(now + ramp, heading), (now + ramp + 0.9 * cruise, heading)]
+        now += 2 * ramp + cruise
+        if kind == "turn":
+            turn = clip.uniform(0.9, 1.5)
+            heading += math.pi * (1 if clip.uniform() < 0.5 else -1)
+            now += 0.6 * turn
+            yaws.append((now + 0.2 * turn, heading))
+        else:
+            sign = -sign
+            now += clip.uniform(0.1, 0.6)
+        speeds.append((now, 0.0, 0.0))
+    return plan_path(clip.times, speeds, yaws)
+
+
+def walk(clip: Clip) -> Pose:
+    """Walking to and fro: turning round, or backward, or sideways, by the person's habit or `path` (0, 1, 2)."""
+    s = clip.style
+    kind = ("turn", "backward", "sideways")[min(int(s["path"]), 2)]
+    speed = s["speed"] * {"turn": 1.0, "backward": 0.75, "sideways": 0.5}[kind]
+    width = 0.22 if kind == "sideways" else s["width"]
+    path = to_and_fro(clip, speed, s["extent"], kind)
+    gait = Gait(ratio=s["ratio"], width=width, lift=s["lift"], cadence=0.9)
+    return follow(clip, path, gait, s["arms"])[0]
+
+
+def run(clip: Clip) -> Pose:
+    """Running to and fro, or on the spot (`extent` under 0.5 m): flight phases, elbows bent, body leant forward."""
+    s = clip.style
+    still = s["extent"] < 0.5
+    path = (
+        plan_path(clip.times, [(-2.0, 0.0, 0.0)], [(-2.0, 0.0)])
+        if still
+        else to_and_fro(clip, s["speed"], s["extent"], "turn")
+    )
+    gait = Gait(0.63, 1.0, s["tempo"], 0.09, s["lift"], 0.05, 0.8, s["drop"], always=True)
+    pose, (left, right) = follow(clip, path, gait, 0.0)
+    # The legs' phase: by where the feet are when moving, by which one is up on the spot.
+    ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)
+    apart = ((left.ankle - right.ankle)[:, [0, 2]] * ahead).sum(1) / 0.5
+    apart = (left.air - right.air) if still else apart.clamp(-1.4, 1.4)
+    # Lowest in mid-stance, highest in mid-flight, twice a stride.
+    bounce = s["bounce"] * (1 - 2 * ((1 - left.air) ** 2 + (1 - right.air) ** 2).clamp(max=1.2) / 1.2)
+    lean = 0.16 if not still else 0.06
+    swing = s["arms"] * torch.stack([-apart, apart], 1)
+    pose = dataclasses.replace(
+        pose,
+        pelvis=pose.pelvis + stack(0.0, bounce, 0.0, like=bounce),
+        turn=pose.turn + stack(0.0, lean * 0.4, 0.0, like=bounce),
+        spine=pose.spine + stack(0.12 * apart, lean * 0.6, 0.0, like=bounce),
+        head=pose.head + stack(-0.1 * apart, -lean * 0.6, 0.0, like=bounce),
+        arm=hang(-0.15 + swing, 0.2 + 0.1 * swing, 0.4 + 0.15 * swing),
+        elbow=1.55 + 0.35 * swing,
+    )
+    return keep_reachable(pose, torch.stack([left.claim, right.claim], 1))

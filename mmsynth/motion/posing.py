@@ -1,0 +1,213 @@
+"""From what a person does to joint rotations: trunk and arms by angle, hands and legs by inverse kinematics.
+
+A generator writes a `Pose` in words of the body; `to_motion` turns it into a `Motion`. Axes are SMPL-X's with the floor
+at y = 0 (x left, y up, z forward); lengths are those of the generic proportions (`skeleton`).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from mmsynth.arrays import check_shapes
+from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, JOINTS, offset, two_bone
+from mmsynth.types import Labels, Motion
+
+SIDES = ("left", "right")
+SIGN = (1.0, -1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """What the parts of a body do over time.
+
+    Attributes:
+        times: of the frames.
+        pelvis: position of the pelvis joint.
+        turn: of the pelvis: to the left, forward, to the left side (lean).
+        spine: of the chest against the pelvis, in the same words, spread over three joints.
+        head: of the head against the chest, in the same words, spread over neck and head.
+        ankle: positions of left and right ankle.
+        foot: world rotation of left and right foot; identity = flat, pointing forward.
+        toes: upward bend of the toes.
+        arm: rotation of each upper arm in the chest's axes, identity = T-pose.
+        elbow: flexion.
+        wrist: rotation of each hand against its forearm.
+    """
+
+    times: Annotated[Tensor, "frames", "s"]
+    pelvis: Annotated[Tensor, "frames 3", "m"]
+    turn: Annotated[Tensor, "frames 3", "rad"]
+    spine: Annotated[Tensor, "frames 3", "rad"]
+    head: Annotated[Tensor, "frames 3", "rad"]
+    ankle: Annotated[Tensor, "frames 2 3", "m"]
+    foot: Annotated[Tensor, "frames 2 3 3", "1"]
+    toes: Annotated[Tensor, "frames 2", "rad"]
+    arm: Annotated[Tensor, "frames 2 3 3", "1"]
+    elbow: Annotated[Tensor, "frames 2", "rad"]
+    wrist: Annotated[Tensor, "frames 2 3 3", "1"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+
+def about(axis: str, angle: Tensor) -> Tensor:
+    """Rotations [..., 3, 3] by `angle` [...] in rad about the axis "x", "y" or "z"."""
+    vector = torch.zeros(*angle.shape, 3, dtype=angle.dtype, device=angle.device)
+    vector[..., "xyz".index(axis)] = angle
+    return matrix_from_rotvec(vector)
+
+
+def body_turn(words: Tensor) -> Tensor:
+    """Rotations [..., 3, 3] of (turn left, bend forward, lean left) [..., 3] in rad, applied outermost first."""
+    left, fore, lean = words.unbind(-1)
+    return about("y", left) @ about("x", fore) @ about("z", -lean)
+
+
+def stack(*columns: Tensor | float, like: Tensor) -> Tensor:
+    """Columns [..., n] of tensors [...] and numbers, each expanded to the shape of `like`."""
+    parts = [torch.as_tensor(c, dtype=like.dtype, device=like.device).expand_as(like) for c in columns]
+    return torch.stack(parts, -1)
+
+
+# --------------------------------------------------------------------------------------------- arms
+
+
+def hang(flexion: Tensor, abduction: Tensor, rotation: Tensor) -> Tensor:
+    """Upper-arm rotations [frames, 2, 3, 3] in the chest's axes from angles [frames, 2] in rad.
+
+    Flexion swings the hanging arm forward, abduction lifts it sideways (0 = hanging, pi/2 = T-pose, pi = overhead),
+    rotation turns it about its own axis (positive inward: palm to the back for a hanging arm).
+    """
+    sides = []
+    for s, sign in enumerate(SIGN):
+        lift = about("z", sign * (abduction[:, s] - torch.pi / 2))
+        sides.append(about("x", -flexion[:, s]) @ lift @ about("x", rotation[:, s]))
+    return torch.stack(sides, 1)
+
+
+def reach(hand: Tensor, side: int, elbow_out: Tensor | float = 0.4) -> tuple[Tensor, Tensor]:
+    """Upper-arm rotation [frames, 3, 3] and elbow flexion [frames] that bring the wrist to `hand`.
+
+    Args:
+        hand: wanted wrist [frames, 3] in m from the shoulder, in the chest's axes, of the generic proportions.
+        side: 0 left, 1 right.
+        elbow_out: how far the elbow points outward: 0 = straight down, 1 = level.
+    """
+    name, sign = SIDES[side], SIGN[side]
+    out = torch.as_tensor(elbow_out, dtype=hand.dtype, device=hand.device).expand(hand.shape[:-1])
+    pole = stack(sign * out, -(1 - 0.5 * out), -0.25, like=hand[..., 0])
+    hinge = torch.tensor([0.0, -sign, 0.0], dtype=hand.dtype, device=hand.device)
+    bones = (offset(f"{name}_elbow", device=hand.device), offset(f"{name}_wrist", device=hand.device))
+    # The elbow lies on the pole's side: the hinge is perpendicular to the plane of arm and pole.
+    return two_bone(bones, hinge, hand, torch.linalg.cross(pole, hand))
+
+
+def aim(pose: Pose, side: int, hand: Tensor, elbow_out: Tensor | float = 0.4) -> Pose:
+    """The pose with one arm reaching for `hand` [frames, 3] in m from that shoulder, in the chest's axes."""
+    arm, elbow = reach(hand, side, elbow_out)
+    arms, elbows = pose.arm.clone(), pose.elbow.clone()
+    arms[:, side], elbows[:, side] = arm, elbow
+    return dataclasses.replace(pose, arm=arms, elbow=elbows)
+
+
+# --------------------------------------------------------------------------------------------- legs
+
+
+def flat_foot(ankle: Tensor, yaw: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor]:
+    """Ankle [..., 3] and foot rotation [..., 3, 3] of a foot that rolls on the floor.
+
+    Args:
+        ankle: where the ankle is with the foot flat [..., 3] in m.
+        yaw: direction of the foot, to the left, in rad [...].
+        pitch: heel up positive (rolls over the ball), toes up negative (rolls over the heel), in rad [...].
+    """
+    rotation = about("y", yaw) @ about("x", pitch)
+    # Between heel and ball the contact travels along the sole within about 3 degrees, so that velocity is continuous.
+    middle, half = 0.5 * (BALL[2] + HEEL[2]), 0.5 * (BALL[2] - HEEL[2])
+    pivot = stack(0.0, -ANKLE_HEIGHT, middle + half * torch.tanh(pitch / 0.05), like=pitch)
+    flat = (about("y", yaw) @ pivot[..., None])[..., 0]
+    return ankle + flat - (rotation @ pivot[..., None])[..., 0], rotation
+
+
+def hips(pelvis: Tensor, turned: Tensor) -> Tensor:
+    """Positions [frames, 2, 3] in m of the hip joints."""
+    return torch.stack([pelvis + turned @ offset(f"{s}_hip", device=pelvis.device) for s in SIDES], 1)
+
+
+def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.992) -> Pose:
+    """The pose with the pelvis lowered where a planted foot would be out of the leg's reach.
+
+    Args:
+        pose: as wanted.
+        planted: weight [frames, 2] of each foot's claim: 1 on the floor, 0 in the air.
+        slack: share of the straight leg's length that may be used.
+    """
+    length = slack * float((offset("left_knee") + offset("left_ankle")).norm())
+    gap = hips(pose.pelvis, body_turn(pose.turn)) - pose.ankle
+    level = gap[..., 0] ** 2 + gap[..., 2] ** 2
+    ceiling = (length**2 - level).clamp_min(0.01).sqrt() - gap[..., 1]
+    # How far the pelvis may rise (negative: must sink), a soft minimum over both feet and zero, sharp to about 4 mm.
+    sharp = 250.0
+    claims = torch.cat([-sharp * ceiling + planted.clamp_min(1e-30).log(), torch.zeros_like(ceiling[:, :1])], 1)
+    sink = claims.logsumexp(1) / sharp
+    return dataclasses.replace(pose, pelvis=pose.pelvis - stack(0.0, sink, 0.0, like=sink))
+
+
+# --------------------------------------------------------------------------------------------- motion
+
+
+def to_motion(pose: Pose, scale: float = 1.0, labels: Labels | None = None) -> Motion:
+    """The pose as a `Motion` in the world (z up, facing -y), its lengths times `scale`."""
+    local = dict.fromkeys(JOINTS, torch.eye(3, dtype=torch.float64).expand(len(pose.times), 3, 3))
+    pelvis = body_turn(pose.turn)
+    local |= _trunk(pose) | _legs(pose, pelvis) | _arms(pose)
+    local["pelvis"] = UPRIGHT @ pelvis
+    return Motion(
+        joint_names=JOINTS,
+        rotations=torch.stack([local[name] for name in JOINTS], 1),
+        translation=scale * pose.pelvis @ UPRIGHT.T,
+        times=pose.times,
+        labels=labels or Labels(),
+    )
+
+
+def _trunk(pose: Pose) -> dict[str, Tensor]:
+    third, half = body_turn(pose.spine / 3), body_turn(pose.head / 2)
+    return {"spine1": third, "spine2": third, "spine3": third, "neck": half, "head": half}
+
+
+def _legs(pose: Pose, pelvis: Tensor) -> dict[str, Tensor]:
+    hinge = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    at, local = hips(pose.pelvis, pelvis), {}
+    for s, name in enumerate(SIDES):
+        bones = (offset(f"{name}_knee"), offset(f"{name}_ankle"))
+        # The knee bends in the direction of the foot, held a little by the pelvis.
+        hint = pose.foot[:, s, :, 0] + 0.5 * pelvis[..., 0]
+        thigh, bend = two_bone(bones, hinge, pose.ankle[:, s] - at[:, s], hint)
+        knee = matrix_from_rotvec(bend[:, None] * hinge)
+        local[f"{name}_hip"] = pelvis.transpose(-1, -2) @ thigh
+        local[f"{name}_knee"] = knee
+        local[f"{name}_ankle"] = (thigh @ knee).transpose(-1, -2) @ pose.foot[:, s]
+        local[f"{name}_foot"] = about("x", -pose.toes[:, s])
+    return local
+
+
+def _arms(pose: Pose) -> dict[str, Tensor]:
+    local = {}
+    for s, (name, sign) in enumerate(zip(SIDES, SIGN, strict=True)):
+        arm = pose.arm[:, s]
+        # The shoulder girdle takes a third of the lift beyond 30 degrees (scapulohumeral rhythm, Inman 1944).
+        direction = sign * arm[..., 0]
+        lift = torch.acos((-direction[..., 1]).clamp(-0.999999, 0.999999))
+        raised = torch.nn.functional.softplus(12 * (lift - torch.pi / 6)) / 12
+        side = (sign * direction[..., 0]).clamp_min(0)
+        collar = about("z", sign * 0.25 * raised * (0.4 + 0.6 * side))
+        local[f"{name}_collar"] = collar
+        local[f"{name}_shoulder"] = collar.transpose(-1, -2) @ arm
+        local[f"{name}_elbow"] = about("y", -sign * pose.elbow[:, s])
+        local[f"{name}_wrist"] = pose.wrist[:, s]
+    return local

@@ -1,0 +1,110 @@
+"""Generic proportions of an adult of 1.7 m, for the generators: forward and inverse kinematics on them.
+
+Axes are SMPL-X's: x left, y up, z forward. A body model has proportions of its own; what is planted here moves there by
+the difference of limb lengths only, because the translation is scaled with the person.
+"""
+
+import torch
+from torch import Tensor
+
+from mmsynth.geometry import matrix_from_rotvec
+from mmsynth.joints import SMPLX_PARENT
+from mmsynth.types import Motion
+
+# Rest position in m of each joint from its parent (left side; the right mirrors it), SMPL-X's T-pose.
+_REST: dict[str, tuple[float, float, float]] = {
+    "pelvis": (0.0, 0.0, 0.0),
+    "left_hip": (0.068, -0.090, -0.006),
+    "spine1": (0.0, 0.110, -0.026),
+    "left_knee": (0.034, -0.378, -0.004),
+    "spine2": (0.0, 0.135, 0.001),
+    "left_ankle": (-0.014, -0.398, -0.044),
+    "spine3": (0.0, 0.053, 0.025),
+    "left_foot": (0.025, -0.056, 0.120),
+    "neck": (0.0, 0.214, -0.042),
+    "left_collar": (0.080, 0.122, -0.036),
+    "head": (0.0, 0.065, 0.051),
+    "left_shoulder": (0.093, 0.031, -0.009),
+    "left_elbow": (0.257, -0.013, -0.025),
+    "left_wrist": (0.251, 0.008, -0.003),
+}
+JOINTS: tuple[str, ...] = tuple(name for name in SMPLX_PARENT)[:22]
+ANKLE_HEIGHT = 0.078
+"""Of the ankle above the sole, in m."""
+HEEL = (0.0, -ANKLE_HEIGHT, -0.055)
+"""Where the heel touches, from the ankle, in m."""
+BALL = (0.012, -ANKLE_HEIGHT, 0.125)
+"""Where the ball of the (left) foot touches, from the ankle, in m."""
+
+
+def offset(name: str, *, device: torch.device | None = None) -> Tensor:
+    """Rest offset [3] in m of the joint `name` from its parent."""
+    x, y, z = _REST[name.replace("right_", "left_")]
+    return torch.tensor([-x if name.startswith("right_") else x, y, z], dtype=torch.float64, device=device)
+
+
+def stand_height() -> float:
+    """Height in m of the pelvis joint over the floor with the legs straight."""
+    return ANKLE_HEIGHT - float((offset("left_hip") + offset("left_knee") + offset("left_ankle"))[1])
+
+
+def forward(motion: Motion, scale: float = 1.0) -> Tensor:
+    """World positions [frames, joints, 3] in m of the motion's joints on the generic proportions times `scale`.
+
+    Raises:
+        ValueError: the motion names a joint outside SMPL-X's first 22, or a child before its parent.
+    """
+    where: dict[str, Tensor] = {}
+    turned: dict[str, Tensor] = {}
+    for j, name in enumerate(motion.joint_names):
+        parent = SMPLX_PARENT.get(name)
+        if name not in JOINTS or (parent is not None and parent not in where):
+            raise ValueError(f"forward kinematics: expected SMPL-X body joints, parents first, got '{name}'")
+        local = motion.rotations[:, j].double()
+        if parent is None:
+            where[name], turned[name] = motion.translation.double(), local
+        else:
+            step = scale * offset(name, device=local.device)
+            where[name] = where[parent] + turned[parent] @ step
+            turned[name] = turned[parent] @ local
+    return torch.stack([where[name] for name in motion.joint_names], 1)
+
+
+def frame(first: Tensor, second: Tensor) -> Tensor:
+    """Rotation [..., 3, 3] whose first column is along `first` and whose second lies in the plane with `second`."""
+    a = torch.nn.functional.normalize(first, dim=-1)
+    b = torch.nn.functional.normalize(second - (second * a).sum(-1, keepdim=True) * a, dim=-1)
+    return torch.stack([a, b, torch.linalg.cross(a, b)], -1)
+
+
+def two_bone(bones: tuple[Tensor, Tensor], hinge: Tensor, target: Tensor, hint: Tensor) -> tuple[Tensor, Tensor]:
+    """Upper rotation [..., 3, 3] and hinge angle [...] in rad that bring the end of a limb to `target`.
+
+    Closed form: the angle from the law of cosines for bones with any rest direction, the rotation from the frame that
+    holds the limb and its hinge. A target beyond the limb is approached smoothly: the joint never snaps straight.
+
+    Args:
+        bones: rest vectors [3] in m of the upper and of the lower bone.
+        hinge: rest axis [3] (unit) of the joint between them; a positive angle flexes it.
+        target: end of the limb from its root [..., 3] in m.
+        hint: wanted direction [..., 3] of the hinge axis.
+    """
+    upper, lower = bones
+    along = (upper @ hinge) * (lower @ hinge)
+    even = upper @ lower - along
+    odd = upper @ torch.linalg.cross(hinge, lower)
+    swing, phase = torch.hypot(even, odd), torch.atan2(odd, even)
+    base = upper @ upper + lower @ lower + 2 * along
+    reach = (base + 2 * swing).sqrt()
+    distance = _soft_ceiling(target.norm(dim=-1), 0.985 * reach, 0.9995 * reach)
+    cosine = ((distance**2 - base) / (2 * swing)).clamp(-0.98, 1.0)
+    angle = phase + cosine.acos()
+    end = upper + (matrix_from_rotvec(angle[..., None] * hinge) @ lower)
+    rest = frame(end, hinge.expand_as(end))
+    return frame(target, hint.expand_as(target)) @ rest.transpose(-1, -2), angle
+
+
+def _soft_ceiling(value: Tensor, start: Tensor, ceiling: Tensor) -> Tensor:
+    """The value below `start`; above, it approaches `ceiling` with continuous slope."""
+    room = ceiling - start
+    return torch.where(value <= start, value, ceiling - room * torch.exp(-(value - start).clamp_min(0) / room))

@@ -1,0 +1,43 @@
+import math
+
+import pytest
+import torch
+
+from mmsynth.geometry import rotvec_from_matrix
+from mmsynth.motion import ACTIVITIES, Subject, generate_motion
+from mmsynth.motion.skeleton import JOINTS, forward
+
+
+def clip(activity: str, seed: int = 3, duration: float = 6.0, **overrides: float):
+    generator = torch.Generator().manual_seed(seed)
+    return generate_motion(activity, duration, Subject(seed), generator, overrides=overrides)
+
+
+@pytest.mark.parametrize("activity", ACTIVITIES)
+def test_every_activity_is_smooth_and_on_the_floor(activity):
+    for seed in (1, 2):
+        motion = clip(activity, seed)
+        joints = forward(motion)
+        rate = rotvec_from_matrix(motion.rotations[:-1].transpose(-1, -2) @ motion.rotations[1:]).norm(dim=-1) * 60
+        assert rate.max() < 25, (JOINTS[int(rate.max(0).values.argmax())], float(rate.max()))  # rad/s; a punch is 15-20
+        velocity = joints.diff(dim=0).norm(dim=-1) * 60
+        assert velocity.max() < 12, JOINTS[int(velocity.max(0).values.argmax())]
+        ankles = joints[:, [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")], 2]
+        assert ankles.min() > 0.06
+        assert joints[:, 0, :2].norm(dim=-1).max() < 6
+
+
+def test_same_seed_same_clip_and_style_stays():
+    first, second = clip("squat"), clip("squat")
+    assert torch.equal(first.rotations, second.rotations)
+    assert not torch.equal(first.rotations, clip("squat", 4).rotations)
+
+
+def test_bad_requests_are_refused_in_one_sentence():
+    generator = torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match="activity: expected one of walk, .*got 'wlak'"):
+        generate_motion("wlak", 2.0, Subject(0), generator)
+    with pytest.raises(ValueError, match="positive duration"):
+        generate_motion("walk", math.nan, Subject(0), generator)
+    with pytest.raises(ValueError, match="walk: expected one of the parameters"):
+        generate_motion("walk", 2.0, Subject(0), generator, overrides={"sped": 1.0})
