@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 # ------------------------------------------------------------------------------------------ processing: point targets
 
 
@@ -45,7 +44,6 @@ def log_cfar_false_alarm(mode, window, antennas, threshold_db, order=None):
 
     step, size = 2e-3, 1 << 14
     t = 2 * np.pi * np.fft.fftfreq(size, step)
-    axis = (np.arange(size) - size // 2) * step
 
     def density(count):
         transform = np.exp(count * loggamma(1 + 1j * t / count))

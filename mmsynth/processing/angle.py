@@ -1,0 +1,201 @@
+"""Direction of arrival from the virtual array: phase compensation, azimuth spectrum, peaks, elevation."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmsynth.types import Processing, Radar
+
+
+@dataclass(frozen=True, eq=False)
+class VirtualArray:
+    """The virtual array of a radar, sorted into rows of equal height.
+
+    Directions are cosines: `x / r` across and `z / r` up. An antenna at p sees the phase `-2 pi (p . direction) /
+    wavelength` of a target, since one that is nearer to it echoes earlier (beat phase `+2 pi f0 tau`).
+
+    Attributes:
+        decode: factors that take the slots of a loop to transmitters (inverse of the codes; TDM: a permutation).
+        slot_time: start of each slot as a fraction of the loop.
+        position: of each virtual antenna, TX-major.
+        row: index into `height` of each virtual antenna.
+        height: z of each row.
+        main_row: the row with the most antennas.
+        planar: whether the other rows together hold more antennas than the main one, so that azimuth needs them.
+        across: direction cosines x / r of the azimuth spectrum (TI's angle bins), increasing.
+        up: direction cosines z / r of the elevation spectrum, increasing.
+        wavelength: m, for steering.
+    """
+
+    decode: Tensor
+    slot_time: Tensor
+    position: Tensor
+    row: Tensor
+    height: Tensor
+    main_row: int
+    planar: bool
+    across: Tensor
+    up: Tensor
+    wavelength: float
+
+
+def virtual_array(radar: Radar, processing: Processing, device: torch.device | None = None) -> VirtualArray:
+    """Lay out the virtual array of `radar`.
+
+    The azimuth spectrum is TI's zero-padded FFT over the row's own spacing where antennas stand on a uniform grid, and
+    steering at their positions on the grid of half a wavelength where they do not: both are one matrix of steering
+    vectors. Two antennas at one place are summed.
+
+    Raises:
+        ValueError: fewer slots than transmitters, so that the codes cannot be undone.
+    """
+    used = (radar.codes != 0).any(0).nonzero()[:, 0]
+    codes = radar.codes[:, used].to(torch.complex64)
+    if int(torch.linalg.matrix_rank(codes)) < len(used):
+        raise ValueError(
+            f"radar {radar.name}: expected codes that can be undone, got {len(used)} TX in {len(codes)} slots"
+        )
+    position = (radar.tx[used][:, None] + radar.rx[None]).reshape(-1, 3).to(torch.float64)
+    position = position - position[0]
+    wavelength = radar.waveform.wavelength
+    height, row = _clusters(position[:, 2], wavelength / 20)
+    counts = torch.bincount(row)
+    main = int(counts.argmax())
+    spacing = _spacing(position[:, 0], wavelength)
+    if processing.half_wavelength_angles:
+        wavelength = 2 * spacing
+    times = radar.chirp_times()[0]
+    return VirtualArray(
+        decode=torch.linalg.pinv(codes).to(device),
+        slot_time=((times - times[0]) / radar.loop_time).to(device),
+        position=position.to(device),
+        row=row.to(device),
+        height=height.to(device),
+        main_row=main,
+        planar=bool(2 * counts[main] < counts.sum()),
+        across=_cosines(position[:, 0], spacing, wavelength, processing.angle_fft).to(device),
+        up=_cosines(position[:, 2], _spacing(position[:, 2], wavelength), wavelength, processing.angle_fft).to(device),
+        wavelength=wavelength,
+    )
+
+
+def _clusters(values: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Distinct values (increasing), those closer than `tolerance` taken as one, and the cluster of each."""
+    ordered, order = values.sort()
+    label = torch.zeros(len(values), dtype=torch.int64)
+    label[order[1:]] = (ordered.diff() > tolerance).cumsum(0)
+    total = torch.zeros(int(label.max()) + 1, dtype=values.dtype).index_add(0, label, values)
+    return total / torch.bincount(label), label
+
+
+def _spacing(coordinate: Tensor, wavelength: float) -> float:
+    """The step of the uniform grid that antennas stand on, else half a wavelength."""
+    distinct, _ = _clusters(coordinate, wavelength / 20)
+    if len(distinct) < 2:
+        return wavelength / 2
+    step = float(distinct.diff().min())
+    places = (distinct - distinct[0]) / step
+    # A twentieth of a step off the grid is 18 degrees of phase at most: the FFT's nearest place would still do.
+    uniform = bool(((places - places.round()).abs() < 0.05).all())
+    return step if uniform and step > 0.25 * wavelength else wavelength / 2
+
+
+def _cosines(coordinate: Tensor, spacing: float, wavelength: float, size: int) -> Tensor:
+    """Direction cosines of an FFT of `size` (or more, where the array is longer) over `spacing`, inside [-1, 1]."""
+    extent = float(coordinate.max() - coordinate.min()) / spacing
+    if extent < 0.5:
+        return torch.zeros(1, dtype=torch.float64)
+    size = max(size, 1 << math.ceil(math.log2(extent + 1)))
+    cosine = (torch.arange(size, dtype=torch.float64) - size // 2) * (wavelength / (size * spacing))
+    return cosine[cosine.abs() <= 1]
+
+
+def untangle(cells: Tensor, doppler: Tensor, loops: int, array: VirtualArray) -> Tensor:
+    """Signals [points, tx, rx] of cells [points, slots, rx], as if each transmitter had sent alone, all at once.
+
+    TI's Doppler compensation: slot m is turned back by the phase that a target in the signed Doppler bin `doppler`
+    [points] gains by the time of that slot, which goes by the order of transmission, not by the number of the TX. Then
+    the codes are undone.
+    """
+    turn = -2 * torch.pi * doppler[:, None].to(torch.float64) / loops * array.slot_time
+    turned = torch.polar(torch.ones_like(turn), turn).to(cells.dtype)
+    return (array.decode * turned[:, None]) @ cells
+
+
+def calibration(antennas: int, processing: Processing, device: torch.device | None = None) -> Tensor:
+    """The device's factor [virtual] of each virtual antenna.
+
+    Raises:
+        ValueError: the settings hold another number of them.
+    """
+    if not processing.compensation:
+        return torch.ones(antennas, dtype=torch.complex64, device=device)
+    factor = torch.view_as_complex(torch.tensor(processing.compensation, dtype=torch.float32, device=device))
+    if len(factor) != antennas:
+        raise ValueError(f"Processing.compensation: expected {antennas} virtual antennas, got {len(factor)}")
+    return factor
+
+
+def virtual_signals(cells: Tensor, doppler: Tensor, loops: int, array: VirtualArray, processing: Processing) -> Tensor:
+    """Signals [points, virtual] of cells [points, slots, rx] in signed Doppler bins [points], compensated."""
+    signals = untangle(cells, doppler, loops, array).flatten(1)
+    return signals * calibration(signals.shape[1], processing, signals.device)
+
+
+def row_spectra(signals: Tensor, array: VirtualArray) -> Tensor:
+    """Azimuth spectrum [points, rows, across] of each row, from signals [points, virtual]."""
+    phase = 2 * torch.pi / array.wavelength * array.position[:, :1] * array.across
+    steering = torch.polar(torch.ones_like(phase), phase).to(signals.dtype)
+    in_row = torch.nn.functional.one_hot(array.row, len(array.height)).to(signals.dtype)
+    weights = (in_row[:, :, None] * steering[:, None, :]).flatten(1)
+    return (signals @ weights).reshape(len(signals), len(array.height), len(array.across))
+
+
+def azimuth_power(rows: Tensor, array: VirtualArray) -> Tensor:
+    """Power [points, across] over azimuth: of the main row, or of the whole plane at its best elevation."""
+    if array.planar:
+        return _elevation_power(rows, array).amax(-1)
+    main = rows[:, array.main_row]
+    return main.real.square() + main.imag.square()
+
+
+def _elevation_power(rows: Tensor, array: VirtualArray) -> Tensor:
+    """Power [..., up] of rows [points, rows, ...] steered to each elevation."""
+    phase = 2 * torch.pi / array.wavelength * array.height[:, None] * array.up
+    steering = torch.polar(torch.ones_like(phase), phase).to(rows.dtype)
+    beam = rows.movedim(1, -1) @ steering
+    return beam.real.square() + beam.imag.square()
+
+
+def elevation_cosine(rows: Tensor, array: VirtualArray) -> Tensor:
+    """Direction cosine z / r [points] from the rows [points, rows] at the azimuth peak.
+
+    Of two rows, by the phase between them (as TI's boards with one raised TX); of more, by the strongest elevation bin.
+    """
+    if len(array.height) == 1:
+        return torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
+    if len(array.height) == 2:
+        phase = torch.angle(rows[:, 1] * rows[:, 0].conj()).to(torch.float64)
+        return -phase * array.wavelength / (2 * torch.pi * (array.height[1] - array.height[0]))
+    return array.up[_elevation_power(rows, array).argmax(-1)]
+
+
+def second_peak(power: Tensor, first: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
+    """The second peak [points] of circular spectra [points, bins], and whether it exceeds `fraction` of the first.
+
+    TI's rule: walk down from the first peak on both sides while the spectrum falls, then take the greatest of the rest.
+    """
+    bins = power.shape[1]
+    turn = (first[:, None] + torch.arange(bins, device=power.device)) % bins
+    turned = power.gather(1, turn)
+    rises = turned.roll(-1, 1) > turned
+    falls_back = turned > turned.roll(-1, 1)
+    place = torch.arange(bins, device=power.device)
+    right = torch.where(rises, place, bins).amin(1, keepdim=True)
+    # Seen from the other side: the last bin that is greater than its right neighbour ends the fall to the left.
+    left = torch.where(falls_back, place + 1, 0).amax(1, keepdim=True)
+    rest = torch.where((place > right) & (place < left), turned, -math.inf)
+    value, index = rest.max(1)
+    return (index + first) % bins, (fraction > 0) & (value > fraction * turned[:, 0])

@@ -1,0 +1,147 @@
+"""Range-Doppler spectra to point clouds: the device's detection and angle steps."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mmsynth.processing.angle import (
+    VirtualArray,
+    azimuth_power,
+    elevation_cosine,
+    row_spectra,
+    second_peak,
+    virtual_array,
+    virtual_signals,
+)
+from mmsynth.processing.cfar import local_maxima, noise_estimate
+from mmsynth.processing.spectrum import detection_level
+from mmsynth.types import Cfar, PointCloud, Processing, RadarCube
+
+
+def detect(cube: RadarCube, processing: Processing) -> PointCloud:
+    """Point cloud of each frame of `cube`, by the device's own chain.
+
+    Non-coherent detection level, CFAR along Doppler and then range, peak grouping, angles of each detected cell (one or
+    two per cell), field of view, and at most `max_points` a frame, strongest first. Positions and velocities lie on the
+    device's grids. `snr_db` is the level over the noise estimate of the range CFAR, `noise_db` that estimate over one
+    ADC count.
+    """
+    level = detection_level(cube, processing)
+    noise = noise_level(level, processing)
+    hit = _select(cube, level, noise, processing)
+    frame, doppler, bin_ = hit.nonzero(as_tuple=True)
+    array = virtual_array(cube.radar, processing, level.device)
+    loops = cube.spectrum.shape[1]
+    signed, signals = _unfold(cube.spectrum[frame, doppler, :, :, bin_], doppler - loops // 2, loops, array, processing)
+    source, across, up = _directions(signals, array, processing)
+    frame, doppler, bin_, signed = frame[source], doppler[source], bin_[source], signed[source]
+
+    velocity = signed * (cube.velocity[1] - cube.velocity[0] if loops > 1 else 0.0)
+    level, noise = level[frame, doppler, bin_], noise[frame, doppler, bin_]
+    keep = _in_view(across, up, velocity, processing).nonzero()[:, 0]
+    keep = _strongest(frame[keep], level[keep], keep, processing.max_points)
+    across, up, frame = across[keep], up[keep], frame[keep]
+    ahead = (1 - across.square() - up.square()).sqrt()
+    position = cube.range[bin_[keep], None] * torch.stack([across, ahead, up], -1)
+    count = torch.bincount(frame, minlength=len(cube.times))
+    return PointCloud(
+        position=position.to(torch.float32),
+        velocity=velocity[keep].to(torch.float32),
+        intensity=_intensity(level[keep], noise[keep], processing),
+        snr_db=level[keep] - noise[keep],
+        noise_db=noise[keep],
+        offsets=torch.nn.functional.pad(count.cumsum(0), (1, 0)),
+        times=cube.times,
+        intensity_unit={"snr": "dB", "peak": "ADC counts", "peak_db": "10 log10(ADC counts + 1)"}[processing.intensity],
+    )
+
+
+def noise_level(level: Tensor, processing: Processing) -> Tensor:
+    """Noise estimate in dB, as `level` [frames, doppler, range], of the range direction's CFAR."""
+    return _noise(level, 2, processing.range_cfar, processing)
+
+
+def _noise(level: Tensor, dim: int, cfar: Cfar, processing: Processing) -> Tensor:
+    if processing.detection == "log":
+        return noise_estimate(level, dim, cfar)
+    return 10 * noise_estimate(10 ** (level.to(torch.float64) / 10), dim, cfar).log10().to(level.dtype)
+
+
+def _select(cube: RadarCube, level: Tensor, noise: Tensor, processing: Processing) -> Tensor:
+    """Detected cells [frames, doppler, range]."""
+    low, high = processing.range_limits
+    inside = ((cube.range >= low) & (cube.range <= high) & (cube.range >= 0)).expand_as(level)
+    if processing.points == "strongest":
+        candidates = torch.where(inside, level, -math.inf).flatten(1)
+        best = candidates.topk(min(processing.max_points, candidates.shape[1]), 1).indices
+        hit = torch.zeros_like(candidates, dtype=torch.bool).scatter(1, best, True)
+        return hit.reshape(level.shape) & inside
+    hit = inside & (level > noise + processing.range_cfar.threshold_db)
+    if processing.doppler_cfar is not None:
+        along_doppler = _noise(level, 1, processing.doppler_cfar, processing)
+        hit = hit & (level > along_doppler + processing.doppler_cfar.threshold_db)
+    return hit & local_maxima(level, processing.peak_grouping_doppler, processing.peak_grouping_range)
+
+
+def _unfold(
+    cells: Tensor, signed: Tensor, loops: int, array: VirtualArray, processing: Processing
+) -> tuple[Tensor, Tensor]:
+    """Signed Doppler bin [points] and signals [points, virtual] of cells [points, slots, rx].
+
+    With extended velocity, every fold of the Doppler that the slots can tell apart is tried, and the one with the
+    sharpest azimuth peak is taken (TI's extendedMaxVelocity): a wrong one breaks the row between its transmitters.
+    """
+    slots = len(array.slot_time)
+    if not processing.extended_velocity or slots < 2:
+        return signed, virtual_signals(cells, signed, loops, array, processing)
+    fold = torch.arange(slots, device=cells.device) - slots // 2
+    # Of an even number of folds, the outermost is the negative one for positive bins and the positive one for others.
+    hypotheses = signed[:, None] + loops * torch.where((slots % 2 == 0) & (signed[:, None] < 0), fold + 1, fold)
+    signals = virtual_signals(cells.repeat_interleave(slots, 0), hypotheses.flatten(), loops, array, processing)
+    peak = azimuth_power(row_spectra(signals, array), array).amax(1).reshape(len(cells), slots)
+    best = peak.argmax(1, keepdim=True)
+    chosen = signals.unflatten(0, (len(cells), slots)).take_along_dim(best[..., None], 1)[:, 0]
+    return hypotheses.take_along_dim(best, 1)[:, 0], chosen
+
+
+def _directions(signals: Tensor, array: VirtualArray, processing: Processing) -> tuple[Tensor, Tensor, Tensor]:
+    """Source cell, x / r and z / r [directions] of the one or two azimuth peaks of each cell."""
+    rows = row_spectra(signals, array)
+    power = azimuth_power(rows, array)
+    first = power.argmax(1)
+    second, exists = second_peak(power, first, processing.second_peak)
+    cell = torch.arange(len(signals), device=signals.device)
+    source, peak = torch.cat([cell, cell[exists]]), torch.cat([first, second[exists]])
+    return source, array.across[peak], elevation_cosine(rows[source, :, peak], array)
+
+
+def _in_view(across: Tensor, up: Tensor, velocity: Tensor, processing: Processing) -> Tensor:
+    """Whether the direction exists and lies inside the limits of angle and velocity."""
+    flat = across.square() + up.square()
+    azimuth = torch.atan2(across, (1 - flat).clamp_min(0).sqrt())
+    elevation = torch.asin(up.clamp(-1, 1))
+    inside = flat <= 1
+    for value, (low, high) in (
+        (azimuth, processing.azimuth_limits),
+        (elevation, processing.elevation_limits),
+        (velocity, processing.velocity_limits),
+    ):
+        inside = inside & (value >= low) & (value <= high)
+    return inside
+
+
+def _strongest(frame: Tensor, level: Tensor, index: Tensor, limit: int) -> Tensor:
+    """Those of `index` that are among the `limit` strongest of their frame, by frame, strongest first."""
+    order = level.argsort(descending=True, stable=True)
+    order = order[frame[order].argsort(stable=True)]
+    frame = frame[order]
+    start = torch.searchsorted(frame, frame, side="left")
+    return index[order[torch.arange(len(order), device=order.device) - start < limit]]
+
+
+def _intensity(level: Tensor, noise: Tensor, processing: Processing) -> Tensor:
+    if processing.intensity == "snr":
+        return level - noise
+    peak = processing.intensity_scale * 10 ** (level / 20)
+    return peak if processing.intensity == "peak" else 10 * (peak + 1).log10()

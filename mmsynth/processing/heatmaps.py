@@ -1,0 +1,135 @@
+"""Power maps over range, Doppler, azimuth, elevation and time."""
+
+import torch
+from torch import Tensor
+
+from mmsynth.processing.angle import VirtualArray, calibration, untangle, virtual_array
+from mmsynth.processing.spectrum import detection_level, range_spectrum, velocity_axis, volts_per_count, window
+from mmsynth.types import AdcFrames, Heatmap, Processing, RadarCube
+
+KINDS = ("range_doppler", "range_azimuth", "range_elevation")
+
+
+def beamform(cube: RadarCube, kind: str, processing: Processing) -> Heatmap:
+    """Heatmap of each frame: rows range in m, columns velocity in m/s or azimuth or elevation in rad, in dB.
+
+    "range_doppler" is the detection level. The range-angle maps take the covariance over the virtual array of each
+    range bin, summed over Doppler after TDM compensation, and look along each angle by `processing.angle_method`: "fft"
+    (the device's: the same as the power of its zero-padded angle FFT summed over Doppler), "capon" or "music". The dB of the
+    first two are over one ADC count, those of MUSIC's pseudospectrum over 1.
+
+    Raises:
+        ValueError: `kind` is none of the three.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"heatmap: expected one of {', '.join(KINDS)}, got '{kind}'")
+    if kind == "range_doppler":
+        power = detection_level(cube, processing).transpose(1, 2)
+        return Heatmap(kind, power, cube.range, cube.velocity, cube.times)
+    array = virtual_array(cube.radar, processing, cube.spectrum.device)
+    signals = _signals(cube, array, processing)
+    across = kind == "range_azimuth"
+    axis, covariance, steering = (_azimuth if across else _elevation)(signals, array)
+    power = _look(covariance, steering, processing)
+    if processing.angle_method != "music":
+        power = power / volts_per_count(cube.radar) ** 2
+    power = 10 * power.clamp_min(torch.finfo(power.dtype).tiny).log10()
+    return Heatmap(kind, power, cube.range, torch.asin(axis), cube.times)
+
+
+def _signals(cube: RadarCube, array: VirtualArray, processing: Processing) -> Tensor:
+    """Compensated signals [frames, range, virtual, doppler] of every cell."""
+    frames, loops, slots, rx, bins = cube.spectrum.shape
+    doppler = torch.arange(loops, device=cube.spectrum.device) - loops // 2
+    # [doppler, slots, rx * frames * range]: the compensation is the same for every cell of a Doppler bin.
+    cells = cube.spectrum.permute(1, 2, 3, 0, 4).reshape(loops, slots, -1)
+    signals = untangle(cells, doppler, loops, array)
+    signals = signals.reshape(loops, -1, frames, bins).permute(2, 3, 1, 0)
+    return signals * calibration(signals.shape[2], processing, signals.device)[:, None]
+
+
+def _azimuth(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
+    """Direction cosines, covariance [..., antennas, antennas] and steering vectors [antennas, across] of azimuth."""
+    chosen = torch.ones_like(array.row, dtype=torch.bool) if array.planar else array.row == array.main_row
+    signals = signals[..., chosen, :]
+    return array.across, signals @ signals.mH, _steering(array.position[chosen, 0], array.across, array)
+
+
+def _elevation(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
+    """Direction cosines, covariance [..., rows, rows] and steering vectors [rows, up] of elevation.
+
+    The covariance between two rows is summed over the columns in which both have an antenna. (Summed over the whole
+    azimuth spectrum of both rows it is the same, by Parseval.)
+    """
+    column = torch.round(array.position[:, 0] / (array.wavelength / 20)).to(torch.int64)
+    same = (column[:, None] == column[None]).to(signals.dtype)
+    in_row = torch.nn.functional.one_hot(array.row, len(array.height)).to(signals.dtype)
+    covariance = in_row.T @ ((signals @ signals.mH) * same) @ in_row
+    # Rows with more antennas than they share would only raise the floor.
+    shared = (in_row.T @ same @ in_row).real
+    power = covariance.diagonal(dim1=-2, dim2=-1).real / shared.diagonal()
+    mean = covariance / shared.clamp_min(1)
+    mean = torch.where(
+        torch.eye(len(shared), dtype=torch.bool, device=mean.device), power[..., None].to(mean.dtype), mean
+    )
+    return array.up, mean, _steering(array.height, array.up, array)
+
+
+def _steering(place: Tensor, cosine: Tensor, array: VirtualArray) -> Tensor:
+    phase = -2 * torch.pi / array.wavelength * place[:, None] * cosine
+    return torch.polar(torch.ones_like(phase), phase).to(torch.complex64)
+
+
+def _look(covariance: Tensor, steering: Tensor, processing: Processing) -> Tensor:
+    """Power [frames, range, angles] along `steering` [antennas, angles] from covariance [frames, range, n, n].
+
+    Bartlett `a^H R a / n^2`, Capon `1 / (a^H R^-1 a)` with R loaded by a thousandth of its mean power (Capon 1969),
+    MUSIC `1 / (a^H E E^H a)` with E the noise eigenvectors (Schmidt 1986, eq. 6).
+    """
+    antennas = steering.shape[0]
+    if processing.angle_method == "fft":
+        looked = covariance @ steering
+        bartlett: Tensor = (steering.conj() * looked).sum(-2).real / antennas**2
+        return bartlett
+    eye = torch.eye(antennas, dtype=covariance.dtype, device=covariance.device)
+    power = covariance.diagonal(dim1=-2, dim2=-1).real.mean(-1).clamp_min(torch.finfo(torch.float32).tiny)
+    normal = covariance / power[..., None, None] + 1e-3 * eye
+    if processing.angle_method == "capon":
+        solved = torch.linalg.solve(normal, steering.expand(*normal.shape[:-2], -1, -1))
+        capon: Tensor = power[..., None] / (steering.conj() * solved).sum(-2).real.clamp_min(1e-12)
+        return capon
+    vectors = torch.linalg.eigh(normal).eigenvectors[..., : max(antennas - processing.sources, 1)]
+    leak: Tensor = (vectors.mH @ steering).abs().square().sum(-2)
+    return 1 / leak.clamp_min(1e-6)
+
+
+def micro_doppler(
+    data: RadarCube | AdcFrames, processing: Processing, loops: int | None = None, hop: int | None = None
+) -> Heatmap:
+    """Micro-Doppler: power over velocity (rows, m/s) and time inside the frame (columns, s), in dB over one ADC count.
+
+    Summed over the ranges within `processing.range_limits` and averaged over antennas. Of a cube, one column a frame.
+    Of ADC samples, a short-time spectrum of `loops` loops (all of them unless given) every `hop` (half of `loops`).
+    """
+    if isinstance(data, RadarCube):
+        spectrum, step = data.spectrum[:, None], 1
+        velocity, axis = data.velocity, data.range
+    else:
+        ranges = range_spectrum(data, processing)
+        loops = loops or ranges.shape[1]
+        if not 0 < loops <= ranges.shape[1]:
+            raise ValueError(f"micro-Doppler: expected 1 to {ranges.shape[1]} loops, got {loops}")
+        step = hop or max(loops // 2, 1)
+        pieces = ranges.unfold(1, loops, step).movedim(-1, 2)
+        taper = window(processing.doppler_window, loops, ranges.device)
+        spectrum = torch.fft.fftshift(torch.fft.fft(pieces * taper[:, None, None, None], dim=2), dim=2)
+        velocity = velocity_axis(data.radar, loops, ranges.device)
+        axis = (
+            torch.arange(ranges.shape[-1], device=ranges.device) * data.radar.waveform.range_bin - processing.range_bias
+        )
+    low, high = processing.range_limits
+    inside = (axis >= max(low, 0.0)) & (axis <= high)
+    power = (spectrum[..., inside].abs().square().sum(-1)).mean((-2, -1)) / volts_per_count(data.radar) ** 2
+    power = 10 * power.clamp_min(torch.finfo(power.dtype).tiny).log10().transpose(1, 2)
+    columns = torch.arange(power.shape[2], dtype=torch.float64, device=power.device) * step * data.radar.loop_time
+    return Heatmap("micro_doppler", power, velocity, columns, data.times)
