@@ -15,11 +15,12 @@ from mmsynth.types import Labels, Sample
 
 ACTIVITIES = ("boxing", "jack", "jump", "squats", "walk")
 NEAREST, FARTHEST, FASTEST = 0.35, 5.1, 5.0  # m, m, m/s
+# The published takes were recorded in four sittings on two days; subjects are not published.
 _SESSIONS = (
-    ("2019-06-28T00:00", "28jun-a"),
-    ("2019-06-28T01:20", "28jun-b"),
-    ("2019-06-30T00:00", "30jun-a"),
-    ("2019-06-30T04:12", "30jun-b"),
+    ("2019-06-28T00:00", "2019-06-28-a"),
+    ("2019-06-28T01:20", "2019-06-28-b"),
+    ("2019-06-30T00:00", "2019-06-30-a"),
+    ("2019-06-30T04:12", "2019-06-30-b"),
 )
 # Messages come two frames at a time, 66.7 ms apart; a longer pause means that frames were lost.
 _PAUSE = 0.09
@@ -28,12 +29,11 @@ _PAUSE = 0.09
 def import_radhar(src: Path | str) -> Capture:
     """Open the published folder, or any folder above files `ACTIVITY/NAME.txt`.
 
-    One clip a file; its id is the file's name without `.txt` after the part it lies in (Train or Test) and its
-    activity. Columns go to the radar frame: forward to y, lateral to -x (the driver that wrote the files negates TI's
-    x in every published version, while its README calls y "right positive"), up to z; velocity positive when receding.
-    `range` and `bearing` are left out: the first is 6.7 % too long (bin times resolution), both follow from x, y, z.
-    Points nearer than 0.35 m (antenna coupling), beyond 5.1 m or faster than 5 m/s (corrupt) are dropped and counted.
-    Static points are kept: protocols choose.
+    One clip a file; its id is the file's name without `.txt`. Columns go to the radar frame: forward to y, lateral to
+    -x (the driver that wrote the files negates TI's x in every published version, while its README calls y "right
+    positive"), up to z; velocity is positive when receding. `range` and `bearing` are left out: the first is 6.7 % too
+    long (bin times resolution), both follow from x, y, z. Points nearer than 0.35 m (antenna coupling), beyond 5.1 m or
+    faster than 5 m/s (corrupt) are dropped and counted. Static points are kept: protocols choose.
 
     Times are frame numbers over the configured frame rate: stamps come in pairs, their slope over a file is 30.00/s.
 
@@ -81,12 +81,11 @@ def _clip(path: Path, period: float, report: ImportReport) -> Sample:
         "intensity": columns["intensity"][keep],
     }
     start = datetime.fromtimestamp(float(stamp[0]), UTC)
-    part = path.parent.parent.name.lower()
     return Sample(
-        id=f"{part}/{path.parent.name}/{path.stem}" if part in ("train", "test") else f"{path.parent.name}/{path.stem}",
+        id=path.stem,
         labels=Labels(path.parent.name, "", session_of(start), "radhar"),
         cloud=make_cloud(points, frame[keep], times, "dB"),
-        provenance={"start": start.isoformat(timespec="milliseconds")},
+        provenance={"start": start.isoformat(timespec="milliseconds"), "part": path.parent.parent.name},
     )
 
 
@@ -98,10 +97,10 @@ def frame_times(stamps: NDArray[np.float64], period: float) -> NDArray[np.float6
 
 
 def session_of(start: datetime) -> str:
-    """Name of the recording session of a take (subjects are not published), or the date for takes of other days."""
-    names = [name for begin, name in _SESSIONS if datetime.fromisoformat(begin).replace(tzinfo=UTC) <= start]
-    same_day = names and names[-1].startswith(f"{start.day}jun") and (start.year, start.month) == (2019, 6)
-    return names[-1] if same_day else start.date().isoformat()
+    """Name of the sitting in which a take was recorded (it begins with the date); the date for takes of other days."""
+    date = start.date().isoformat()
+    begun = [name for begin, name in _SESSIONS if datetime.fromisoformat(begin).replace(tzinfo=UTC) <= start]
+    return begun[-1] if begun and begun[-1].startswith(date) else date
 
 
 def _keep(columns: dict[str, NDArray[np.float64]], report: ImportReport) -> NDArray[np.bool_]:
