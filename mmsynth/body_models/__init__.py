@@ -1,1 +1,18 @@
+"""Body models: a Motion in, the moving surface of a person out.
 
+    body = load_body()                 # the free body that comes with mmsynth
+    mesh = body(ground(motion, body))  # MeshSequence in the world
+
+Region names of every body are `material:part`, with left and right kept apart: skin:face, skin:neck, skin:left_hand,
+hair:head, cloth:torso, cloth:hips, cloth:left_upper_arm, cloth:left_forearm, cloth:left_thigh, cloth:left_shin,
+shoe:left_foot (and right). What stands before the colon is the material's name.
+"""
+
+from mmsynth.body_models.base import AbstractBodyModel as BodyModel
+from mmsynth.body_models.base import forward_kinematics as forward_kinematics
+from mmsynth.body_models.base import ground as ground
+from mmsynth.body_models.base import joint_rotations as joint_rotations
+from mmsynth.body_models.free import FreeBody as FreeBody
+from mmsynth.body_models.load import load_body as load_body
+
+__all__ = ["BodyModel", "FreeBody", "forward_kinematics", "ground", "joint_rotations", "load_body"]

@@ -1,0 +1,139 @@
+"""What a body model is to the rest of mmsynth, and the kinematics that all of them share."""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from functools import cache
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from mmsynth.joints import SMPLX_JOINTS
+from mmsynth.types import MeshSequence, Motion
+
+
+class AbstractBodyModel(ABC):
+    """A surface that a Motion moves. Everything handed out is in the world (z up, an unturned body faces -y)."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What `load_body` knows it by."""
+
+    @property
+    @abstractmethod
+    def joint_names(self) -> tuple[str, ...]:
+        """SMPL-X names of its joints, "pelvis" first."""
+
+    @property
+    @abstractmethod
+    def parents(self) -> tuple[int, ...]:
+        """Index of the parent of each joint, -1 for the pelvis; parents stand before their children."""
+
+    @property
+    @abstractmethod
+    def faces(self) -> Tensor:
+        """Vertex indices [faces, 3], counter-clockwise seen from outside."""
+
+    @property
+    @abstractmethod
+    def region(self) -> Tensor:
+        """Index [faces] into `region_names`."""
+
+    @property
+    @abstractmethod
+    def region_names(self) -> tuple[str, ...]:
+        """Names such as "cloth:torso" or "skin:left_hand"; what stands before the colon names the material."""
+
+    @abstractmethod
+    def rest_joints(self, motion: Motion) -> Tensor:
+        """Joints [joints, 3] (float64, m) of the motion's shape in the T-pose, from the pelvis, in SMPL-X's axes."""
+
+    @abstractmethod
+    def __call__(self, motion: Motion) -> MeshSequence:
+        """The surface at every time of the motion, vertices and joints in float64."""
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """The same body with its arrays on `device`."""
+
+    def joints(self, motion: Motion) -> Tensor:
+        """Joints [frames, joints, 3] (float64, m) in the world, without the surface."""
+        rotations = joint_rotations(motion, self.joint_names)
+        _, places = forward_kinematics(rotations, self.rest_joints(motion), self.parents)
+        return places + motion.translation.to(places)[:, None]
+
+
+def joint_rotations(motion: Motion, joint_names: tuple[str, ...]) -> Tensor:
+    """The motion's rotations [frames, joints, 3, 3] (float64) in the order of `joint_names`.
+
+    Joints that the motion has no rotation of get the identity; joints of SMPL-X that the body lacks (a hand, for SMPL)
+    are left out.
+
+    Raises:
+        ValueError: the motion names a joint that is none of SMPL-X's and none of the body's.
+    """
+    strange = [n for n in motion.joint_names if n not in SMPLX_JOINTS and n not in joint_names]
+    if strange:
+        raise ValueError(f"Motion.joint_names: expected joints of SMPL-X, got '{strange[0]}'")
+    given = {name: i for i, name in enumerate(motion.joint_names)}
+    source = motion.rotations.to(torch.float64)
+    columns = torch.tensor([given.get(name, len(given)) for name in joint_names], device=source.device)
+    unit = torch.eye(3, dtype=source.dtype, device=source.device).expand(len(source), 1, 3, 3)
+    return torch.cat([source, unit], 1)[:, columns]
+
+
+def forward_kinematics(rotations: Tensor, rest: Tensor, parents: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Rotations [frames, joints, 3, 3] and places [frames, joints, 3] of joints, the root at the origin.
+
+    Args:
+        rotations: parent-local [frames, joints, 3, 3]; the root's takes the body's axes to the world.
+        rest: joints [joints, 3] or [frames, joints, 3] in m in the T-pose.
+        parents: index of each joint's parent, which stands before it.
+
+    One batched product a level of the tree, root first.
+    """
+    turns, places = [rotations[:, :1]], [torch.zeros_like(rotations[:, :1, :, 0])]
+    steps = rest - rest[..., [max(p, 0) for p in parents], :]
+    levels = _levels(parents)
+    for joints, above in levels[1:]:
+        turn = turns[-1][:, above]
+        step = steps[..., joints, :].expand(len(rotations), -1, -1)
+        places.append(places[-1][:, above] + (turn @ step[..., None])[..., 0])
+        turns.append(turn @ rotations[:, joints])
+    order = torch.tensor([j for joints, _ in levels for j in joints], device=rest.device).argsort()
+    return torch.cat(turns, 1)[:, order], torch.cat(places, 1)[:, order]
+
+
+@cache
+def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """The joints of each level of the tree, and where in the level before each of them hangs."""
+    levels: list[tuple[list[int], list[int]]] = [([0], [])]
+    while True:
+        last = levels[-1][0]
+        joints = [j for j, p in enumerate(parents) if p in last]
+        if not joints:
+            return levels
+        levels.append((joints, [last.index(parents[j]) for j in joints]))
+
+
+def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> Motion:
+    """The motion raised or lowered so that its lowest contact stands on the floor, z = 0.
+
+    The height is that `quantile` of the lowest vertex of each frame: a few frames of jitter do not lift the clip.
+    """
+    lows = []
+    for start in range(0, len(motion.times), 64):
+        part = frames(motion, slice(start, start + 64))
+        lows.append(body(part).vertices[..., 2].amin(1))
+    low = torch.cat(lows).quantile(quantile)
+    shift = torch.zeros_like(motion.translation)
+    shift[:, 2] = -low.to(shift)
+    return replace(motion, translation=motion.translation + shift)
+
+
+def frames(motion: Motion, part: slice) -> Motion:
+    """Some consecutive frames of a motion."""
+    expression = None if motion.expression is None else motion.expression[part]
+    cut = {name: getattr(motion, name)[part] for name in ("rotations", "translation", "times")}
+    return replace(motion, expression=expression, **cut)

