@@ -32,6 +32,11 @@ def point_target_adc(waveform, tx, rx, codes, position, velocity=(0.0, 0.0, 0.0)
     return samples
 
 
+def ca_cfar_false_alarm(window, factor):
+    """False-alarm probability of CA-CFAR on exponential power: (1 + factor / N)^-N for N = 2 * window cells."""
+    return (1 + factor / (2 * window)) ** (-2 * window)
+
+
 def log_cfar_false_alarm(mode, window, antennas, threshold_db, order=None):
     """False-alarm probability of one CFAR cell on noise, for the mean over `antennas` of the log power.
 
