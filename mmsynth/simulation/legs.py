@@ -15,6 +15,7 @@ from mmsynth.radar import pattern_gain
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.surface import dot, unit
 from mmsynth.types import Radar, Scene
 
 # A shadow ray starts this far (in m) off its facet and ends this far before the antenna (the radar's own case).
@@ -64,51 +65,54 @@ def direct_legs(scene: Scene, radar: Radar, settings: Simulation) -> tuple[Leg, 
 
 
 def delays(leg: Leg, points: Tensor) -> Tensor:
-    """Seconds [points, antennas, knots] from each antenna over the mirrors to the points [knots, points, 3]."""
+    """Seconds [points, antennas, knots] from each antenna over the mirrors to the points [knots, 3, points]."""
     # |p - a|^2 by one matrix product; coordinates are taken from the centre, which costs no digits.
-    points, antennas = points - leg.centre, leg.antennas - leg.centre
-    square = (points * points).sum(-1, keepdim=True) + (antennas * antennas).sum(-1) - 2 * points @ antennas.T
-    return (square.sqrt() / speed_of_light).permute(1, 2, 0)
+    points, antennas = points - leg.centre[:, None], leg.antennas - leg.centre
+    square = (
+        (points * points).sum(1, keepdim=True) - 2 * antennas @ points + (antennas * antennas).sum(-1, keepdim=True)
+    )
+    return (square.sqrt() / speed_of_light).permute(2, 1, 0).contiguous()
 
 
 def departure(leg: Leg, direction: Tensor) -> Tensor:
-    """Directions [points, 3] in the world in which the leg leaves its antennas, given those in which it arrives."""
+    """Directions [3, points] in the world in which the leg leaves its antennas, given those in which it arrives."""
     for mirror in reversed(leg.mirrors):
-        direction = reflect(direction, mirror.normal.to(direction))
+        direction = reflect(direction, mirror.normal)
     return direction
 
 
 def field(leg: Leg, direction: Tensor, wavenumber: float) -> Tensor:
-    """The field [points, 3] (complex) of a unit source where the leg arrives in unit `direction` [points, 3].
+    """The field [3, points] (complex) of a unit source where the leg arrives in unit `direction` [3, points].
 
     It carries the polarisation and the coefficient of every mirror, in exp(+j omega tau); no spreading, no phase of
     the way.
     """
     ways = [direction]
     for mirror in reversed(leg.mirrors):
-        ways.insert(0, reflect(ways[0], mirror.normal.to(direction)))
-    value = _across(leg.polarization.to(direction), ways[0])
-    value = torch.complex(value, torch.zeros_like(value))
+        ways.insert(0, reflect(ways[0], mirror.normal))
+    axis = leg.polarization.to(direction)[:, None]
+    value = unit(axis - dot(axis, ways[0]) * ways[0])
     for mirror, before, after in zip(leg.mirrors, ways, ways[1:], strict=False):
-        rough = torch.exp(-2 * (wavenumber * mirror.roughness * (before @ mirror.normal.to(before))) ** 2)
-        value = polarised_reflection(mirror.permittivity.to(value), before, after, value) * rough[:, None]
+        cosine = dot(before, mirror.normal.to(before)[:, None])
+        rough = torch.exp(-2 * (wavenumber * mirror.roughness * cosine) ** 2)
+        value = polarised_reflection(mirror.permittivity, before, after, value) * rough
     return value
 
 
 def pattern(leg: Leg, direction: Tensor, radar: Radar) -> Tensor:
-    """Amplitude gain [points] of an element towards the leg's departure for the direction [points, 3] of arrival."""
-    return pattern_gain(radar.pattern, departure(leg, direction) @ leg.world_from_radar.to(direction)).sqrt()
+    """Amplitude gain [points] of an element towards the leg's departure for the direction [3, points] of arrival."""
+    return pattern_gain(radar.pattern, in_radar(leg, direction)).sqrt()
 
 
-def _across(polarization: Tensor, direction: Tensor) -> Tensor:
-    """Unit vectors [points, 3] of the polarisation across the rays."""
-    across = polarization - (direction @ polarization)[:, None] * direction
-    return torch.nn.functional.normalize(across, dim=1)
+def in_radar(leg: Leg, direction: Tensor) -> Tensor:
+    """The departure [points, 3] in the radar frame, for directions [3, points] of arrival in the world."""
+    return (leg.world_from_radar.T.to(direction) @ departure(leg, direction)).T
 
 
 def reflect(vector: Tensor, normal: Tensor) -> Tensor:
-    """Directions [..., 3] mirrored in a plane of unit normal [3]."""
-    return vector - 2 * (vector @ normal)[..., None] * normal
+    """Directions [3, ...] mirrored in a plane of unit normal [3]."""
+    normal = normal.to(vector).reshape(3, *[1] * (vector.dim() - 1))
+    return vector - 2 * dot(vector, normal) * normal
 
 
 def mirrored(leg: Leg, mirror: Mirror) -> Leg:

@@ -15,6 +15,7 @@ from mmsynth.simulation import legs, scattering, surface
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.settings import HELD_TIME, Simulation, frame_knots
+from mmsynth.simulation.surface import dot, length, unit
 from mmsynth.types import Paths, Radar, Scene
 
 # TX and RX nearer to each other than this (in m) share one shadow ray, to the middle between them: at the edge of an
@@ -34,12 +35,12 @@ class Pose:
         topology: faces of the merged mesh, people first.
         bvh: of the merged mesh; None = nothing casts shadows.
         knots: [knots] in s.
-        vertices: [knots, vertices, 3] in the world in m (float64).
-        local: [knots, vertices, 3] relative to `anchor` [3], float32: for shapes, not for ways.
+        vertices: [knots, 3, vertices] in the world in m (float64).
+        local: [knots, 3, vertices] relative to `anchor` [3], float32: for shapes, not for ways.
         instants: rows of the knots at which visibility is found.
         area: [instants, 3, moving faces] outward normals times area.
-        centre: [instants, moving faces, 3] centroids relative to `anchor`.
-        sag: [3, 3, moving faces] of the smooth surface off the edges.
+        centre: [instants, 3, moving faces] centroids relative to `anchor`.
+        normals: [3, vertices] of the smooth surface at the last of `instants`.
     """
 
     scene: Scene
@@ -55,7 +56,7 @@ class Pose:
     instants: tuple[int, ...]
     area: Tensor
     centre: Tensor
-    sag: Tensor
+    normals: Tensor
 
 
 def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int) -> Paths:
@@ -73,74 +74,57 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     """
     pose = pose_frame(scene, radar, frame, settings, seed)
     tx, rx = legs.direct_legs(scene, radar, settings)
-    return strongest(facet_paths(pose, tx, rx), settings.drop)
+    return facet_paths(pose, tx, rx)
 
 
 def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int) -> Pose:
     """The surfaces of a scene at the knots of one frame."""
     knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
     count = len(knots)
-    topology, bvh = _stage(scene, settings)
+    topology, bvh = _stage(scene)
     vertices = surface.posed_vertices(scene, slice(frame * count, (frame + 1) * count))
-    anchor = vertices[count // 2].detach().mean(0)
-    local = (vertices - anchor).to(torch.float32)
+    anchor = vertices[count // 2].detach().mean(1)
     instants = (count // 2,) if radar.active_time <= HELD_TIME else (0, count - 1)
-    faces = topology.faces[: topology.moving]
-    area, centre = [], []
-    for instant in instants:
-        points = surface.gather(local[instant], faces)
-        area.append(surface.area_vectors(points))
-        centre.append(points.mean(1).T)
-    sag = torch.zeros_like(points)
-    if settings.subdivision > 1 and settings.method == "facets":
-        normals = surface.vertex_normals(faces, area[-1], local.shape[1])
-        sag = surface.sagitta(points, area[-1], normals, faces)
-    return Pose(
-        scene,
-        radar,
-        settings,
-        seed,
-        topology,
-        bvh,
-        knots,
-        vertices,
-        local,
-        anchor,
-        instants,
-        torch.stack(area),
-        torch.stack(centre),
-        sag,
-    )
+    local = (vertices - anchor[:, None]).to(torch.float32)
+    faces = topology.faces[:, : topology.moving]
+    corner = surface.gather(local[list(instants)], faces)
+    area = torch.stack([surface.area_vectors(c) for c in corner])
+    normals = surface.vertex_normals(faces, area[-1], topology.vertices)
+    shapes = (local, anchor, instants, area, surface.centroid(corner), normals)
+    return Pose(scene, radar, settings, seed, topology, bvh, knots, vertices, *shapes)
 
 
-def facet_paths(pose: Pose, tx: Leg, rx: Leg) -> Paths:
-    """The paths from the TX over its leg to every visible facet and back over the leg of the RX."""
+def facet_paths(pose: Pose, tx: Leg, rx: Leg, budget: float | None = None) -> Paths:
+    """The paths from the TX over its leg to every visible facet and back over the leg of the RX.
+
+    The weakest are left out as long as together they hold less than `budget` of power gain; its default is the fraction
+    `settings.drop` of all of these paths.
+    """
     seen = visible(pose, tx, rx)
     facets = seen.any(0).nonzero()[:, 0]
-    faces = pose.topology.faces[facets]
-    centre = pose.vertices[:, faces].mean(2)
-    middle = len(pose.knots) // 2
-    into, out = ((centre[middle] - leg.centre).to(torch.float32) for leg in (tx, rx))
-    into, out = (torch.nn.functional.normalize(way, dim=1) for way in (into, out))
-    common = _coefficient(pose, facets, (tx, rx), into, out)
+    last, middle = len(pose.knots) - 1, len(pose.knots) // 2
+    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces[:, facets]))
+    into, out = (unit((centre[middle] - leg.centre[:, None]).to(torch.float32)) for leg in (tx, rx))
+    common = _coefficient(pose, facets, (tx, rx), (into, out))
+    sag = _sagitta(pose, facets)
     gain = torch.stack(
         [
-            _amplitude(pose, facets, knot, (centre[knot] - tx.centre, centre[knot] - rx.centre), common)
-            * seen[row, facets]
-            for row, knot in ((0, 0), (-1, len(pose.knots) - 1))
+            _amplitude(pose, (facets, sag, knot), centre[knot], (tx, rx)) * common * seen[row, facets]
+            for row, knot in ((0, 0), (-1, last))
         ],
         1,
     )
-    to_radar = tx.world_from_radar.to(into)
+    keep = strongest(gain, pose.settings.drop, budget)
+    centre, into, out = centre[:, :, keep], into[:, keep], out[:, keep]
     return Paths(
-        gain=gain,
+        gain=gain[keep],
         tx_delay=legs.delays(tx, centre),
         rx_delay=legs.delays(rx, centre),
         knots=pose.knots,
-        departure=legs.departure(tx, into) @ to_radar,
-        arrival=legs.departure(rx, out) @ to_radar,
-        region=pose.topology.region[facets],
-        order=torch.full_like(facets, len(tx.mirrors) + len(rx.mirrors)),
+        departure=legs.in_radar(tx, into),
+        arrival=legs.in_radar(rx, out),
+        region=pose.topology.region[facets[keep]],
+        order=torch.full_like(keep, len(tx.mirrors) + len(rx.mirrors)),
         region_names=pose.topology.region_names,
     )
 
@@ -149,89 +133,92 @@ def visible(pose: Pose, tx: Leg, rx: Leg) -> Tensor:
     """Whether [instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
     rows = []
     together = not tx.mirrors and not rx.mirrors and bool((tx.centre - rx.centre).norm() < SHARED_RAY)
+    bvh = pose.bvh if pose.settings.occlusion else None
     for row, instant in enumerate(pose.instants):
         area, centre = pose.area[row].detach(), pose.centre[row].detach()
-        front = torch.ones(centre.shape[0], dtype=torch.bool, device=centre.device)
+        front = torch.ones_like(area[0], dtype=torch.bool)
         for leg in (tx, rx):
-            front &= ((leg.centre - pose.anchor).to(centre) @ area) > (area * centre.T).sum(0)
-        if pose.bvh is not None and pose.settings.occlusion:
-            pose.bvh.refit(pose.vertices[instant])
+            front &= dot((leg.centre - pose.anchor).detach().to(centre)[:, None] - centre, area) > 0
         facets = front.nonzero()[:, 0]
-        lift = SURFACE_OFFSET * torch.nn.functional.normalize(area[:, facets].T, dim=1)
-        start = (centre[facets] + lift).to(torch.float64) + pose.anchor
-        bvh = pose.bvh if pose.settings.occlusion else None
-        ends = [_between(tx, rx)] if together else [tx, rx]
-        for leg in ends:
+        if bvh is not None:
+            bvh.refit(pose.vertices[instant].T)
+        lifted = centre[:, facets] + SURFACE_OFFSET * unit(area[:, facets])
+        start = (lifted + pose.anchor.to(lifted)[:, None]).T
+        for leg in [_between(tx, rx)] if together else [tx, rx]:
             clear = legs.free(leg, start, bvh)
             facets, start = facets[clear], start[clear]
-        front = torch.zeros_like(front)
-        front[facets] = True
-        rows.append(front)
+        rows.append(torch.zeros_like(front).index_fill_(0, facets, True))
     return torch.stack(rows)
 
 
-def strongest(paths: Paths, drop: float) -> Paths:
-    """The paths without the weakest ones, which together hold at most the fraction `drop` of the power."""
-    power = paths.gain.detach().abs().square().sum(1)
-    order = power.argsort()
-    total = power[order].to(torch.float64).cumsum(0)
-    first = int(torch.searchsorted(total, drop * total[-1])) if len(total) else 0
-    return select(paths, order[first:].sort().values)
+def strongest(gain: Tensor, drop: float, budget: float | None = None) -> Tensor:
+    """Indices of the paths that stay when the weakest, of together at most `budget`, go; see `facet_paths`."""
+    power = gain.detach().real.square() + gain.detach().imag.square()
+    power, order = power.sum(1).sort()
+    total = power.to(torch.float64).cumsum(0)
+    if len(total) == 0:
+        return order
+    limit = drop * total[-1] if budget is None else torch.as_tensor(budget).to(total)
+    return order[int(torch.searchsorted(total, limit)) :].sort().values
 
 
-def select(paths: Paths, keep: Tensor) -> Paths:
-    """The paths at the indices `keep`."""
-    rows = {
-        name: getattr(paths, name)[keep]
-        for name in ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
-    }
-    return Paths(knots=paths.knots, region_names=paths.region_names, **rows)
+def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
+    """What hardly changes within a frame [facets]: reflection with polarisation and losses, patterns, lambda/(4 pi)^1.5."""
+    eps, _, loss = (x[pose.topology.region[facets]] for x in _materials(pose))
+    wavelength = pose.radar.waveform.wavelength
+    there, back = (legs.field(leg, way, math.tau / wavelength) for leg, way in zip(ends, ways, strict=True))
+    turned = scattering.polarised_reflection(eps, ways[0], -ways[1], there)
+    beam = legs.pattern(ends[0], ways[0], pose.radar) * legs.pattern(ends[1], ways[1], pose.radar)
+    return dot(turned, back) * (wavelength / (4 * math.pi) ** 1.5 * beam * loss.sqrt())
 
 
-def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], into: Tensor, out: Tensor) -> Tensor:
-    """What does not change within a frame [facets]: polarised reflection with its losses, patterns, lambda / (4 pi)^1.5."""
-    names = pose.topology.region_names
-    eps, _, loss = scattering.material_table([pose.scene.materials[n] for n in names], facets.device)
-    region = pose.topology.region[facets]
+def _sagitta(pose: Pose, facets: Tensor) -> Tensor:
+    """The smooth surface [3, 3, facets] off the edges, at the last instant of visibility (it turns by little)."""
+    faces = pose.topology.faces[:, facets]
+    corner = surface.gather(pose.local[pose.instants[-1]], faces)
+    if pose.settings.subdivision == 1:
+        return torch.zeros_like(corner)
+    return surface.sagitta(corner, pose.area[-1][:, facets], pose.normals, faces)
+
+
+def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
+    """Square-root RCS [facets] in m over the lengths of both legs in m, at one knot, but for the reflection.
+
+    `shape` = indices of the facets, their sagitta, the knot; `centre` [3, facets] in m.
+    """
+    (facets, sag, knot), settings = shape, pose.settings
     wavenumber = math.tau / pose.radar.waveform.wavelength
-    there, back = (legs.field(leg, way, wavenumber) for leg, way in zip(ends, (into, out), strict=True))
-    turned = scattering.polarised_reflection(eps.to(there)[region], into, -out, there)
-    beam = legs.pattern(ends[0], into, pose.radar) * legs.pattern(ends[1], out, pose.radar)
-    scale = pose.radar.waveform.wavelength / (4 * math.pi) ** 1.5
-    return (turned * back).sum(1) * (scale * beam * loss[region].sqrt())
-
-
-def _amplitude(pose: Pose, facets: Tensor, knot: int, ways: tuple[Tensor, Tensor], common: Tensor) -> Tensor:
-    """Gain [facets] at one knot: coherent and diffuse part over the lengths of both legs."""
-    settings, wavenumber = pose.settings, math.tau / pose.radar.waveform.wavelength
-    corner = surface.centred(surface.gather(pose.local[knot], pose.topology.faces[facets]))
-    into, out = (torch.nn.functional.normalize(way.to(torch.float32), dim=1).T for way in ways)
-    bisector = -0.5 * (into + out)
+    ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
+    spread = length(ways[0]) * length(ways[1])
+    into, out = unit(ways[0]), unit(ways[1])
+    corner = surface.gather(pose.local[knot], pose.topology.faces[:, facets])
+    corner = corner - surface.centroid(corner)[:, None]
     area = surface.area_vectors(corner)
-    size = area.norm(dim=0)
-    cosines = torch.stack([-(into * area).sum(0), -(out * area).sum(0)]).clamp_min(0) / size
-    names = pose.topology.region_names
-    rough = scattering.material_table([pose.scene.materials[n] for n in names], facets.device)[1]
-    rough = rough[pose.topology.region[facets]]
-    amplitude = torch.zeros_like(common)
+    size = length(area)
+    cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
+    rough = _materials(pose)[1][pose.topology.region[facets]]
+    real, imag = torch.zeros_like(size), torch.zeros_like(size)
     if settings.coherent:
-        integral = scattering.curved_integral(
-            corner, pose.sag[:, :, facets], bisector, (wavenumber, settings.subdivision)
-        )
-        left = scattering.roughness_factor(rough, wavenumber, cosines.sum(0))
-        # -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
-        amplitude = amplitude - 1j * wavenumber / math.sqrt(math.pi) * integral * left
+        cut = (wavenumber, settings.subdivision)
+        real, imag = scattering.curved_integral(corner, sag, -0.5 * (into + out), cut)
+        # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
+        left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
+        real, imag = imag * left, -real * left
     if settings.diffuse:
-        power = scattering.diffuse_rcs(torch.ones_like(rough), rough, wavenumber, size, cosines)
+        lambert = _sqrt(scattering.diffuse_rcs(rough, wavenumber, size, cosines))
         phase = scattering.surface_phase(pose.seed, pose.topology.person[facets], pose.topology.facet[facets])
-        amplitude = amplitude + torch.polar(safe_sqrt(power), phase)
-    spread = (ways[0].norm(dim=1) * ways[1].norm(dim=1)).to(torch.float32)
-    return amplitude * common / spread
+        real, imag = real + lambert * phase.cos(), imag + lambert * phase.sin()
+    return torch.complex(real / spread, imag / spread)
 
 
-def safe_sqrt(power: Tensor) -> Tensor:
+def _materials(pose: Pose) -> tuple[Tensor, Tensor, Tensor]:
+    names = pose.topology.region_names
+    return scattering.material_table([pose.scene.materials[n] for n in names], pose.vertices.device)
+
+
+def _sqrt(power: Tensor) -> Tensor:
     """Square root with a finite gradient at zero."""
-    return (power + 1e-20).sqrt() * (power > 0)
+    return (power + 1e-24).sqrt() * (power > 0)
 
 
 def _between(tx: Leg, rx: Leg) -> Leg:
@@ -240,10 +227,10 @@ def _between(tx: Leg, rx: Leg) -> Leg:
     return Leg(middle[None], middle, middle, tx.polarization, tx.world_from_radar)
 
 
-def _stage(scene: Scene, settings: Simulation) -> tuple[surface.Surface, Bvh | None]:
+def _stage(scene: Scene) -> tuple[surface.Surface, Bvh | None]:
     if scene not in _stages:
         topology = surface.merge_surface(scene)
         # Built on the first pose, so that the tree depends on the scene alone and not on the frames traced before.
-        bvh = Bvh(surface.posed_vertices(scene, slice(0, 1))[0], topology.faces) if len(topology.faces) else None
-        _stages[scene] = (topology, bvh)
+        first = surface.posed_vertices(scene, slice(0, 1))[0].T
+        _stages[scene] = (topology, Bvh(first, topology.faces.T) if topology.faces.shape[1] else None)
     return _stages[scene]

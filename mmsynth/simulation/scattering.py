@@ -10,6 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from mmsynth.simulation.surface import cross, dot, length, unit
 from mmsynth.types import Material
 
 
@@ -34,27 +35,25 @@ def reflection(permittivity: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def polarised_reflection(permittivity: Tensor, incident: Tensor, scattered: Tensor, field: Tensor) -> Tensor:
-    """The field [..., 3] that a surface turned to mirror `incident` into `scattered` makes of `field` [..., 3].
+    """The field [3, rays] that a surface turned to mirror `incident` into `scattered` makes of `field` [3, rays].
 
     The coefficient is that at half the bistatic angle, which is the same both ways round (the local angle of incidence
-    is not). Directions are unit vectors along propagation. Conjugated to exp(+j omega tau).
+    is not). Directions [3, rays] are unit vectors along propagation. Conjugated to exp(+j omega tau).
     """
-    normal = scattered - incident
-    cosine = (0.5 * normal.norm(dim=-1)).clamp(1e-6, 1)
-    te, tm = reflection(permittivity, cosine.to(permittivity.dtype))
-    across = torch.linalg.cross(incident, scattered)
+    bisector = 0.5 * (scattered - incident)
+    cosine = length(bisector).clamp(1e-6, 1)
+    te, tm = reflection(permittivity, cosine)
+    across = cross(incident, scattered)
     # In backscatter any axis across the ray will do: TE and TM then turn the field alike.
-    spare = torch.linalg.cross(incident, _least_axis(incident))
-    across = torch.nn.functional.normalize(torch.where(across.norm(dim=-1, keepdim=True) > 1e-4, across, spare), dim=-1)
-    into, out = torch.linalg.cross(across, incident), torch.linalg.cross(across, scattered)
-    along = (field * across.to(field.dtype)).sum(-1, keepdim=True)
-    level = (field * into.to(field.dtype)).sum(-1, keepdim=True)
-    return te.conj()[..., None] * along * across + tm.conj()[..., None] * level * out
+    across = unit(torch.where(dot(across, across) > 1e-8, across, cross(incident, _least_axis(incident))))
+    into, out = cross(across, incident), cross(across, scattered)
+    return te.conj() * dot(field, across) * across + tm.conj() * dot(field, into) * out
 
 
 def _least_axis(direction: Tensor) -> Tensor:
-    """The coordinate axis [..., 3] that lies farthest from each direction [..., 3]."""
-    return torch.nn.functional.one_hot(direction.abs().argmin(-1), 3).to(direction.dtype)
+    """The coordinate axis [3, rays] (or a sum of equals) that lies farthest from each direction [3, rays]."""
+    size = direction.abs()
+    return (size == torch.minimum(torch.minimum(size[0], size[1]), size[2])).to(direction.dtype)
 
 
 def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +69,7 @@ def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tup
     spread = high - low
     small = spread < 0.5
     safe = torch.where(small, torch.ones_like(spread), spread)
-    upper, lower = torch.sinc((high - middle) / math.tau), torch.sinc((middle - low) / math.tau)
+    upper, lower = _sinc(0.5 * (high - middle)), _sinc(0.5 * (middle - low))
     half_low, half_high = 0.5 * low, 0.5 * high
     # (f[high, middle] - f[middle, low]) / (j spread), with f[x, y] = exp(j (x + y) / 2) sinc((x - y) / 2).
     real = -2 * (half_low.sin() * upper - half_high.sin() * lower) / safe
@@ -83,8 +82,8 @@ def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tup
     return real * cosine - imag * sine, real * sine + imag * cosine
 
 
-def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, settings: tuple[float, int]) -> Tensor:
-    """PO integrals [faces] in m^2, complex64, of smooth facets, phase referenced to the centroid of their corners.
+def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
+    """PO integrals [faces] in m^2 (real, imaginary) of smooth facets, phase referenced to the centroid of their corners.
 
     `∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`, over `subdivision^2` flat pieces of the
     quadratic surface through the corners and the raised middles of the edges; parts that face away count nothing.
@@ -93,19 +92,19 @@ def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, settings: tup
         corner: [3, 3, faces] in m, see `surface.centred`.
         sag: [3, 3, faces] in m, see `surface.sagitta`.
         bisector: half of scattered minus incident unit vector [3, faces].
-        settings: wavenumber k in 1/m, and subdivision.
+        cut: wavenumber k in 1/m, and subdivision.
     """
-    wavenumber, subdivision = settings
+    wavenumber, subdivision = cut
     weights, pieces = _pieces(subdivision)
-    shape = torch.cat([corner, sag], 1).transpose(0, 1)  # [6, 3, faces]
-    node = torch.tensordot(weights.to(shape), shape, 1)  # [nodes, 3, faces]
-    phase = -2 * wavenumber * (node * bisector).sum(1)
+    shape = torch.cat([corner, sag], 1)  # [3, 6, faces]
+    node = weights.to(shape) @ shape  # [3, nodes, faces]
+    phase = -2 * wavenumber * dot(node, bisector[:, None])
     first, second, third = pieces.to(corner.device)
-    side, other = node[second] - node[first], node[third] - node[first]
-    facing = 0.5 * (torch.linalg.cross(side, other, dim=1) * bisector).sum(1)
+    origin = node[:, first]
+    facing = 0.5 * dot(cross(node[:, second] - origin, node[:, third] - origin), bisector[:, None])
     real, imag = triangle_phase_integral(phase[first], phase[second], phase[third])
     facing = facing.clamp_min(0)
-    return torch.complex((facing * real).sum(0), (facing * imag).sum(0))
+    return (facing * real).sum(0), (facing * imag).sum(0)
 
 
 @cache
@@ -123,22 +122,28 @@ def _pieces(subdivision: int) -> tuple[Tensor, Tensor]:
     return torch.tensor(rows, dtype=torch.float32), torch.tensor(pieces).T.contiguous()
 
 
+def _sinc(x: Tensor) -> Tensor:
+    """Sin(x) / x for x >= 0 (torch.sinc takes three times as long); 1e-4 stands for 0, which errs by 2e-9."""
+    x = x.clamp_min(1e-4)
+    return x.sin() / x
+
+
 def roughness_factor(roughness: Tensor, wavenumber: float, cosines: Tensor) -> Tensor:
     """What roughness (rms height in m) leaves of the coherent amplitude; `cosines` = cos_i + cos_s (Ament 1953)."""
     return torch.exp(-0.5 * (wavenumber * roughness * cosines) ** 2)
 
 
-def diffuse_rcs(reflectivity: Tensor, roughness: Tensor, wavenumber: float, area: Tensor, cosines: Tensor) -> Tensor:
-    """RCS [...] in m^2 of the diffuse part: Lambert's law on the power that roughness takes from the coherent part.
+def diffuse_rcs(roughness: Tensor, wavenumber: float, area: Tensor, cosines: Tensor) -> Tensor:
+    """RCS [facets] in m^2 of the diffuse part over |G|^2: Lambert's law on what roughness takes from the coherent part.
 
-    `cosines` [2, ...] are those of incidence and scattering, `reflectivity` is |G|^2, `area` in m^2.
+    `cosines` [2, facets] are those of incidence and scattering, `area` is in m^2.
     """
-    lost = reflectivity * (1 - torch.exp(-((wavenumber * roughness * cosines.sum(0)) ** 2)))
+    lost = 1 - torch.exp(-((wavenumber * roughness * (cosines[0] + cosines[1])) ** 2))
     return 4 * lost * area * cosines[0] * cosines[1]
 
 
 def surface_phase(seed: int, person: Tensor, facet: Tensor) -> Tensor:
-    """Phases [facets] in rad, uniform, fixed to the surface: a hash of (seed, person, facet), the same on any device."""
+    """Phases [facets] in rad, uniform and fixed to the surface: a hash of (seed, person, facet), on any device."""
     key = _mix(torch.tensor(_signed(seed), device=facet.device)) + person
     bits = _mix(_mix(key) + facet)
     return ((bits >> 40) & 0xFFFFFF).to(torch.float32) * (math.tau / 2**24)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mmsynth.types import Radar
 
-# A frame shorter than this holds its visibility (a limb at 5 m/s moves 25 mm in it); a longer one fades between its ends.
+# A frame of at most this many seconds holds its visibility (a limb at 5 m/s moves 25 mm in it); a longer one fades from
+# what is seen at its start to what is seen at its end.
 HELD_TIME = 5e-3
 
 
