@@ -4,6 +4,10 @@
 """
 
 from mmsynth.datasets.attributes import Attributes as Attributes
+from mmsynth.datasets.batches import Batch as Batch
+from mmsynth.datasets.batches import WindowDataset as WindowDataset
+from mmsynth.datasets.batches import WindowSettings as WindowSettings
+from mmsynth.datasets.batches import collate as collate
 from mmsynth.datasets.capture import Capture as Capture
 from mmsynth.datasets.capture import ImportReport as ImportReport
 from mmsynth.datasets.capture import write_capture as write_capture
@@ -12,5 +16,9 @@ from mmsynth.datasets.dataset import Dataset as Dataset
 from mmsynth.datasets.dataset import Datasets as Datasets
 from mmsynth.datasets.dataset import FlatPoints as FlatPoints
 from mmsynth.datasets.dataset import LabelTable as LabelTable
+from mmsynth.datasets.mars import import_mars as import_mars
 from mmsynth.datasets.radhar import import_radhar as import_radhar
+from mmsynth.datasets.windows import WindowTable as WindowTable
+from mmsynth.datasets.windows import select_points as select_points
+from mmsynth.datasets.windows import windows as windows
 from mmsynth.datasets.writer import DatasetWriter as DatasetWriter

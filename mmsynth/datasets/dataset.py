@@ -61,9 +61,11 @@ class FlatPoints:
 class Clips(Protocol):
     """What training and evaluation need of a data set: one file (`Dataset`) or several (`Datasets`)."""
 
+    labels: LabelTable
+
     @property
-    def labels(self) -> LabelTable:
-        """Of every clip."""
+    def part(self) -> NDArray[np.int64]:
+        """The file that each clip is from: 0 for the first."""
         ...
 
     @property
@@ -138,6 +140,11 @@ class Dataset:
         if self._handle is not None:
             self._handle.close()
             self._handle = None
+
+    @property
+    def part(self) -> NDArray[np.int64]:
+        """The file that each clip is from: 0 for all of one file."""
+        return np.zeros(len(self), np.int64)
 
     @property
     def joint_set(self) -> str:
@@ -260,7 +267,6 @@ class Datasets:
     Attributes:
         parts: the data sets.
         labels: of every clip.
-        part: the data set that each clip is from.
     """
 
     def __init__(self, parts: tuple[Dataset, ...], drop_intensity: bool = False) -> None:
@@ -280,7 +286,12 @@ class Datasets:
         self.labels = LabelTable(
             **{f.name: np.concatenate([getattr(p.labels, f.name) for p in parts]) for f in fields(LabelTable)}
         )
-        self.part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+        self._part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+
+    @property
+    def part(self) -> NDArray[np.int64]:
+        """The file that each clip is from: 0 for the first."""
+        return self._part
 
     @property
     def joint_set(self) -> str:
@@ -294,7 +305,7 @@ class Datasets:
         if not -len(self) <= index < len(self):
             raise IndexError(f"data sets: clip {index} of {len(self)}")
         part = int(self.part[index])
-        sample = self.parts[part][index % len(self) - int(np.searchsorted(self.part, part))]
+        sample = self.parts[part][index % len(self) - int(np.searchsorted(self._part, part))]
         if self.drop_intensity:
             sample.cloud.intensity.fill_(torch.nan)
         return sample

@@ -24,6 +24,8 @@ _SESSIONS = (
 )
 # Messages come two frames at a time, 66.7 ms apart; a longer pause means that frames were lost.
 _PAUSE = 0.09
+# As the driver computes it of the demo's peak value; the unit that `processing` gives clouds simulated for this radar.
+_INTENSITY = "10 log10(ADC counts + 1)"
 
 
 def import_radhar(src: Path | str) -> Capture:
@@ -48,7 +50,7 @@ def import_radhar(src: Path | str) -> Capture:
         raise ValueError(f"{src}: expected text files in folders {', '.join(ACTIVITIES)}, found none")
     setup = load_radar("radhar")
     report = ImportReport()
-    attributes = Attributes(radar=setup.radar, processing=setup.processing, intensity_unit="dB")
+    attributes = Attributes(radar=setup.radar, processing=setup.processing, intensity_unit=_INTENSITY)
     period = setup.radar.waveform.frame_period
     return Capture(attributes, _clips(files, period, report), report)
 
@@ -84,7 +86,7 @@ def _clip(path: Path, period: float, report: ImportReport) -> Sample:
     return Sample(
         id=path.stem,
         labels=Labels(path.parent.name, "", session_of(start), "radhar"),
-        cloud=make_cloud(points, frame[keep], times, "dB"),
+        cloud=make_cloud(points, frame[keep], times, _INTENSITY),
         provenance={"start": start.isoformat(timespec="milliseconds"), "part": path.parent.parent.name},
     )
 

@@ -1,0 +1,85 @@
+"""Windows of fixed length over a data set, and the filters that honest protocols need."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.arrays import check_shapes
+from mmsynth.datasets.dataset import Clips, FlatPoints
+
+# Below this radial speed in m/s a point counts as static: under the finest Doppler step in use (mmMesh: 0.0685 m/s).
+STATIC_SPEED = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class WindowTable:
+    """Where windows lie; none crosses from one clip into another.
+
+    Attributes:
+        clip: index of each window's clip.
+        start: its first frame, counted over the whole data set.
+        stop: one past its last frame.
+        time: seconds from its clip's start to its own.
+    """
+
+    clip: Annotated[NDArray[np.int64], "windows", "1"]
+    start: Annotated[NDArray[np.int64], "windows", "1"]
+    stop: Annotated[NDArray[np.int64], "windows", "1"]
+    time: Annotated[NDArray[np.float64], "windows", "s"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+
+def windows(
+    dataset: Clips, seconds: float = 2.0, stride: float | None = None, points: FlatPoints | None = None
+) -> WindowTable:
+    """Cut every clip into windows that lie wholly inside it; shorter clips give none.
+
+    A clip lasts from its first to its last frame plus one frame period. Windows start every `stride` seconds (default:
+    as long as they are), and take the frames from half a period before their start.
+
+    Args:
+        dataset: one file or several.
+        seconds: length of a window.
+        stride: from one start to the next.
+        points: of the data set, where they have been read already.
+
+    Raises:
+        ValueError: a length is not positive, or no clip is as long as a window.
+    """
+    step = seconds if stride is None else stride
+    if not (seconds > 0 and step > 0):
+        raise ValueError(f"windows: expected seconds and stride above 0, got {seconds} and {step}")
+    flat = dataset.points() if points is None else points
+    rows: list[NDArray[np.float64]] = []
+    for clip, (a, b) in enumerate(zip(flat.clip_offsets[:-1], flat.clip_offsets[1:], strict=True)):
+        times = flat.frame_time[a:b]
+        if len(times) < 2:
+            continue
+        period = float(np.median(np.diff(times)))
+        count = int(np.floor((times[-1] - times[0] + period - seconds) / step + 1e-6)) + 1
+        starts = np.arange(max(count, 0)) * step
+        edge = times[0] + starts - period / 2
+        first, last = np.searchsorted(times, edge), np.searchsorted(times, edge + seconds)
+        rows.append(np.stack([np.full(len(starts), float(clip)), a + first, a + last, starts], 1))
+    table = np.concatenate(rows) if rows else np.empty((0, 4))
+    if len(table) == 0:
+        raise ValueError(f"windows: expected clips of at least {seconds} s, got none that long")
+    clip, first, last = table[:, :3].astype(np.int64).T
+    return WindowTable(clip, first, last, table[:, 3])
+
+
+def select_points(flat: FlatPoints, which: Literal["moving", "static", "all"]) -> FlatPoints:
+    """Only the points that move, or only those that do not: the second is the control that shows a leak."""
+    if which == "all":
+        return flat
+    keep = (np.abs(flat.values[:, 3]) > STATIC_SPEED) == (which == "moving")
+    counts = np.bincount(flat.frame[keep], minlength=len(flat.frame_time))
+    bounds = np.concatenate([[0], np.cumsum(counts)])
+    return replace(flat, values=flat.values[keep], frame=flat.frame[keep], point_offsets=bounds)
