@@ -34,12 +34,13 @@ def demo(
     out: Out = Path("demo"),
     workers: Workers = 2,
     device: Device = "cpu",
+    clips: Annotated[int, typer.Option(min=0, help="Clips to train on; 0 = the recipe's. Fewer is faster.")] = 0,
 ) -> None:
     """Run the whole line on built-in motions, body and radar: generate, train, score, draw."""
     from mmsynth.demo import run_demo
 
-    for line in run_demo(out, _Progress, workers, device):
-        out_console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in run_demo(out, _Progress, workers, device, clips):
+        _say(line)
 
 
 @app.command()
@@ -57,11 +58,122 @@ def generate(
     loaded = load_recipe(recipe, radar, overlay)
     with _Progress("clips") as progress:
         path = generate(loaded, out, progress, workers, device)
-    out_console.print(f"{path}: {loaded.samples} samples", markup=False, highlight=False, soft_wrap=True)
+    _say(f"{path}: {loaded.samples} samples")
+
+
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(help="Name of a public data set or of a file format.")],
+    source: Annotated[Path, typer.Argument(help="Its folder or file.")],
+    out: Out,
+    cfg: Annotated[str, typer.Option(help="TI .cfg or device .toml of the radar that recorded.")] = "",
+    labels: Annotated[Path | None, typer.Option(help="CSV: file,start,end,label,subject,session.")] = None,
+) -> None:
+    """Read real captures, public or your own, into one data set."""
+    from mmsynth.datasets import import_source, write_capture
+
+    capture = import_source(format, source, cfg, labels)
+    with _Progress("clips") as progress:
+        report = write_capture(capture, out, lambda done: progress(done, None))
+    _say(*report.lines(), f"wrote {out}")
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML).")],
+    out: Out = Path("run"),
+    estimate: Annotated[bool, typer.Option("--estimate", help="Measure a few steps, print the cost, stop.")] = False,
+    device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.")] = "",
+) -> None:
+    """Train a model; interrupted, the same command goes on where it stopped."""
+    from dataclasses import replace
+
+    from mmsynth.training import estimate as measure
+    from mmsynth.training import fit, load_recipe
+
+    loaded = load_recipe(recipe)
+    loaded = replace(loaded, device=device or loaded.device)
+    if estimate:
+        cost = measure(loaded)
+        size = f"{cost.parameters} parameters, {cost.windows} windows"
+        _say(f"{cost.seconds:.0f} s and {cost.memory / 2**20:.0f} MiB on {loaded.device}: {size}")
+        return
+    with _Progress("train") as progress:
+        run = fit(loaded, out, progress)
+    _say(f"{run.folder}: {loaded.model} for {', '.join(run.classes)}")
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
+    file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
+) -> None:
+    """Print label and confidence of every window of a recording."""
+    from mmsynth.datasets import Dataset
+    from mmsynth.training import load_run
+    from mmsynth.training import predict as ask
+
+    found = ask(load_run(run), Dataset.open(file))
+    rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
+    _say("clip\tstart_s\tend_s\tlabel\tconfidence")
+    _say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
+    on: Annotated[Path, typer.Option(help="Labelled data set.")],
+    out: Out,
+) -> None:
+    """Score a trained model on labelled recordings: table, figure, JSON."""
+    from mmsynth.datasets import Dataset
+    from mmsynth.evaluation import evaluate as score
+    from mmsynth.training import load_run
+
+    report = score(load_run(run), Dataset.open(on), out)
+    _say(report.text(), f"wrote {out}")
+
+
+@app.command()
+def info(file: Annotated[Path, typer.Argument(help="Data set.")]) -> None:
+    """Say what a data set holds."""
+    from mmsynth.datasets import info as describe
+
+    _table(describe(file))
+
+
+@app.command()
+def radar(
+    name: Annotated[str, typer.Argument(help="Profile, device .toml or TI .cfg; none = list the profiles.")] = "",
+    figure: Annotated[Path | None, typer.Option(help="PNG of the virtual array and its beam.")] = None,
+) -> None:
+    """Say what a radar can resolve, and how well it sees a person."""
+    from mmsynth.radar import describe, load_radar, radar_names
+
+    if not name:
+        _say(*radar_names())
+        return
+    setup = load_radar(name)
+    _table(describe(setup.radar))
+    if figure:
+        from mmsynth.view import array_figure, save_figure
+
+        save_figure(array_figure(setup.radar), figure)
+        _say(f"wrote {figure}")
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        out_console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(rows: dict[str, Any]) -> None:
+    width = max(len(name) for name in rows)
+    _say(*(f"{name:{width}}  {f'{value:.6g}' if isinstance(value, float) else value}" for name, value in rows.items()))
 
 
 class _Progress:
-    """A bar on stderr, called with (done, total)."""
+    """A bar on stderr, called with (done, total); total None = not known."""
 
     def __init__(self, what: str) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -77,5 +189,5 @@ class _Progress:
     def __exit__(self, *_: Any) -> None:
         self.bar.stop()
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int | None) -> None:
         self.bar.update(self.task, completed=done, total=total)

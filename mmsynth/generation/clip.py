@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
-from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.generation.recipe import ActivityRecipe, Recipe, resolve_radar
+from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
-from mmsynth.motion import Subject, generate_motion, place, read_motion, resample, sample_subject
+from mmsynth.motion import Subject, cut, generate_motion, place, read_motion, resample, sample_subject
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.scene import load_room, person_materials
 from mmsynth.simulation import knot_times, receive, simulate_clean
@@ -53,32 +53,58 @@ def stream(seed: int, *keys: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state) >> 1)
 
 
-def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
-    """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
+@dataclass(frozen=True, eq=False)
+class Take:
+    """What stands before the radar in one clip.
+
+    Attributes:
+        labels: of the clip.
+        subject: who performs.
+        motion: where the recipe puts it.
+        scene: posed at the knots of every frame.
+        frames: how many the radar takes.
+    """
+
+    labels: Labels
+    subject: Subject
+    motion: Motion
+    scene: Scene
+    frames: int
+
+
+def draw_take(stage: Stage, index: int) -> Take:
+    """Draw person, motion and place of clip `index`, and pose the body at the knots of its frames."""
     recipe, radar = stage.recipe, stage.setup.radar
     draw = stream(recipe.seed, 0, index)
     frames = max(1, round(recipe.seconds / radar.waveform.frame_period))
     activity, person = _who(recipe, index)
-    subject = sample_subject(stream(recipe.seed, 1, person), age=recipe.subjects.age)
-    motion = _motion(stage, activity, subject, draw)
-    motion, world_from_radar = _stand(recipe, motion, draw)
+    subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
+    motion, world_from_radar = _stand(recipe, _motion(stage, activity, subject, draw), draw)
     mesh = stage.body(resample(motion, knot_times(radar, frames, recipe.simulation).to(stage.device)))
-    scene = _scene(recipe, mesh, world_from_radar)
-    clean = simulate_clean(scene, radar, frames, recipe.simulation, seed=index)
-    frame_times = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
-    joints = _joints(stage, resample(motion, frame_times + 0.5 * radar.active_time), world_from_radar)
     labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
+    return Take(labels, subject, motion, _scene(recipe, mesh, world_from_radar), frames)
+
+
+def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
+    """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
+    recipe, radar, take = stage.recipe, stage.setup.radar, draw_take(stage, index)
+    clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed=index)
+    times = torch.arange(take.frames, dtype=torch.float64) * radar.waveform.frame_period
+    joints = _joints(stage, resample(take.motion, times + 0.5 * radar.active_time), take.scene.world_from_radar)
     for k in range(recipe.noise_draws):
         noise = stream(recipe.seed, 2, index, k)
         unit, gain, processing = _unit(recipe, stage.setup, noise)
-        adc = AdcFrames(unit, receive(clean * gain, unit, noise), frame_times)
+        adc = AdcFrames(unit, receive(clean * gain, unit, noise), times)
+        cube = range_doppler(adc, processing)
         yield Sample(
             id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
-            labels=labels,
+            labels=take.labels,
+            cloud=detect(cube, processing),
             joints=joints,
             joint_set=recipe.outputs.joints,
-            provenance=_provenance(stage, subject, scene, index, k),
-            **_process(recipe, adc, processing),
+            heatmaps=tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps),
+            adc=adc if recipe.outputs.adc else None,
+            provenance=_provenance(stage, take, index, k),
         )
 
 
@@ -105,9 +131,7 @@ def _motion(stage: Stage, activity: ActivityRecipe, subject: Subject, draw: torc
             f"activity '{activity.label}': a motion of {motion.duration:.2f} s is shorter than {seconds:.2f} s"
         )
     start = float(motion.times[0]) + _uniform((0.0, spare), draw)
-    keep = (motion.times >= start - 0.2) & (motion.times <= start + seconds + 0.2)
-    part = replace(motion, rotations=motion.rotations[keep], translation=motion.translation[keep], expression=None)
-    return replace(part, times=motion.times[keep] - start)
+    return cut(motion, start, start + seconds)
 
 
 @lru_cache(maxsize=64)
@@ -159,18 +183,13 @@ def _shifted(cfar: Cfar, shift_db: float) -> Cfar:
     return replace(cfar, threshold_db=cfar.threshold_db + shift_db)
 
 
-def _process(recipe: Recipe, adc: AdcFrames, processing: Processing) -> dict[str, object]:
-    cube = range_doppler(adc, processing)
-    maps = tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps)
-    return {"cloud": detect(cube, processing), "heatmaps": maps, "adc": adc if recipe.outputs.adc else None}
-
-
-def _provenance(stage: Stage, subject: Subject, scene: Scene, index: int, k: int) -> dict[str, str]:
+def _provenance(stage: Stage, take: Take, index: int, k: int) -> dict[str, str]:
+    subject = take.subject
     return {
         "clip": str(index),
         "noise_draw": str(k),
         "method": stage.recipe.simulation.method,
-        "facets": str(sum(len(p.faces) for p in scene.people)),
+        "facets": str(sum(len(person.faces) for person in take.scene.people)),
         "sex": subject.sex,
         "age": f"{subject.age:.1f}",
         "height": f"{subject.height:.3f}",

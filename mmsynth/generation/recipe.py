@@ -216,9 +216,9 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
         replace(a, files=tuple(_find(a.label, folder, pattern) for pattern in a.files)) for a in recipe.activities
     )
     room = str(_existing(folder / recipe.room, "room")) if recipe.room else ""
-    radar = folder / recipe.radar
-    named = recipe.radar if radar.suffix not in (".toml", ".cfg") or not radar.is_file() else str(radar.resolve())
-    return replace(recipe, activities=activities, room=room, radar=named)
+    name, mark, part = recipe.radar.partition("#")
+    radar = f"{(folder / name).resolve()}{mark}{part}" if (folder / name).is_file() else recipe.radar
+    return replace(recipe, activities=activities, room=room, radar=radar)
 
 
 def _find(label: str, folder: Path, pattern: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from mmsynth import __version__
-from mmsynth.datasets import Dataset, DatasetWriter
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation.clip import Stage, make_clip, stage
 from mmsynth.generation.recipe import Recipe
+from mmsynth.types import Sample
 
 Progress = Callable[[int, int], None]
 
@@ -47,12 +48,7 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
             progress(done, recipe.clips)
     else:
         _run_pool(recipe, out, todo, progress, (workers, device))
-    attrs = {"recipe": recipe.text(), "seed": str(recipe.seed), "mmsynth_version": __version__, "name": recipe.name}
-    with DatasetWriter(target, attrs) as writer:
-        for part in parts:
-            piece = Dataset.open(part)
-            for i in range(len(piece)):
-                writer.append(piece[i])
+    _join(parts, target)
     shutil.rmtree(out / "parts")
     return target
 
@@ -113,6 +109,31 @@ def _start(recipe: Recipe, device: str) -> None:
 
 def _work(out: Path, index: int) -> None:
     assert _stage is not None
-    with DatasetWriter(_part(out, index), {}) as writer:
-        for sample in make_clip(_stage, index):
+    samples = list(make_clip(_stage, index))
+    with DatasetWriter(_part(out, index), _attributes(_stage, samples[0])) as writer:
+        for sample in samples:
             writer.append(sample)
+
+
+def _attributes(stage: Stage, sample: Sample) -> Attributes:
+    recipe, setup = stage.recipe, stage.setup
+    return Attributes(
+        radar=setup.radar,
+        processing=setup.processing,
+        joint_set=sample.joint_set,
+        intensity_unit=sample.cloud.intensity_unit,
+        method=recipe.simulation.method,
+        facets=len(stage.body.faces),
+        recipe=recipe.text(),
+        seed=recipe.seed,
+        versions={"mmsynth": __version__},
+    )
+
+
+def _join(parts: list[Path], target: Path) -> None:
+    """All clips in one file, in order."""
+    with Dataset.open(parts[0]) as first, DatasetWriter(target, first.attributes) as writer:
+        for part in parts:
+            with Dataset.open(part) as piece:
+                for sample in piece:
+                    writer.append(sample)

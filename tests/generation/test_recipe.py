@@ -1,0 +1,77 @@
+"""Recipes of synthetic data sets: strict, resolved, refused in one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from mmsynth.generation import load_recipe
+from mmsynth.generation.recipe import Recipe
+
+GOOD = """
+name = "two"
+radar = "radhar"
+clips = 4
+seconds = 0.1
+seed = 3
+
+[[activities]]
+label = "walk"
+motion = "walk"
+
+[[activities]]
+label = "squats"
+motion = "squat"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def test_resolved_text_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, GOOD))
+    again = tmp_path / "resolved.toml"
+    again.write_text(recipe.text())
+    assert load_recipe(again) == recipe
+    assert load_recipe(again).digest() == recipe.digest()
+
+
+def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.toml"
+    overlay.write_text("[device]\nnoise_db = [1.0, 2.0]\n")
+    recipe = load_recipe(write(tmp_path, GOOD), radar="mars", overlay=overlay)
+    assert recipe.device.noise_db == (1.0, 2.0)
+    assert recipe.radar == "mars"
+    assert isinstance(recipe, Recipe)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("clips = 4", "clisp = 4"), "recipe.toml: unknown key 'clisp': the nearest known one is 'clips'"),
+        (("clips = 4", "clips = 0"), "clips: expected more than zero, got 0"),
+        (('motion = "squat"', 'motion = "squad"'), r"no built-in motion 'squad' \(nearest: 'squat'\)"),
+        (('motion = "squat"', 'files = ["none*.bvh"]'), "activity 'squats': no file matches"),
+        (('motion = "squat"', ""), "expected either a motion or files"),
+        (('radar = "radhar"', 'radar = "radhra"'), "radhra"),
+        (("seed = 3", "seed = 3\n[placement]\ndistance = [2.0, 12.0]"), "measures up to 10.46 m, got a person at 12 m"),
+        (("seed = 3", "seed = 3\n[placement]\ndistance = [3.0, 2.0]"), r"distance: expected \[low, high\]"),
+        (("seed = 3", 'seed = 3\nroom = "none.toml"'), "room: no such file"),
+        (("seed = 3", 'seed = 3\n[outputs]\nheatmaps = ["range"]'), "heatmaps: expected some of"),
+        (("seed = 3", "seed = 3\n[processing]\nmax_pionts = 3"), "processing.max_pionts"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    head, _, rest = GOOD.partition("[[activities]]")
+    text = (
+        (head.replace(*change) + "[[activities]]" + rest.replace(*change))
+        if change[0] in head
+        else GOOD.replace(*change)
+    )
+    if "[placement]" in text or "[outputs]" in text or "[processing]" in text:
+        table = text[text.index("seed = 3\n[") + len("seed = 3\n") : text.index("[[activities]]")]
+        text = text.replace(table, "\n") + table
+    with pytest.raises(ValueError, match=message):
+        load_recipe(write(tmp_path, text))
