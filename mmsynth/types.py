@@ -268,6 +268,9 @@ class Receiver:
         iq_gain: relative gain error of Q; iq_phase: its phase error in rad; dc: offset in V on each of I and Q.
         highpass: corner frequency in Hz of the IF's (first-order) high-pass; 0 = none.
         channel_gain, channel_phase: spread (standard deviation; linear, rad) of fixed channel errors.
+        interference: power in W at each RX antenna from another FMCW radar; 0 = none.
+        interference_slope: Hz/s, interference_period: s, of its ramps, which follow each other without a pause.
+        interference_offset: Hz by which they start above ours.
     """
 
     noise_figure: float = 1.0
@@ -286,6 +289,10 @@ class Receiver:
     highpass: float = 0.0
     channel_gain: float = 0.0
     channel_phase: float = 0.0
+    interference: float = 0.0
+    interference_slope: float = 30e12
+    interference_period: float = 50e-6
+    interference_offset: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

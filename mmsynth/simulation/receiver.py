@@ -1,0 +1,177 @@
+"""From the wave at the antenna to the number: noise and the imperfections of a receiver, in volts at the ADC input.
+
+One call of `receive` is one recording by one device: what belongs to the device (channel errors) is drawn once, what
+changes from sample to sample (noise) is drawn for each.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from scipy.constants import Boltzmann
+from torch import Tensor
+
+from mmsynth.types import Radar
+
+Draw = Callable[..., Tensor]
+
+
+def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
+    """What the ADC puts out for clean samples.
+
+    Terms that `radar.receiver` leaves at zero are skipped; thermal noise is always there.
+
+    Args:
+        samples: [..., loops, slots, rx, samples] in V from `synthesize`, complex (or real, for a radar with real ones).
+        radar: the device; `radar.receiver` says what it adds.
+        generator: source of every random number (on the CPU, so that devices agree).
+
+    Returns:
+        Samples of the same shape in V, quantised and clipped if the ADC has bits.
+    """
+    receiver = radar.receiver
+    if samples.is_complex() != radar.waveform.complex_samples:
+        kind = "complex" if radar.waveform.complex_samples else "real"
+        raise ValueError(f"samples: expected {kind} ones for radar {radar.name}, got {samples.dtype}")
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator).to(samples.device)
+
+    out = samples
+    if receiver.leakage:
+        out = out + leakage(radar).to(out)
+    if receiver.phase_noise:
+        out = out + phase_noise(out, radar, normal)
+    if receiver.interference:
+        out = out + interference(out.shape, radar, generator).to(out)
+    if receiver.channel_gain or receiver.channel_phase:
+        out = out * channel_errors(radar, normal).to(out)
+    out = out + thermal_noise(samples, radar, generator)
+    if receiver.highpass:
+        out = filtered(out, radar)
+    if samples.is_complex() and (receiver.iq_gain or receiver.iq_phase):
+        out = unbalanced(out, receiver.iq_gain, receiver.iq_phase)
+    if receiver.dc:
+        out = out + (complex(receiver.dc, receiver.dc) if samples.is_complex() else receiver.dc)
+    return quantised(out, receiver.full_scale, receiver.bits) if receiver.bits else out
+
+
+def noise_power(radar: Radar) -> float:
+    """Thermal noise k T B F at the antenna in W; B = sampling rate for complex samples, half of it for real ones."""
+    bandwidth = radar.waveform.sample_rate / (1 if radar.waveform.complex_samples else 2)
+    return float(Boltzmann * radar.receiver.temperature * bandwidth * radar.receiver.noise_figure)
+
+
+def thermal_noise(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
+    """White Gaussian noise in V of the shape, kind and device of `samples`."""
+    rms = math.sqrt(noise_power(radar) * radar.receiver.load) * radar.receiver.gain
+    noise = torch.randn(samples.shape, generator=generator, dtype=samples.dtype)
+    return (noise * rms).to(samples.device)
+
+
+def leakage(radar: Radar) -> Tensor:
+    """Direct coupling from TX to RX: the same tone [slots, 1, samples] in V in every loop and channel."""
+    wave, receiver = radar.waveform, radar.receiver
+    delay = receiver.leakage_delay
+    cycles = (wave.start_frequency + wave.slope * wave.sample_times()) * delay - wave.slope * delay**2 / 2
+    volts = receiver.leakage * math.sqrt(radar.tx_power * receiver.load) * receiver.gain
+    tone = volts * torch.polar(torch.ones_like(cycles), math.tau * cycles)
+    tone = radar.codes.double().sum(1)[:, None, None] * tone
+    return tone if wave.complex_samples else math.sqrt(2) * tone.real
+
+
+def phase_noise(samples: Tensor, radar: Radar, normal: Draw) -> Tensor:
+    """What the synthesiser's phase noise adds: it is common to TX and RX, so that an echo keeps only its change.
+
+    An echo of delay tau carries phi(t) - phi(t - tau) = tau nu(t), with nu = d phi / d t; noise that falls with 1/f^2
+    is white in nu. Weighting every echo with its tau is what d/dt does to the beat, for which d/dt = j 2 pi S tau: the
+    sum over echoes is nu / (2 pi S) d samples / d t, which needs no list of echoes. TX chirps are independent.
+    """
+    wave, receiver = radar.waveform, radar.receiver
+    frequency = _beat_frequency(radar).to(samples.device)
+    spectrum = torch.fft.fft(samples) * (1j * math.tau * frequency)
+    slope = _like(torch.fft.ifft(spectrum), samples)
+    # One-sided density of phi is 2 L(f); over the band that is sampled, [0, rate / 2].
+    density = 2 * receiver.phase_noise * (math.tau * receiver.phase_noise_offset) ** 2
+    rms = math.sqrt(density * wave.sample_rate / 2)
+    shape = (*samples.shape[:-2], 1, samples.shape[-1])  # the same oscillator in all RX
+    warp: Tensor = normal(*shape) * (rms / (math.tau * wave.slope))
+    return slope * warp
+
+
+def channel_errors(radar: Radar, normal: Draw) -> Tensor:
+    """Fixed complex (for real samples: real) factors [slots, rx, 1] of the channels, TX and RX each with its own.
+
+    A slot in which several TX send at once (BPM) has the mean of theirs.
+    """
+    receiver = radar.receiver
+
+    def factor(count: int) -> Tensor:
+        gain, phase = 1 + receiver.channel_gain * normal(count), receiver.channel_phase * normal(count)
+        return gain * torch.exp(1j * phase) if radar.waveform.complex_samples else gain
+
+    rx, tx = factor(len(radar.rx)), factor(len(radar.tx))
+    share = radar.codes.abs() / radar.codes.abs().sum(1, keepdim=True)
+    slots: Tensor = share.to(tx) @ tx
+    return (slots[:, None] * rx)[..., None]
+
+
+def filtered(samples: Tensor, radar: Radar) -> Tensor:
+    """First-order high-pass of the IF, settled: each beat frequency f times j f / (f_c + j f)."""
+    frequency = _beat_frequency(radar).to(samples.device)
+    response = 1j * frequency / (radar.receiver.highpass + 1j * frequency)
+    return _like(torch.fft.ifft(torch.fft.fft(samples) * response), samples)
+
+
+def unbalanced(samples: Tensor, gain: float, phase: float) -> Tensor:
+    """Q' = (1 + gain) (Q cos phase + I sin phase): an image of relative power (gain^2 + phase^2) / 4 at -f."""
+    quadrature = (1 + gain) * (samples.imag * math.cos(phase) + samples.real * math.sin(phase))
+    return torch.complex(samples.real, quadrature)
+
+
+def quantised(samples: Tensor, full_scale: float, bits: int) -> Tensor:
+    """Rounded to the 2^bits levels between -full_scale and full_scale in V (each of I and Q), clipped beyond."""
+    half = 2 ** (bits - 1)
+    step = full_scale / half
+    parts = torch.view_as_real(samples) if samples.is_complex() else samples
+    levels = (parts / step).round().clamp(-half, half - 1) * step
+    return torch.view_as_complex(levels) if samples.is_complex() else levels
+
+
+def interference(shape: torch.Size, radar: Radar, generator: torch.Generator) -> Tensor:
+    """Ramps of another FMCW radar, mixed with our own, [..., loops, slots, 1, samples] in V.
+
+    Its ramps start every `interference_period` from a random instant of each frame, each with a random phase, and last
+    the whole period. The mixer puts out our phase less theirs; what falls outside the band that is sampled (0 to the
+    rate for complex samples, up to half of it for real ones) the anti-alias filter holds back (taken as sharp).
+    """
+    wave, receiver = radar.waveform, radar.receiver
+    times = radar.chirp_times()[..., None, None] + wave.sample_times()  # [loops, slots, 1, samples]
+    frames = math.prod(shape[:-4])
+    offset = torch.rand(frames, generator=generator, dtype=torch.float64)[:, None, None, None, None]
+    elapsed = times + offset * receiver.interference_period
+    ramp = (elapsed / receiver.interference_period).floor().long()
+    phases = torch.rand(frames, int(ramp.max()) + 1, generator=generator, dtype=torch.float64)
+    local = elapsed - ramp * receiver.interference_period
+    own = wave.sample_times()
+    difference = wave.slope * own - receiver.interference_offset - receiver.interference_slope * local
+    cycles = wave.slope * own**2 / 2 - receiver.interference_offset * local - receiver.interference_slope * local**2 / 2
+    start = phases.gather(1, ramp.reshape(frames, -1)).reshape(ramp.shape)
+    cycles = torch.remainder(cycles + wave.start_frequency * (own - local), 1.0) - start
+    low, high = (0.0, wave.sample_rate) if wave.complex_samples else (-wave.sample_rate / 2, wave.sample_rate / 2)
+    tone = torch.polar(torch.ones_like(cycles), math.tau * cycles) * ((difference >= low) & (difference <= high))
+    volts = math.sqrt(receiver.interference * receiver.load) * receiver.gain
+    tone = (volts * tone).reshape(*shape[:-4], *tone.shape[1:])
+    return tone if wave.complex_samples else math.sqrt(2) * tone.real
+
+
+def _like(values: Tensor, samples: Tensor) -> Tensor:
+    return (values if samples.is_complex() else values.real).to(samples.dtype)
+
+
+def _beat_frequency(radar: Radar) -> Tensor:
+    """Frequencies [samples] in Hz of the FFT bins: from 0 to the rate for complex samples (all echoes are positive)."""
+    wave = radar.waveform
+    spacing = 1 / wave.sample_rate
+    signed = torch.fft.fftfreq(wave.samples, spacing, dtype=torch.float32)
+    return torch.remainder(signed, wave.sample_rate) if wave.complex_samples else signed

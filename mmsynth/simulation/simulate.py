@@ -1,0 +1,31 @@
+"""The loop over a clip's frames: trace, synthesize, receive."""
+
+import torch
+from torch import Tensor
+
+from mmsynth.simulation.paths import trace
+from mmsynth.simulation.receiver import receive
+from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.synthesis import synthesize
+from mmsynth.types import AdcFrames, Radar, Scene
+
+
+def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation, seed: int) -> Tensor:
+    """Samples [frames, loops, slots, rx, samples] in V at the ADC input, before the receiver adds anything.
+
+    Args:
+        scene: its people posed at `knot_times(radar, frames, settings)`.
+        radar: the device.
+        frames: how many.
+        settings: of the simulator.
+        seed: of the phases of diffuse scattering.
+    """
+    return torch.stack([synthesize(trace(scene, radar, frame, settings, seed), radar) for frame in range(frames)])
+
+
+def simulate(scene: Scene, radar: Radar, frames: int, settings: Simulation, generator: torch.Generator) -> AdcFrames:
+    """What the radar would have recorded of a scene: `simulate_clean`, then one device's `receive`."""
+    seed = int(torch.randint(2**31, (), generator=generator))
+    clean = simulate_clean(scene, radar, frames, settings, seed)
+    times = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
+    return AdcFrames(radar, receive(clean, radar, generator), times)
