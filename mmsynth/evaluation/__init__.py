@@ -1,1 +1,8 @@
+"""Scores on recordings: leak-free protocols, controls, and the report."""
 
+from mmsynth.evaluation.evaluate import Report as Report
+from mmsynth.evaluation.evaluate import evaluate as evaluate
+from mmsynth.evaluation.protocol import Corpus as Corpus
+from mmsynth.evaluation.protocol import corpus as corpus
+from mmsynth.evaluation.protocol import folds as folds
+from mmsynth.evaluation.scores import Scores as Scores

@@ -1,0 +1,81 @@
+"""A run scored on a data set: table, figure, JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmsynth.datasets import Clips
+from mmsynth.evaluation.figures import draw_confusion
+from mmsynth.evaluation.scores import Scores, score, vote
+from mmsynth.training import Predictions, Run, predict
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of a run, by window and by clip, beside those of the constant answer."""
+
+    windows: Scores
+    clips: Scores
+    majority: Scores
+    confidence: float
+
+    def text(self) -> str:
+        """The report as a table."""
+        names = self.windows.classes
+        width = max(10, *(len(n) for n in names))
+        lines = [f"{'':24}{'accuracy':>10}{'balanced':>10}{'macro F1':>10}{'n':>8}"]
+        for title, s in (("windows", self.windows), ("clips, by vote", self.clips), ("constant answer", self.majority)):
+            size = int(np.sum(s.matrix))
+            lines.append(f"{title:24}{s.accuracy:10.3f}{s.balanced_accuracy:10.3f}{s.macro_f1:10.3f}{size:8d}")
+        lines += ["", "recall and confusion of windows (rows: true, columns: predicted)"]
+        lines.append(" " * width + f"{'recall':>8}" + "".join(f"{n[:9]:>10}" for n in names))
+        for name, counts in zip(names, self.windows.matrix, strict=True):
+            recall = self.windows.recall[name]
+            shown = "-" if np.isnan(recall) else f"{recall:.3f}"
+            lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
+        return "\n".join(lines)
+
+
+def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
+    """Score a run on labelled clips; writes `report.txt`, `report.json` and `confusion.png` into the folder `out`.
+
+    Clips whose activity the run does not know are refused, clips without a label are left out.
+
+    Raises:
+        ValueError: there is no labelled window, or an activity is unknown to the run.
+    """
+    report = score_predictions(predict(run, dataset))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")
+    content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
+    content["confidence"] = report.confidence
+    (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draw_confusion(report.windows, out / "confusion.png")
+    return report
+
+
+def score_predictions(predictions: Predictions) -> Report:
+    """Scores of predictions whose truth is known.
+
+    Raises:
+        ValueError: none has a label, or a label is not among the classes.
+    """
+    known = predictions.truth.astype(str) != ""
+    if not known.any():
+        raise ValueError("evaluate: expected labelled windows of at least one clip, got none")
+    truth_names, p = predictions.truth[known].astype(str), predictions.probability[known]
+    strange = sorted(set(truth_names.tolist()) - set(predictions.classes))
+    if strange:
+        raise ValueError(f"evaluate: the run knows {', '.join(predictions.classes)}; got clips of {', '.join(strange)}")
+    truth = np.array([predictions.classes.index(t) for t in truth_names.tolist()])
+    voted, first = vote(p, predictions.clip[known])
+    constant = np.full(len(truth), np.bincount(truth).argmax())
+    return Report(
+        windows=score(truth, p.argmax(1), predictions.classes),
+        clips=score(truth[first], voted.argmax(1), predictions.classes),
+        majority=score(truth, constant, predictions.classes),
+        confidence=float(p.max(1).mean()),
+    )

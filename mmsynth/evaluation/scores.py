@@ -1,0 +1,123 @@
+"""What a prediction is worth: the numbers of one confusion matrix, and the rows of the ledger."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth import metrics
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a classifier: `matrix` has true classes as rows, predicted ones as columns."""
+
+    classes: tuple[str, ...]
+    matrix: tuple[tuple[int, ...], ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction right."""
+        return metrics.accuracy(self.matrix)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall over the classes that occur."""
+        return metrics.balanced_accuracy(self.matrix)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 over the classes."""
+        return metrics.macro_f1(self.matrix)
+
+    @property
+    def recall(self) -> dict[str, float]:
+        """Fraction found of each class."""
+        return dict(zip(self.classes, metrics.recall(self.matrix).tolist(), strict=True))
+
+    def table(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {
+            "classes": list(self.classes),
+            "windows": int(np.sum(self.matrix)),
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
+            "recall": {k: None if np.isnan(v) else v for k, v in self.recall.items()},
+            "confusion": [list(row) for row in self.matrix],
+        }
+
+
+def score(truth: NDArray[Any], predicted: NDArray[Any], classes: Sequence[str]) -> Scores:
+    """Scores of predicted class indices [n] against true ones [n]."""
+    matrix = metrics.confusion(truth, predicted, len(classes))
+    return Scores(tuple(classes), tuple(tuple(int(c) for c in row) for row in matrix))
+
+
+def vote(probabilities: NDArray[Any], clip: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Mean class probabilities [clips, classes] of the windows of each clip, and each clip's first window [clips]."""
+    _, first, index = np.unique(clip.astype(str), return_index=True, return_inverse=True)
+    total = np.zeros((len(first), probabilities.shape[1]))
+    np.add.at(total, index, np.log(probabilities + 1e-3))
+    share = np.exp(total - total.max(1, keepdims=True))
+    return share / share.sum(1, keepdims=True), first
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the ledger `training/results.json`.
+
+    Attributes:
+        experiment: name, such as "radhar/zero_shot".
+        value: mean over the repetitions.
+        spread: their standard deviation.
+        n: how many there are (seeds, re-drawn synthetic sets or draws of files).
+        model: what was trained.
+        method: of the simulator ("facets", "points" ...); empty where no synthetic data is in it.
+        facets: of the simulated body.
+        command: that prints it again.
+        commit: of the code.
+        note: what a reader must know.
+    """
+
+    experiment: str
+    value: float
+    spread: float
+    n: int
+    model: str
+    method: str = ""
+    facets: int = 0
+    command: str = ""
+    commit: str = ""
+    note: str = ""
+
+
+def row(experiment: str, values: Sequence[float], model: str, **more: Any) -> Row:
+    """The row of an experiment from its repetitions."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Row(experiment, float(np.mean(values)), spread, len(values), model, **more)
+
+
+def text_table(rows: Sequence[Row]) -> str:
+    """The rows as an aligned table."""
+    lines = [("experiment", "value", "spread", "n", "model", "method", "facets", "note")]
+    lines += [
+        (r.experiment, f"{r.value:.3f}", f"{r.spread:.3f}", str(r.n), r.model, r.method or "-", str(r.facets), r.note)
+        for r in rows
+    ]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def update_ledger(path: Path, rows: Sequence[Row]) -> None:
+    """Put rows into the JSON ledger, replacing older ones of the same experiment, model and method."""
+    old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    table = {(r["experiment"], r["model"], r["method"]): r for r in [*old, *(asdict(r) for r in rows)]}
+    text = json.dumps(sorted(table.values(), key=lambda r: (r["experiment"], r["model"], r["method"])), indent=1)
+    beside = path.with_suffix(".tmp")
+    beside.write_text(text + "\n", encoding="utf-8")
+    beside.replace(path)

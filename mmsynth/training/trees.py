@@ -1,0 +1,96 @@
+"""Extremely randomised trees: grown by scikit-learn, kept and evaluated as plain arrays (nothing is pickled)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesClassifier
+
+from mmsynth.arrays import check_shapes
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """How the forest is grown.
+
+    Attributes:
+        count: trees.
+        leaf: fewest windows in a leaf.
+        share: of the features tried at each split; 0 = square root of their number.
+    """
+
+    count: int = 400
+    leaf: int = 2
+    share: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Trees as one flat table of nodes; a leaf is its own left and right child.
+
+    Attributes:
+        roots: node of each tree's root.
+        feature: column that a node looks at.
+        threshold: a sample goes left where its feature is not above this.
+        left, right: node to go to.
+        value: class probabilities of the samples that reached the node in training.
+    """
+
+    roots: Annotated[Array, "trees", "1"]
+    feature: Annotated[Array, "nodes", "1"]
+    threshold: Annotated[Array, "nodes", "1"]
+    left: Annotated[Array, "nodes", "1"]
+    right: Annotated[Array, "nodes", "1"]
+    value: Annotated[Array, "nodes classes", "1"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def probabilities(self, features: Array) -> Array:
+        """Class probabilities [windows, classes] for features [windows, features]: the mean over the trees."""
+        features = np.asarray(features, np.float32)
+        total = np.zeros((len(features), self.value.shape[1]))
+        rows = np.arange(len(features))
+        for root in self.roots:
+            node = np.full(len(features), root)
+            while not np.array_equal(self.left[node], node):
+                goes_left = features[rows, self.feature[node]] <= self.threshold[node]
+                node = np.where(goes_left, self.left[node], self.right[node])
+            total += self.value[node]
+        return total / len(self.roots)
+
+
+def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, seed: int, weight: Array) -> Forest:
+    """Fit a forest.
+
+    Args:
+        features: [windows, features].
+        labels: class indices [windows]; classes that do not occur get probability 0.
+        classes: how many there are.
+        settings: of the forest.
+        seed: of the draws of splits.
+        weight: of each window [windows], before classes are balanced.
+    """
+    model = ExtraTreesClassifier(
+        settings.count,
+        min_samples_leaf=settings.leaf,
+        max_features=settings.share or "sqrt",
+        random_state=seed,
+    )
+    share = np.bincount(labels, weight, minlength=classes)
+    model.fit(features, labels, sample_weight=weight / share[labels] * weight.sum() / max((share > 0).sum(), 1))
+    parts, roots, start = [], [], 0
+    for tree in (estimator.tree_ for estimator in model.estimators_):
+        own = np.arange(tree.node_count)
+        leaf = tree.children_left < 0
+        value = np.zeros((tree.node_count, classes))
+        value[:, model.classes_] = tree.value[:, 0] / tree.value[:, 0].sum(1, keepdims=True)
+        left = np.where(leaf, own, tree.children_left) + start
+        right = np.where(leaf, own, tree.children_right) + start
+        parts.append((np.where(leaf, 0, tree.feature), tree.threshold, left, right, value))
+        roots.append(start)
+        start += tree.node_count
+    return Forest(np.array(roots), *(np.concatenate(columns) for columns in zip(*parts, strict=True)))
