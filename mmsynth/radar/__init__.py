@@ -1,5 +1,6 @@
 """Radars: devices and their profiles, antenna patterns, what a configuration can resolve."""
 
+from mmsynth.radar.describe import describe as describe
 from mmsynth.radar.device import Device as Device
 from mmsynth.radar.device import device_named as device_named
 from mmsynth.radar.device import devices as devices
@@ -7,3 +8,6 @@ from mmsynth.radar.device import load_device as load_device
 from mmsynth.radar.pattern import pattern_gain as pattern_gain
 from mmsynth.radar.setup import load_radar as load_radar
 from mmsynth.radar.setup import radar_names as radar_names
+from mmsynth.radar.ti_cfg import parse_cfg as parse_cfg
+from mmsynth.radar.ti_cfg import read_cfg as read_cfg
+from mmsynth.radar.ti_write import write_cfg as write_cfg

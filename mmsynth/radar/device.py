@@ -87,8 +87,8 @@ class Limits:
     def check(self, waveform: Waveform) -> None:
         """Raise ValueError where the waveform asks for more than the chip has."""
         end = waveform.start_frequency + waveform.slope * waveform.ramp_time
-        # Slack: profiles are written in rounded GHz and MHz/us.
-        if waveform.start_frequency < self.band[0] * (1 - 1e-6) or end > self.band[1] * (1 + 1e-6):
+        # Slack of 1.6 MHz: profiles are written to 0.01 us, which is 1 MHz at 100 MHz/us.
+        if waveform.start_frequency < self.band[0] * (1 - 2e-5) or end > self.band[1] * (1 + 2e-5):
             raise ValueError(
                 f"ramp: expected to stay within {self.band[0] / 1e9:g}-{self.band[1] / 1e9:g} GHz, "
                 f"got {waveform.start_frequency / 1e9:.4g}-{end / 1e9:.4g} GHz"
@@ -112,6 +112,7 @@ class Profile:
         codes: weight of each TX in each slot, instead of `tx` (BPM).
         rx: the RX that are switched on, from 1; empty: all.
         rx_gain_db: voltage gain from the antenna to the ADC.
+        tx_backoff_db: by which each TX stays under the device's power.
         source: where the numbers come from.
         lenient: skip the chip's limits.
     """
@@ -122,6 +123,7 @@ class Profile:
     codes: tuple[tuple[float, ...], ...] = ()
     rx: tuple[int, ...] = ()
     rx_gain_db: float = 30.0
+    tx_backoff_db: float = 0.0
     source: str = ""
     lenient: bool = False
 
@@ -171,7 +173,7 @@ class Device:
                 rx=self.array.rx_positions()[_indices("rx", profile.rx, len(self.array.rx))],
                 codes=self._codes(profile),
                 pattern=self.beam.pattern(),
-                tx_power=self.tx_power,
+                tx_power=self.tx_power * 10 ** (-profile.tx_backoff_db / 10),
                 receiver=replace(self.receiver, gain=10 ** (profile.rx_gain_db / 20)),
             )
         except ValueError as error:

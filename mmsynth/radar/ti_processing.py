@@ -1,0 +1,165 @@
+"""Processing settings from TI's commands."""
+
+import math
+
+from mmsynth.radar.device import Device, Profile
+from mmsynth.radar.ti_lines import Line, Lines
+from mmsynth.types import Cfar, Processing
+
+MODES = ("CA", "CAGO", "CASO", "OS")
+
+
+def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> Processing:
+    """The chain that the configuration sets. What it does not set is off, as on the device.
+
+    Raises:
+        ValueError: a line is wrong.
+    """
+    if lines.last("chirpComnCfg"):
+        range_cfar, doppler_cfar, grouping, old = _low_power_cfar(lines)
+    else:
+        range_cfar, doppler_cfar, grouping, old = _cfar(lines, board, profile, subframe)
+    limits = _limits(lines, profile, subframe)
+    beams = lines.of_subframe("multiObjBeamForming", subframe, 3)
+    clutter = lines.of_subframe("clutterRemoval", subframe, 2)
+    extended = lines.of_subframe("extendedMaxVelocity", subframe, 2)
+    negative, positive = _dc_bins(lines, subframe)
+    bias, compensation = _compensation(lines, board)
+    azimuth, elevation = _angles(lines, subframe)
+    return Processing(
+        range_cfar=range_cfar,
+        doppler_cfar=doppler_cfar,
+        peak_grouping_range=grouping[0],
+        peak_grouping_doppler=grouping[1],
+        range_limits=limits[0],
+        velocity_limits=limits[1],
+        dc_range_bins=positive,
+        dc_range_bins_negative=negative,
+        clutter_removal=bool(clutter) and clutter[-1].flag(0),
+        second_peak=beams[-1].positive(1, zero=True) if beams and beams[-1].flag(0) else 0.0,
+        azimuth_limits=azimuth,
+        elevation_limits=elevation,
+        extended_velocity=bool(extended) and extended[-1].flag(0),
+        range_bias=bias,
+        compensation=compensation,
+        half_wavelength_angles=True,
+        intensity="peak" if old else "snr",
+    )
+
+
+def threshold_db(value: float, old: bool, board: Device, virtual: int) -> float:
+    """A CFAR threshold in dB: SDK 3 writes it so; before, it counts log2 steps in the chip's fixed point.
+
+    SDK 1 and 2 user's guides: xWR14xx 512 X / 6; xWR16xx and later 256 X / 6 for the sum over all virtual antennas.
+    """
+    if not old:
+        return value
+    scale = 512 if board.kind == "xwr14xx" else 256 * virtual
+    return value * 6 / scale
+
+
+def _cfar(
+    lines: Lines, board: Device, profile: Profile, subframe: int
+) -> tuple[Cfar, Cfar | None, tuple[bool, bool], bool]:
+    """CFAR in range and Doppler direction, peak grouping in both, and whether this is an SDK before 3."""
+    found: dict[int, Cfar] = {}
+    grouping = [False, False]
+    old = False
+    virtual = len(profile.codes) * (len(profile.rx) or len(board.array.rx))
+    for line in lines.of_subframe("cfarCfg", subframe, 8):
+        # Without the subframe: seven arguments up to SDK 2, eight with SDK 3's own switch of peak grouping.
+        if len(line.values) > 8:
+            raise line.error("expected 7, 8 or 9 numbers, got the L-SDK's 12")
+        old = len(line.values) == 7
+        direction = line.whole(0, 0, 1)
+        found[direction] = _one_cfar(line, threshold_db(line.positive(6, zero=True), old, board, virtual))
+        if not old:
+            grouping[direction] = line.flag(7)
+    for line in lines.of_subframe("peakGrouping", subframe, 6):
+        grouping = [line.flag(1), line.flag(2)]
+    return found.get(0, Cfar(mode="CASO")), found.get(1), (grouping[0], grouping[1]), old
+
+
+def _one_cfar(line: Line, threshold: float) -> Cfar:
+    mode = MODES[line.whole(1, 0, 3)]
+    window, shift = line.whole(2, 1, 255), line.whole(4, 0, 31)
+    cells = 2 * window if mode == "CA" else window
+    return Cfar(
+        mode=mode,  # type: ignore[arg-type]
+        window=window,
+        guard=line.whole(3, 0, 255),
+        threshold_db=threshold,
+        cyclic=line.flag(5),
+        divide_shift=None if mode == "OS" or 2**shift == cells else shift,
+    )
+
+
+def _low_power_cfar(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bool], bool]:
+    line = lines.last("cfarCfg")
+    if line is None:
+        return Cfar(mode="CASO"), None, (True, False), False
+    if len(line.values) != 12:
+        raise line.error(f"expected 12 numbers, got {len(line.values)}")
+    window, shift, mode = line.whole(1, 1, 255), line.whole(3, 0, 31), MODES[line.whole(0, 0, 3)]
+    cells = 2 * window if mode == "CA" else window
+    cfar = Cfar(
+        mode=mode,  # type: ignore[arg-type]
+        window=window,
+        guard=line.whole(2, 0, 255),
+        threshold_db=line.positive(5, zero=True),
+        cyclic=line.flag(4),
+        divide_shift=None if mode == "OS" or 2**shift == cells else shift,
+    )
+    return cfar, None, (line.flag(8) or line.flag(6), False), False
+
+
+def _limits(lines: Lines, profile: Profile, subframe: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    span = [(0.0, math.inf), (-math.inf, math.inf)]
+    step = profile.waveform.range_bin
+    for line in lines.of_subframe("peakGrouping", subframe, 6):
+        span[0] = _interval(line, 3, step)
+    for line in lines.all("cfarFovCfg"):
+        if line.whole(0, -1, 3) in (-1, subframe):
+            span[line.whole(1, 0, 1)] = _interval(line, 2, 1.0)
+    for line in lines.all("rangeSelCfg"):
+        span[0] = _interval(line, 0, 1.0)
+    return span[0], span[1]
+
+
+def _interval(line: Line, index: int, scale: float) -> tuple[float, float]:
+    low, high = line.values[index] * scale, line.values[index + 1] * scale
+    if not low < high:
+        raise line.error(f"expected a lower limit below the upper, got {low / scale:g} and {high / scale:g}")
+    return low, high
+
+
+def _angles(lines: Lines, subframe: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    azimuth = elevation = (-math.pi / 2, math.pi / 2)
+    for line in lines.of_subframe("aoaFovCfg", subframe, 5):
+        if any(abs(value) > 90 for value in line.values):
+            raise line.error("expected degrees from -90 to 90, got one beyond")
+        azimuth, elevation = _interval(line, 0, math.pi / 180), _interval(line, 2, math.pi / 180)
+    return azimuth, elevation
+
+
+def _dc_bins(lines: Lines, subframe: int) -> tuple[int, int]:
+    found = lines.of_subframe("calibDcRangeSig", subframe, 5)
+    if not found or not found[-1].flag(0):
+        return 0, 0
+    return -found[-1].whole(1, -255, 0), found[-1].whole(2, 0, 255)
+
+
+def _compensation(lines: Lines, board: Device) -> tuple[float, tuple[tuple[float, float], ...]]:
+    """Range bias in m and factors of the virtual antennas: the measured ones times the sense of their feeds."""
+    virtual = len(board.array.tx) * len(board.array.rx)
+    bias, factors = 0.0, [(1.0, 0.0)] * virtual
+    line, turned = lines.last("compRangeBiasAndRxChanPhase"), lines.last("antPhaseRot")
+    if line is not None:
+        bias, factors = line.values[0], list(zip(line.values[1::2], line.values[2::2], strict=True))
+        if len(factors) != virtual:
+            raise line.error(f"expected {virtual} complex factors for {board.name}, got {len(factors)}")
+    if turned is not None:
+        if len(turned.values) != virtual or not set(turned.values) <= {1.0, -1.0}:
+            raise turned.error(f"expected {virtual} values of 1 or -1 for {board.name}")
+        factors = [(s * re, s * im) for s, (re, im) in zip(turned.values, factors, strict=True)]
+    return bias, () if all(factor == (1.0, 0.0) for factor in factors) else tuple(factors)

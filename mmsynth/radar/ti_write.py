@@ -1,0 +1,158 @@
+"""A radar and its processing written as a TI configuration (SDK 3's commands) that `parse_cfg` reads back."""
+
+import math
+from typing import Any
+
+import torch
+
+from mmsynth.config import dumps, to_table
+from mmsynth.radar.device import Device, device_named
+from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
+from mmsynth.types import Cfar, Processing, Radar, RadarSetup
+
+
+def write_cfg(setup: RadarSetup) -> str:
+    """Text of a .cfg for SDK 3's out-of-box demo.
+
+    What TI's commands cannot say of the processing stands in comments, which `parse_cfg` understands and the device
+    skips; the round trip is exact to the ten digits written. Board, antenna pattern and noise figure are those of the
+    shipped device that the radar's name begins with.
+
+    Raises:
+        ValueError: the radar's name is not that of a shipped TI device, or its schedule or antennas are beyond TI's
+            commands (weights other than 0, +1 and -1; a pause between loops).
+    """
+    radar, processing = setup.radar, setup.processing
+    board = device_named(radar.name.partition("/")[0])
+    head = [
+        f"% Device: {board.name}",
+        f"% Range resolution (m): {radar.waveform.range_resolution:.4g}",
+        f"% Maximum radial velocity (m/s): {radar.max_velocity:.4g}",
+    ]
+    signal = ["sensorStop", "flushCfg", "dfeDataOutputMode 1", *_signal(radar, board)]
+    lines = head + signal + _chain(processing)
+    text = "\n".join([*lines, "sensorStart", ""])
+    extras = _extras(processing, parse_cfg(text).processing)
+    return "\n".join([*head, *extras, *signal, *_chain(processing), "sensorStart", ""])
+
+
+def _signal(radar: Radar, board: Device) -> list[str]:
+    w = radar.waveform
+    if board.kind not in ("xwr14xx", "xwr16xx"):
+        raise ValueError(f"radar {radar.name}: expected a device of TI's SDK 1 to 3 to write a .cfg, got {board.name}")
+    if w.loop_idle:
+        raise ValueError(f"radar {radar.name}: expected evenly spaced loops to write a .cfg, got a pause between them")
+    masks = [_mask([bool(weight) for weight in row]) for row in radar.codes.tolist()]
+    gain = round(20 * math.log10(radar.receiver.gain))
+    backoff = round(10 * math.log10(board.tx_power / radar.tx_power))
+    codes = sum(backoff << 8 * i for i in range(3))
+    numbers = (
+        f"{_us(w.idle_time)} {_us(w.adc_start)} {_us(w.ramp_time)} {codes} 0 {w.slope / 1e12:.10g} 0 {w.samples} "
+        f"{w.sample_rate / 1e3:.10g} 0 0 {gain}"
+    )
+    chirps = [f"chirpCfg {i} {i} 0 0 0 0 0 {mask}" for i, mask in enumerate(masks)]
+    return [
+        f"channelCfg {_rx_mask(radar, board)} {_any(masks)} 0",
+        f"adcCfg 2 {1 if w.complex_samples else 0}",
+        "adcbufCfg -1 0 1 1 1",
+        f"profileCfg 0 {w.start_frequency / 1e9:.10g} {numbers}",
+        *chirps,
+        f"frameCfg 0 {len(masks) - 1} {w.loops} 0 {w.frame_period * 1e3:.10g} 1 0",
+        f"bpmCfg -1 {_bpm(radar)}",
+    ]
+
+
+def _us(seconds: float) -> str:
+    return f"{seconds * 1e6:.10g}"
+
+
+def _mask(on: list[bool]) -> int:
+    return sum(1 << i for i, bit in enumerate(on) if bit)
+
+
+def _any(masks: list[int]) -> int:
+    together = 0
+    for mask in masks:
+        together |= mask
+    return together
+
+
+def _rx_mask(radar: Radar, board: Device) -> int:
+    known = board.array.rx_positions()
+    on = [bool((torch.linalg.norm(radar.rx - rx, dim=-1) < 1e-6).any()) for rx in known]
+    if sum(on) != len(radar.rx):
+        raise ValueError(f"radar {radar.name}: expected RX of {board.name}, got positions that it does not have")
+    return _mask(on)
+
+
+def _bpm(radar: Radar) -> str:
+    codes = radar.codes
+    if not bool(((codes == 0) | (codes.abs() == 1)).all()):
+        raise ValueError(f"radar {radar.name}: expected weights 0, 1 and -1 to write a .cfg, got others")
+    negative = [i for i, row in enumerate(codes.tolist()) if min(row) < 0]
+    if not negative:
+        return "0 0 0"
+    row = codes[negative[0]]
+    same = [i for i, other in enumerate(codes) if torch.equal(other, row.abs())]
+    if len(negative) > 1 or not same or int((row < 0).nonzero()[-1]) != int(row.nonzero()[-1]):
+        raise ValueError(f"radar {radar.name}: expected one BPM pair (both plus, then the last TX minus) for a .cfg")
+    return f"1 {same[0]} {negative[0]}"
+
+
+def _chain(p: Processing) -> list[str]:
+    lines = [_cfar(0, p.range_cfar, p.peak_grouping_range)]
+    if p.doppler_cfar is not None:
+        lines.append(_cfar(1, p.doppler_cfar, p.peak_grouping_doppler))
+    lines += [
+        f"multiObjBeamForming -1 {int(p.second_peak > 0)} {p.second_peak:.10g}",
+        f"clutterRemoval -1 {int(p.clutter_removal)}",
+        f"calibDcRangeSig -1 {int(p.dc_range_bins > 0)} {-p.dc_range_bins_negative} {p.dc_range_bins} 256",
+        f"extendedMaxVelocity -1 {int(p.extended_velocity)}",
+        f"aoaFovCfg -1 {_degrees(p.azimuth_limits)} {_degrees(p.elevation_limits)}",
+    ]
+    for direction, limits in enumerate((p.range_limits, p.velocity_limits)):
+        if all(map(math.isfinite, limits)):
+            lines.append(f"cfarFovCfg -1 {direction} {limits[0]!r} {limits[1]!r}")
+    if p.compensation:
+        pairs = " ".join(f"{re!r} {im!r}" for re, im in p.compensation)
+        lines.append(f"compRangeBiasAndRxChanPhase {p.range_bias:.10g} {pairs}")
+    return lines
+
+
+def _degrees(limits: tuple[float, float]) -> str:
+    return f"{math.degrees(limits[0]):.10g} {math.degrees(limits[1]):.10g}"
+
+
+def _cfar(direction: int, cfar: Cfar, grouping: bool) -> str:
+    mode = ("CA", "CAGO", "CASO", "OS").index(cfar.mode)
+    cells = cfar.window * (2 if cfar.mode == "CA" else 1)
+    shift = cfar.divide_shift if cfar.divide_shift is not None else math.ceil(math.log2(cells))
+    numbers = f"{mode} {cfar.window} {cfar.guard} {shift} {int(cfar.cyclic)} {cfar.threshold_db:.10g} {int(grouping)}"
+    return f"cfarCfg -1 {direction} {numbers}"
+
+
+def _extras(wanted: Processing, said: Processing) -> list[str]:
+    """Comment lines with the fields that TI's commands bring back differently."""
+    want, got = to_table(wanted), to_table(said)
+    return [EXTRA_LINE + line for key in want if not _same(want[key], got[key]) for line in _toml(key, want[key])]
+
+
+EXTRA_LINE = f"% {EXTRA}"
+
+
+def _toml(key: str, value: Any) -> list[str]:
+    if isinstance(value, dict):
+        # `false` where the default of a field would come back for None.
+        filled = {name: False if part is None else part for name, part in value.items()}
+        return [f"{key}.{line}" for line in dumps(filled).splitlines()]
+    return dumps({key: value}).splitlines()
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return set(a) == set(b) and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or math.isclose(a, b, rel_tol=1e-9)
+    return bool(a == b)

@@ -1,0 +1,71 @@
+"""The printed figures: closed forms of the link budget, data rate and angles."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from mmsynth.radar import describe, load_radar, radar_names
+from mmsynth.radar.describe import angle_resolution, beam_width, data_rate, noise_voltage, snr
+
+
+@pytest.mark.parametrize("name", radar_names())
+def test_every_radar_can_be_described(name):
+    figures = describe(load_radar(name).radar)
+    assert figures["name"] == name
+    for key, value in figures.items():
+        assert isinstance(value, str) or "elevation" in key or math.isfinite(value), key
+    assert 0 < figures["frame duty"] <= 1
+
+
+def test_figures_of_radhar():
+    radar = load_radar("radhar").radar
+    figures = describe(radar)
+    assert figures["range resolution (m)"] == pytest.approx(0.04358, abs=5e-6)
+    assert figures["velocity resolution (m/s)"] == pytest.approx(0.6147, abs=5e-5)
+    assert figures["antennas"] == "3 TX x 4 RX, TDM 1 3 2"
+    # Published: 15 deg and 60 deg; eight and two elements half a wavelength apart.
+    assert figures["azimuth resolution (deg)"] == pytest.approx(15, abs=1.1)
+    assert figures["elevation resolution (deg)"] == pytest.approx(57, abs=3)
+    # 48 chirps of 4 x 240 complex 16-bit words, 30 times a second; 48 x 64.14 us of 33.333 ms.
+    assert figures["data rate (Mbit/s)"] == pytest.approx(48 * 4 * 240 * 32 / 33.333e-3 / 1e6)
+    assert figures["frame duty"] == pytest.approx(48 * 64.14e-6 / 33.333e-3)
+    assert figures["beam, two-way -6 dB (deg)"] == "56 x 28"
+
+
+def test_link_budget_is_the_radar_equation():
+    radar = load_radar("radhar").radar
+    w = radar.waveform
+    # By hand, in dB: 12 dBm, 2 x 9 dBi, lambda^2, 0 dBsm, (4 pi)^3, 3 m; -174 dBm/Hz, 15.5 dB; 240 / 4.884 MHz x 192.
+    received = 12 + 18 + 20 * math.log10(w.wavelength) - 30 * math.log10(4 * math.pi) - 40 * math.log10(3)
+    noise = 10 * math.log10(1.380649e-23 * 290 * 1e3) + 15.5 - 10 * math.log10(240 / 4.884e6 * 192)
+    assert 10 * math.log10(snr(radar, 3.0)) == pytest.approx(received - noise, abs=1e-9)
+    assert snr(radar, 2.0) / snr(radar, 4.0) == pytest.approx(16)
+    assert snr(radar, 2.0, rcs=0.1) == pytest.approx(snr(radar, 2.0) / 10)
+
+
+def test_noise_is_ktbf():
+    radar = load_radar("radhar").radar
+    assert noise_voltage(radar) ** 2 / 50 / radar.receiver.gain**2 == pytest.approx(
+        1.380649e-23 * 290 * 4.884e6 * 10**1.55
+    )
+    real = replace(radar, waveform=replace(radar.waveform, complex_samples=False))
+    assert noise_voltage(radar) / noise_voltage(real) == pytest.approx(math.sqrt(2))
+    assert data_rate(radar) / data_rate(real) == pytest.approx(2)
+
+
+def test_angles():
+    # A uniform line of n elements half a wavelength apart resolves 2 / n rad; a point nothing.
+    for n in (2, 8, 86):
+        assert angle_resolution((n - 1) * 0.5, 1.0) == pytest.approx(2 / n)
+    assert math.isnan(angle_resolution(0.0, 1.0))
+    cascade = describe(load_radar("cascade_mimo").radar)
+    # TI states 1.4 deg of azimuth for the 86 elements and 18 deg of elevation.
+    assert cascade["azimuth resolution (deg)"] == pytest.approx(1.4, abs=0.1)
+    assert cascade["elevation resolution (deg)"] == pytest.approx(17, abs=1.5)
+
+
+def test_beam_width_is_that_of_a_cosine_power():
+    radar = load_radar("bgt60").radar
+    assert beam_width(radar, 0) == pytest.approx(90, abs=0.2)  # one step of the search
+    assert beam_width(radar, 2) == pytest.approx(70, abs=0.2)

@@ -1,0 +1,257 @@
+"""TI configurations: TI's own figures, every dialect, wrong lines named, an exact round trip."""
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+from oracles import chirp_figures
+
+from mmsynth.radar import load_radar, parse_cfg, radar_names, write_cfg
+from mmsynth.types import Cfar
+
+sys.path.insert(0, str(Path(__file__).parent))
+from cfgs import DEMOS, LOW_POWER, RADHAR, SDK3, SUBFRAMES, demo, people_counting  # noqa: E402
+
+LIGHT = 299_792_458
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_demos_have_the_figures_of_their_headers(name):
+    text, (board, resolution, velocity) = DEMOS[name]
+    radar = parse_cfg(text).radar
+    w = radar.waveform
+    assert radar.name == f"{board}/cfg"
+    # Headers are rounded to the millimetre or centimetre and to 0.01 m/s (the visualizer's sliders to a little more).
+    assert w.range_resolution == pytest.approx(resolution, abs=6e-4)
+    at_start = radar.max_velocity * w.center_frequency / w.start_frequency
+    assert at_start == pytest.approx(velocity, abs=0.011)
+
+
+def test_radhar_cfg_is_the_profile():
+    setup, profile = parse_cfg(RADHAR), load_radar("radhar")
+    assert setup.radar.name == "IWR1443BOOST/cfg"
+    assert setup.notes == ("no board is named: IWR1443BOOST is assumed",)
+    assert setup.radar.waveform == profile.radar.waveform
+    assert setup.radar.codes.tolist() == profile.radar.codes.tolist()
+    assert setup.radar.tx_power == profile.radar.tx_power and setup.radar.receiver == profile.radar.receiver
+    p = setup.processing
+    # 4000 in steps of 6 / 512 dB; the divide shift of 4 on eight cells halves the noise level.
+    assert p.range_cfar == Cfar("CASO", 8, 4, pytest.approx(46.875), False, divide_shift=4)
+    assert p.doppler_cfar is None
+    assert (p.peak_grouping_range, p.peak_grouping_doppler) == (False, True)
+    assert p.range_limits == pytest.approx(profile.processing.range_limits, abs=0.005)
+    assert (p.second_peak, p.clutter_removal, p.dc_range_bins, p.compensation) == (0.5, False, 0, ())
+
+
+def test_sdk_3_processing():
+    p = parse_cfg(demo("xWR18xx", "0 77 8 7 200 0 0 20 1 384 2000 0 0 30", (1, 4, 2), 32, "100", SDK3)).processing
+    assert p.range_cfar == Cfar("CASO", 8, 4, 15.0, False)
+    assert p.doppler_cfar == Cfar("CA", 8, 4, 12.0, True)
+    assert (p.peak_grouping_range, p.peak_grouping_doppler) == (True, False)
+    assert p.clutter_removal and p.extended_velocity and p.half_wavelength_angles
+    assert (p.dc_range_bins, p.dc_range_bins_negative) == (8, 5)
+    assert p.azimuth_limits == pytest.approx((-math.pi / 3, math.pi / 4))
+    assert p.elevation_limits == pytest.approx((-math.pi / 6, math.pi / 9))
+    assert p.range_limits == (0.25, 12.0) and p.velocity_limits == (-1.5, 1.56)
+    assert p.intensity == "snr"
+
+
+def test_thresholds_before_sdk_3_count_the_chips_log_steps():
+    # Both are 9 dB by their headers: xWR14xx 512 X / 6; xWR16xx 256 X / 6 for each of eight virtual antennas.
+    old = DEMOS["1443 best range resolution"][0]
+    assert parse_cfg(old).processing.range_cfar == Cfar("CASO", 8, 4, pytest.approx(9.0))
+    rest = "cfarCfg -1 0 0 8 4 4 0 3072\ncfarCfg -1 1 0 4 2 3 0 3072\npeakGrouping -1 1 0 1 1 255\n"
+    text = demo("xWR16xx", "0 77 39 7 57.14 0 0 70 1 256 5209 0 0 30", (1, 2), 16, "33.333", rest)
+    setup = parse_cfg(text)
+    assert setup.radar.name == "IWR1642BOOST/cfg"
+    assert setup.processing.range_cfar == Cfar("CA", 8, 4, pytest.approx(9.0))
+    assert setup.processing.doppler_cfar == Cfar("CA", 4, 2, pytest.approx(9.0))
+    assert (setup.processing.peak_grouping_range, setup.processing.peak_grouping_doppler) == (False, True)
+    # Its header: 79.21 GHz, 4.4 cm, +-4.921 m/s, 0.615 m/s.
+    assert setup.radar.waveform.center_frequency == pytest.approx(79.21e9, rel=1e-4)
+    assert setup.radar.max_velocity == pytest.approx(4.921, abs=1e-3)
+    assert setup.radar.velocity_resolution == pytest.approx(0.615, abs=1e-3)
+
+
+@pytest.mark.parametrize("board", ["IWR6843ISK", "IWR6843ISK-ODS", "IWR6843AOP"])
+def test_board_by_its_antenna_geometry(board):
+    setup = parse_cfg(people_counting(board))
+    radar = setup.radar
+    assert radar.name == f"{board}/cfg"
+    assert radar.waveform.adc_start == 25e-6
+    assert 10 * math.log10(radar.tx_power / 1e-3) == pytest.approx(2)  # 12 dBm less 10 dB of back-off a TX
+    assert 20 * math.log10(radar.receiver.gain) == pytest.approx(36)
+    assert setup.processing.compensation[:4] == ((1, 0), (-1, 0), (1, 0), (-1, 0))
+    unused = ("dynamicRACfarCfg", "staticRACfarCfg", "fovCfg", "staticBoundaryBox")
+    assert [note.split("'")[1] for note in setup.notes] == list(unused)
+
+
+def test_binary_phase_modulation():
+    text = people_counting("IWR6843ISK").replace(" 0 0 0 1\n", " 0 0 0 5\n").replace(" 0 0 0 4\n", " 0 0 0 5\n")
+    setup = parse_cfg(text + "bpmCfg -1 1 0 2\n")
+    assert setup.radar.codes.tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, -1]]
+    assert not setup.radar.is_tdm
+    # Without bpmCfg, both TX send the same: told, not hidden.
+    assert sum("without BPM" in note for note in parse_cfg(text).notes) == 2
+
+
+def test_subframes():
+    near, far = (parse_cfg(SUBFRAMES, subframe=i) for i in (0, 1))
+    assert (near.radar.waveform.samples, far.radar.waveform.samples) == (128, 512)
+    assert (near.radar.waveform.loops, far.radar.waveform.loops) == (32, 16)
+    assert near.radar.waveform.frame_period == far.radar.waveform.frame_period == 0.2
+    assert near.radar.slot_tx == far.radar.slot_tx == (0, 2)
+    assert (near.processing.range_cfar.threshold_db, far.processing.range_cfar.threshold_db) == (15, 13)
+    assert (near.processing.second_peak, far.processing.second_peak) == (0.5, 0)
+    assert (near.processing.range_limits, far.processing.range_limits) == ((0.25, 4.4), (4.4, 9.6))
+    # The header of TI's file: 27.17 m/s (sub-frame 0) and 12.25 m/s (sub-frame 3), lambda at the start of the ramp.
+    for setup, velocity in ((near, 27.17), (far, 12.25)):
+        w = setup.radar.waveform
+        assert setup.radar.max_velocity * w.center_frequency / w.start_frequency == pytest.approx(velocity, rel=2e-3)
+    with pytest.raises(ValueError, match="expected a subframe from 0 to 1, got 2"):
+        parse_cfg(SUBFRAMES, subframe=2)
+    with pytest.raises(ValueError, match="without subframes, got 1"):
+        parse_cfg(RADHAR, subframe=1)
+
+
+def test_low_power_sdk():
+    setup = parse_cfg(LOW_POWER)
+    radar, w = setup.radar, setup.radar.waveform
+    assert radar.name == "xWRL6432BOOST/cfg"
+    assert not w.complex_samples and w.samples == 128
+    assert w.sample_rate == pytest.approx(100e6 / 15)
+    assert w.adc_start == pytest.approx(26 * 15 / 100e6)
+    # Two chirps of 40 us every 600 us, 64 times in 200 ms.
+    assert radar.loop_time == pytest.approx(600e-6)
+    assert radar.slot_tx == (0, 1) and w.loops == 64
+    starts = radar.chirp_times()
+    assert float(starts[1, 0] - starts[0, 0]) == pytest.approx(600e-6)
+    assert float(starts[0, 1] - starts[0, 0]) == pytest.approx(40e-6)
+    assert radar.active_time == pytest.approx(63 * 600e-6 + 80e-6)
+    figures = chirp_figures(60e9, 47.95e12, 128, 100e6 / 15, 300e-6, 64, 2, 3.9e-6)
+    assert radar.max_velocity == pytest.approx(figures["max_velocity"])
+    assert radar.velocity_resolution == pytest.approx(figures["velocity_resolution"])
+    p = setup.processing
+    assert (p.range_cfar, p.doppler_cfar) == (Cfar("CASO", 8, 4, 7.0), None)
+    assert p.range_limits == (1.2, 10.0) and p.azimuth_limits == pytest.approx(
+        (-70 * math.pi / 180, 70 * math.pi / 180)
+    )
+    bpm = parse_cfg(LOW_POWER.replace("128 1 34 3", "128 4 34 3")).radar
+    assert bpm.codes.tolist() == [[1, 1], [1, -1]]
+
+
+def test_real_samples_and_masks_in_any_order():
+    text = RADHAR.replace("adcCfg 2 1", "adcCfg 2 0").replace("channelCfg 15 7 0", "channelCfg 5 6 0")
+    text = text.replace("chirpCfg 0 0 0 0 0 0 0 1\n", "chirpCfg 0 0 0 0 0 0 0 2\n")
+    radar = parse_cfg(text).radar
+    assert not radar.waveform.complex_samples
+    assert radar.slot_tx == (1, 2, 1)
+    half = LIGHT / (2 * 77e9)
+    assert radar.rx[:, 0].tolist() == pytest.approx([0, 2 * half])
+    # One chirpCfg line may set several chirps.
+    one = RADHAR.replace("chirpCfg 0 0 0", "chirpCfg 0 2 0").replace("chirpCfg 1 1 0 0 0 0 0 4\n", "")
+    assert parse_cfg(one.replace("chirpCfg 2 2 0 0 0 0 0 2\n", "")).radar.slot_tx == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("profileCfg 0 77 7 7", "profileCfg 0 77 7", "^line 7: profileCfg: expected 14 numbers, got 13$"),
+        ("chirpCfg 1 1 0 0 0 0 0 4", "chirpCfg 1 1 0 0 0 0 0 4a", "^line 9: chirpCfg: expected numbers, got '4a'$"),
+        ("70 1 240", "170 1 240", "^line 7: profileCfg: ramp: expected to stay within 76-81 GHz"),
+        (
+            "57.14 0 0 70 1 240",
+            "30 0 0 120 1 100",
+            "^line 7: profileCfg: slope: expected at most 1e\\+14, got 1.2e\\+14$",
+        ),
+        ("70 1 240", "70 1 400", "^line 7: profileCfg: Waveform: 400 samples end 8.* us into the ramp"),
+        (
+            "70 1 240",
+            "70 1 24.5",
+            "^line 7: profileCfg: argument 10: expected a whole number from 2 to 65536, got 24.5$",
+        ),
+        ("profileCfg 0", "profileCfg 1", "^line 8: chirpCfg: profile 0 is not set by a profileCfg line$"),
+        ("chirpCfg 2 2 0 0 0 0 0 2", "", "^line 11: frameCfg: chirp 2 is not set by a chirpCfg line$"),
+        ("chirpCfg 2 2 0 0", "chirpCfg 2 2 0 5", "^line 10: chirpCfg: expected no variation"),
+        (
+            "chirpCfg 1 1 0 0 0 0 0 4",
+            "chirpCfg 1 1 0 0 0 0 0 8",
+            "^line 9: chirpCfg: expected a TX mask from 1 to 7, got 8$",
+        ),
+        ("channelCfg 15 7", "channelCfg 15 3", "^line 9: chirpCfg: TX 3 is not switched on by channelCfg$"),
+        ("channelCfg 15 7", "channelCfg 16 7", "^line 4: channelCfg: expected a RX mask from 1 to 15, got 16$"),
+        ("16 0 33.333", "600 0 33.333", "^line 11: frameCfg: 600 loops of 3 chirps take 115.452 ms of a period"),
+        (
+            "frameCfg 0 2",
+            "frameCfg 2 0",
+            "^line 11: frameCfg: expected the last chirp not before the first, got 2 to 0$",
+        ),
+        ("frameCfg 0 2 16 0 33.333 1 0", "", "^expected a frameCfg line, got none$"),
+        ("dfeDataOutputMode 1", "dfeDataOutputMode 2", "^line 3: .*got continuous transmission$"),
+        (
+            "cfarCfg 0 2 8",
+            "cfarCfg 0 7 8",
+            "^line 13: cfarCfg: argument 2: expected a whole number from 0 to 3, got 7$",
+        ),
+        ("clutterRemoval 0", "clutterRemoval nan", "^line 16: clutterRemoval: expected finite numbers"),
+        ("Phase 0.0 1 0", "Phase 0.0", "^line 18: compRange.*: expected 12 complex factors for IWR1443BOOST, got 11$"),
+    ],
+)
+def test_wrong_lines_are_refused_with_their_number(old, new, message):
+    text = RADHAR.replace(old, new)
+    assert text != RADHAR
+    with pytest.raises(ValueError, match=message):
+        parse_cfg(text)
+
+
+@pytest.mark.parametrize("name", radar_names())
+def test_round_trip_through_a_cfg(name):
+    setup = load_radar(name)
+    if name.startswith(("BGT", "xWRL")):
+        with pytest.raises(ValueError, match="expected a device of TI's SDK 1 to 3"):
+            write_cfg(setup)
+        return
+    if name.endswith("synmotion"):
+        with pytest.raises(ValueError, match="slope: expected at most"):
+            write_cfg(setup)
+        return
+    back = parse_cfg(write_cfg(setup), name=name.partition("/")[2])
+    assert back.processing == setup.processing and back.notes == ()
+    assert vars(back.radar.waveform) == pytest.approx(vars(setup.radar.waveform), rel=1e-12)
+    for field in ("name", "tx_power", "receiver"):
+        assert getattr(back.radar, field) == getattr(setup.radar, field)
+    for field in ("tx", "rx", "codes"):
+        assert getattr(back.radar, field).tolist() == getattr(setup.radar, field).tolist()
+
+
+@pytest.mark.parametrize("text", [RADHAR, people_counting("IWR6843AOP"), *(text for text, _ in DEMOS.values())])
+def test_cfg_to_cfg(text):
+    setup = parse_cfg(text)
+    back = parse_cfg(write_cfg(setup))
+    assert back.processing == setup.processing
+    assert vars(back.radar.waveform) == pytest.approx(vars(setup.radar.waveform), rel=1e-12)
+    assert back.radar.codes.tolist() == setup.radar.codes.tolist()
+
+
+def test_round_trip_of_bpm():
+    text = people_counting("IWR6843ISK").replace(" 0 0 0 1\n", " 0 0 0 5\n").replace(" 0 0 0 4\n", " 0 0 0 5\n")
+    setup = parse_cfg(text + "bpmCfg -1 1 0 2\n")
+    assert parse_cfg(write_cfg(setup)).radar.codes.tolist() == setup.radar.codes.tolist()
+
+
+def test_load_radar_takes_a_cfg(tmp_path):
+    path = tmp_path / "mine.cfg"
+    path.write_text(RADHAR)
+    assert load_radar(str(path)).radar.name == "IWR1443BOOST/mine"
+    assert load_radar(f"{path}#IWR1843BOOST").radar.name == "IWR1843BOOST/mine"
+    path.write_text(SUBFRAMES)
+    assert load_radar(f"{path}#IWR6843ISK,1").radar.waveform.samples == 512
+    with pytest.raises(ValueError, match="nothing.cfg: no such file"):
+        load_radar(str(tmp_path / "nothing.cfg"))
+    path.write_bytes(b"\xff\xfe\x00profileCfg")
+    with pytest.raises(ValueError, match="expected text, got bytes that are not UTF-8"):
+        load_radar(str(path))
+    path.write_text("")
+    with pytest.raises(ValueError, match="mine.cfg: expected a profileCfg line, got none"):
+        load_radar(str(path))
