@@ -138,7 +138,8 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
         wanted = times[0] + (np.arange(self.settings.frames) + 0.5) * self.settings.seconds / self.settings.frames
         period = self.settings.seconds / max(len(times), 1)
         nearest = np.abs(times[None] + 0.5 * period - wanted[:, None]).argmin(1)
-        return start + nearest.astype(np.int64)
+        frames: NDArray[np.int64] = start + nearest.astype(np.int64)
+        return frames
 
     def _pose(self, frames: NDArray[np.int64]) -> Tensor:
         if self._joints is None:

@@ -18,6 +18,9 @@ from mmsynth.datasets.layout import COLUMNS, LABEL_COLUMNS, SCHEMA, VERSION
 from mmsynth.datasets.writer import joint_names
 from mmsynth.types import AdcFrames, Heatmap, Labels, PointCloud, Sample
 
+# What HDF5, NumPy and JSON raise on a file with flipped bits.
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, MemoryError, OverflowError)
+
 
 @dataclass(frozen=True, eq=False)
 class LabelTable:
@@ -103,11 +106,12 @@ class Dataset:
             raise ValueError(f"{self.path}: no such file")
         with self._reading():
             self.attributes = _attributes(self._file)
+            _check_sizes(self._file, self.path.stat().st_size)
             clips = self._file["clips"]
             self.labels = LabelTable(**{name: clips[name].asstr()[...].astype(str) for name in LABEL_COLUMNS})
             self._clip_offsets = _bounds(clips["frame_offsets"][...], len(self._file["frames/time"]))
             self._point_offsets = _bounds(self._file["frames/point_offsets"][...], len(self._file["points/values"]))
-            self._regions = tuple(json.loads(self._file["points/region"].attrs["names"]))
+            self._regions = tuple(json.loads(_text(self._file["points/region"], "names")))
             if len(self._clip_offsets) != len(self.labels) + 1 or len(self._point_offsets) != self.frames + 1:
                 raise ValueError(f"{self.path}: damaged: bounds do not fit {len(self.labels)} clips")
 
@@ -213,7 +217,7 @@ class Dataset:
         """Turn what HDF5 and JSON say of a damaged file into one sentence."""
         try:
             yield
-        except (OSError, RuntimeError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except _DAMAGE as error:
             raise ValueError(f"{self.path}: not a readable data set of mmsynth: {error}") from None
 
     def _cloud(self, start: int, stop: int) -> PointCloud:
@@ -346,21 +350,37 @@ def _bounds(offsets: NDArray[np.int64], end: int) -> NDArray[np.int64]:
     return offsets.astype(np.int64)
 
 
+def _check_sizes(file: h5py.File, size: int) -> None:
+    """Refuse a damaged header that promises more than `size` bytes can hold, before memory is asked for it."""
+
+    def check(name: str, data: h5py.Dataset | h5py.Group) -> None:
+        # gzip packs at most 1032 : 1; a chunk that is barely begun counts as whole.
+        if isinstance(data, h5py.Dataset) and data.size * data.dtype.itemsize > 1032 * size + (1 << 24):
+            raise ValueError(f"{file.filename}: damaged: '{name}' of shape {data.shape} in a file of {size} bytes")
+
+    file.visititems(check)
+
+
 def _attributes(file: h5py.File) -> Attributes:
-    if file.attrs.get("schema") != SCHEMA:
+    if "schema" not in file.attrs or _text(file, "schema") != SCHEMA:
         raise ValueError(f"{file.filename}: expected a data set of mmsynth, got another kind of HDF5 file")
     if int(file.attrs["schema_version"]) > VERSION:
         raise ValueError(f"{file.filename}: version {file.attrs['schema_version']}, this mmsynth reads up to {VERSION}")
-    radar, processing = str(file.attrs["radar"]), str(file.attrs["processing"])
+    radar, processing = _text(file, "radar"), _text(file, "processing")
     return Attributes(
         radar=radar_from_json(radar) if radar else None,
         processing=processing_from_json(processing) if processing else None,
-        joint_set=str(file.attrs["joint_set"]),
-        intensity_unit=str(file.attrs["intensity_unit"]),
-        method=str(file.attrs["method"]),
+        joint_set=_text(file, "joint_set"),
+        intensity_unit=_text(file, "intensity_unit"),
+        method=_text(file, "method"),
         facets=int(file.attrs["facets"]),
-        recipe=str(file.attrs["recipe"]),
+        recipe=_text(file, "recipe"),
         seed=int(file.attrs["seed"]),
-        versions=json.loads(file.attrs["versions"]),
-        notes=json.loads(file.attrs["notes"]),
+        versions=json.loads(_text(file, "versions")),
+        notes=json.loads(_text(file, "notes")),
     )
+
+
+def _text(place: h5py.Group | h5py.Dataset, name: str) -> str:
+    value = place.attrs[name]
+    return value.decode() if isinstance(value, bytes) else str(value)

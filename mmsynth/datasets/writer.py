@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmsynth.datasets.attributes import Attributes, to_json
+from mmsynth.datasets.disk import Disk
 from mmsynth.datasets.layout import COLUMNS, SCHEMA, TEXT_COLUMNS, VERSION, axes_of, column_units
 from mmsynth.joints import JOINT_SETS
 from mmsynth.types import AdcFrames, Heatmap, PointCloud, Sample
-
-# HDF5 must never meet a full disk (it cannot close a file that it cannot flush), so this much stays free, in bytes.
-_SPARE = 8 << 20
-_TEXT = h5py.string_dtype("utf-8")
 
 
 class DatasetWriter:
@@ -47,10 +43,15 @@ class DatasetWriter:
             raise ValueError(f"{self.path}: no such folder {self.path.parent}")
         self._part = self.path.with_name(self.path.name + ".part")
         self._ids: set[str] = set()
+        self._texts: dict[str, list[bytes]] = {name: [] for name in TEXT_COLUMNS}
         self._regions: dict[str, int] = {}
-        with self._guard(1 << 16):
-            self._file = h5py.File(self._part, "w")
-        with self._or_nothing(1 << 16):
+        try:
+            self._disk = Disk(self._part)
+        except OSError as error:
+            raise ValueError(f"{self.path}: cannot write: {error.strerror}") from None
+        # Headers of this version carry checksums: a damaged file is refused instead of read.
+        self._file = h5py.File(self._disk, "w", libver=("v110", "v110"))
+        with self._or_nothing():
             self._create()
 
     def __enter__(self) -> "DatasetWriter":
@@ -62,12 +63,13 @@ class DatasetWriter:
         if kind is not None:
             self._discard()
             return
-        with self._or_nothing(1 << 16):
-            self._file["points/region"].attrs["names"] = json.dumps(list(self._regions))
+        with self._or_nothing():
+            self._finish()
             self._file.close()
-            if self.path.exists():
+            self._disk.close()
+            if self._disk.error is None and self.path.exists():
                 raise ValueError(f"{self.path}: expected a new file, got one that appeared meanwhile")
-            self._part.rename(self.path)
+        self._part.rename(self.path)
 
     def append(self, sample: Sample) -> None:
         """Add one clip.
@@ -77,10 +79,7 @@ class DatasetWriter:
                 of a heatmap), or the disk is full (then nothing is left of the file).
         """
         self._check(sample)
-        with self._or_nothing(_bytes(sample)):
-            text = (sample.id, *(getattr(sample.labels, name) for name in TEXT_COLUMNS[1:-1]))
-            for name, value in zip(TEXT_COLUMNS, (*text, json.dumps(sample.provenance, sort_keys=True)), strict=True):
-                self._extend(f"clips/{name}", np.array([value], dtype=object))
+        with self._or_nothing():
             self._append_cloud(sample.cloud)
             if self.attributes.joint_set:
                 self._append_joints(sample)
@@ -90,38 +89,54 @@ class DatasetWriter:
                 self._append_adc(sample.adc)
             self._close_clip()
         self._ids.add(sample.id)
+        text = (sample.id, *(getattr(sample.labels, name) for name in TEXT_COLUMNS[1:-1]))
+        for name, value in zip(TEXT_COLUMNS, (*text, json.dumps(sample.provenance, sort_keys=True)), strict=True):
+            self._texts[name].append(value.encode())
 
     def note(self, name: str, text: str) -> None:
         """Add to the notes of the file's attributes what is only known at its end."""
         notes = {**json.loads(self._file.attrs["notes"]), name: text}
-        with self._or_nothing(1 << 16):
-            self._file.attrs["notes"] = json.dumps(notes, sort_keys=True)
+        with self._or_nothing():
+            _put(self._file, "notes", json.dumps(notes, sort_keys=True))
 
     def _create(self) -> None:
         given, file = self.attributes, self._file
-        file.attrs["schema"], file.attrs["schema_version"] = SCHEMA, VERSION
-        for name in ("joint_set", "intensity_unit", "method", "facets", "recipe", "seed"):
-            file.attrs[name] = getattr(given, name)
-        file.attrs["versions"] = json.dumps(given.versions, sort_keys=True)
-        file.attrs["notes"] = json.dumps(given.notes, sort_keys=True)
-        file.attrs["radar"] = "" if given.radar is None else to_json(given.radar)
-        file.attrs["processing"] = "" if given.processing is None else to_json(given.processing)
-        for name in TEXT_COLUMNS:
-            self._array(f"clips/{name}", (), _TEXT, 256)
+        file.attrs["schema_version"], file.attrs["facets"], file.attrs["seed"] = VERSION, given.facets, given.seed
+        _put(file, "schema", SCHEMA)
+        for name in ("joint_set", "intensity_unit", "method", "recipe"):
+            _put(file, name, getattr(given, name))
+        _put(file, "versions", json.dumps(given.versions, sort_keys=True))
+        _put(file, "notes", json.dumps(given.notes, sort_keys=True))
+        _put(file, "radar", "" if given.radar is None else to_json(given.radar))
+        _put(file, "processing", "" if given.processing is None else to_json(given.processing))
         for name in ("clips/frame_offsets", "frames/point_offsets"):
             self._array(name, (), np.int64, 4096)
             self._extend(name, np.zeros(1, np.int64))
         self._array("frames/time", (), np.float64, 4096)
         self._array("points/values", (len(COLUMNS),), np.float32, 8192)
-        file["points/values"].attrs["columns"] = " ".join(COLUMNS)
-        file["points/values"].attrs["units"] = column_units(given.intensity_unit)
+        _put(file["points/values"], "columns", " ".join(COLUMNS))
+        _put(file["points/values"], "units", column_units(given.intensity_unit))
         self._array("points/region", (), np.int16, 32768)
+
+    def _finish(self) -> None:
+        """Write what is only known at the end: the texts of all clips, as wide as the longest, and region names."""
+        _put(self._file["points/region"], "names", json.dumps(list(self._regions)))
+        for name, values in self._texts.items():
+            width = max([1, *(len(value) for value in values)])
+            self._fixed(f"clips/{name}", np.array(values, f"S{width}").astype(h5py.string_dtype("utf-8", width)))
 
     def _array(self, path: str, shape: tuple[int, ...], dtype: Any, rows: int, pack: bool = True) -> None:
         """An empty array that grows along its first axis, `rows` of them a chunk; radar noise is not worth packing."""
-        packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if pack and dtype != _TEXT else {}
+        packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if pack else {}
         data = self._file.create_dataset(
-            path, (0, *shape), dtype, maxshape=(None, *shape), chunks=(rows, *shape), track_times=False, **packing
+            path,
+            (0, *shape),
+            dtype,
+            maxshape=(None, *shape),
+            chunks=(rows, *shape),
+            track_times=False,
+            fletcher32=True,
+            **packing,
         )
         self._describe(path, data)
 
@@ -132,7 +147,7 @@ class DatasetWriter:
         axes, unit = axes_of(path)
         for k, axis in enumerate(axes):
             data.dims[k].label = axis
-        data.attrs["unit"] = unit
+        _put(data, "unit", unit)
 
     def _extend(self, path: str, rows: NDArray[Any]) -> int:
         """Append rows; the number of rows before."""
@@ -203,6 +218,9 @@ class DatasetWriter:
             raise ValueError(f"{where}: expected an id of its own, got one that is empty or taken")
         if sample.cloud.intensity_unit != given.intensity_unit:
             raise ValueError(f"{where}: intensity in {sample.cloud.intensity_unit}, expected {given.intensity_unit}")
+        region = sample.cloud.region
+        if region is not None and len(region) and not -1 <= int(region.max()) < len(sample.cloud.region_names):
+            raise ValueError(f"{where}: region: expected indices below {len(sample.cloud.region_names)}")
         if sample.joints is not None:
             want = (len(sample.cloud.times), len(joint_names(given.joint_set)), 3)
             if sample.joint_set != given.joint_set or tuple(sample.joints.shape) != want:
@@ -233,31 +251,26 @@ class DatasetWriter:
                 raise ValueError(f"{where}: ADC frames of shape {got}, expected {want}")
 
     @contextlib.contextmanager
-    def _guard(self, needed: int) -> Iterator[None]:
-        """Turn a full disk, met or foreseen, into one sentence."""
-        free = shutil.disk_usage(self.path.parent).free
-        if free < needed + _SPARE:
-            raise ValueError(f"{self.path}: disk full: {free} bytes left, {needed + _SPARE} needed")
+    def _or_nothing(self) -> Iterator[None]:
+        """Whatever goes wrong, a full disk too, leaves no file."""
         try:
             yield
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{self.path}: cannot write: {error}") from None
-
-    @contextlib.contextmanager
-    def _or_nothing(self, needed: int) -> Iterator[None]:
-        """As `_guard`, and whatever goes wrong leaves no file."""
-        try:
-            with self._guard(needed):
-                yield
+            if self._disk.error is not None:
+                raise ValueError(f"{self.path}: cannot write: {self._disk.error.strerror}")
         except BaseException:
             self._discard()
             raise
 
     def _discard(self) -> None:
-        # Removed first: its blocks then serve the flush that closing needs, and go with it.
         self._part.unlink(missing_ok=True)
-        with contextlib.suppress(OSError, RuntimeError):
-            self._file.close()
+        self._file.close()
+        self._disk.close()
+
+
+def _put(place: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
+    """A text attribute of fixed length: HDF5 cannot tell a damaged one of variable length."""
+    value = text.encode()
+    place.attrs.create(name, np.bytes_(value), dtype=h5py.string_dtype("utf-8", max(len(value), 1)))
 
 
 def point_rows(cloud: PointCloud) -> NDArray[np.float32]:
@@ -283,11 +296,3 @@ def to_counts(volts: NDArray[Any], adc: AdcFrames) -> tuple[NDArray[np.int16], f
 
 def _numpy(values: Tensor) -> NDArray[Any]:
     return values.detach().cpu().numpy()
-
-
-def _bytes(sample: Sample) -> int:
-    """An upper bound of what the clip adds to the file."""
-    maps = sum(2 * m.power.numel() for m in sample.heatmaps)
-    adc = 4 * sample.adc.samples.numel() if sample.adc is not None else 0
-    joints = 4 * sample.joints.numel() if sample.joints is not None else 0
-    return (1 << 16) + 32 * len(sample.cloud.velocity) + 32 * len(sample.cloud.times) + maps + adc + joints
