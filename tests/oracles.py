@@ -25,10 +25,12 @@ def point_target_adc(waveform, tx, rx, codes, position, velocity=(0.0, 0.0, 0.0)
     place = np.asarray(position, dtype=np.float64) + time[..., None] * np.asarray(velocity, dtype=np.float64)
     samples = np.zeros((w.loops, slots, len(rx), w.samples), dtype=np.complex128)
     for m in range(len(tx)):
+        on = codes[:, m] != 0
+        there = np.linalg.norm(place[:, on] - tx[m], axis=-1)
         for n in range(len(rx)):
-            tau = (np.linalg.norm(place - tx[m], axis=-1) + np.linalg.norm(place - rx[n], axis=-1)) / c
+            tau = (there + np.linalg.norm(place[:, on] - rx[n], axis=-1)) / c
             cycles = w.start_frequency * tau + w.slope * tau * ramp - w.slope * tau**2 / 2
-            samples[:, :, n] += amplitude * codes[:, m, None] * np.exp(2j * np.pi * cycles)
+            samples[:, on, n] += amplitude * codes[on, m, None] * np.exp(2j * np.pi * cycles)
     return samples
 
 
@@ -87,3 +89,63 @@ def chirp_figures(start, slope, samples, rate, chirp, loops, slots, adc_start=0.
         "velocity_resolution": wavelength / (2 * loops * loop),
         "max_velocity": wavelength / (4 * loop),
     }
+
+
+# ------------------------------------------------------------------------------------------- scattering (physical optics)
+
+
+def plate_rcs(width, height, wavelength, angle):
+    """RCS in m^2 of a conducting plate by physical optics, `angle` rad off its normal in the plane of `width`.
+
+    4 pi A^2 / lambda^2 * (cos(angle) sinc(k w sin(angle)))^2 (Balanis, Advanced Engineering Electromagnetics, 11-44).
+    """
+    k = 2 * np.pi / wavelength
+    area = width * height
+    x = k * width * np.sin(angle)
+    return 4 * np.pi * (area / wavelength * np.cos(angle) * np.sinc(x / np.pi)) ** 2
+
+
+def cylinder_rcs(radius, length, wavelength):
+    """Broadside RCS in m^2 of a conducting cylinder, k a L^2 (Knott, Radar Cross Section, table 5-1)."""
+    return 2 * np.pi / wavelength * radius * length**2
+
+
+def dihedral_rcs(width, height, wavelength):
+    """RCS in m^2 of a right-angled dihedral of two plates width x height, seen along its bisector: 8 pi a^2 b^2 / l^2."""
+    return 8 * np.pi * (width * height) ** 2 / wavelength**2
+
+
+def trihedral_rcs(leg, wavelength):
+    """RCS in m^2 of a triangular trihedral of leg L along its axis: 4 pi L^4 / (3 lambda^2)."""
+    return 4 * np.pi * leg**4 / (3 * wavelength**2)
+
+
+def fresnel_power(permittivity, angle, mode):
+    """Power reflection of a half space at `angle` rad for "te" or "tm", by Snell's law and the field's continuity."""
+    cos_i = np.cos(angle)
+    n = np.sqrt(complex(permittivity))
+    sin_t = np.sin(angle) / n
+    cos_t = np.sqrt(1 - sin_t**2)
+    if mode == "te":
+        return abs((cos_i - n * cos_t) / (cos_i + n * cos_t)) ** 2
+    return abs((n * cos_i - cos_t) / (n * cos_i + cos_t)) ** 2
+
+
+def triangle_field(corners, transmitter, receiver, wavelength, pieces):
+    """Physical-optics sum over a flat conducting triangle in exp(+j omega tau), exact distances, no spreading.
+
+    sum of (cos_i + cos_s) / 2 exp(j k (R_t + R_r)) dS over pieces^2 small triangles.
+    """
+    k = 2 * np.pi / wavelength
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    area = np.linalg.norm(normal) / 2
+    normal = normal / np.linalg.norm(normal)
+    i, j = np.meshgrid(np.arange(pieces), np.arange(pieces), indexing="ij")
+    lower = np.stack([i + 1 / 3, j + 1 / 3], -1)[i + j < pieces] / pieces
+    upper = np.stack([i + 2 / 3, j + 2 / 3], -1)[i + j < pieces - 1] / pieces
+    uv = np.concatenate([lower, upper])
+    points = corners[0] + uv[:, :1] * (corners[1] - corners[0]) + uv[:, 1:] * (corners[2] - corners[0])
+    there, back = points - transmitter, points - receiver
+    r_t, r_r = np.linalg.norm(there, axis=1), np.linalg.norm(back, axis=1)
+    facing = -(there @ normal / r_t + back @ normal / r_r) / 2
+    return (facing * np.exp(1j * k * (r_t + r_r))).sum() * area / pieces**2

@@ -101,7 +101,7 @@ def _unfold(
     signals = virtual_signals(cells.repeat_interleave(slots, 0), hypotheses.flatten(), loops, array, processing)
     peak = azimuth_power(row_spectra(signals, array), array).amax(1).reshape(len(cells), slots)
     best = peak.argmax(1, keepdim=True)
-    chosen = signals.unflatten(0, (len(cells), slots)).take_along_dim(best[..., None], 1)[:, 0]
+    chosen = signals.reshape(len(cells), slots, signals.shape[1]).take_along_dim(best[..., None], 1)[:, 0]
     return hypotheses.take_along_dim(best, 1)[:, 0], chosen
 
 

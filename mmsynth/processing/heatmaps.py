@@ -14,9 +14,9 @@ def beamform(cube: RadarCube, kind: str, processing: Processing) -> Heatmap:
     """Heatmap of each frame: rows range in m, columns velocity in m/s or azimuth or elevation in rad, in dB.
 
     "range_doppler" is the detection level. The range-angle maps take the covariance over the virtual array of each
-    range bin, summed over Doppler after TDM compensation, and look along each angle by `processing.angle_method`: "fft"
-    (the device's: the same as the power of its zero-padded angle FFT summed over Doppler), "capon" or "music". The dB of the
-    first two are over one ADC count, those of MUSIC's pseudospectrum over 1.
+    range bin, summed over Doppler after TDM compensation, and look along each angle by `processing.angle_method`:
+    "fft" (the device's: the same as the power of its zero-padded angle FFT, summed over Doppler), "capon" or "music".
+    The dB of the first two are over one ADC count, those of MUSIC's pseudospectrum over 1.
 
     Raises:
         ValueError: `kind` is none of the three.
@@ -58,21 +58,18 @@ def _azimuth(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tens
 def _elevation(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
     """Direction cosines, covariance [..., rows, rows] and steering vectors [rows, up] of elevation.
 
-    The covariance between two rows is summed over the columns in which both have an antenna. (Summed over the whole
-    azimuth spectrum of both rows it is the same, by Parseval.)
+    The covariance between two rows is the mean over the columns in which both have an antenna. (Summed over the whole
+    azimuth spectrum of both rows it is the same, by Parseval.) Antennas that stand alone in their column say nothing of
+    elevation and would only raise the floor.
     """
     column = torch.round(array.position[:, 0] / (array.wavelength / 20)).to(torch.int64)
-    same = (column[:, None] == column[None]).to(signals.dtype)
+    same = column[:, None] == column[None]
+    paired = same.sum(1) > 1
+    same = same & (paired | ~paired.any())
+    columns = (same / same.sum(1, keepdim=True).clamp_min(1)).sum().clamp_min(1)
     in_row = torch.nn.functional.one_hot(array.row, len(array.height)).to(signals.dtype)
-    covariance = in_row.T @ ((signals @ signals.mH) * same) @ in_row
-    # Rows with more antennas than they share would only raise the floor.
-    shared = (in_row.T @ same @ in_row).real
-    power = covariance.diagonal(dim1=-2, dim2=-1).real / shared.diagonal()
-    mean = covariance / shared.clamp_min(1)
-    mean = torch.where(
-        torch.eye(len(shared), dtype=torch.bool, device=mean.device), power[..., None].to(mean.dtype), mean
-    )
-    return array.up, mean, _steering(array.height, array.up, array)
+    covariance = in_row.T @ ((signals @ signals.mH) * same) @ in_row / columns
+    return array.up, covariance, _steering(array.height, array.up, array)
 
 
 def _steering(place: Tensor, cosine: Tensor, array: VirtualArray) -> Tensor:
