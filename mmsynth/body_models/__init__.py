@@ -8,11 +8,24 @@ hair:head, cloth:torso, cloth:hips, cloth:left_upper_arm, cloth:left_forearm, cl
 shoe:left_foot (and right). What stands before the colon is the material's name.
 """
 
+from mmsynth.body_models.anthropometry import measure as measure
+from mmsynth.body_models.anthropometry import shape_for as shape_for
 from mmsynth.body_models.base import AbstractBodyModel as BodyModel
 from mmsynth.body_models.base import forward_kinematics as forward_kinematics
 from mmsynth.body_models.base import ground as ground
 from mmsynth.body_models.base import joint_rotations as joint_rotations
 from mmsynth.body_models.free import FreeBody as FreeBody
+from mmsynth.body_models.load import licensed_folder as licensed_folder
 from mmsynth.body_models.load import load_body as load_body
 
-__all__ = ["BodyModel", "FreeBody", "forward_kinematics", "ground", "joint_rotations", "load_body"]
+__all__ = [
+    "BodyModel",
+    "FreeBody",
+    "forward_kinematics",
+    "ground",
+    "joint_rotations",
+    "licensed_folder",
+    "load_body",
+    "measure",
+    "shape_for",
+]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics, joint_rotations
-from mmsynth.body_models.files import BodyArrays, free_arrays
+from mmsynth.body_models.files import BodyArrays, read_body
 from mmsynth.body_models.regions import face_regions
 from mmsynth.resources import data_file
 from mmsynth.types import MeshSequence, Motion
@@ -41,7 +41,7 @@ class FreeBody(AbstractBodyModel):
     @classmethod
     def load(cls, name: str) -> Self:
         """The shipped body `name`: "free" (13,718 vertices) or "free-low" (1,200)."""
-        return cls(name, free_arrays(data_file("body_models", f"{name}.npz")))
+        return cls(name, read_body(data_file("body_models", f"{name}.npz"), pose_directions=False))
 
     @property
     def name(self) -> str:

@@ -1,0 +1,85 @@
+"""The shape of the free body that has a given sex, age, height and mass."""
+
+from functools import cache
+
+import numpy as np
+import torch
+from scipy.optimize import brentq
+from torch import Tensor
+
+from mmsynth.body_models.files import read_npz
+from mmsynth.body_models.free import FreeBody
+from mmsynth.resources import data_file
+
+# Of the whole body with air in the lungs at mid breath, kg/m^3 (Krzywicki and Chinn 1967 give 1063 for men and 1052
+# for women without the lungs' about 4 litres, which leaves 985 to 1000).
+DENSITY = 985.0
+
+# Years at which the file's ages stand: MakeHuman's baby, child, young and old.
+_AGES = (1.0, 11.0, 25.0, 90.0)
+_SEX = {"male": 0.0, "neutral": 0.5, "female": 1.0}
+# How far builds are carried beyond the file's thin (-1) and heavy (+1).
+_BUILDS = (-1.4, 1.6)
+
+
+def measure(body: FreeBody, shape: Tensor) -> tuple[float, float]:
+    """Height in m and mass in kg (volume times `DENSITY`) of a shape in the T-pose."""
+    vertices = body.rest_vertices(shape)
+    corner = vertices[body.faces]
+    volume = (torch.linalg.cross(corner[:, 0], corner[:, 1]) * corner[:, 2]).sum() / 6
+    return float(vertices[:, 1].max() - vertices[:, 1].min()), float(volume) * DENSITY
+
+
+def shape_for(height: float, mass: float, sex: str = "neutral", age: float = 30.0) -> Tensor:
+    """Betas [10] (float64) of the free body with this height in m and mass in kg.
+
+    Sex ("male", "female", "neutral") and age in years (held to 1..90) choose the proportions, which are interpolated
+    between people of anny; along them stature and build are then solved for. A mass beyond what build can give at that
+    height comes out as the nearest there is: body mass indices of about 14 to 50 in adults are reached.
+
+    Raises:
+        ValueError: an unknown sex, or a height or mass that is no person's.
+    """
+    if sex not in _SEX:
+        raise ValueError(f"sex: expected one of {', '.join(_SEX)}, got '{sex}'")
+    if not (0.4 < height < 2.6 and 2 < mass < 400):
+        raise ValueError(f"person: expected a height of 0.4..2.6 m and a mass of 2..400 kg, got {height} and {mass}")
+    body, corners = _corners()
+    people = _blend(corners, _SEX[sex])
+    people = _blend(people, float(np.interp(age, _AGES, range(len(_AGES)))))
+
+    def shape(build: float) -> Tensor:
+        return _with_height(body, _blend(people, build + 1), height)
+
+    def excess(build: float) -> float:
+        return measure(body, shape(build))[1] - mass
+
+    low, high = _BUILDS
+    if excess(low) >= 0:
+        return shape(low)
+    return shape(high if excess(high) <= 0 else brentq(excess, low, high, xtol=1e-4))
+
+
+def _with_height(body: FreeBody, ends: Tensor, height: float) -> Tensor:
+    """The shape of this height on the line through `ends` [2, 10], by three secant steps (it is nearly straight)."""
+    a, b = 0.0, 1.0
+    low, high = (measure(body, _blend(ends, t))[0] for t in (a, b))
+    for _ in range(4):
+        if abs(high - height) < 1e-5:
+            break
+        a, b, low = b, b + (height - high) * (b - a) / (high - low), high
+        high = measure(body, _blend(ends, b))[0]
+    return _blend(ends, b)
+
+
+def _blend(along: Tensor, at: float) -> Tensor:
+    """The entry of the first axis at a fractional place, carried straight on beyond the ends."""
+    i = min(max(int(np.floor(at)), 0), len(along) - 2)
+    return along[i] + (at - i) * (along[i + 1] - along[i])
+
+
+@cache
+def _corners() -> tuple[FreeBody, Tensor]:
+    """The free body and the betas [sex, age, build, height, 10] of its corner people."""
+    betas = read_npz(data_file("body_models", "free.npz"), ("phenotype_betas",))["phenotype_betas"]
+    return FreeBody.load("free"), torch.from_numpy(betas.astype(np.float64))
