@@ -116,7 +116,7 @@ def standing(clip: Clip, width: float = 0.2, toes_out: float = 0.12) -> Pose:
     times = clip.times
     zero = torch.zeros_like(times)
     sway = clip.noise(1.0, 0.08, 0.5, 2) * torch.tensor([0.003, 0.004], dtype=torch.float64)
-    pelvis = stack(sway[:, 0], stand_height() - 0.012, sway[:, 1], like=zero)
+    pelvis = stack(sway[:, 0], stand_height() - 0.007, sway[:, 1], like=zero)
     arms = hang(
         0.05 + clip.noise(0.015, 0.1, 0.5, 2),
         clip.uniform(0.16, 0.24) + clip.noise(0.01, 0.1, 0.5, 2),

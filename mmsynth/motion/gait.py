@@ -44,8 +44,9 @@ class Gait:
         width: between the ankles in m.
         lift: of the foot in swing, in m.
         strike: toes up at landing after a step of 0.7 m, in rad.
-        push: heel up at lift-off after a step of 0.7 m, in rad.
+        push: heel up at lift-off beyond what the stride brings, in rad.
         drop: how much lower than standing the pelvis is carried, in m.
+        lead: share of the stance after which the pelvis is over the ankle.
         always: step even where the foot would come down where it is.
     """
 
@@ -55,8 +56,9 @@ class Gait:
     width: float = 0.13
     lift: float = 0.05
     strike: float = 0.38
-    push: float = 0.95
-    drop: float = 0.03
+    push: float = 0.2
+    drop: float = 0.008
+    lead: float = 0.5
     always: bool = False
 
 
@@ -98,17 +100,34 @@ def plan_steps(path: Path, gait: Gait, first: int) -> tuple[list[Step], list[Ste
         steps[foot].append(Step(begin, end, _beside(place, yaw, foot, gait.width), yaw))
     now, foot = begin + 0.05, first
     while now < end - 1.5:
-        _, _, speed = path.at(now + 0.3)
-        period = 1 / max(math.sqrt(speed / gait.ratio), gait.cadence)
-        place, yaw, _ = path.at(now + (0.5 + gait.swing / 2) * 2 * period)
-        spot, old = _beside(place, yaw, foot, gait.width), steps[foot][-1]
-        moved = math.hypot(spot[0] - old.place[0], spot[1] - old.place[1])
-        if gait.always or moved > 0.04 or abs(yaw - old.yaw) > 0.12:
-            ahead = (spot[0] - old.place[0]) * math.sin(yaw) + (spot[1] - old.place[1]) * math.cos(yaw)
-            steps[foot][-1] = dataclasses.replace(old, leave=now)
-            steps[foot].append(Step(now + gait.swing * 2 * period, end, spot, yaw, ahead / 2))
+        period = _period(path, gait, now)
+        place, yaw, _ = path.at(now + (gait.swing + gait.lead * (1 - gait.swing)) * 2 * period)
+        wanted = [_beside(place, yaw, k, gait.width) for k in (0, 1)]
+        away = [_away(steps[k][-1], wanted[k], yaw) for k in (0, 1)]
+        if not gait.always and max(away) < 1:
+            now += 0.05
+            continue
+        foot = foot if gait.always or away[foot] >= 1 else 1 - foot
+        spot, old = wanted[foot], steps[foot][-1]
+        ahead = (spot[0] - old.place[0]) * math.sin(yaw) + (spot[1] - old.place[1]) * math.cos(yaw)
+        steps[foot][-1] = dataclasses.replace(old, leave=now)
+        steps[foot].append(Step(now + gait.swing * 2 * period, end, spot, yaw, ahead / 2))
         now, foot = now + period, 1 - foot
     return steps
+
+
+def _period(path: Path, gait: Gait, now: float) -> float:
+    """Seconds from this step to the next: by the fastest that the pelvis is about to move or turn."""
+    soon = [path.at(now + ahead) for ahead in (0.1, 0.3, 0.5, 0.7)]
+    cadence = math.sqrt(max(speed for _, _, speed in soon) / gait.ratio)
+    # Turning on the spot takes two steps a second, however slowly the person moves.
+    turning = max(abs(b[1] - a[1]) for a, b in zip(soon[:-1], soon[1:], strict=True)) / 0.2
+    return 1 / max(cadence, gait.cadence, 2.0 * min(1.0, turning))
+
+
+def _away(step: Step, spot: tuple[float, float], yaw: float) -> float:
+    """How far a foot is from where it is wanted, 1 = worth a step."""
+    return max(math.hypot(spot[0] - step.place[0], spot[1] - step.place[1]) / 0.04, abs(yaw - step.yaw) / 0.12)
 
 
 def _beside(place: np.ndarray, yaw: float, foot: int, width: float) -> tuple[float, float]:
@@ -137,8 +156,12 @@ class FootTrack:
     claim: Tensor
 
 
-def foot_track(times: Tensor, steps: list[Step], gait: Gait) -> FootTrack:
-    """The foot's path through its stances: flat or rolling on the floor, gliding from one to the next in the air."""
+def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> FootTrack:
+    """The foot's path through its stances: flat or rolling on the floor, gliding from one to the next in the air.
+
+    The heel rises as the pelvis, at `way` [frames, 2], gets ahead of the foot, about from 0.2 m (heel-off at 30 % of
+    the stride in level walking; Perry 1992).
+    """
     x, z, yaw = (torch.full_like(times, v) for v in (*steps[0].place, steps[0].yaw))
     lift, air, toe_free = (torch.zeros_like(times) for _ in range(3))
     claim = torch.ones_like(times)
@@ -157,7 +180,9 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait) -> FootTrack:
         toe_free = toe_free + torch.where(inside, ease(u * 3) * (1 - ease(u * 3 - 2)), torch.zeros_like(u))
         claim = claim - torch.where(inside, ease(u / 0.4) - ease((u - 0.6) / 0.4), torch.zeros_like(u)) * (1 - 1e-6)
         pitch += _roll(old, new, gait)
-    pitch_track = track(times, pitch)
+    past = (way[:, 0] - x) * yaw.sin() + (way[:, 1] - z) * yaw.cos()
+    heel = 2.4 * torch.nn.functional.softplus(16 * (past - 0.2)) / 16
+    pitch_track = track(times, pitch) + torch.tanh(heel) * (claim if not gait.always else claim**0.5)
     flat = stack(x, ANKLE_HEIGHT, z, like=x) + stack(0.0, lift, 0.0, like=x)
     ankle, rotation = flat_foot(flat, yaw, pitch_track)
     toes = pitch_track.clamp(0, 0.7) * (1 - toe_free)
@@ -166,12 +191,11 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait) -> FootTrack:
 
 def _roll(old: Step, new: Step, gait: Gait) -> list[tuple[float, float]]:
     """Keys of the foot's pitch from late stance, through the swing, to the flat foot of the next stance."""
-    share = max(-0.4, min(1.3, new.forward / 0.7))
-    push = gait.push * (0.25 + 0.75 * max(share, 0.0)) if abs(share) > 0.05 or gait.always else 0.2 * gait.push
-    strike = -gait.strike * share
+    share = max(-0.3, min(1.3, new.forward / 0.7))
+    push, strike = gait.push, -gait.strike * share
     swing, stance = new.land - old.leave, min(old.leave - old.land, 1.5)
     return [
-        (old.leave - 0.42 * stance, 0.0),
+        (old.leave - 0.3 * stance, 0.0),
         (old.leave, push),
         (old.leave + 0.15 * swing, 1.05 * push),
         (old.leave + 0.8 * swing, 0.6 * min(strike, 0.0)),
@@ -187,9 +211,9 @@ def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose,
     in turn, 4 in list; the chest turns against it), arms swing against the legs.
     """
     base, times = standing(clip, gait.width), clip.times
-    left, right = (foot_track(times, s, gait) for s in plan_steps(path, gait, int(clip.uniform() < 0.5)))
     yaw = torch.from_numpy(np.interp(times.numpy(), path.times, path.yaw))
     way = torch.from_numpy(np.stack([np.interp(times.numpy(), path.times, path.position[:, i]) for i in (0, 1)], 1))
+    left, right = (foot_track(times, s, gait, way) for s in plan_steps(path, gait, int(clip.uniform() < 0.5)))
     ahead = stack(yaw.sin(), yaw.cos(), like=yaw)
     apart = ((left.ankle - right.ankle)[:, [0, 2]] * ahead).sum(1)
     air = left.air - right.air
@@ -227,17 +251,16 @@ def to_and_fro(clip: Clip, speed: float, extent: float, kind: str) -> Path:
     while now < clip.duration + 1.0:
         pace = speed * math.exp(clip.normal(0.08))
         length = extent * clip.uniform(0.75, 1.1)
-        ramp = min(0.6, 0.6 * length / pace)
-        cruise = max(length / pace - ramp, 0.05)
+        ramp = min(0.6, 0.45 * length / pace)
+        cruise = length / pace - ramp
         fore, left = (0.0, sign * pace) if kind == "sideways" else (sign * pace, 0.0)
         speeds += [(now + ramp, fore, left), (now + ramp + cruise, fore, left), (now + 2 * ramp + cruise, 0.0, 0.0)]
         yaws += [(now + ramp, heading), (now + ramp + 0.9 * cruise, heading)]
         now += 2 * ramp + cruise
         if kind == "turn":
-            turn = clip.uniform(0.9, 1.5)
             heading += math.pi * (1 if clip.uniform() < 0.5 else -1)
-            now += 0.6 * turn
-            yaws.append((now + 0.2 * turn, heading))
+            now += clip.uniform(0.9, 1.5)
+            yaws.append((now, heading))
         else:
             sign = -sign
             now += clip.uniform(0.1, 0.6)
@@ -249,10 +272,11 @@ def walk(clip: Clip) -> Pose:
     """Walking to and fro: turning round, or backward, or sideways, by the person's habit or `path` (0, 1, 2)."""
     s = clip.style
     kind = ("turn", "backward", "sideways")[min(int(s["path"]), 2)]
-    speed = s["speed"] * {"turn": 1.0, "backward": 0.75, "sideways": 0.5}[kind]
-    width = 0.22 if kind == "sideways" else s["width"]
-    path = to_and_fro(clip, speed, s["extent"], kind)
-    gait = Gait(ratio=s["ratio"], width=width, lift=s["lift"], cadence=0.9)
+    # Backward and sideways, steps are shorter and slower; sideways the feet must not cross.
+    pace, ratio, lead = {"turn": (1.0, 1.0, 0.39), "backward": (0.65, 0.55, 0.68), "sideways": (0.42, 0.28, 0.5)}[kind]
+    path = to_and_fro(clip, pace * s["speed"], s["extent"], kind)
+    width = 0.3 if kind == "sideways" else s["width"]
+    gait = Gait(ratio=ratio * s["ratio"], width=width, lift=s["lift"], cadence=1.1, lead=lead)
     return follow(clip, path, gait, s["arms"])[0]
 
 
@@ -265,7 +289,7 @@ def run(clip: Clip) -> Pose:
         if still
         else to_and_fro(clip, s["speed"], s["extent"], "turn")
     )
-    gait = Gait(0.63, 1.0, s["tempo"], 0.09, s["lift"], 0.05, 0.8, s["drop"], always=True)
+    gait = Gait(0.63, 1.0, s["tempo"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.42, True)
     pose, (left, right) = follow(clip, path, gait, 0.0)
     # The legs' phase: by where the feet are when moving, by which one is up on the spot.
     ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)

@@ -31,7 +31,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 % (Sekiya and Nagasaki 1998)"),
             "width": Range(0.09, 0.17, "step width, m"),
             "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),
-            "arms": Range(0.4, 1.1, "arm swing, rad per metre between the feet"),
+            "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet; 20-45 degrees in all (Perry 1992)"),
             "extent": Range(0.8, 4.0, "m covered before coming back"),
             "path": Range(0.0, 3.0, "0 turns round, 1 walks backward, 2 sideways"),
         },

@@ -138,12 +138,12 @@ def hips(pelvis: Tensor, turned: Tensor) -> Tensor:
     return torch.stack([pelvis + turned @ offset(f"{s}_hip", device=pelvis.device) for s in SIDES], 1)
 
 
-def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.992) -> Pose:
+def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.994) -> Pose:
     """The pose with the pelvis lowered where a planted foot would be out of the leg's reach.
 
     Args:
         pose: as wanted.
-        planted: weight [frames, 2] of each foot's claim: 1 on the floor, 0 in the air.
+        planted: weight [frames, 2] of each foot's claim: 1 on the floor, 0 in the air (it may miss 0.25 m).
         slack: share of the straight leg's length that may be used.
     """
     length = slack * float((offset("left_knee") + offset("left_ankle")).norm())
@@ -152,9 +152,21 @@ def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.992) -> Pose:
     ceiling = (length**2 - level).clamp_min(0.01).sqrt() - gap[..., 1]
     # How far the pelvis may rise (negative: must sink), a soft minimum over both feet and zero, sharp to about 4 mm.
     sharp = 250.0
-    claims = torch.cat([-sharp * ceiling + planted.clamp_min(1e-30).log(), torch.zeros_like(ceiling[:, :1])], 1)
-    sink = claims.logsumexp(1) / sharp
+    ceiling = ceiling + 0.25 * (1 - planted)
+    claims = torch.cat([-sharp * ceiling, torch.zeros_like(ceiling[:, :1])], 1)
+    sink = _cover(claims.logsumexp(1) / sharp, pose.times, 0.07)
     return dataclasses.replace(pose, pelvis=pose.pelvis - stack(0.0, sink, 0.0, like=sink))
+
+
+def _cover(value: Tensor, times: Tensor, width: float) -> Tensor:
+    """A smooth curve over `value` [frames]: the greatest within `width` s, averaged by a window as wide."""
+    half = round(width * (len(times) - 1) / max(float(times[-1] - times[0]), 1e-9)) if len(times) > 1 else 0
+    if half < 1:
+        return value
+    padded = torch.nn.functional.pad(value[None, None], (2 * half, 2 * half), mode="replicate")
+    greatest = torch.nn.functional.max_pool1d(padded, 2 * half + 1, 1)
+    window = torch.hann_window(2 * half + 3, periodic=False, dtype=value.dtype, device=value.device)[1:-1]
+    return torch.nn.functional.conv1d(greatest, (window / window.sum())[None, None])[0, 0]
 
 
 # --------------------------------------------------------------------------------------------- motion

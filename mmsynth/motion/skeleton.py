@@ -1,7 +1,7 @@
-"""Generic proportions of an adult of 1.7 m, for the generators: forward and inverse kinematics on them.
+"""Proportions of the free body's mean shape (1.7 m), for the generators: forward and inverse kinematics on them.
 
-Axes are SMPL-X's: x left, y up, z forward. A body model has proportions of its own; what is planted here moves there by
-the difference of limb lengths only, because the translation is scaled with the person.
+Axes are SMPL-X's: x left, y up, z forward. Other bodies have proportions of their own; what is planted here moves there
+by the difference of limb lengths only, because the translation is scaled with the person.
 """
 
 import torch
@@ -14,26 +14,26 @@ from mmsynth.types import Motion
 # Rest position in m of each joint from its parent (left side; the right mirrors it), SMPL-X's T-pose.
 _REST: dict[str, tuple[float, float, float]] = {
     "pelvis": (0.0, 0.0, 0.0),
-    "left_hip": (0.068, -0.090, -0.006),
-    "spine1": (0.0, 0.110, -0.026),
-    "left_knee": (0.034, -0.378, -0.004),
-    "spine2": (0.0, 0.135, 0.001),
-    "left_ankle": (-0.014, -0.398, -0.044),
-    "spine3": (0.0, 0.053, 0.025),
-    "left_foot": (0.025, -0.056, 0.120),
-    "neck": (0.0, 0.214, -0.042),
-    "left_collar": (0.080, 0.122, -0.036),
-    "head": (0.0, 0.065, 0.051),
-    "left_shoulder": (0.093, 0.031, -0.009),
-    "left_elbow": (0.257, -0.013, -0.025),
-    "left_wrist": (0.251, 0.008, -0.003),
+    "left_hip": (0.1093, -0.0854, 0.0315),
+    "spine1": (0.0, 0.0720, 0.0158),
+    "left_knee": (0.0019, -0.3896, -0.0026),
+    "spine2": (0.0, 0.0751, 0.0026),
+    "left_ankle": (-0.0023, -0.4274, 0.0001),
+    "spine3": (0.0, 0.1371, -0.0156),
+    "left_foot": (0.0147, -0.0498, 0.1438),
+    "neck": (0.0, 0.1845, 0.0316),
+    "left_collar": (0.0235, 0.1112, 0.0502),
+    "head": (0.0, 0.1027, 0.0359),
+    "left_shoulder": (0.1539, -0.0219, -0.0072),
+    "left_elbow": (0.2616, -0.0001, -0.0001),
+    "left_wrist": (0.2390, -0.0006, 0.0001),
 }
 JOINTS: tuple[str, ...] = tuple(name for name in SMPLX_PARENT)[:22]
-ANKLE_HEIGHT = 0.078
+ANKLE_HEIGHT = 0.0753
 """Of the ankle above the sole, in m."""
-HEEL = (0.0, -ANKLE_HEIGHT, -0.055)
+HEEL = (0.0, -ANKLE_HEIGHT, -0.052)
 """Where the heel touches, from the ankle, in m."""
-BALL = (0.012, -ANKLE_HEIGHT, 0.125)
+BALL = (0.015, -ANKLE_HEIGHT, 0.140)
 """Where the ball of the (left) foot touches, from the ankle, in m."""
 
 
@@ -96,7 +96,7 @@ def two_bone(bones: tuple[Tensor, Tensor], hinge: Tensor, target: Tensor, hint: 
     swing, phase = torch.hypot(even, odd), torch.atan2(odd, even)
     base = upper @ upper + lower @ lower + 2 * along
     reach = (base + 2 * swing).sqrt()
-    distance = _soft_ceiling(target.norm(dim=-1), 0.985 * reach, 0.9995 * reach)
+    distance = _soft_ceiling(target.norm(dim=-1), 0.994 * reach, 0.9996 * reach)
     cosine = ((distance**2 - base) / (2 * swing)).clamp(-0.98, 1.0)
     angle = phase + cosine.acos()
     end = upper + (matrix_from_rotvec(angle[..., None] * hinge) @ lower)
