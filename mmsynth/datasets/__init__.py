@@ -13,11 +13,14 @@ from mmsynth.datasets.capture import ImportReport as ImportReport
 from mmsynth.datasets.capture import write_capture as write_capture
 from mmsynth.datasets.dataset import Clips as Clips
 from mmsynth.datasets.dataset import Dataset as Dataset
-from mmsynth.datasets.dataset import Datasets as Datasets
 from mmsynth.datasets.dataset import FlatPoints as FlatPoints
 from mmsynth.datasets.dataset import LabelTable as LabelTable
+from mmsynth.datasets.joined import Datasets as Datasets
 from mmsynth.datasets.mars import import_mars as import_mars
 from mmsynth.datasets.radhar import import_radhar as import_radhar
+from mmsynth.datasets.splits import Split as Split
+from mmsynth.datasets.splits import load_split as load_split
+from mmsynth.datasets.splits import split_names as split_names
 from mmsynth.datasets.windows import WindowTable as WindowTable
 from mmsynth.datasets.windows import select_points as select_points
 from mmsynth.datasets.windows import windows as windows

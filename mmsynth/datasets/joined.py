@@ -1,0 +1,94 @@
+"""Several data sets as one."""
+
+from dataclasses import fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmsynth.datasets.dataset import Dataset, FlatPoints, LabelTable
+from mmsynth.datasets.layout import COLUMNS
+from mmsynth.datasets.writer import joint_names
+from mmsynth.types import Sample
+
+
+class Datasets:
+    """Several data sets as one, in order: synthetic and real, or one day after another.
+
+    Ids may repeat between files. Intensities that differ in unit must not be mixed by mistake: give
+    `drop_intensity=True` to replace them all by NaN.
+
+    Attributes:
+        parts: the data sets.
+        labels: of every clip.
+    """
+
+    def __init__(self, parts: tuple[Dataset, ...], drop_intensity: bool = False) -> None:
+        """Join data sets.
+
+        Raises:
+            ValueError: there are none, or they differ in joint set or (unless dropped) in unit of intensity.
+        """
+        if not parts:
+            raise ValueError("data sets: expected at least one, got none")
+        for name, ignore in (("joint_set", False), ("intensity_unit", drop_intensity)):
+            found = {getattr(p.attributes, name) for p in parts}
+            if len(found) > 1 and not ignore:
+                raise ValueError(f"data sets: expected one {name}, got {', '.join(sorted(map(repr, found)))}")
+        self.parts = parts
+        self.drop_intensity = drop_intensity
+        self.labels = LabelTable(
+            **{f.name: np.concatenate([getattr(p.labels, f.name) for p in parts]) for f in fields(LabelTable)}
+        )
+        self._part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+
+    @property
+    def part(self) -> NDArray[np.int64]:
+        """The file that each clip is from: 0 for the first."""
+        return self._part
+
+    @property
+    def joint_set(self) -> str:
+        """The joints' set; "" = no joints."""
+        return self.parts[0].joint_set
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Sample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"data sets: clip {index} of {len(self)}")
+        part = int(self.part[index])
+        sample = self.parts[part][index % len(self) - int(np.searchsorted(self._part, part))]
+        if self.drop_intensity:
+            sample.cloud.intensity.fill_(torch.nan)
+        return sample
+
+    def points(self) -> FlatPoints:
+        """All points, in one read a file."""
+        flat = [p.points() for p in self.parts]
+        values = np.concatenate([f.values for f in flat])
+        if self.drop_intensity:
+            values[:, COLUMNS.index("intensity")] = np.nan
+        point_offsets = chain_bounds([f.point_offsets for f in flat])
+        return FlatPoints(
+            values=values,
+            frame=np.repeat(np.arange(len(point_offsets) - 1), np.diff(point_offsets)),
+            point_offsets=point_offsets,
+            frame_time=np.concatenate([f.frame_time for f in flat]),
+            clip_offsets=chain_bounds([f.clip_offsets for f in flat]),
+        )
+
+    def joints(self) -> NDArray[np.float32] | None:
+        """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known)."""
+        if not self.joint_set:
+            return None
+        count = len(joint_names(self.joint_set))
+        unknown = [np.full((p.frames, count, 3), np.nan, np.float32) for p in self.parts]
+        found = [p.joints() for p in self.parts]
+        return np.concatenate([u if j is None else j for u, j in zip(unknown, found, strict=True)])
+
+
+def chain_bounds(bounds: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Bounds of pieces laid end to end."""
+    return np.cumsum(np.concatenate([[0], *(np.diff(b) for b in bounds)]), dtype=np.int64)
