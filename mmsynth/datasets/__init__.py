@@ -15,6 +15,8 @@ from mmsynth.datasets.dataset import Clips as Clips
 from mmsynth.datasets.dataset import Dataset as Dataset
 from mmsynth.datasets.dataset import FlatPoints as FlatPoints
 from mmsynth.datasets.dataset import LabelTable as LabelTable
+from mmsynth.datasets.importers import import_source as import_source
+from mmsynth.datasets.info import info as info
 from mmsynth.datasets.joined import Datasets as Datasets
 from mmsynth.datasets.mars import import_mars as import_mars
 from mmsynth.datasets.radhar import import_radhar as import_radhar

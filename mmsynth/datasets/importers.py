@@ -1,0 +1,35 @@
+"""Every kind of real data that `mmsynth import` takes, by name."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from mmsynth.datasets.capture import Capture
+from mmsynth.datasets.mars import import_mars
+from mmsynth.datasets.radhar import import_radhar
+
+# Public data sets: the folder as published is all that they need.
+PUBLIC: dict[str, Callable[[Path], Capture]] = {
+    "radhar": import_radhar,
+    "mars": import_mars,
+}
+
+
+def import_source(kind: str, source: Path | str, radar: str = "", labels: Path | None = None) -> Capture:
+    """Open real data by the name of its kind (a key of `PUBLIC`).
+
+    Args:
+        kind: what it is.
+        source: its folder or file.
+        radar: profile, .toml or .cfg of the radar that recorded; public data sets have theirs.
+        labels: CSV of labels of one's own recordings.
+
+    Raises:
+        ValueError: there is no such kind, it takes no radar or labels, or the source is not what it should be.
+    """
+    if kind not in PUBLIC:
+        near = difflib.get_close_matches(kind, PUBLIC, 1, 0.0)[0]
+        raise ValueError(f"import: expected one of {', '.join(PUBLIC)}, got '{kind}' (nearest: '{near}')")
+    if radar or labels:
+        raise ValueError(f"import {kind}: has its radar and labels; leave out --cfg and --labels")
+    return PUBLIC[kind](Path(source))
