@@ -105,7 +105,8 @@ def fast_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
         return torch.zeros(shape, dtype=torch.complex64, device=paths.gain.device)
     frame = _prepare(paths, radar)
     starts = radar.chirp_times().to(frame.knots.device) + frame.middle
-    order = _choose_order(frame, radar, tolerance)
+    with torch.no_grad():
+        order = _choose_order(frame, radar, tolerance)
     return torch.cat([_block(frame, times, order) for times in torch.split(starts, order.loops)])
 
 
@@ -191,7 +192,7 @@ def _block(frame: _Frame, times: Tensor, order: _Order) -> Tensor:
     values, slopes, _ = interpolation(frame.knots, times.mean())
     delay, speed = frame.delay @ values, frame.delay @ slopes
     place = frame.bandwidth * delay + frame.carrier * frame.window * speed  # the S tau tau' part is 1e-5 bins
-    bucket, index = place.round().sort(stable=True)
+    bucket, index = place.detach().round().sort(stable=True)
     bins, counts = torch.unique_consecutive(bucket, return_counts=True)
     bounds = [0, *counts.cumsum(0).tolist()]
     weights = _departure_weights(frame, times)

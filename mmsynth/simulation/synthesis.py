@@ -4,8 +4,8 @@ With tau = tau_mn(t) the delay of a path from TX m to RX n at the time t = t_chi
 
     sum_p gain_p(t) exp(j 2 pi (f0 tau + S tau t_k - S tau^2 / 2)),
 
-with every term of it: delay drift and acceleration through the frame, fast-time Doppler, and the offsets of TDM. The
-fast one (`fast.py`) turns the sum over paths into small matrix products; it runs on any device and is differentiable.
+with every term of it: delay drift and acceleration through the frame, fast-time Doppler, and the offsets of TDM. A gain
+that fades does so from chirp to chirp. The fast one (`fast.py`) turns the sum over paths into small matrix products; it runs on any device and is differentiable.
 
 Volts are those at the ADC input before the receiver adds anything: |sample|^2 = received power * load * gain^2, that
 is, the rms of the IF signal. Real samples are sqrt(2) times the in-phase part, so that the mean square is the same.
@@ -50,7 +50,7 @@ def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -
         for slot, weights in enumerate(radar.codes.tolist()):
             basis, _, fraction = interpolation(paths.knots, starts[loop, slot] + fast_time)
             first, last = paths.gain.to(torch.complex128)[:, :, None].unbind(1)
-            gain = first + (last - first) * fraction
+            gain = first + (last - first) * fraction.mean()
             for arrival in paths.rx_delay.unbind(1):
                 total = torch.zeros(wave.samples, dtype=torch.complex128, device=device)
                 for departure, weight in zip(paths.tx_delay.unbind(1), weights, strict=True):
