@@ -151,7 +151,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one bran
         return value
     if origin in (Union, types.UnionType):
         choices = [a for a in args if a is not type(None)]
-        if value is False and type(None) in args and bool not in args:
+        if type(None) in args and (value is None or (value is False and bool not in args)):
             return None  # TOML has no null: `false` switches an optional part off
         for choice in choices[:-1]:
             try:

@@ -120,8 +120,7 @@ def _motion(stage: Stage, activity: ActivityRecipe, subject: Subject, draw: torc
     seconds = stage.recipe.seconds + stage.setup.radar.waveform.frame_period
     if activity.motion:
         motion = generate_motion(activity.motion, seconds, subject, draw)
-        sex = "female" if subject.sex == "female" else "male"
-        motion = replace(motion, shape=shape_for(sex, subject.age, subject.height, subject.mass))
+        motion = replace(motion, shape=_shape(subject))
         return ground(motion, stage.body)
     paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
     motion = _read(str(paths[_integer(len(paths), draw)]), stage.body)
@@ -132,6 +131,12 @@ def _motion(stage: Stage, activity: ActivityRecipe, subject: Subject, draw: torc
         )
     start = float(motion.times[0]) + _uniform((0.0, spare), draw)
     return cut(motion, start, start + seconds)
+
+
+@lru_cache(maxsize=1024)
+def _shape(subject: Subject) -> Tensor:
+    """The subject's body; kept, since it is solved for and every clip of the subject needs it."""
+    return shape_for(subject.height, subject.mass, subject.sex, subject.age)
 
 
 @lru_cache(maxsize=64)

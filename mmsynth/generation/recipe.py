@@ -17,6 +17,11 @@ from mmsynth.types import RadarSetup
 Range = tuple[float, float]
 
 
+def _check_range(name: str, value: Range, low: float, high: float) -> None:
+    if not low <= value[0] <= value[1] <= high:
+        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}, got {list(value)}")
+
+
 @dataclass(frozen=True)
 class ActivityRecipe:
     """One class of the data set.
@@ -232,8 +237,3 @@ def _existing(path: Path, name: str) -> Path:
     if not path.is_file():
         raise ValueError(f"{name}: no such file {path}")
     return path.resolve()
-
-
-def _check_range(name: str, value: Range, low: float, high: float) -> None:
-    if not low <= value[0] <= value[1] <= high:
-        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}, got {list(value)}")
