@@ -1,0 +1,175 @@
+"""Who is where: points gathered into people frame by frame, and followed over time."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import DBSCAN
+from torch import Tensor
+
+from mmsynth.arrays import check_shapes
+from mmsynth.types import PointCloud
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Settings of clustering and tracking.
+
+    Attributes:
+        radius: m, neighbours of a point in DBSCAN.
+        min_points: that make a dense neighbourhood.
+        height_weight: of a difference in z against one in x or y (elevation is coarse, people are tall).
+        velocity_weight: m for each m/s of difference in radial velocity.
+        frames: how many frames, the present and past ones, are clustered together.
+        acceleration: standard deviation in m/s^2 of what people do between frames.
+        scatter: standard deviation in m of a cluster's centroid around the person's.
+        gate: m^2 over m^2, largest squared Mahalanobis distance of a cluster that may belong to a track.
+        confirm: clusters that a track needs before it counts.
+        forget: s without a cluster after which a confirmed track ends.
+        doubt: s without a cluster after which one that is not confirmed ends.
+    """
+
+    radius: float = 0.5
+    min_points: int = 3
+    height_weight: float = 0.4
+    velocity_weight: float = 0.1
+    frames: int = 3
+    acceleration: float = 3.0
+    scatter: float = 0.2
+    gate: float = 13.8  # chi-square of two degrees of freedom at 0.1 %
+    confirm: int = 4
+    forget: float = 1.0
+    doubt: float = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """Confirmed people over time, one row for each person and frame, and the person of each point of the cloud.
+
+    Attributes:
+        person: id of each row, from 0 in order of appearance.
+        frame: of each row.
+        position: x, y in the radar frame.
+        velocity: x, y.
+        point_person: id of each point of the cloud; -1 = nobody's.
+    """
+
+    person: Annotated[Tensor, "rows", "1"]
+    frame: Annotated[Tensor, "rows", "1"]
+    position: Annotated[Tensor, "rows 2", "m"]
+    velocity: Annotated[Tensor, "rows 2", "m/s"]
+    point_person: Annotated[Tensor, "points", "1"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+
+@dataclass
+class _Person:
+    """A track in the making: state (x, y, vx, vy), its covariance, and what has been seen of it."""
+
+    state: Array
+    spread: Array
+    last_seen: float
+    rows: list[tuple[int, Array]]
+    points: list[NDArray[np.int64]]
+
+
+def cluster_points(cloud: PointCloud, settings: Tracking) -> Tensor:
+    """Cluster [points] of each point within its frame, from 0; -1 = in none.
+
+    DBSCAN (Ester et al. 1996) over position and radial velocity of the points of the last `settings.frames` frames.
+    """
+    features = torch.cat([cloud.position, cloud.velocity[:, None]], 1).double().cpu().numpy()
+    features = features * [1.0, 1.0, settings.height_weight, settings.velocity_weight]
+    offsets = cloud.offsets.tolist()
+    label = np.full(len(features), -1)
+    for frame in range(len(cloud.times)):
+        first, low, high = offsets[max(frame - settings.frames + 1, 0)], offsets[frame], offsets[frame + 1]
+        if high > low:
+            found = DBSCAN(eps=settings.radius, min_samples=settings.min_points).fit_predict(features[first:high])
+            label[low:high] = found[low - first :]
+    return torch.from_numpy(label)
+
+
+def track_people(cloud: PointCloud, settings: Tracking) -> Tracks:
+    """Follow people through the frames of `cloud`, on the floor plane of the radar.
+
+    Clusters of each frame are assigned to predicted tracks (Kalman filter of constant velocity, Hungarian assignment of
+    Mahalanobis distances within a gate); what is left starts new tracks, which count once confirmed.
+    """
+    times = cloud.times.double().cpu().numpy()
+    place = cloud.position[:, :2].double().cpu().numpy()
+    label = cluster_points(cloud, settings).numpy()
+    offsets = cloud.offsets.tolist()
+    active: list[_Person] = []
+    done: list[_Person] = []
+    for frame, time in enumerate(times):
+        members = np.arange(offsets[frame], offsets[frame + 1])
+        clusters = [members[label[members] == k] for k in np.unique(label[members]) if k >= 0]
+        centres = [place[points].mean(0) for points in clusters]
+        if frame:
+            for person in active:
+                _predict(person, float(time - times[frame - 1]), settings)
+        taken = _assign(active, centres, settings)
+        for track, cluster in taken:
+            _update(active[track], centres[cluster], settings)
+            active[track].last_seen = float(time)
+            active[track].points.append(clusters[cluster])
+        for k in set(range(len(clusters))) - {cluster for _, cluster in taken}:
+            state = np.concatenate([centres[k], np.zeros(2)])
+            spread = np.diag([settings.scatter**2] * 2 + [1.0] * 2)  # people walk at about 1 m/s
+            active.append(_Person(state, spread, float(time), [], [clusters[k]]))
+        done += [person for person in active if not _lives(person, float(time), settings)]
+        active = [person for person in active if _lives(person, float(time), settings)]
+        for person in active:
+            person.rows.append((frame, person.state.copy()))
+    return _gather(done + active, len(place), settings)
+
+
+def _lives(person: _Person, time: float, settings: Tracking) -> bool:
+    patience = settings.forget if len(person.points) >= settings.confirm else settings.doubt
+    return time - person.last_seen <= patience
+
+
+def _predict(person: _Person, step: float, settings: Tracking) -> None:
+    move = np.eye(4)
+    move[0, 2] = move[1, 3] = step
+    push = np.array([[step**2 / 2, 0], [0, step**2 / 2], [step, 0], [0, step]]) * settings.acceleration
+    person.state = move @ person.state
+    person.spread = move @ person.spread @ move.T + push @ push.T
+
+
+def _assign(active: list[_Person], centres: list[Array], settings: Tracking) -> list[tuple[int, int]]:
+    """Pairs (track, cluster) of least total distance, none beyond the gate."""
+    cost = np.full((len(active), len(centres)), 2 * settings.gate)
+    for i, person in enumerate(active):
+        spread = np.linalg.inv(person.spread[:2, :2] + np.eye(2) * settings.scatter**2)
+        for k, centre in enumerate(centres):
+            off = centre - person.state[:2]
+            cost[i, k] = min(float(off @ spread @ off), 2 * settings.gate)
+    rows, columns = linear_sum_assignment(cost)
+    return [(int(i), int(k)) for i, k in zip(rows, columns, strict=True) if cost[i, k] <= settings.gate]
+
+
+def _update(person: _Person, centre: Array, settings: Tracking) -> None:
+    gain = person.spread[:, :2] @ np.linalg.inv(person.spread[:2, :2] + np.eye(2) * settings.scatter**2)
+    person.state = person.state + gain @ (centre - person.state[:2])
+    person.spread = person.spread - gain @ person.spread[:2]
+
+
+def _gather(people: list[_Person], points: int, settings: Tracking) -> Tracks:
+    confirmed = [person for person in people if len(person.points) >= settings.confirm]
+    confirmed.sort(key=lambda person: person.rows[0][0])
+    rows = [(i, frame, *state) for i, person in enumerate(confirmed) for frame, state in person.rows]
+    owner = np.full(points, -1)
+    for i, person in enumerate(confirmed):
+        owner[np.concatenate(person.points)] = i
+    table = torch.tensor(rows, dtype=torch.float64).reshape(-1, 6)
+    table = table[table[:, 1].argsort(stable=True)]
+    return Tracks(table[:, 0].long(), table[:, 1].long(), table[:, 2:4], table[:, 4:], torch.from_numpy(owner))

@@ -1,0 +1,79 @@
+"""People who cross are kept apart, clutter starts nobody."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.processing.tracking import Tracking, cluster_points, track_people
+from mmsynth.types import PointCloud
+
+
+def crowd(paths, frames=90, rate=30.0, clutter=2, seed=0) -> tuple[PointCloud, torch.Tensor]:
+    """A cloud of 12 points a person and frame around `paths` (functions of time to x, y), and who each point is."""
+    rng = np.random.default_rng(seed)
+    position, velocity, who, count = [], [], [], []
+    for t in np.arange(frames) / rate:
+        here = 0
+        for i, path in enumerate(paths):
+            centre, speed = np.array(path(t)), (np.array(path(t + 0.01)) - path(t)) / 0.01
+            body = np.c_[centre + rng.normal(scale=0.15, size=(12, 2)), rng.uniform(-1, 0.6, 12)]
+            position.append(body)
+            velocity.append(np.full(12, speed @ centre / np.linalg.norm(centre)))
+            who += [i] * 12
+            here += 12
+        position.append(rng.uniform([-3, 0.5, -1], [3, 6, 1.5], size=(clutter, 3)))
+        velocity.append(np.zeros(clutter))
+        who += [-1] * clutter
+        count.append(here + clutter)
+    points = torch.from_numpy(np.concatenate(position))
+    nothing = torch.full((len(points),), float("nan"))
+    offsets = torch.tensor([0, *np.cumsum(count)])
+    times = torch.arange(frames, dtype=torch.float64) / rate
+    return PointCloud(points, torch.from_numpy(np.concatenate(velocity)), nothing, nothing, nothing, offsets, times), (
+        torch.tensor(who)
+    )
+
+
+def test_two_people_who_pass_each_other_keep_their_ids():
+    def left(t):
+        return -1.5 + t, 2.5
+
+    def right(t):
+        return 1.5 - t, 4.0
+
+    cloud, who = crowd([left, right])
+    tracks = track_people(cloud, Tracking())
+    assert set(tracks.person.tolist()) == {0, 1}
+    owner = {int(tracks.point_person[who == i].mode().values) for i in (0, 1)}
+    assert owner == {0, 1}
+    for i, path in enumerate((left, right)):
+        person = int(tracks.point_person[who == i].mode().values)
+        assert float((tracks.point_person[who == i] == person).double().mean()) > 0.95
+        rows = tracks.person == person
+        truth = np.array([path(t) for t in tracks.frame[rows].numpy() / 30])
+        error = np.linalg.norm(tracks.position[rows].numpy() - truth, axis=1)
+        # A centroid of 12 points with 0.15 m each side scatters by 0.06 m; clutter pulls at it.
+        assert np.sqrt((error[15:] ** 2).mean()) < 0.08  # half a second to find its velocity
+        assert tracks.velocity[rows][45:].mean(0).numpy() == pytest.approx([1 - 2 * i, 0], abs=0.1)
+
+
+def test_a_person_who_is_lost_for_half_a_second_is_the_same_one():
+    cloud, _ = crowd([lambda t: (-1.0 + 0.8 * t, 2.5)], clutter=0)
+    keep = ~((cloud.frame_index() >= 40) & (cloud.frame_index() < 55))
+    offsets = torch.nn.functional.pad(torch.bincount(cloud.frame_index()[keep], minlength=90).cumsum(0), (1, 0))
+    fields = (cloud.position, cloud.velocity, cloud.intensity, cloud.snr_db, cloud.noise_db)
+    gap = PointCloud(*(f[keep] for f in fields), offsets, cloud.times)
+    assert set(track_people(gap, Tracking()).person.tolist()) == {0}
+    assert set(track_people(gap, Tracking(forget=0.2)).person.tolist()) == {0, 1}
+
+
+def test_scattered_clutter_is_nobody():
+    cloud, _ = crowd([], clutter=6)
+    assert int((cluster_points(cloud, Tracking()) >= 0).sum()) < 0.1 * len(cloud.velocity)
+    assert len(track_people(cloud, Tracking()).person) == 0
+
+
+def test_an_empty_cloud_has_no_tracks():
+    cloud, _ = crowd([], frames=3, clutter=0)
+    tracks = track_people(cloud, Tracking())
+    assert tracks.position.shape == (0, 2) and tracks.point_person.shape == (0,)
