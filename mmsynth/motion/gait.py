@@ -273,7 +273,7 @@ def walk(clip: Clip) -> Pose:
     s = clip.style
     kind = ("turn", "backward", "sideways")[min(int(s["path"]), 2)]
     # Backward and sideways, steps are shorter and slower; sideways the feet must not cross.
-    pace, ratio, lead = {"turn": (1.0, 1.0, 0.39), "backward": (0.65, 0.55, 0.68), "sideways": (0.42, 0.28, 0.5)}[kind]
+    pace, ratio, lead = {"turn": (1.0, 1.0, 0.39), "backward": (0.6, 0.5, 0.42), "sideways": (0.42, 0.28, 0.5)}[kind]
     path = to_and_fro(clip, pace * s["speed"], s["extent"], kind)
     width = 0.3 if kind == "sideways" else s["width"]
     gait = Gait(ratio=ratio * s["ratio"], width=width, lift=s["lift"], cadence=1.1, lead=lead)

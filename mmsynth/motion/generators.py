@@ -96,7 +96,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "tempo": Range(0.38, 0.95, "s from punch to punch"),
             "strike": Range(0.38, 0.75, "s out and back"),
             "rest": Range(0.0, 0.35, "s"),
-            "guard": Range(-0.12, 0.1, "m of the wrist over the shoulder"),
+            "guard": Range(-0.08, 0.14, "m of the wrist over the shoulder"),
             "aim": Range(-0.15, 0.15, "slope of the stretched arm"),
             "turn": Range(0.15, 0.6, "rad of the chest in a punch"),
             "stagger": Range(0.0, 0.3, "m between the feet, fore and aft"),
