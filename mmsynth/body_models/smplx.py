@@ -137,7 +137,7 @@ class SmplxBody(AbstractBodyModel):
         return type(self)(self._family, self._folder, device)
 
     def rest_joints(self, motion: Motion) -> Tensor:
-        """Joints [joints, 3], or [frames, joints, 3] with an expression (float64, m), in the T-pose, from the pelvis."""
+        """Joints [joints, 3], or with an expression [frames, joints, 3], in m in the T-pose, from the pelvis."""
         arrays = self._variant(motion.gender)
         places = arrays.regressor @ self._shaped(arrays, motion)
         return places - places[..., :1, :]
@@ -148,8 +148,9 @@ class SmplxBody(AbstractBodyModel):
 
         arrays = self._variant(motion.gender)
         shaped = self._shaped(arrays, motion)
-        # Put the pelvis at the origin: smplx turns the body about it.
-        shaped = (shaped - (arrays.regressor[:1] @ shaped)).to(torch.float32)
+        # smplx turns the body about the pelvis and leaves that where the file has it.
+        pelvis = arrays.regressor[:1] @ shaped
+        shaped = shaped.to(torch.float32)
         rotations = joint_rotations(motion, self.joint_names).to(torch.float32)
         fixed: dict[str, Any] = {
             "shapedirs": shaped.new_zeros(*shaped.shape[-2:], 1),
@@ -163,10 +164,10 @@ class SmplxBody(AbstractBodyModel):
         for start in range(0, len(rotations), _BATCH):
             pose = rotations[start : start + _BATCH]
             template = shaped[start : start + _BATCH] if shaped.ndim == 3 else shaped
-            parts.append(lbs(pose.new_zeros(len(pose), 1), pose.flatten(1), template, **fixed)[0])
+            parts.append(lbs(pose.new_zeros(len(pose), 1), pose, template, **fixed)[0])
         joints = self.joints(motion)
         return MeshSequence(
-            vertices=torch.cat(parts).to(torch.float64) + motion.translation.to(joints)[:, None],
+            vertices=torch.cat(parts).to(torch.float64) - pelvis + motion.translation.to(joints)[:, None],
             faces=self.faces,
             times=motion.times,
             region=self.region,

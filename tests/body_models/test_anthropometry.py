@@ -1,7 +1,6 @@
 """Bodies of a wanted height and mass, men and women, children and elderly."""
 
 import pytest
-import torch
 
 from mmsynth.body_models import FreeBody, load_body, measure, shape_for
 
