@@ -1,6 +1,6 @@
 """RadHAR across recording days: one command for the figures of RESULTS.md.
 
-    python training/radhar.py real radhar.h5
+python training/radhar.py real radhar.h5
 """
 
 import argparse

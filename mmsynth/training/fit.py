@@ -101,7 +101,7 @@ def gather(recipe: Recipe) -> Material:
         raise ValueError(f"data: no clip of {', '.join(classes) or 'any activity'} is left to train on")
     # The model is chosen on recordings where there are any: on synthetic clips every model looks good.
     source, mine = (files[0][0], real) if len(real) else (files[1][0], synthetic)
-    kept, withheld = _divide(source, mine, 1 - data.validation, draw)
+    withheld, kept = _divide(source, mine, data.validation, draw, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     apart = replace(recipe.window, step=recipe.window.duration)
     return Material(
@@ -155,15 +155,20 @@ def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str,
     return np.flatnonzero(np.isin(source.labels.activity, classes) & ~held)
 
 
-def _divide(source: Clips | None, clips: Array, share: float, draw: np.random.Generator) -> tuple[Array, Array]:
-    """A random share of the clips of each activity (at least one, unless the share is 0), and the rest."""
+def _divide(
+    source: Clips | None, clips: Array, share: float, draw: np.random.Generator, spare: int = 0
+) -> tuple[Array, Array]:
+    """A random share of the clips of each activity, and the rest.
+
+    At least one clip of each activity is drawn (unless the share is 0), and at least `spare` are left.
+    """
     if source is None or share == 0:
         return clips[:0], clips
     activity = source.labels.activity[clips]
     chosen = np.zeros(len(clips), bool)
     for name in np.unique(activity):
         own = np.flatnonzero(activity == name)
-        chosen[draw.permutation(own)[: max(1, round(share * len(own)))]] = True
+        chosen[draw.permutation(own)[: min(max(1, round(share * len(own))), len(own) - spare)]] = True
     return clips[chosen], clips[~chosen]
 
 

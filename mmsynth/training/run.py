@@ -58,7 +58,7 @@ class NetworkModel:
         parts = [np.arange(len(windows))[i : i + self.batch] for i in range(0, len(windows), self.batch)]
         scores = [self.network(to_batch(windows.take(rows), device)).softmax(1) for rows in parts]
         table: Array = torch.cat(scores).double().cpu().numpy()
-        return table
+        return np.asarray(table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class Predictions:
     @property
     def confidence(self) -> Array:
         """Its probability [windows]."""
-        return self.probability.max(1)
+        return np.asarray(self.probability.max(1))
 
 
 def predict(run: Run, dataset: Clips) -> Predictions:
@@ -146,7 +146,7 @@ def load_run(folder: Path | str) -> Run:
             return Run(folder, recipe, classes, TreeModel(_load_forest(folder / "model.npz")))
         network = build(recipe, len(classes))
         network.load_state_dict(torch.load(folder / "model.pt", map_location="cpu", weights_only=True))
-    except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile) as error:
+    except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
     return Run(folder, recipe, classes, NetworkModel(network))
 

@@ -1,0 +1,93 @@
+"""The report, the protocol and the ledger."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmsynth.datasets import Dataset
+from mmsynth.evaluation import corpus, evaluate, folds
+from mmsynth.evaluation.evaluate import score_predictions
+from mmsynth.evaluation.protocol import draw_clips
+from mmsynth.evaluation.radhar import across
+from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
+from mmsynth.training import Predictions, WindowSettings, fit
+from mmsynth.training.features import count_features
+from mmsynth.training.recipe import Data, Recipe
+
+
+def test_a_run_is_scored_with_table_figure_and_json(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    run = fit(Recipe(Data(real=(recordings,))), tmp_path / "run", lambda done, total: None)
+    report = evaluate(run, Dataset.open(generated), tmp_path / "report")
+    assert report.windows.balanced_accuracy > 0.9
+    assert report.majority.balanced_accuracy == 0.5
+    content = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert content["windows"]["windows"] == 48 and content["clips"]["windows"] == 16
+    assert content["windows"]["confusion"] == [list(r) for r in report.windows.matrix]
+    assert (tmp_path / "report" / "confusion.png").stat().st_size > 2000
+    assert f"{report.windows.accuracy:.3f}" in (tmp_path / "report" / "report.txt").read_text()
+
+
+def predictions(truth: list[str]) -> Predictions:
+    probability = np.tile([0.7, 0.3], (len(truth), 1))
+    start = np.arange(len(truth), dtype=float)
+    return Predictions(("a", "b"), np.array(["x"] * len(truth)), start, np.array(truth, object), probability, 2.0)
+
+
+def test_unlabelled_windows_do_not_count_and_unknown_labels_are_refused() -> None:
+    assert score_predictions(predictions(["a", "", "b"])).windows.matrix == ((1, 0), (1, 0))
+    with pytest.raises(ValueError, match="got clips of c"):
+        score_predictions(predictions(["a", "c"]))
+    with pytest.raises(ValueError, match="got none"):
+        score_predictions(predictions(["", ""]))
+
+
+def test_a_vote_weighs_sureness() -> None:
+    p = np.array([[0.6, 0.4], [0.6, 0.4], [0.01, 0.99], [0.9, 0.1]])
+    voted, first = vote(p, np.array(["x", "x", "x", "y"], object))
+    assert voted.argmax(1).tolist() == [1, 0] and first.tolist() == [0, 3]
+
+
+def test_no_group_is_trained_and_tested_on(recordings: Path) -> None:
+    data = corpus(Dataset.open(recordings), WindowSettings())
+    found = list(folds(data))
+    assert [f.name for f in found] == ["2020-01-01", "2020-01-02"]
+    for fold in found:
+        assert not set(data.dense.clip[fold.train]) & set(data.apart.clip[fold.test])
+        assert set(data.apart.session[fold.test]) == {fold.name + "-a"}
+    assert sum(f.test.sum() for f in found) == len(data.apart)
+    with pytest.raises(ValueError, match="expected at least two of 'day'"):
+        list(folds(type(data)(data.classes, data.dense.take([0]), data.apart.take([0]))))
+
+
+def test_a_draw_takes_whole_clips_of_every_class(recordings: Path) -> None:
+    data = corpus(Dataset.open(recordings), WindowSettings())
+    rows = np.arange(len(data.dense))
+    some = draw_clips(data.dense, rows, 0.25, np.random.default_rng(0))
+    clips, counts = np.unique(data.dense.clip[some].astype(str), return_counts=True)
+    assert sorted(c.split("-")[0] for c in clips) == ["fast", "fast", "slow", "slow"]
+    assert set(counts) == {5}
+
+
+def test_across_days_the_tempo_is_learnt_and_counts_say_nothing(recordings: Path) -> None:
+    data = corpus(Dataset.open(recordings), WindowSettings())
+    assert all(s.balanced_accuracy > 0.9 for s in across(data, 0))
+    # Every window has the same number of points: what counts alone reach is chance, 24 windows a day.
+    assert all(abs(s.balanced_accuracy - 0.5) < 0.35 for s in across(data, 0, count_features))
+
+
+def test_the_ledger_keeps_the_newest_row_of_each_experiment(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    update_ledger(path, [row("a/x", [0.1, 0.3], "trees"), row("a/y", [1.0], "trees")])
+    update_ledger(path, [row("a/x", [0.5], "trees", method="facets"), row("a/y", [2.0], "trees")])
+    kept = {(r["experiment"], r["method"]): r["value"] for r in json.loads(path.read_text())}
+    assert kept == {("a/x", ""): pytest.approx(0.2), ("a/x", "facets"): 0.5, ("a/y", ""): 2.0}
+    assert row("a/x", [0.1, 0.3], "t").spread == pytest.approx(np.sqrt(0.02))
+    assert "a/x" in text_table([row("a/x", [0.1], "trees")])
+
+
+def test_scores_of_a_matrix() -> None:
+    found = score(np.array([0, 0, 1]), np.array([0, 1, 1]), ("a", "b", "c"))
+    assert found.recall["a"] == 0.5 and np.isnan(found.recall["c"])
+    assert found.table()["recall"]["c"] is None

@@ -1,0 +1,186 @@
+"""Training: forests as arrays, networks that learn, exact resume, recipes, runs on disk."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import ExtraTreesClassifier
+
+from mmsynth.datasets import Dataset
+from mmsynth.resources import data_folder
+from mmsynth.training import estimate, fit, load_recipe, load_run, predict
+from mmsynth.training.fit import gather
+from mmsynth.training.networks import NETWORKS, to_batch
+from mmsynth.training.recipe import Data, Optimise, Recipe
+from mmsynth.training.trees import TreeSettings, grow
+from mmsynth.training.windows import WindowSettings, cut
+
+QUICK = Optimise(steps=24, pretrain_steps=8, batch=16, every=4, warmup=2, patience=0)
+
+
+def quiet(done: int, total: int) -> None:
+    del done, total
+
+
+def test_forest_as_arrays_is_the_forest_of_scikit_learn() -> None:
+    draw = np.random.default_rng(0)
+    table, labels = draw.normal(size=(300, 12)).astype(np.float32), draw.integers(0, 3, 300)
+    weight = np.bincount(labels)[labels]
+    theirs = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=5)
+    theirs.fit(table, labels, sample_weight=1 / weight * 300 / 3)
+    ours = grow(table, labels, 4, TreeSettings(20, 2), 5, np.ones(300))
+    test = draw.normal(size=(50, 12)).astype(np.float32)
+    assert np.allclose(ours.probabilities(test)[:, :3], theirs.predict_proba(test))
+    assert not ours.probabilities(test)[:, 3].any()
+
+
+@pytest.mark.parametrize("model", ["trees", "points", "voxels"])
+def test_a_model_learns_what_is_there_and_scores_by_chance_on_labels_that_mean_nothing(
+    model: str, recordings: Path, generated: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(
+        Data(real=(recordings,)),
+        model=model,  # type: ignore[arg-type]
+        width=16,
+        optimise=replace(QUICK, steps=60, pretrain_steps=0, every=20),
+    )
+    found = predict(fit(recipe, tmp_path / "run", quiet), Dataset.open(generated))
+    right = np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)])
+    assert right > 0.9
+    assert np.allclose(found.probability.sum(1), 1) and len(found) == 48
+
+
+def test_one_batch_is_learnt_by_heart(recordings: Path) -> None:
+    windows = cut(Dataset.open(recordings), WindowSettings()).take(np.arange(0, 48, 4))
+    truth = torch.arange(12) % 3
+    for name, network in NETWORKS.items():
+        model = network(3, 24)
+        optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+        for _ in range(60):
+            loss = torch.nn.functional.cross_entropy(model(to_batch(windows)), truth)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        assert loss < 0.1, name
+
+
+def test_a_network_does_not_mind_the_order_of_points(recordings: Path) -> None:
+    batch = to_batch(cut(Dataset.open(recordings), WindowSettings()).take([0, 9]))
+    order = torch.randperm(len(batch.cell), generator=torch.Generator().manual_seed(0))
+    for network in NETWORKS.values():
+        model = network(2, 16).eval()
+        shuffled = model(replace(batch, points=batch.points[order], cell=batch.cell[order]))
+        assert torch.allclose(model(batch), shuffled, atol=1e-5)
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data((recordings,), (generated,)), model="points", width=16, optimise=QUICK)
+
+    def killed(done: int, total: int) -> None:
+        if done >= 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, tmp_path / "killed", killed)
+    assert not (tmp_path / "killed" / "run.json").exists()
+    fit(recipe, tmp_path / "killed", quiet)
+    fit(recipe, tmp_path / "whole", quiet)
+    first, second = (torch.load(tmp_path / n / "model.pt", weights_only=True) for n in ("killed", "whole"))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.mark.parametrize("model", ["trees", "points"])
+def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)), model=model, width=16, optimise=QUICK)  # type: ignore[arg-type]
+    run = fit(recipe, tmp_path / "run", quiet)
+    again = load_run(tmp_path / "run")
+    data = Dataset.open(recordings)
+    assert again.recipe == recipe and again.classes == ("fast", "slow")
+    assert np.array_equal(predict(run, data).probability, predict(again, data).probability)
+    assert fit(recipe, tmp_path / "run", quiet).classes == run.classes
+
+
+def test_withheld_days_and_validation_clips_are_not_trained_on(recordings: Path, generated: Path) -> None:
+    recipe = Recipe(Data((recordings,), (generated,), hold_out=("2020-01-02",), validation=0.25, real_fraction=0.5))
+    material = gather(recipe)
+    assert material.real is not None and material.synthetic is not None and material.validation is not None
+    used = [set(w.clip) for w in (material.real, material.synthetic, material.validation)]
+    assert not used[0] & used[2] and len(used[1]) == 16
+    # Day 1 has 4 clips of each class; half of them are 2; of these one is withheld, since at least one is.
+    assert (len(used[0]), len(used[2])) == (2, 2)
+    assert all(int(c.split("-")[1]) % 2 == 0 for c in used[0] | used[2])
+
+
+def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Path) -> None:
+    cases = {
+        "[data]\nreal = []\n": "data: expected files",
+        "model = 'tree'\n[data]\nreal = ['a.h5']\n": "nearest: 'trees'",
+        "[data]\nreel = ['a.h5']\n": "unknown key 'data.reel': the nearest known one is 'real'",
+        "[data]\nreal = ['a.h5']\n[optimise]\nsteps = 5\n": "optimise.pretrain_steps: expected 0 to 4",
+    }
+    for text, message in cases.items():
+        path = tmp_path / "recipe.toml"
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            load_recipe(path)
+    with pytest.raises(ValueError, match="no such file"):
+        fit(Recipe(Data(real=(tmp_path / "none.h5",))), tmp_path / "run", quiet)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match="no clip of jump is left"):
+        fit(Recipe(Data(real=(recordings,)), classes=("jump",)), tmp_path / "run", quiet)
+
+
+def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)))
+    fit(recipe, tmp_path / "run", quiet)
+    with pytest.raises(ValueError, match="another recipe"):
+        fit(replace(recipe, seed=1), tmp_path / "run", quiet)
+    (tmp_path / "run" / "model.npz").write_bytes(b"PK")
+    with pytest.raises(ValueError, match="damaged training run"):
+        load_run(tmp_path / "run")
+    with pytest.raises(ValueError, match="expected a finished training run"):
+        load_run(tmp_path)
+
+
+def test_a_run_says_how_long_it_will_take_and_what_it_logged(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)), model="points", width=16, optimise=QUICK)
+    cost = estimate(recipe)
+    assert cost.seconds > 0 and cost.parameters > 1000 and cost.windows == 5 * 14
+    fit(recipe, tmp_path / "run", quiet)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4, 8, 12, 16, 20, 24]
+
+
+def test_every_recipe_of_the_training_folder_loads() -> None:
+    found = sorted(data_folder("training").glob("*.toml"))
+    assert found
+    for path in found:
+        load_recipe(path)
+
+
+def test_every_recipe_of_the_training_folder_trains_two_steps(
+    recordings: Path, generated: Path, tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    for path in sorted(data_folder("training").glob("*.toml")):
+        recipe = load_recipe(path)
+        data = replace(
+            recipe.data,
+            real=(recordings,) if recipe.data.real else (),
+            synthetic=(generated,) if recipe.data.synthetic else (),
+            hold_out=(),
+        )
+        steps = replace(recipe.optimise, steps=2, pretrain_steps=1, every=1)
+        trees = replace(recipe.trees, count=3)
+        short = replace(recipe, data=data, classes=(), optimise=steps, trees=trees, device="cpu")
+        assert fit(short, tmp_path / path.stem, quiet).classes == ("fast", "slow")
+
+
+def test_training_leaves_the_simulator_unloaded() -> None:
+    code = "import sys, mmsynth.training; sys.exit('warp' in sys.modules or 'mmsynth.simulation' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,114 @@
+"""Windows: which points they hold, and that picking and joining them keeps every point with its label."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmsynth.datasets import Dataset
+from mmsynth.training.augment import Augment, augment
+from mmsynth.training.features import feature_names, features
+from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut
+
+
+@pytest.fixture(scope="module")
+def windows(recordings: Path) -> Windows:
+    return cut(Dataset.open(recordings), WindowSettings(points="all"))
+
+
+def test_windows_hold_every_point_of_their_two_seconds_once(recordings: Path, windows: Windows) -> None:
+    dataset = Dataset.open(recordings)
+    assert len(windows) == 3 * len(dataset)
+    assert windows.frames.tolist() == [40] * len(windows)
+    assert len(windows.time) == len(dataset.points().values)
+    assert windows.time.min() >= 0 and windows.time.max() < 2
+    assert np.bincount(windows.index, minlength=len(windows)).tolist() == [160] * len(windows)
+
+
+def test_moving_and_static_points_make_up_all(recordings: Path) -> None:
+    dataset = Dataset.open(recordings)
+    parts = [cut(dataset, WindowSettings(points=which)) for which in ("moving", "static", "all")]
+    assert len(parts[0].time) + len(parts[1].time) == len(parts[2].time)
+    assert np.abs(parts[1].velocity).max() <= 0.05 < np.abs(parts[0].velocity).min()
+
+
+def test_near_and_far_points_are_left_out(recordings: Path) -> None:
+    some = cut(Dataset.open(recordings), WindowSettings(points="all", min_range=2.3, max_range=2.6))
+    distance = np.linalg.norm(some.position, axis=1)
+    assert len(distance) > 100 and distance.min() >= 2.3 and distance.max() <= 2.6
+
+
+def test_chosen_clips_alone(recordings: Path) -> None:
+    some = cut(Dataset.open(recordings), WindowSettings(), [3, 5])
+    assert sorted(set(some.clip)) == ["slow-1", "slow-2"]
+
+
+def test_take_and_concatenate_undo_each_other(windows: Windows) -> None:
+    order = np.random.default_rng(0).permutation(len(windows))
+    shuffled = windows.take(order)
+    for k in (0, 7, 31):
+        a, b = windows.offsets[order[k] : order[k] + 2]
+        c, d = shuffled.offsets[k : k + 2]
+        assert np.array_equal(windows.position[a:b], shuffled.position[c:d])
+        assert windows.clip[order[k]] == shuffled.clip[k]
+    halves = concatenate([windows.take(np.arange(len(windows)) < 5), windows.take(np.arange(5, len(windows)))])
+    assert np.array_equal(halves.time, windows.time) and np.array_equal(halves.offsets, windows.offsets)
+
+
+def test_short_clips_are_refused(tmp_path: Path, write: Callable[..., Path]) -> None:
+    with pytest.raises(ValueError, match=r"windows: expected clips of at least 2\.0 s"):
+        cut(Dataset.open(write(tmp_path / "short.h5", range(1), 1.5)), WindowSettings())
+
+
+def test_features_do_not_know_where_somebody_stood_nor_left_from_right(windows: Windows) -> None:
+    moved = replace(windows, position=windows.position * np.float32([-1, 1, 1]) + np.float32([0.25, 0, 0]))
+    a, b = features(windows), features(moved)
+    # A shift to the side changes ranges a little, as the person's distance changes; nothing else may change.
+    sideways = replace(windows, position=windows.position * np.float32([-1, 1, 1]))
+    skew = [i for i, n in enumerate(feature_names()) if n in ("lateral_mean", "lateral_skew")]
+    kept = np.delete(np.arange(a.shape[1]), skew)
+    assert np.allclose(a[:, kept], features(sideways)[:, kept], atol=1e-4)
+    lateral = [i for i, n in enumerate(feature_names()) if n.startswith("lateral_") and i not in skew]
+    assert np.allclose(a[:, lateral], b[:, lateral], atol=1e-4)
+
+
+def test_rhythm_is_found_in_its_band(windows: Windows) -> None:
+    column = feature_names().index("v_repeat_lag")
+    lag = features(windows)[:, column]
+    fast = windows.activity == "fast"
+    # The period is 1 / 1.5 Hz within the 15 % of the draw; bins are 1/15 s.
+    assert np.all(np.abs(lag[fast] - 1 / 1.5) < 0.15 / 1.5 + 1.5 / 15)
+
+
+def test_features_of_a_window_without_points_are_finite(windows: Windows) -> None:
+    none = replace(
+        windows.take([0]),
+        time=windows.time[:0],
+        position=windows.position[:0],
+        velocity=windows.velocity[:0],
+        intensity=windows.intensity[:0],
+        offsets=np.array([0, 0]),
+    )
+    assert np.isfinite(features(none)).all()
+    assert features(none).shape == (1, len(feature_names()))
+
+
+def test_augmentation_off_changes_nothing_and_on_keeps_labels(windows: Windows) -> None:
+    off = Augment(drop=0, ghost=0, jitter=0, speed=0, shift=0, mirror=0, move=0)
+    same = augment(windows, off, np.random.default_rng(0))
+    assert np.array_equal(same.position, windows.position) and np.array_equal(same.time, windows.time)
+    changed = augment(windows, Augment(drop=0.5), np.random.default_rng(0))
+    assert np.array_equal(changed.clip, windows.clip) and len(changed) == len(windows)
+    # Each window loses a share drawn from 0 to 0.5: a quarter on average, 0.144 / sqrt(48) = 0.02 of spread.
+    assert abs(len(changed.time) / len(windows.time) - 0.75) < 0.08
+    assert changed.time.min() >= 0 and changed.time.max() <= windows.duration
+
+
+def test_faster_is_faster_in_time_and_in_velocity(windows: Windows) -> None:
+    only = Augment(drop=0, ghost=0, jitter=0, speed=0.15, shift=0, mirror=0, move=0)
+    changed = augment(windows, only, np.random.default_rng(3))
+    tempo = changed.velocity / windows.velocity
+    late = np.isclose(changed.time * tempo, windows.time, atol=1e-3)
+    assert late.mean() > 0.9 and np.ptp(tempo) > 0.2
