@@ -14,7 +14,7 @@ LAYERS = [
     {"geometry"},
     {"joints"},
     {"types"},
-    {"config", "metrics", "resources", "unpickle"},
+    {"config", "metrics", "resources", "pickles"},
     {"radar", "motion", "body_models", "scene"},
     {"simulation", "processing"},
     {"datasets"},

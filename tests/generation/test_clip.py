@@ -1,0 +1,148 @@
+"""Clips from recipes: labels, joints and points agree, streams are independent of order, bytes of workers."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmsynth.datasets import Dataset
+from mmsynth.generation import generate, load_recipe, make_clip
+from mmsynth.generation.clip import draw_take, stage, stream
+from mmsynth.generation.recipe import Recipe
+
+TEXT = """
+name = "small"
+radar = "IWR1443BOOST/radhar"
+clips = 4
+seconds = 0.1
+seed = 3
+noise_draws = 2
+
+[[activities]]
+label = "walk"
+motion = "walk"
+
+[[activities]]
+label = "jack"
+motion = "jack"
+
+[subjects]
+count = 2
+body = "free-low"
+
+[placement]
+distance = [1.9, 2.1]
+bearing_deg = [20, 22]
+
+[simulation]
+subdivision = 1
+
+[outputs]
+heatmaps = ["range_doppler"]
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    path = tmp_path / "small.toml"
+    path.write_text(TEXT)
+    return load_recipe(path)
+
+
+def quiet(done: int, total: int) -> None:
+    """No progress shown."""
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_person_stands_where_the_recipe_says_and_joints_follow(recipe: Recipe) -> None:
+    (first, second) = make_clip(stage(recipe), 0)
+    assert first.labels.activity == "walk" and first.labels.source == "synthetic"
+    assert first.joints is not None and second.joints is not None
+    pelvis = first.joints[:, 0]
+    azimuth = torch.rad2deg(torch.atan2(pelvis[:, 0], pelvis[:, 1]))
+    assert 1.6 < float(pelvis[:, :2].norm(dim=1).mean()) < 2.4  # a step either way
+    assert 10 < float(azimuth.mean()) < 32  # to the right of the boresight
+    assert torch.equal(first.joints, second.joints)
+
+
+def test_points_lie_on_the_body(recipe: Recipe) -> None:
+    quieter = replace(recipe, device=replace(recipe.device, noise_db=(-20.0, -20.0)))
+    sample = next(iter(make_clip(stage(quieter), 1)))
+    assert sample.joints is not None and len(sample.cloud.velocity) > 0
+    middle = sample.joints[:, :, :2].mean(1)[sample.cloud.frame_index()]
+    # A body is half a metre around its middle; the azimuth grid of four antennas adds as much at 2 m.
+    near = (sample.cloud.position[:, :2] - middle).norm(dim=1) < 1.0
+    assert float(near.double().mean()) > 0.8
+
+
+def test_noise_draws_share_the_trace_and_differ_in_noise(recipe: Recipe) -> None:
+    (first, second) = make_clip(stage(recipe), 0)
+    assert not torch.equal(first.heatmaps[0].power, second.heatmaps[0].power)
+    assert (
+        float((first.heatmaps[0].power - second.heatmaps[0].power).abs().median()) < 6
+    )  # dB: noise, not another scene
+
+
+def test_streams_do_not_depend_on_each_other() -> None:
+    a = torch.rand(4, generator=stream(1, 0, 5))
+    assert torch.equal(a, torch.rand(4, generator=stream(1, 0, 5)))
+    assert not torch.equal(a, torch.rand(4, generator=stream(1, 0, 6)))
+    assert not torch.equal(a, torch.rand(4, generator=stream(2, 0, 5)))
+
+
+def test_a_subject_keeps_body_and_style_between_clips(recipe: Recipe) -> None:
+    ready = stage(recipe)
+    assert draw_take(ready, 0).subject == draw_take(ready, 1).subject
+    assert draw_take(ready, 0).subject != draw_take(ready, 2).subject
+
+
+def test_one_worker_two_workers_and_resumed_make_the_same_bytes(recipe: Recipe, tmp_path: Path) -> None:
+    one = generate(recipe, tmp_path / "one", quiet, 1)
+    two = generate(recipe, tmp_path / "two", quiet, 2)
+    assert digest(one) == digest(two)
+    assert not (tmp_path / "one" / "parts").exists()
+    done: list[int] = []
+
+    def stop_after_two(count: int, total: int) -> None:
+        done.append(count)
+        if count == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(recipe, tmp_path / "three", stop_after_two, 1)
+    assert not (tmp_path / "three" / "dataset.h5").exists()
+    resumed: list[int] = []
+    three = generate(recipe, tmp_path / "three", lambda count, total: resumed.append(count), 1)
+    assert resumed[0] == 2
+    assert digest(three) == digest(one)
+    with Dataset.open(three) as data:
+        assert len(data) == 8
+        assert data.labels.activity.tolist() == ["walk", "walk", "jack", "jack"] * 2
+
+
+def test_existing_output_and_foreign_folders_are_left_alone(recipe: Recipe, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "dataset.h5").write_text("mine")
+    with pytest.raises(ValueError, match="exists already"):
+        generate(recipe, out, quiet)
+    assert (out / "dataset.h5").read_text() == "mine"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="expected a new or empty folder"):
+        generate(recipe, other, quiet)
+    assert [p.name for p in other.iterdir()] == ["thesis.txt"]
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(recipe: Recipe, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "parts").mkdir(parents=True)
+    (out / "recipe.toml").write_text(replace(recipe, seed=9).text())
+    with pytest.raises(ValueError, match="unfinished run of another recipe"):
+        generate(recipe, out, quiet)
