@@ -44,7 +44,7 @@ def _counts(values: list[str], most: int = 12) -> str:
     return ", ".join(shown + ([f"and {len(found) - most} more"] if len(found) > most else []))
 
 
-def _times(clip_offsets: np.ndarray, frame_time: np.ndarray) -> str:  # type: ignore[type-arg]
+def _times(clip_offsets: np.ndarray, frame_time: np.ndarray) -> str:
     inside = np.ones(len(frame_time), bool)
     inside[clip_offsets[:-1][clip_offsets[:-1] < len(frame_time)]] = False
     steps = np.diff(frame_time, prepend=0.0)[inside]
@@ -54,7 +54,7 @@ def _times(clip_offsets: np.ndarray, frame_time: np.ndarray) -> str:  # type: ig
     return f"{len(frame_time) * period:.1f} s at {1 / period:.2f} frames/s"
 
 
-def _points(values: np.ndarray, frames: int, unit: str) -> str:  # type: ignore[type-arg]
+def _points(values: np.ndarray, frames: int, unit: str) -> str:
     if len(values) == 0:
         return "none"
     moving = np.abs(values[:, 3]) > STATIC_SPEED

@@ -1,0 +1,12 @@
+"""Raw recordings and device logs: DCA1000, Infineon, plain arrays (to AdcFrames) and TI's UART logs (to points)."""
+
+from mmsynth.datasets.raw.arrays import Layout as Layout
+from mmsynth.datasets.raw.arrays import read_array as read_array
+from mmsynth.datasets.raw.dca1000 import Order as Order
+from mmsynth.datasets.raw.dca1000 import order_of as order_of
+from mmsynth.datasets.raw.dca1000 import read_dca1000 as read_dca1000
+from mmsynth.datasets.raw.dca1000 import write_dca1000 as write_dca1000
+from mmsynth.datasets.raw.infineon import infineon_setup as infineon_setup
+from mmsynth.datasets.raw.infineon import read_infineon as read_infineon
+from mmsynth.datasets.raw.infineon import write_infineon as write_infineon
+from mmsynth.datasets.raw.recording import Recording as Recording

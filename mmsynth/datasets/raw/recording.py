@@ -1,0 +1,104 @@
+"""A raw recording, opened: frames are read from disk when they are asked for."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from scipy.constants import speed_of_light
+from torch import Tensor
+
+from mmsynth.types import AdcFrames, Processing, Radar
+
+# A chunk of this many bytes stays in reach of the caches and of the allocator's free lists: decoding runs several times
+# faster than into memory fresh from the system.
+CHUNK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Whole frames of a capture.
+
+    Attributes:
+        radar: that recorded it.
+        count: number of whole frames.
+        decode: samples [stop - start, loops, slots, rx, samples] in V of frames start to stop.
+        notes: what was dropped or assumed, a sentence each.
+        correction: factor [slots, rx, samples] that calibrates the board; None = none.
+    """
+
+    radar: Radar
+    count: int
+    decode: Callable[[int, int], Tensor]
+    notes: tuple[str, ...] = ()
+    correction: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def frames(self, start: int = 0, stop: int | None = None) -> AdcFrames:
+        """Frames start to stop (all, if not given).
+
+        Raises:
+            ValueError: the recording does not have them.
+        """
+        stop = self.count if stop is None else stop
+        if not 0 <= start < stop <= self.count:
+            raise ValueError(f"frames: expected a part of 0 to {self.count}, got {start} to {stop}")
+        samples = self.decode(start, stop)
+        if self.correction is not None:
+            samples *= self.correction
+        times = torch.arange(start, stop, dtype=torch.float64) * self.radar.waveform.frame_period
+        return AdcFrames(self.radar, samples, times)
+
+    def chunks(self, frames: int = 0) -> Iterator[AdcFrames]:
+        """All frames, some at a time.
+
+        Args:
+            frames: in a chunk; 0 = as many as are fast to read.
+        """
+        step = frames or max(1, CHUNK_BYTES // (8 * frame_values(self.radar)))
+        for start in range(0, self.count, step):
+            yield self.frames(start, min(start + step, self.count))
+
+
+def frame_values(radar: Radar) -> int:
+    """ADC samples (complex or real) of a frame over all its chirps and RX."""
+    return radar.waveform.loops * radar.slots * len(radar.rx) * radar.waveform.samples
+
+
+def step_of(radar: Radar) -> float:
+    """V a step of 16-bit words: their full range is the ADC's."""
+    return radar.receiver.full_scale / 32768
+
+
+def board_correction(
+    radar: Radar, processing: Processing, rx_of_board: tuple[int, ...], board_rx: int
+) -> Tensor | None:
+    """Factor [slots, rx, samples] (complex64) that undoes the board's range bias and channel errors.
+
+    TI's compRangeBiasAndRxChanPhase: samples are turned by `exp(-j 2 pi S (2 bias / c) t)`, which moves every range by
+    -bias, and multiplied by the coefficient of their virtual antenna.
+
+    Args:
+        radar: TDM.
+        processing: with `range_bias` and `compensation` (TX-major over all antennas of the board).
+        rx_of_board: which of the board's RX each of the radar's is, from 0.
+        board_rx: number of RX of the board.
+
+    Raises:
+        ValueError: the coefficients are not as many as the board has virtual antennas, or the radar is not TDM.
+    """
+    if not processing.range_bias and not processing.compensation:
+        return None
+    w = radar.waveform
+    turn = -2 * math.pi * w.slope * (2 * processing.range_bias / speed_of_light) * w.sample_times()
+    factor = torch.polar(torch.ones_like(turn), turn).expand(radar.slots, len(radar.rx), w.samples)
+    if processing.compensation:
+        wanted = len(radar.tx) * board_rx
+        if len(processing.compensation) != wanted:
+            raise ValueError(f"compensation: expected {wanted} factors, got {len(processing.compensation)}")
+        pairs = torch.tensor(processing.compensation, dtype=torch.float64)
+        channel = torch.view_as_complex(pairs).reshape(len(radar.tx), board_rx)
+        factor = factor * channel[list(radar.slot_tx)][:, list(rx_of_board)][..., None]
+    return factor.to(torch.complex64)

@@ -1,0 +1,149 @@
+"""Windows never cross clips; batches hold what the clips hold; splits keep people and days apart."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets import (
+    Attributes,
+    Dataset,
+    Datasets,
+    DatasetWriter,
+    WindowDataset,
+    WindowSettings,
+    collate,
+    load_split,
+    select_points,
+    split_names,
+    windows,
+)
+from mmsynth.types import Labels, PointCloud, Sample
+
+MakeCloud = Callable[..., PointCloud]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, make_cloud: MakeCloud) -> Dataset:
+    """Clips of 95, 60, 59 and 1 frames at 30 frames/s, called walk and box in turn."""
+    with DatasetWriter(tmp_path / "a.h5", Attributes()) as writer:
+        for i, frames in enumerate((95, 60, 59, 1)):
+            cloud = make_cloud(i, frames)
+            quiet = torch.where(torch.arange(len(cloud.velocity)) % 3 == 0, 0.0, cloud.velocity + 3)
+            labels = Labels(("walk", "box")[i % 2], f"p{i}")
+            writer.append(Sample(f"c{i}", labels, replace(cloud, velocity=quiet)))
+    return Dataset.open(tmp_path / "a.h5")
+
+
+def test_windows_lie_inside_their_clips(dataset: Dataset) -> None:
+    table = windows(dataset, 2.0, 0.5)
+    # 95 frames last 3.167 s: starts at 0, 0.5 and 1; 60 frames are exactly one window; 59 are none.
+    assert table.clip.tolist() == [0, 0, 0, 1]
+    assert table.start.tolist() == [0, 15, 30, 95] and (table.stop - table.start).tolist() == [60] * 4
+    assert table.time.tolist() == [0, 0.5, 1, 0]
+    assert len(windows(dataset, 2.0)) == 2
+    with pytest.raises(ValueError, match="at least 60"):
+        windows(dataset, 60.0)
+    with pytest.raises(ValueError, match="above 0"):
+        windows(dataset, 2.0, 0.0)
+
+
+def test_moving_and_static_points_are_all_points(dataset: Dataset) -> None:
+    flat = dataset.points()
+    moving, static = select_points(flat, "moving"), select_points(flat, "static")
+    assert len(moving.values) + len(static.values) == len(flat.values) and len(static.values) > 0
+    assert (static.values[:, 3] == 0).all() and (moving.values[:, 3] != 0).all()
+    for part in (moving, static):
+        assert (np.repeat(np.arange(len(part.frame_time)), np.diff(part.point_offsets)) == part.frame).all()
+
+
+def test_a_batch_holds_the_points_of_its_frames(dataset: Dataset) -> None:
+    data = WindowDataset(dataset, WindowSettings(2.0, 0.5, frames=60, points="all"))
+    assert data.classes == ("box", "walk") and data.activity.tolist() == [1, 1, 1, 0]
+    batch = collate([data[1], data[3]])
+    assert batch.points.shape == (2, 60, 4, 7) and batch.activity.tolist() == [1, 0]
+    cloud = dataset[0].cloud
+    for frame in range(60):
+        rows = slice(*cloud.offsets[15 + frame : 17 + frame].tolist())
+        found = batch.points[0, frame][batch.mask[0, frame]]
+        torch.testing.assert_close(found[:, :3], cloud.position[rows])
+        torch.testing.assert_close(found[:, 3], cloud.velocity[rows])
+    assert (batch.points[~batch.mask] == 0).all() and batch.points.isfinite().all()
+
+
+def test_a_window_at_another_rate_takes_the_nearest_frames(dataset: Dataset) -> None:
+    data = WindowDataset(dataset, WindowSettings(2.0, frames=20, points="all"))
+    counts = data[0].mask.sum(2)[0].tolist()
+    offsets = dataset[0].cloud.offsets
+    assert counts == [int(offsets[f + 1] - offsets[f]) for f in range(1, 60, 3)]
+
+
+def test_the_strongest_points_stay(dataset: Dataset) -> None:
+    data = WindowDataset(dataset, WindowSettings(2.0, points="all", max_points=2))
+    cloud, item = dataset[0].cloud, data[0]
+    assert item.points.shape[2] == 2
+    for frame in range(60):
+        rows = slice(*cloud.offsets[frame : frame + 2].tolist())
+        strongest = cloud.intensity[rows].sort(descending=True).values[:2].sort().values
+        torch.testing.assert_close(item.points[0, frame, :, 4][item.mask[0, frame]].sort().values, strongest)
+
+
+def test_batches_come_from_a_loader_and_from_joined_files(dataset: Dataset, tmp_path: Path) -> None:
+    data = WindowDataset(Datasets((dataset, dataset)), WindowSettings(), clips=[0, 1, 4])
+    assert data.part.tolist() == [0, 0, 1] and data.table.clip.tolist() == [0, 1, 4]
+    loader = torch.utils.data.DataLoader(data, batch_size=2, collate_fn=collate, num_workers=0)
+    first, second = list(loader)
+    assert len(first) == 2 and len(second) == 1
+    torch.testing.assert_close(second.points, collate([data[0]]).points)
+    assert first.joints.shape == (2, 60, 0, 3)
+
+
+@pytest.mark.parametrize("name", split_names())
+def test_splits_that_come_with_mmsynth(name: str) -> None:
+    split = load_split(name)
+    assert len(split.note) > 40
+    if split.leak_free and split.dataset == "mars":
+        people = {part: {i.split("-")[0] for i in getattr(split, part)} for part in ("train", "validation", "test")}
+        assert not people["test"] & (people["train"] | people["validation"])
+    if split.dataset == "mars":
+        assert len(split.train) + len(split.validation) + len(split.test) == 120
+
+
+def test_radhar_splits_cover_the_pack() -> None:
+    there, back = load_split("radhar-28jun-to-30jun"), load_split("radhar-30jun-to-28jun")
+    assert len(there.test) == 78 and len(back.test) == 53
+    assert set(there.test) == set(back.train) | set(back.validation)
+    assert set(back.test) == set(there.train) | set(there.validation)
+    assert set(there.test) | set(back.test) == set(load_split("radhar-official").train)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_radhar_days_are_apart(real_data: Path) -> None:
+    from mmsynth.datasets import import_radhar
+
+    day = {s.id: s.labels.session[:10] for s in import_radhar(real_data / "radhar").samples}
+    for name in ("radhar-28jun-to-30jun", "radhar-30jun-to-28jun"):
+        split = load_split(name)
+        assert {day[i] for i in split.train + split.validation}.isdisjoint({day[i] for i in split.test})
+
+
+def test_a_split_that_leaks_a_clip_is_refused(tmp_path: Path, dataset: Dataset) -> None:
+    path = tmp_path / "s.toml"
+    text = 'dataset = "d"\nleak_free = true\nnote = ""\ntrain = ["c0"]\ntest = ["{}"]\n'
+    path.write_text(text.format("c1"))
+    split = load_split(path)
+    assert split.rows(dataset, "test").tolist() == [1] and len(split.rows(dataset, "validation")) == 0
+    with pytest.raises(ValueError, match="part of train"):
+        split.rows(dataset, "all")
+    path.write_text(text.format("c9"))
+    with pytest.raises(ValueError, match="none of the test clips"):
+        load_split(path).rows(dataset, "test")
+    path.write_text(text.format("c0"))
+    with pytest.raises(ValueError, match="'c0' is in train and in test"):
+        load_split(path)
+    with pytest.raises(ValueError, match="expected one of mars-"):
+        load_split("mars")
