@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.joints import SMPLX_JOINTS
-from mmsynth.unpickle import plain, read_pickle
+from mmsynth.pickles import plain, read_pickle
 
 # Joint names by how many joints a file has: SMPL-X, SMPL-H (no face), SMPL (no face, hands of one joint).
 JOINTS_OF: dict[int, tuple[str, ...]] = {
