@@ -149,3 +149,39 @@ def triangle_field(corners, transmitter, receiver, wavelength, pieces):
     r_t, r_r = np.linalg.norm(there, axis=1), np.linalg.norm(back, axis=1)
     facing = -(there @ normal / r_t + back @ normal / r_r) / 2
     return (facing * np.exp(1j * k * (r_t + r_r))).sum() * area / pieces**2
+
+
+# ------------------------------------------------------------------------------------------------ receiver
+
+
+def thermal_noise_power(temperature, bandwidth, noise_figure):
+    """K T B F in W (k by the SI's definition)."""
+    return 1.380649e-23 * temperature * bandwidth * noise_figure
+
+
+def beat_tone(waveform, delay):
+    """IF samples of an echo of constant delay and unit amplitude, exp(j 2 pi (f0 tau + S tau t - S tau^2 / 2))."""
+    t = waveform.adc_start + np.arange(waveform.samples) / waveform.sample_rate
+    cycles = waveform.start_frequency * delay + waveform.slope * delay * t - waveform.slope * delay**2 / 2
+    return np.exp(2j * np.pi * cycles)
+
+
+def adc_noise_power(full_scale, bits):
+    """Quantisation noise of I and Q together, 2 * step^2 / 12 with 2^bits steps over 2 full_scale (Bennett 1948)."""
+    return 2 * (2 * full_scale / 2**bits) ** 2 / 12
+
+
+def first_order_highpass(frequency, corner):
+    """Complex response j f / (f_c + j f) of an RC high-pass."""
+    return 1j * frequency / (corner + 1j * frequency)
+
+
+def phase_noise_to_signal(level, offset, delay, rate):
+    """Power of an echo's phase noise over its own, in the band of complex samples, for L(f) = level (offset / f)^2.
+
+    The mixer leaves L(f) * 4 sin^2(pi f tau) on each side of the echo (Budge and Burt 1993, range correlation), here
+    integrated over -rate/2..rate/2.
+    """
+    f = (np.arange(200_000) + 0.5) / 200_000 * rate / 2
+    density = level * (offset / f) ** 2 * 4 * np.sin(np.pi * f * delay) ** 2
+    return 2 * density.mean() * rate / 2

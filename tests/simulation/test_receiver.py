@@ -1,0 +1,162 @@
+"""Receiver: every term against its closed form."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from oracles import adc_noise_power, beat_tone, first_order_highpass, phase_noise_to_signal, thermal_noise_power
+
+from mmsynth.radar import load_radar
+from mmsynth.simulation import receive
+from mmsynth.simulation.receiver import quantised
+from mmsynth.types import Radar, Receiver
+
+
+def radar_with(loops: int = 64, complex_samples: bool = True, **receiver: float) -> Radar:
+    """A quiet receiver (no thermal noise to speak of) with the given terms."""
+    radar = load_radar("mmmesh").radar
+    wave = replace(radar.waveform, loops=loops, complex_samples=complex_samples)
+    return replace(
+        radar, waveform=wave, tx_power=1.0, receiver=Receiver(**{"temperature": 1e-12, "load": 1.0} | receiver)
+    )
+
+
+def silence(radar: Radar, frames: int = 1) -> torch.Tensor:
+    wave = radar.waveform
+    kind = torch.complex64 if wave.complex_samples else torch.float32
+    return torch.zeros(frames, wave.loops, radar.slots, len(radar.rx), wave.samples, dtype=kind)
+
+
+def echo(radar: Radar, delay: float, amplitude: float = 1.0) -> torch.Tensor:
+    """The tone of one point at rest, the same in every chirp and channel."""
+    tone = torch.from_numpy(amplitude * beat_tone(radar.waveform, delay)).to(torch.complex64)
+    if not radar.waveform.complex_samples:
+        tone = math.sqrt(2) * tone.real
+    return silence(radar) + tone
+
+
+def seeded(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def power(samples: torch.Tensor) -> float:
+    return float(samples.abs().double().square().mean())
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_thermal_noise_is_ktbf_through_gain_and_load(complex_samples: bool) -> None:
+    radar = radar_with(complex_samples=complex_samples, temperature=290, noise_figure=20.0, gain=1000.0, load=50.0)
+    noise = receive(silence(radar), radar, seeded())
+    bandwidth = radar.waveform.sample_rate / (1 if complex_samples else 2)
+    want = thermal_noise_power(290, bandwidth, 20.0) * 50 * 1000**2
+    # 98,304 complex or 196,608 real samples: standard error of their mean square under 0.4 %
+    assert power(noise) / want == pytest.approx(1, abs=0.015)
+    spectrum = torch.fft.fft(noise).abs().square().mean((0, 1, 2, 3))
+    assert spectrum.max() / spectrum.min() < 1.5  # white: each of 256 bins is a mean of 768 with 4 % error
+
+
+def test_same_generator_same_bytes_and_another_seed_other_noise() -> None:
+    radar = radar_with(loops=2, temperature=290, channel_gain=0.1, interference=1e-12)
+    first, again, other = (receive(silence(radar), radar, seeded(s)) for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_leakage_is_the_echo_of_its_delay() -> None:
+    radar = radar_with(loops=2, leakage=0.01, leakage_delay=0.5e-9, gain=3.0)
+    got = receive(silence(radar), radar, seeded())
+    torch.testing.assert_close(got, echo(radar, 0.5e-9, 0.03), rtol=0, atol=3e-6)
+
+
+def test_quantisation_noise_is_a_twelfth_of_a_squared_step_for_each_of_i_and_q() -> None:
+    radar = radar_with(bits=8, full_scale=1.0, temperature=290, noise_figure=1e10)  # noise of some steps as dither
+    clean = replace(radar, receiver=replace(radar.receiver, bits=0))
+    got, plain = (receive(silence(r), r, seeded()) for r in (radar, clean))
+    assert power(plain) > 2 / 128**2
+    assert power(got - plain) / adc_noise_power(1.0, 8) == pytest.approx(1, abs=0.02)
+
+
+def test_adc_clips_at_full_scale_and_levels_are_fixed_points() -> None:
+    samples = torch.complex(torch.linspace(-3, 3, 601), torch.linspace(3, -3, 601))
+    got = quantised(samples, 1.0, 4)
+    levels = torch.arange(-8, 8) / 8
+    assert torch.equal(torch.unique(got.real), levels)
+    assert torch.equal(torch.unique(got.imag), levels)
+    assert torch.equal(quantised(got, 1.0, 4), got)
+
+
+def test_iq_errors_put_an_image_at_the_negative_frequency() -> None:
+    gain, phase = 0.04, 0.03
+    radar = radar_with(loops=1, iq_gain=gain, iq_phase=phase)
+    bins = torch.arange(radar.waveform.samples) * 20 / radar.waveform.samples
+    tone = silence(radar) + torch.polar(torch.ones_like(bins), math.tau * bins)
+    spectrum = torch.fft.fft(receive(tone, radar, seeded()))[0, 0, 0, 0].abs().square()
+    # K2/K1 of a receiver with gain error g and phase error p (Razavi, RF Microelectronics, 4.2.3)
+    want = (gain**2 + phase**2) / 4
+    assert float(spectrum[-20] / spectrum[20]) == pytest.approx(want, rel=0.06)
+
+
+def test_offset_is_on_i_and_q() -> None:
+    radar = radar_with(loops=1, dc=0.25)
+    torch.testing.assert_close(
+        receive(silence(radar), radar, seeded()), silence(radar) + (0.25 + 0.25j), atol=1e-6, rtol=0
+    )
+
+
+@pytest.mark.parametrize("cycles", [5, 40, 200])
+def test_highpass_is_first_order(cycles: int) -> None:
+    radar = radar_with(loops=1, highpass=300e3)
+    turn = torch.arange(radar.waveform.samples) * cycles / radar.waveform.samples
+    tone = silence(radar) + torch.polar(torch.ones_like(turn), math.tau * turn)
+    want = tone * first_order_highpass(cycles * radar.waveform.sample_rate / radar.waveform.samples, 300e3)
+    torch.testing.assert_close(receive(tone, radar, seeded()), want.to(torch.complex64), atol=3e-5, rtol=0)
+
+
+@pytest.mark.parametrize("delay", [10e-9, 20e-9, 40e-9])
+def test_phase_noise_of_an_echo_grows_with_its_delay(delay: float) -> None:
+    level, offset = 1e-9, 1e6
+    radar = radar_with(phase_noise=level, phase_noise_offset=offset)
+    clean = echo(radar, delay)
+    noise = (receive(clean, radar, seeded()) - clean)[..., 32:-32]  # the derivative of a cut tone rings at its ends
+    want = phase_noise_to_signal(level, offset, delay, radar.waveform.sample_rate)
+    # 192 chirps of 192 samples: 0.7 %; sin(pi f tau) against pi f tau: up to 3 % at 40 ns
+    assert power(noise) == pytest.approx(want, rel=0.05)
+    torch.testing.assert_close(noise[..., 0, :], noise[..., 3, :])
+
+
+def test_channel_errors_are_fixed_for_a_recording() -> None:
+    radar = radar_with(loops=2, channel_gain=0.1, channel_phase=0.2)
+    clean = silence(radar, frames=3) + 1
+    got = receive(clean, radar, seeded())
+    channels = got[0, 0, :, :, 0]
+    torch.testing.assert_close(got, channels[..., None].expand_as(got), atol=1e-5, rtol=0)
+    assert torch.linalg.matrix_rank(channels, rtol=1e-4) == 1  # one factor a TX times one a RX
+    draws = torch.stack([receive(clean, radar, seeded(s))[0, 0, 0, :, 0] for s in range(400)])
+    ratio = draws[:, 1] / draws[:, 0]
+    assert float(ratio.angle().std()) == pytest.approx(0.2 * math.sqrt(2), rel=0.1)  # 400 draws: 3.5 %
+    assert float(ratio.abs().log().std()) == pytest.approx(0.1 * math.sqrt(2), rel=0.1)
+
+
+def test_crossing_interferer_hits_the_share_of_samples_in_which_it_sweeps_through_the_band() -> None:
+    ramp, period = 30e12, 91.3e-6
+    radar = radar_with(loops=64, interference=1e-6, interference_slope=ramp, interference_period=period)
+    wave = radar.waveform
+    got = torch.cat([receive(silence(radar), radar, seeded(s)) for s in range(6)])
+    hit = got.abs() > 1e-6
+    torch.testing.assert_close(
+        got[hit].abs(), torch.full((int(hit.sum()),), 1e-3), rtol=2e-3, atol=0
+    )  # sqrt(1 uW 1 ohm)
+    # Starting instants are uniform over the period, and so is its frequency over the sweep: as long as ours is inside
+    # that sweep too, the difference is in the band for rate / sweep of the samples.
+    sweep = ramp * period
+    ours = wave.slope * wave.sample_times()
+    want = wave.sample_rate / sweep * float((ours < sweep).double().mean())
+    assert float(hit.double().mean()) == pytest.approx(want, rel=0.1)  # 98 hits a frame of 64 x 3 chirps
+    assert torch.equal(hit[..., 0, :], hit[..., 3, :])
+
+
+def test_wrong_kind_of_samples_is_refused() -> None:
+    radar = radar_with(loops=1)
+    with pytest.raises(ValueError, match="samples: expected complex ones"):
+        receive(silence(radar).real, radar, seeded())
