@@ -1,0 +1,220 @@
+"""Rooms in TOML: walls, furniture, meshes from files, what moves in them, and where the radar is mounted.
+
+[room]                      # a box; world z up, floor z = 0
+size = [5.0, 6.0, 2.7]      # x, y, z in m
+center = [0.0, 2.5]         # of the floor
+walls = "plasterboard"      # also floor, ceiling; "" = open
+
+[[furniture]]               # a box that stands on the floor
+name = "table"
+size = [1.2, 0.8, 0.75]
+position = [1.5, 3.0, 0.0]  # of the middle of its underside
+yaw_deg = 30
+material = "wood"
+
+[[mesh]]                    # an OBJ, PLY or GLB file, metres, z up
+file = "chair.obj"
+position = [-1.0, 3.0, 0.0]
+material = "plywood"
+
+[[fan]]                     # moving, metal by default; [[door]] likewise
+position = [1.0, 4.0, 2.0]
+
+[radar]                     # its mount
+position = [0.0, 0.1, 1.8]
+tilt_deg = -15
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmsynth import config, geometry
+from mmsynth.scene.materials import DEFAULT_FREQUENCY, material
+from mmsynth.scene.movers import Door, Fan
+from mmsynth.types import Material, MeshSequence
+
+# A box's corners, and its sides as quads of them, counter-clockwise seen from outside: -x, +x, -y, +y, bottom, top.
+_CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)])
+_SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+# Furniture sides smaller than this (m^2) make no mirror: at 2 m a first Fresnel zone is about 0.01 m^2.
+SMALLEST_MIRROR = 0.04
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box room; an empty material leaves that side open."""
+
+    size: tuple[float, float, float]
+    center: tuple[float, float] = (0.0, 0.0)
+    walls: str = "plasterboard"
+    floor: str = "concrete"
+    ceiling: str = "plasterboard"
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """A box that stands with the middle of its underside at `position`, turned by `yaw` rad."""
+
+    size: tuple[float, float, float]
+    position: tuple[float, float, float]
+    name: str = "furniture"
+    yaw: float = 0.0
+    material: str = "wood"
+
+
+@dataclass(frozen=True)
+class MeshFile:
+    """A mesh from a file that trimesh reads, in metres with z up after `scale`."""
+
+    file: str
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    name: str = "mesh"
+    yaw: float = 0.0
+    scale: float = 1.0
+    material: str = "wood"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where the radar hangs: `position` in m, turned left by `yaw`, boresight raised by `tilt` (rad)."""
+
+    position: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    yaw: float = 0.0
+    tilt: float = 0.0
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room as its TOML has it; see the module's docstring."""
+
+    room: Box | None = None
+    furniture: tuple[Furniture, ...] = ()
+    mesh: tuple[MeshFile, ...] = ()
+    fan: tuple[Fan, ...] = ()
+    door: tuple[Door, ...] = ()
+    radar: Mount = Mount()
+
+
+Loaded = tuple[MeshSequence, Tensor, tuple[str, ...], dict[str, Material]]
+
+
+def read_room(source: Path | str | Mapping[str, Any]) -> Room:
+    """The room in a TOML file or table; mesh files are sought beside the TOML file.
+
+    Raises:
+        ValueError: unknown key, no such file, no such material, a size that is not positive.
+    """
+    if isinstance(source, Mapping):
+        return _checked(config.parse(Room, source), "room")
+    room = _checked(config.load(Room, source), str(source))
+    folder = Path(source).parent
+    return replace(room, mesh=tuple(replace(m, file=str(folder / m.file)) for m in room.mesh))
+
+
+def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = DEFAULT_FREQUENCY) -> Loaded:
+    """What stands still in a room: its mesh, its mirrors [mirrors, 4, 3] with a region each, its materials.
+
+    Args:
+        source: TOML file, table, or `Room`.
+        frequency: Hz at which permittivities are taken.
+    """
+    room = source if isinstance(source, Room) else read_room(source)
+    parts = [_box_room(room.room)] if room.room is not None else []
+    parts += [_furniture(item) for item in room.furniture]
+    parts = [part for part in parts if len(part[0])]
+    meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item) for item in room.mesh]
+    materials = {region: material(region.split(":")[0], frequency) for _, _, regions in meshes for region in regions}
+    mirrors = [(quad, name) for corners, names in parts for quad, name in zip(corners, names, strict=True)]
+    large = [(quad, name) for quad, name in mirrors if _quad_area(quad) >= SMALLEST_MIRROR]
+    quads = torch.tensor(np.array([quad for quad, _ in large]).reshape(-1, 4, 3))
+    return _merge(meshes), quads, tuple(name for _, name in large), materials
+
+
+def mounted(source: Path | str | Mapping[str, Any] | Room) -> Tensor:
+    """`world_from_radar` [4, 4] of the room's radar mount: on a wall, tilted, or in the ceiling (tilt -90 degrees)."""
+    room = source if isinstance(source, Room) else read_room(source)
+    return geometry.radar_pose(room.radar.position, room.radar.yaw, room.radar.tilt)
+
+
+def _checked(room: Room, where: str) -> Room:
+    sized = [("room", room.room.size)] if room.room else []
+    sized += [(f"furniture '{item.name}'", item.size) for item in room.furniture]
+    for name, size in sized:
+        if min(size) <= 0:
+            raise ValueError(f"{where}: {name}.size: expected positive metres, got {size}")
+    named = [item.material for group in (room.furniture, room.mesh, room.fan, room.door) for item in group]
+    named += [n for n in (room.room.walls, room.room.floor, room.room.ceiling) if n] if room.room else []
+    for name in named:
+        material(name)
+    return room
+
+
+def _box_room(box: Box) -> tuple[np.ndarray, list[str]]:
+    corners = _CORNERS * box.size + (*box.center, 0.0)
+    names = ["walls"] * 4 + ["floor", "ceiling"]
+    kinds = [getattr(box, name) for name in names]
+    # Seen from inside: the order of the corners is turned round.
+    keep = [i for i, kind in enumerate(kinds) if kind]
+    return corners[np.array(_SIDES)[:, ::-1]][keep], [f"{kinds[i]}:{names[i]}" for i in keep]
+
+
+def _furniture(item: Furniture) -> tuple[np.ndarray, list[str]]:
+    corners = (_CORNERS * item.size) @ _yaw(item.yaw).T + item.position
+    return corners[np.array(_SIDES)], [f"{item.material}:{item.name}"] * 6
+
+
+def _quads(corners: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Vertices, faces and the region of each face of quads [quads, 4, 3]."""
+    first = 4 * np.arange(len(corners))[:, None]
+    faces = np.concatenate([first + [0, 1, 2], first + [0, 2, 3]], 1).reshape(-1, 3)
+    return corners.reshape(-1, 3), faces, [name for name in names for _ in range(2)]
+
+
+def _read_mesh(item: MeshFile) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    import trimesh
+
+    path = Path(item.file)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file (mesh '{item.name}')")
+    try:
+        found = trimesh.load(path, force="mesh", process=False)
+        vertices = np.asarray(found.vertices, dtype=np.float64) * item.scale
+        faces = np.asarray(found.faces, dtype=np.int64)
+    # trimesh raises whatever its readers raise.
+    except Exception as error:
+        raise ValueError(f"{path}: not a mesh that can be read: {error}") from None
+    if len(faces) == 0 or not np.isfinite(vertices).all():
+        raise ValueError(f"{path}: expected a mesh of finite triangles, got {len(faces)} triangles")
+    return vertices @ _yaw(item.yaw).T + item.position, faces, [f"{item.material}:{item.name}"] * len(faces)
+
+
+def _merge(meshes: list[tuple[np.ndarray, np.ndarray, list[str]]]) -> MeshSequence:
+    if not meshes:
+        raise ValueError("room: expected walls, furniture or a mesh, got an empty room")
+    offsets = np.cumsum([0] + [len(vertices) for vertices, _, _ in meshes])
+    faces = np.concatenate([faces + offset for (_, faces, _), offset in zip(meshes, offsets, strict=False)])
+    regions = [name for _, _, names in meshes for name in names]
+    table = tuple(dict.fromkeys(regions))
+    return MeshSequence(
+        vertices=torch.tensor(np.concatenate([vertices for vertices, _, _ in meshes]))[None],
+        faces=torch.tensor(faces),
+        times=torch.zeros(1, dtype=torch.float64),
+        region=torch.tensor([table.index(name) for name in regions]),
+        region_names=table,
+    )
+
+
+def _yaw(angle: float) -> np.ndarray:
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _quad_area(quad: np.ndarray) -> float:
+    return float(np.linalg.norm(np.cross(quad[2] - quad[0], quad[3] - quad[1])) / 2)

@@ -1,0 +1,133 @@
+"""Rooms from TOML, materials over frequency, what moves."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from mmsynth.scene import MATERIALS, Door, Fan, load_room, material, mounted, movers, person_materials, read_room
+from mmsynth.scene.materials import skin_permittivity
+
+ROOM = {
+    "room": {"size": [5.0, 6.0, 2.7], "center": [0.0, 2.5]},
+    "furniture": [{"name": "table", "size": [1.2, 0.8, 0.75], "position": [1.5, 3.0, 0.0], "yaw_deg": 30}],
+    "radar": {"position": [0.0, -0.4, 2.0], "tilt_deg": -20},
+}
+
+
+def outward(mesh):
+    corners = mesh.vertices[0][mesh.faces]
+    return torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+
+def test_skin_as_measured_by_gabriel():
+    # The design's figures, and the power reflection at normal incidence that belongs to them.
+    for frequency, want, power in ((60e9, 7.98 - 10.9j, 0.38), (77e9, 6.56 - 8.91j, 0.34)):
+        eps = skin_permittivity(frequency)
+        assert eps == pytest.approx(want, rel=2e-3)
+        root = eps**0.5
+        assert abs((1 - root) / (1 + root)) ** 2 == pytest.approx(power, abs=0.005)
+
+
+def test_building_materials_follow_p2040():
+    # Concrete at 60 GHz: eps' = 5.24, sigma = 0.0462 * 60^0.7822 = 1.137 S/m, eps'' = 17.98 sigma / f_GHz.
+    concrete = material("concrete", 60e9).permittivity
+    assert concrete.real == pytest.approx(5.24)
+    assert -concrete.imag == pytest.approx(17.98 * 0.0462 * 60**0.7822 / 60, rel=1e-3)
+    assert material("metal").permittivity is None
+    assert abs(material("glass", 77e9).permittivity - material("glass", 60e9).permittivity) > 1e-3
+    assert set(MATERIALS) >= {"skin", "hair", "metal", "concrete", "cloth:cotton"}
+
+
+def test_a_person_is_bare_where_the_regions_say_so():
+    found = person_materials(("skin:hand", "cloth:torso", "hair:head", "shoe:left"), 60e9, "denim")
+    assert found["skin:hand"].layer_loss == 1 and found["cloth:torso"].layer_loss == pytest.approx(10**-0.15)
+    assert found["cloth:torso"].permittivity == found["skin:hand"].permittivity == skin_permittivity(60e9)
+    with pytest.raises(ValueError, match="'steel:arm'"):
+        person_materials(("steel:arm",))
+    with pytest.raises(ValueError, match="clothing"):
+        person_materials((), clothing="velvet")
+
+
+def test_walls_face_inwards_and_furniture_outwards():
+    mesh, mirrors, regions, materials = load_room(ROOM)
+    centre = mesh.vertices[0][mesh.faces].mean(1)
+    normal = outward(mesh)
+    names = [mesh.region_names[i] for i in mesh.region]
+    inside = torch.tensor([0.0, 2.5, 1.35], dtype=torch.float64)
+    table = torch.tensor([1.5, 3.0, 0.375], dtype=torch.float64)
+    for name, point, way in zip(names, centre, normal, strict=True):
+        out = (way * (point - table)).sum() if name.endswith("table") else (way * (inside - point)).sum()
+        assert out > 0
+    assert len(mirrors) == len(regions) == 12 and set(regions) == set(materials)
+    # The area of all mirrors is that of both boxes.
+    area = 0.5 * torch.linalg.cross(mirrors[:, 2] - mirrors[:, 0], mirrors[:, 3] - mirrors[:, 1]).norm(dim=1)
+    boxes = [2 * (a * b + b * c + a * c) for a, b, c in ((5, 6, 2.7), (1.2, 0.8, 0.75))]
+    assert float(area.sum()) == pytest.approx(sum(boxes))
+
+
+def test_open_sides_are_left_out():
+    box = {"size": [4, 4, 3], "ceiling": "", "walls": ""}
+    mesh, mirrors, regions, _ = load_room({"room": box})
+    assert len(mesh.faces) == 2 and regions == ("concrete:floor",) and bool((mirrors[:, :, 2] == 0).all())
+
+
+def test_radar_mounts():
+    pose = mounted(ROOM)
+    boresight = pose[:3, 1]
+    assert float(boresight[2]) == pytest.approx(math.sin(math.radians(-20)))
+    assert pose[:3, 3].tolist() == [0.0, -0.4, 2.0]
+    ceiling = mounted({"radar": {"position": [0, 2, 2.6], "tilt_deg": -90}})
+    assert torch.allclose(ceiling[:3, 1], torch.tensor([0.0, 0.0, -1.0], dtype=torch.float64), atol=1e-12)
+
+
+@pytest.mark.parametrize("suffix", ["obj", "ply", "glb"])
+def test_mesh_files(tmp_path, suffix):
+    trimesh.creation.box(extents=(1, 2, 3)).export(tmp_path / f"box.{suffix}")
+    text = f'[[mesh]]\nfile = "box.{suffix}"\nposition = [0, 4, 1.5]\nyaw_deg = 90\nmaterial = "metal"\n'
+    (tmp_path / "room.toml").write_text(text)
+    mesh, mirrors, _, materials = load_room(tmp_path / "room.toml")
+    low, high = mesh.vertices[0].amin(0), mesh.vertices[0].amax(0)
+    assert torch.allclose(high - low, torch.tensor([2.0, 1.0, 3.0], dtype=torch.float64), atol=1e-6)
+    assert torch.allclose((low + high) / 2, torch.tensor([0.0, 4.0, 1.5], dtype=torch.float64), atol=1e-6)
+    assert mirrors.shape == (0, 4, 3) and materials["metal:mesh"].permittivity is None
+
+
+def test_what_is_wrong_is_said(tmp_path):
+    with pytest.raises(ValueError, match=r"unknown key 'room\.sise'.*'size'"):
+        read_room({"room": {"sise": [1, 1, 1]}})
+    with pytest.raises(ValueError, match="nearest: 'concrete'"):
+        read_room({"room": {"size": [1, 1, 1], "floor": "concret"}})
+    with pytest.raises(ValueError, match="positive"):
+        read_room({"furniture": [{"size": [1, 0, 1], "position": [0, 0, 0]}]})
+    with pytest.raises(ValueError, match="no such file"):
+        load_room({"mesh": [{"file": str(tmp_path / "nothing.obj")}]})
+    (tmp_path / "bad.obj").write_bytes(b"\x00\x01 not a mesh")
+    with pytest.raises(ValueError, match=r"bad\.obj"):
+        load_room({"mesh": [{"file": str(tmp_path / "bad.obj")}]})
+    with pytest.raises(ValueError, match="empty room"):
+        load_room({})
+
+
+def test_a_fan_turns_rigidly_at_its_rate():
+    times = torch.linspace(0, 1, 9, dtype=torch.float64)
+    (fan,) = movers([Fan((1.0, 4.0, 2.0), axis=(0.2, 1.0, 0.1), rate=2.0, blades=4)], times)
+    assert torch.allclose(fan.vertices[0], fan.vertices[4], atol=1e-12)
+    assert torch.allclose(fan.vertices[0], fan.vertices[-1], atol=1e-12)
+    assert float((fan.vertices[0] - fan.vertices[1]).norm(dim=-1).max()) > 0.3
+    distance = torch.cdist(fan.vertices[0], fan.vertices[0])
+    assert torch.allclose(distance, torch.cdist(fan.vertices[1], fan.vertices[1]), atol=1e-6)
+    axis = np.array([0.2, 1.0, 0.1]) / np.linalg.norm([0.2, 1.0, 0.1])
+    along = (fan.vertices - torch.tensor([1.0, 4.0, 2.0])) @ torch.tensor(axis)
+    assert torch.allclose(along[0], along[3], atol=1e-12)
+
+
+def test_a_door_swings_between_its_ends():
+    times = torch.linspace(0, 4, 17, dtype=torch.float64)
+    (door,) = movers([Door((0.0, 3.0, 0.0), swing=1.0, period=4.0)], times)
+    edge = door.vertices[:, door.vertices[0, :, 0] > 0.89].mean(1)
+    angle = torch.atan2(edge[:, 1] - 3, edge[:, 0])
+    assert float(angle.max()) == pytest.approx(1.0, abs=1e-6) and float(angle.min()) == pytest.approx(0.0, abs=1e-6)
+    assert door.region_names == ("wood:door",)
