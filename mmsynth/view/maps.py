@@ -1,0 +1,90 @@
+"""Heatmaps over range, velocity, angle and time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from mmsynth.types import Heatmap
+from mmsynth.view.style import POWER_MAP, colour_bar, dress, edges, new_figure
+
+_TITLES = {
+    "range_doppler": "range-Doppler",
+    "range_azimuth": "range-azimuth",
+    "range_elevation": "range-elevation",
+    "micro_doppler": "micro-Doppler",
+}
+
+
+def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 6.0, span: float = 45.0) -> Figure:
+    """Heatmaps of one frame side by side.
+
+    Args:
+        heatmaps: of the kinds of `beamform`.
+        frame: which one.
+        max_range: m, upper end of the range axis.
+        span: dB under the strongest cell that the colours cover.
+    """
+    figure = new_figure(0.6 + 3.3 * len(heatmaps), 4.2)
+    panels = figure.subplots(1, len(heatmaps), squeeze=False)[0]
+    for axes, heatmap in zip(panels, heatmaps, strict=True):
+        rows = heatmap.rows.double().cpu().numpy()
+        near = rows <= max_range
+        power = heatmap.power[frame].double().cpu().numpy()[near]
+        doppler = heatmap.kind == "range_doppler"
+        columns = heatmap.columns.double().cpu().numpy()
+        across = columns if doppler else np.degrees(columns)
+        _image(axes, across, rows[near], power - power.max(), span)
+        name = "velocity, m/s" if doppler else f"{heatmap.kind.removeprefix('range_')}, degrees"
+        dress(axes, _TITLES[heatmap.kind], name, "range, m" if axes is panels[0] else "", grid=False)
+    colour_bar(figure, panels[-1].collections[0], list(panels), "dB under the strongest cell")
+    return figure
+
+
+def floor_figure(heatmap: Heatmap, frame: int, max_range: float = 5.0, span: float = 35.0) -> Figure:
+    """A range-azimuth map of one frame laid out on the floor, the radar at the bottom, right being right."""
+    figure = new_figure(5.6, 4.8)
+    axes = figure.add_subplot(1, 1, 1)
+    rows, columns = heatmap.rows.double().cpu().numpy(), heatmap.columns.double().cpu().numpy()
+    near = (rows >= 0) & (rows <= max_range)
+    power = heatmap.power[frame].double().cpu().numpy()[near]
+    distance, angle = np.meshgrid(edges(rows[near]), np.clip(edges(columns), -np.pi / 2, np.pi / 2), indexing="ij")
+    axes.set_facecolor("black")
+    x, y = distance * np.sin(angle), distance * np.cos(angle)
+    drawn = axes.pcolormesh(x, y, power - power.max(), cmap=POWER_MAP, vmin=-span, vmax=0, rasterized=True)
+    axes.set_aspect("equal")
+    axes.set_xlim(-max_range, max_range)
+    axes.set_ylim(0, max_range)
+    dress(axes, "range-azimuth on the floor", "x (right), m", "y (ahead), m", grid=False)
+    colour_bar(figure, drawn, axes, "dB under the strongest cell")
+    return figure
+
+
+def micro_doppler_figure(heatmap: Heatmap, frame_period: float, span: float = 40.0, title: str = "") -> Figure:
+    """The micro-Doppler of a whole clip: velocity over time, the columns of its frames one after the other.
+
+    Args:
+        heatmap: of `micro_doppler`.
+        frame_period: s; the columns of a frame are stretched over it, its silent part too.
+        span: dB under the strongest cell that the colours cover.
+        title: of the figure.
+    """
+    frames, rows, columns = heatmap.power.shape
+    power = heatmap.power.permute(1, 0, 2).reshape(rows, -1).double().cpu().numpy()
+    start = heatmap.times.double().cpu().numpy()
+    time = (start[:, None] + (np.arange(columns) + 0.5) * frame_period / columns).ravel()
+    figure = new_figure(8.4, 3.6)
+    axes = figure.add_subplot(1, 1, 1)
+    drawn = _image(axes, time, heatmap.rows.double().cpu().numpy(), power - power.max(), span)
+    axes.axhline(0, color="white", lw=0.5, alpha=0.5)
+    dress(axes, title or "micro-Doppler", "time, s", "radial velocity, m/s", grid=False)
+    colour_bar(figure, drawn, axes, "dB")
+    return figure
+
+
+def _image(axes: Axes, x: np.ndarray, y: np.ndarray, power: np.ndarray, span: float) -> QuadMesh:
+    return axes.pcolormesh(
+        edges(x), edges(y), power, cmap=POWER_MAP, vmin=-span, vmax=0, rasterized=True, edgecolors="none"
+    )

@@ -1,0 +1,87 @@
+"""How well a network did, and how near a simulator comes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmsynth.view.style import ACCENT, GRID, INK, MUTED, SECOND, dress, new_figure
+
+
+def confusion_figure(matrix: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
+    """A confusion matrix: rows the truth, columns the prediction, shades and percentages by row.
+
+    Args:
+        matrix: [classes, classes] counts.
+        classes: names.
+        title: of the figure; the balanced accuracy stands under it.
+    """
+    counts = np.asarray(matrix, dtype=np.float64)
+    total = counts.sum(1, keepdims=True)
+    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+    recall = share.diagonal()[total[:, 0] > 0]
+    side = 2.2 + 0.72 * len(classes)
+    figure = new_figure(side, side - 0.3)
+    axes = figure.add_subplot(1, 1, 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(share):
+        for j, value in enumerate(row):
+            if counts[i, j] > 0:
+                colour = "white" if value > 0.55 else INK
+                axes.text(j, i - 0.08, f"{100 * value:.0f} %", ha="center", va="center", fontsize=10, color=colour)
+                axes.text(j, i + 0.25, f"{counts[i, j]:.0f}", ha="center", va="center", fontsize=7, color=colour)
+    dress(axes, "", "predicted", "true", grid=False)
+    axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", fontsize=9, color=INK)
+    axes.set_yticks(range(len(classes)), classes, fontsize=9, color=INK)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="minor", length=0)
+    heading = f"{title}\n" if title else ""
+    axes.set_title(
+        f"{heading}balanced accuracy {100 * recall.mean():.1f} %, n = {counts.sum():.0f}", loc="left", fontsize=10
+    )
+    return figure
+
+
+def histograms_figure(
+    quantities: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray | None]], title: str = ""
+) -> Figure:
+    """Histograms of real against simulated values, before and after calibration.
+
+    Args:
+        quantities: name with unit -> values recorded, simulated before, simulated after (or None).
+        title: of the figure.
+    """
+    columns = min(3, len(quantities))
+    lines = -(-len(quantities) // columns)
+    figure = new_figure(3.5 * columns, 2.6 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for axes in panels.ravel()[len(quantities) :]:
+        axes.axis("off")
+    for axes, (name, (real, before, after)) in zip(panels.ravel(), quantities.items(), strict=False):
+        bins = _bins(*(v for v in (real, before, after) if v is not None))
+        axes.hist(real, bins, density=True, color=GRID, ec=MUTED, lw=0.6, label="recorded")
+        axes.hist(before, bins, density=True, histtype="step", color=SECOND, lw=1.4, ls=(0, (4, 2)), label="simulated")
+        if after is not None:
+            axes.hist(after, bins, density=True, histtype="step", color=ACCENT, lw=1.6, label="calibrated")
+        dress(axes, "", name)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+    panels[0, 0].legend(fontsize=8, frameon=False, labelcolor=INK)
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
+    return figure
+
+
+def _bins(*values: np.ndarray) -> np.ndarray:
+    """About 40 common bins over the middle 99.5 % of all values; whole numbers get a bin each where they fit."""
+    pooled = np.concatenate([np.asarray(v, dtype=np.float64) for v in values])
+    pooled = pooled[np.isfinite(pooled)]
+    low, high = np.quantile(pooled, [0.0025, 0.9975]) if len(pooled) else (0.0, 1.0)
+    if np.all(pooled == np.round(pooled)) and high - low <= 60:
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    return np.linspace(low, max(high, low + 1e-9), 41)
