@@ -136,7 +136,8 @@ class Device:
         name: as its maker writes it.
         array: antennas.
         source: where positions and figures come from.
-        platform: chip families (lower case, as `# Platform:` comments of TI configurations name them).
+        platform: other names for it (lower case): its chip family as `% Platform:` comments of TI configurations name
+            it, the chip as mmWave Studio does.
         kind: what wrote its raw recordings: "xwr14xx", "xwr16xx" (and 18xx, 68xx), "bgt60", or "" for others.
         beam: of every element.
         tx_power: W into each TX antenna.

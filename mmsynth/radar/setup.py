@@ -2,6 +2,7 @@
 
 from mmsynth.radar.device import Device, device_named, devices, load_device
 from mmsynth.radar.ti_cfg import read_cfg
+from mmsynth.radar.ti_json import read_studio
 from mmsynth.types import RadarSetup
 
 
@@ -16,7 +17,8 @@ def load_radar(name_or_path: str) -> RadarSetup:
     Args:
         name_or_path: "DEVICE/PROFILE" or a unique profile name of `radar_names()`; or a path that ends in .toml (a
             device of one's own; "FILE.toml#PROFILE" where it has several) or in .cfg (TI's; "FILE.cfg#DEVICE" where the
-            file does not say what it is for, "FILE.cfg#1" for the second subframe, "FILE.cfg#DEVICE,1" for both).
+            file does not say what it is for, "FILE.cfg#1" for the second subframe, "FILE.cfg#DEVICE,1" for both) or in
+            .json (mmWave Studio's NAME.mmwave.json, "#DEVICE" likewise).
 
     Raises:
         ValueError: no such name or file, or the file is not what it should be.
@@ -24,6 +26,8 @@ def load_radar(name_or_path: str) -> RadarSetup:
     path, _, part = name_or_path.partition("#")
     if path.lower().endswith(".toml"):
         return _profile(load_device(path), part, path)
+    if path.lower().endswith(".json"):
+        return read_studio(path, part or None)
     if path.lower().endswith(".cfg"):
         parts = [p.strip() for p in part.split(",") if p.strip()]
         names = [p for p in parts if not p.isdecimal()]
@@ -38,7 +42,7 @@ def _shipped(name: str) -> RadarSetup:
         return _profile(device_named(device_name), profile, name)
     owners = [device for device in devices().values() if name in device.profiles]
     if len(owners) != 1:
-        which = "is that of several devices" if owners else "is not a profile or a file (.toml, .cfg)"
+        which = "is that of several devices" if owners else "is not a profile or a file (.toml, .cfg, .json)"
         raise ValueError(f"radar: '{name}' {which}; known are {', '.join(radar_names())}")
     return owners[0].setup(owners[0].profiles[name], name)
 

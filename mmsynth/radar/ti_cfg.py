@@ -10,20 +10,6 @@ from mmsynth.radar.device import Device, device_named, devices
 from mmsynth.radar.ti_lines import Lines, split
 from mmsynth.types import Processing, RadarSetup
 
-# What each family is mounted on where nothing else is said.
-BOARDS = {
-    "xwr14xx": "IWR1443BOOST",
-    "xwr16xx": "IWR1642BOOST",
-    "xwr18xx": "IWR1843BOOST",
-    "xwr68xx": "IWR6843ISK",
-    "xwr68xx_ods": "IWR6843ISK-ODS",
-    "xwr68xx_aop": "IWR6843AOP",
-    "xwr64xx": "IWR6843ISK",
-    "xwr64xx_aop": "IWR6843AOP",
-    "xwr22xx": "AWR2243CASCADE",
-    "xwrl64xx": "xWRL6432BOOST",
-    "xwrl684x": "xWRL6844EVM",
-}
 # Comments that the writer leaves for what TI's commands cannot say: TOML of fields of Processing.
 EXTRA = "mmsynth.processing "
 
@@ -87,19 +73,24 @@ def _board(lines: Lines, device: str | None) -> tuple[Device, tuple[str, ...]]:
         return (both or fitting)[-1], ()
     if named:
         return device_named(next(iter(named))), ()
-    board = device_named(BOARDS[_family(lines)])
+    board = _mounted(_family(lines))
     return board, (f"no board is named: {board.name} is assumed",)
 
 
 def _named(lines: Lines) -> list[str]:
     """Boards that comments name, a "Device:" before a "Platform:"."""
-    known = {name.lower(): name for name in devices()} | {family: BOARDS[family] for family in BOARDS}
+    known = {name.lower(): name for name in devices()}
+    known |= {family: board.name for board in devices().values() for family in board.platform}
     found: dict[str, list[str]] = {"device": [], "platform": []}
     for comment in lines.comments:
         key, colon, value = (part.strip().lower() for part in comment.partition(":"))
         if colon and key in found and value in known:
             found[key].append(known[value])
     return found["device"] + found["platform"]
+
+
+def _mounted(family: str) -> Device:
+    return next(board for board in devices().values() if family in board.platform)
 
 
 def _start_frequency(lines: Lines) -> float:

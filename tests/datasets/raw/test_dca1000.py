@@ -1,0 +1,185 @@
+"""DCA1000 words: the orders of TI's report, round trips, split and cut files, board calibration."""
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets.raw import Order, order_of, read_dca1000, write_dca1000
+from mmsynth.datasets.raw.dca1000 import frame_words
+from mmsynth.radar import load_radar, parse_cfg, write_cfg
+from mmsynth.types import AdcFrames, RadarSetup
+
+LIGHT = 299_792_458
+
+
+def small(name: str, samples: int = 16, loops: int = 2, complex_samples: bool = True) -> RadarSetup:
+    setup = load_radar(name)
+    waveform = replace(setup.radar.waveform, samples=samples, loops=loops, complex_samples=complex_samples)
+    return replace(setup, radar=replace(setup.radar, waveform=waveform))
+
+
+def random_frames(setup: RadarSetup, frames: int, seed: int = 0) -> AdcFrames:
+    """Frames of whole ADC steps."""
+    radar, w = setup.radar, setup.radar.waveform
+    shape = (frames, w.loops, radar.slots, len(radar.rx), w.samples)
+    generator = torch.Generator().manual_seed(seed)
+    parts = 2 if w.complex_samples else 1
+    steps = torch.randint(-32768, 32768, (*shape, parts), generator=generator).to(torch.float32) / 32768
+    samples = torch.view_as_complex(steps) if parts == 2 else steps[..., 0]
+    return AdcFrames(radar, samples, torch.arange(frames, dtype=torch.float64) * w.frame_period)
+
+
+def test_two_lane_order_is_that_of_the_report(tmp_path):
+    # SWRA581, xWR16xx complex: RX 0 first with I0 I1 Q0 Q1 I2 I3 Q2 Q3 ..., then RX 1.
+    setup = small("mmmesh", samples=4, loops=1)
+    words = np.arange(frame_words(setup.radar, Order()), dtype=np.int16)
+    file = tmp_path / "a.bin"
+    words.tofile(file)
+    got = read_dca1000(file, setup).frames().samples * 32768
+    assert got.shape == (1, 1, 3, 4, 4)
+    assert got[0, 0, 0, 0].tolist() == [0 + 2j, 1 + 3j, 4 + 6j, 5 + 7j]
+    assert got[0, 0, 0, 1].tolist() == [8 + 10j, 9 + 11j, 12 + 14j, 13 + 15j]
+    assert got[0, 0, 1, 0, 0] == 32 + 34j
+    swapped = read_dca1000(file, setup, Order(swap=True)).frames().samples * 32768
+    assert swapped[0, 0, 0, 0].tolist() == [2 + 0j, 3 + 1j, 6 + 4j, 7 + 5j]
+
+
+def test_four_lane_order_is_that_of_the_report(tmp_path):
+    # SWRA581, xWR14xx complex: I of four RX, then Q of four RX, sample after sample.
+    setup = small("radhar", samples=4, loops=1)
+    assert order_of(setup.radar).interleaved
+    np.arange(3 * 4 * 8, dtype=np.int16).tofile(tmp_path / "a.bin")
+    got = read_dca1000(tmp_path / "a.bin", setup).frames().samples * 32768
+    assert got[0, 0, 0, 0].tolist() == [0 + 4j, 8 + 12j, 16 + 20j, 24 + 28j]
+    assert got[0, 0, 0, 3].tolist() == [3 + 7j, 11 + 15j, 19 + 23j, 27 + 31j]
+    assert got[0, 0, 2, 1, 0] == 65 + 69j
+
+
+def test_four_lanes_are_there_even_for_two_rx(tmp_path):
+    text = write_cfg(load_radar("radhar")).replace("channelCfg 15 7 0", "channelCfg 10 7 0")
+    setup = parse_cfg(text)
+    words = frame_words(setup.radar, order_of(setup.radar))
+    assert words == 16 * 3 * 240 * 8
+    np.arange(words).astype(np.int16).tofile(tmp_path / "a.bin")
+    got = read_dca1000(tmp_path / "a.bin", setup).frames().samples * 32768
+    assert got.shape[3] == 2
+    assert got[0, 0, 0, :, 0].tolist() == [1 + 5j, 3 + 7j]  # RX 2 and 4
+
+
+def test_real_samples(tmp_path):
+    for name, want in (("mmmesh", [0, 1, 2, 3]), ("radhar", [0, 4, 8, 12])):
+        setup = small(name, samples=4, loops=1, complex_samples=False)
+        np.arange(3 * 4 * 4, dtype=np.int16).tofile(tmp_path / f"{name}.bin")
+        got = read_dca1000(tmp_path / f"{name}.bin", setup).frames().samples * 32768
+        assert got.dtype == torch.float32
+        assert got[0, 0, 0, 0].tolist() == want
+
+
+@pytest.mark.parametrize("name", ["radhar", "mmmesh", "iwr6843isk_area"])
+@pytest.mark.parametrize("complex_samples", [True, False])
+@pytest.mark.parametrize("swap", [True, False])
+def test_round_trip(tmp_path, name, complex_samples, swap):
+    setup = small(name, complex_samples=complex_samples)
+    adc = random_frames(setup, 5)
+    order = replace(order_of(setup.radar), swap=swap)
+    (file,) = write_dca1000(tmp_path / "a.bin", adc, order)
+    assert file.stat().st_size == 5 * 2 * frame_words(setup.radar, order)
+    recording = read_dca1000(file, setup, order)
+    back = recording.frames()
+    assert len(recording) == 5 and torch.equal(back.samples, adc.samples)
+    assert torch.equal(back.times, adc.times)
+    parts = [chunk.samples for chunk in recording.chunks(2)]
+    assert [len(part) for part in parts] == [2, 2, 1] and torch.equal(torch.cat(parts), adc.samples)
+
+
+def test_volts_beyond_full_scale_clip():
+    setup = small("mmmesh")
+    adc = random_frames(setup, 1)
+    loud = AdcFrames(setup.radar, adc.samples * 3, adc.times)
+    from mmsynth.datasets.raw.dca1000 import encode
+
+    words = encode(loud.samples, setup.radar, Order())
+    assert words.min() == -32768 and words.max() == 32767
+
+
+def test_split_files_with_frames_across_their_borders(tmp_path):
+    setup = small("mmmesh")
+    adc = random_frames(setup, 7)
+    words = frame_words(setup.radar, Order())
+    files = write_dca1000(tmp_path / "a.bin", adc, split=2 * (words + words // 3))
+    assert [file.name for file in files] == [f"a_Raw_{i}.bin" for i in range(len(files))] and len(files) > 3
+    recording = read_dca1000(files, setup)
+    assert torch.equal(recording.frames().samples, adc.samples)
+    assert torch.equal(recording.frames(3, 5).samples, adc.samples[3:5])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 37, 400])
+def test_a_cut_recording_yields_every_whole_frame_and_says_what_was_dropped(tmp_path, cut):
+    setup = small("mmmesh")
+    adc = random_frames(setup, 3)
+    (file,) = write_dca1000(tmp_path / "a.bin", adc)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-cut])
+    recording = read_dca1000(file, setup)
+    frame = 2 * frame_words(setup.radar, Order())
+    assert len(recording) == 2 and torch.equal(recording.frames().samples, adc.samples[:2])
+    assert recording.notes == (
+        f"a.bin: the last {frame - cut} bytes are not a whole frame of {frame} bytes and were dropped",
+    )
+
+
+def test_bad_files_are_refused(tmp_path):
+    setup = small("mmmesh")
+    with pytest.raises(ValueError, match="none.bin: no such file"):
+        read_dca1000(tmp_path / "none.bin", setup)
+    (tmp_path / "empty.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match="empty.bin: expected frames of 1536 bytes, got 0 bytes"):
+        read_dca1000(tmp_path / "empty.bin", setup)
+    (tmp_path / "odd.bin").write_bytes(b"abc")
+    with pytest.raises(ValueError, match="odd.bin: expected whole 16-bit words before the next file"):
+        read_dca1000([tmp_path / "odd.bin", tmp_path / "empty.bin"], setup)
+    with pytest.raises(ValueError, match="exists already"):
+        write_dca1000(tmp_path / "odd.bin", random_frames(setup, 1))
+    (tmp_path / "ok.bin").write_bytes(bytes(1536))
+    with pytest.raises(ValueError, match="expected a part of 0 to 1, got 0 to 2"):
+        read_dca1000(tmp_path / "ok.bin", setup).frames(0, 2)
+
+
+def test_board_calibration_moves_range_and_turns_channels(tmp_path):
+    setup = load_radar("radhar")
+    radar, w = setup.radar, setup.radar.waveform
+    bias = 0.12
+    factors = [(math.cos(0.3 * i), math.sin(0.3 * i)) for i in range(12)]
+    # A target at 2 m as an uncalibrated board records it: its beat at 2.12 m, its channels turned back.
+    beat = torch.polar(
+        torch.ones(w.samples, dtype=torch.float64), 4 * math.pi * w.slope * (2 + bias) / LIGHT * w.sample_times()
+    )
+    channel = torch.tensor([complex(re, -im) for re, im in factors]).reshape(3, 4)[list(radar.slot_tx)]
+    samples = (0.5 * channel[None, None, :, :, None] * beat).expand(1, w.loops, 3, 4, w.samples).to(torch.complex64)
+    (file,) = write_dca1000(tmp_path / "a.bin", AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)))
+    processing = replace(setup.processing, range_bias=bias, compensation=tuple(factors))
+    got = read_dca1000(file, replace(setup, processing=processing)).frames().samples
+    want = 0.5 * torch.polar(torch.ones_like(w.sample_times()), 4 * math.pi * w.slope * 2 / LIGHT * w.sample_times())
+    # Words are rounded to 1/32768 on each of I and Q.
+    assert (got - want).abs().max() < 1.1 / 32768
+
+
+@pytest.mark.slow
+def test_reading_speed(tmp_path):
+    setup = load_radar("mmmesh")
+    frame = 2 * frame_words(setup.radar, Order())
+    count = (256 << 20) // frame
+    file = tmp_path / "a.bin"
+    np.random.default_rng(0).integers(-2000, 2000, count * frame // 2, dtype=np.int16).tofile(file)
+    recording = read_dca1000(file, setup)
+    best = math.inf
+    for _ in range(3):
+        start = time.process_time()
+        for _ in recording.chunks():
+            pass
+        best = min(best, time.process_time() - start)
+    assert count * frame / best > 500e6
