@@ -15,7 +15,7 @@ from mmsynth.radar import pattern_gain
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.settings import Simulation
-from mmsynth.simulation.surface import dot, unit
+from mmsynth.simulation.surface import dot, length, unit
 from mmsynth.types import Radar, Scene
 
 # A shadow ray starts this far (in m) off its facet and ends this far before the antenna (the radar's own case).
@@ -82,7 +82,7 @@ def departure(leg: Leg, direction: Tensor) -> Tensor:
 
 
 def field(leg: Leg, direction: Tensor, wavenumber: float) -> Tensor:
-    """The field [3, points] (complex) of a unit source where the leg arrives in unit `direction` [3, points].
+    """The field [3, points] (complex over a mirror) of a unit source where the leg arrives in unit `direction` [3, points].
 
     It carries the polarisation and the coefficient of every mirror, in exp(+j omega tau); no spreading, no phase of
     the way.
@@ -142,18 +142,20 @@ def free(leg: Leg, points: Tensor, bvh: Bvh | None) -> Tensor:
         # The next ray starts on the side that the last one came from.
         start = meeting + 2 * SURFACE_OFFSET * torch.sign((start - meeting) @ mirror.normal)[:, None] * mirror.normal
     if bvh is not None:
-        way = leg.real_centre - start
-        short = leg.real_centre - way * (RADAR_CLEARANCE / way.norm(dim=1, keepdim=True).clamp_min(RADAR_CLEARANCE))
-        clear = _and_free(clear, start, short, bvh)
+        way = (leg.real_centre - start).T
+        short = way * (1 - RADAR_CLEARANCE / length(way).clamp_min(RADAR_CLEARANCE))
+        clear = _and_free(clear, start, start + short.T, bvh)
     return clear
 
 
 def _and_free(clear: Tensor, start: Tensor, end: Tensor, bvh: Bvh) -> Tensor:
+    # A ray stops just short of a mirror that is itself a surface of the mesh.
+    stop = end + (start - end) * 1e-4
+    if bool(clear.all()):
+        return ~bvh.blocked(start, stop)
     ask = clear.nonzero()[:, 0]
     result = clear.clone()
-    # A ray stops just short of a mirror that is itself a surface of the mesh.
-    stop = end[ask] + (start[ask] - end[ask]) * 1e-4
-    result[ask] = ~bvh.blocked(start[ask], stop)
+    result[ask] = ~bvh.blocked(start[ask], stop[ask])
     return result
 
 

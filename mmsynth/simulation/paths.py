@@ -31,9 +31,10 @@ class Pose:
     """Everything that moves in one frame.
 
     Attributes:
-        scene, radar, settings, seed: as given.
+        radar, settings, seed: as given.
         topology: faces of the merged mesh, people first.
         bvh: of the merged mesh; None = nothing casts shadows.
+        materials: permittivity, roughness in m and layer loss of each region.
         knots: [knots] in s.
         vertices: [knots, 3, vertices] in the world in m (float64).
         local: [knots, 3, vertices] relative to `anchor` [3], float32: for shapes, not for ways.
@@ -43,12 +44,12 @@ class Pose:
         normals: [3, vertices] of the smooth surface at the last of `instants`.
     """
 
-    scene: Scene
     radar: Radar
     settings: Simulation
     seed: int
     topology: surface.Surface
     bvh: Bvh | None
+    materials: tuple[Tensor, Tensor, Tensor]
     knots: Tensor
     vertices: Tensor
     local: Tensor
@@ -90,8 +91,9 @@ def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, see
     corner = surface.gather(local[list(instants)], faces)
     area = torch.stack([surface.area_vectors(c) for c in corner])
     normals = surface.vertex_normals(faces, area[-1], topology.vertices)
+    materials = scattering.material_table([scene.materials[name] for name in topology.region_names], vertices.device)
     shapes = (local, anchor, instants, area, surface.centroid(corner), normals)
-    return Pose(scene, radar, settings, seed, topology, bvh, knots, vertices, *shapes)
+    return Pose(radar, settings, seed, topology, bvh, materials, knots, vertices, *shapes)
 
 
 def facet_paths(pose: Pose, tx: Leg, rx: Leg, budget: float | None = None) -> Paths:
@@ -103,7 +105,7 @@ def facet_paths(pose: Pose, tx: Leg, rx: Leg, budget: float | None = None) -> Pa
     seen = visible(pose, tx, rx)
     facets = seen.any(0).nonzero()[:, 0]
     last, middle = len(pose.knots) - 1, len(pose.knots) // 2
-    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces[:, facets]))
+    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
     into, out = (unit((centre[middle] - leg.centre[:, None]).to(torch.float32)) for leg in (tx, rx))
     common = _coefficient(pose, facets, (tx, rx), (into, out))
     sag = _sagitta(pose, facets)
@@ -115,7 +117,7 @@ def facet_paths(pose: Pose, tx: Leg, rx: Leg, budget: float | None = None) -> Pa
         1,
     )
     keep = strongest(gain, pose.settings.drop, budget)
-    centre, into, out = centre[:, :, keep], into[:, keep], out[:, keep]
+    centre, into, out = (x.index_select(-1, keep) for x in (centre, into, out))
     return Paths(
         gain=gain[keep],
         tx_delay=legs.delays(tx, centre),
@@ -142,7 +144,7 @@ def visible(pose: Pose, tx: Leg, rx: Leg) -> Tensor:
         facets = front.nonzero()[:, 0]
         if bvh is not None:
             bvh.refit(pose.vertices[instant].T)
-        lifted = centre[:, facets] + SURFACE_OFFSET * unit(area[:, facets])
+        lifted = centre.index_select(1, facets) + SURFACE_OFFSET * unit(area.index_select(1, facets))
         start = (lifted + pose.anchor.to(lifted)[:, None]).T
         for leg in [_between(tx, rx)] if together else [tx, rx]:
             clear = legs.free(leg, start, bvh)
@@ -163,8 +165,8 @@ def strongest(gain: Tensor, drop: float, budget: float | None = None) -> Tensor:
 
 
 def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
-    """What hardly changes within a frame [facets]: reflection with polarisation and losses, patterns, lambda/(4 pi)^1.5."""
-    eps, _, loss = (x[pose.topology.region[facets]] for x in _materials(pose))
+    """What hardly changes within a frame [facets]: polarised reflection, losses, patterns, lambda / (4 pi)^1.5."""
+    eps, _, loss = (x[pose.topology.region[facets]] for x in pose.materials)
     wavelength = pose.radar.waveform.wavelength
     there, back = (legs.field(leg, way, math.tau / wavelength) for leg, way in zip(ends, ways, strict=True))
     turned = scattering.polarised_reflection(eps, ways[0], -ways[1], there)
@@ -174,11 +176,11 @@ def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[
 
 def _sagitta(pose: Pose, facets: Tensor) -> Tensor:
     """The smooth surface [3, 3, facets] off the edges, at the last instant of visibility (it turns by little)."""
-    faces = pose.topology.faces[:, facets]
+    faces = pose.topology.faces.index_select(1, facets)
     corner = surface.gather(pose.local[pose.instants[-1]], faces)
     if pose.settings.subdivision == 1:
         return torch.zeros_like(corner)
-    return surface.sagitta(corner, pose.area[-1][:, facets], pose.normals, faces)
+    return surface.sagitta(corner, pose.area[-1].index_select(1, facets), pose.normals, faces)
 
 
 def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
@@ -191,12 +193,12 @@ def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, en
     ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
     spread = length(ways[0]) * length(ways[1])
     into, out = unit(ways[0]), unit(ways[1])
-    corner = surface.gather(pose.local[knot], pose.topology.faces[:, facets])
+    corner = surface.gather(pose.local[knot], pose.topology.faces.index_select(1, facets))
     corner = corner - surface.centroid(corner)[:, None]
     area = surface.area_vectors(corner)
     size = length(area)
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
-    rough = _materials(pose)[1][pose.topology.region[facets]]
+    rough = pose.materials[1][pose.topology.region[facets]]
     real, imag = torch.zeros_like(size), torch.zeros_like(size)
     if settings.coherent:
         cut = (wavenumber, settings.subdivision)
@@ -209,11 +211,6 @@ def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, en
         phase = scattering.surface_phase(pose.seed, pose.topology.person[facets], pose.topology.facet[facets])
         real, imag = real + lambert * phase.cos(), imag + lambert * phase.sin()
     return torch.complex(real / spread, imag / spread)
-
-
-def _materials(pose: Pose) -> tuple[Tensor, Tensor, Tensor]:
-    names = pose.topology.region_names
-    return scattering.material_table([pose.scene.materials[n] for n in names], pose.vertices.device)
 
 
 def _sqrt(power: Tensor) -> Tensor:

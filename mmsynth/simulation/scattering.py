@@ -5,6 +5,7 @@ literature for exp(-j k R) and permittivities `eps' - j eps''` are conjugated he
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -83,7 +84,7 @@ def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tup
 
 
 def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
-    """PO integrals [faces] in m^2 (real, imaginary) of smooth facets, phase referenced to the centroid of their corners.
+    """PO integrals [faces] in m^2 (real, imaginary) of smooth facets, phase referenced to the mean of their corners.
 
     `∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`, over `subdivision^2` flat pieces of the
     quadratic surface through the corners and the raised middles of the edges; parts that face away count nothing.
@@ -100,9 +101,10 @@ def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[fl
     node = weights.to(shape) @ shape  # [3, nodes, faces]
     phase = -2 * wavenumber * dot(node, bisector[:, None])
     first, second, third = pieces.to(corner.device)
-    origin = node[:, first]
-    facing = 0.5 * dot(cross(node[:, second] - origin, node[:, third] - origin), bisector[:, None])
-    real, imag = triangle_phase_integral(phase[first], phase[second], phase[third])
+    origin = node.index_select(1, first)
+    side, other = node.index_select(1, second) - origin, node.index_select(1, third) - origin
+    facing = 0.5 * dot(cross(side, other), bisector[:, None])
+    real, imag = triangle_phase_integral(*(phase.index_select(0, corners) for corners in (first, second, third)))
     facing = facing.clamp_min(0)
     return (facing * real).sum(0), (facing * imag).sum(0)
 
@@ -166,12 +168,17 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def material_table(materials: list[Material], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Permittivity (complex128), roughness in m and layer loss [materials]; differentiable where they are tensors."""
-    eps = [torch.as_tensor(complex(math.inf, 0) if m.permittivity is None else m.permittivity) for m in materials]
-    rough = [torch.as_tensor(m.roughness) for m in materials]
-    loss = [torch.as_tensor(m.layer_loss) for m in materials]
+    """Permittivity (complex64), roughness in m and layer loss [materials]; differentiable where they are tensors."""
+    eps = [complex(math.inf, 0) if m.permittivity is None else m.permittivity for m in materials]
+    rough, loss = [m.roughness for m in materials], [m.layer_loss for m in materials]
     return (
-        torch.stack([e.to(device, torch.complex128) for e in eps]),
-        torch.stack([r.to(device, torch.float32) for r in rough]),
-        torch.stack([x.to(device, torch.float32) for x in loss]),
+        _column(eps, torch.complex64, device),
+        _column(rough, torch.float32, device),
+        _column(loss, torch.float32, device),
     )
+
+
+def _column(values: Sequence[complex | Tensor], dtype: torch.dtype, device: torch.device) -> Tensor:
+    if any(isinstance(v, Tensor) for v in values):
+        return torch.stack([torch.as_tensor(v, device=device).to(dtype) for v in values])
+    return torch.tensor(values, dtype=dtype, device=device)
