@@ -8,10 +8,10 @@ from mmsynth.radar.device import devices
 from mmsynth.radar.ti_cfg import parse_cfg
 from mmsynth.types import RadarSetup
 
+# In the order of profileCfg; "0" stands for what is not used (corners of the high-pass, which come in words).
 PROFILE = (
     "profileId startFreqConst_GHz idleTimeConst_usec adcStartTimeConst_usec rampEndTime_usec txOutPowerBackoffCode "
-    "txPhaseShifter freqSlopeConst_MHz_usec txStartTime_usec numAdcSamples digOutSampleRate hpfCornerFreq1 "
-    "hpfCornerFreq2 rxGain_dB"
+    "txPhaseShifter freqSlopeConst_MHz_usec txStartTime_usec numAdcSamples digOutSampleRate 0 0 rxGain_dB"
 ).split()
 CHIRP = (
     "chirpStartIdx chirpEndIdx profileId startFreqVar_MHz freqSlopeVar_KHz_usec idleTimeVar_usec adcStartTimeVar_usec "
@@ -63,7 +63,7 @@ def studio_cfg(table: Any) -> str:
 
 
 def _line(command: str, entry: dict[str, Any], keys: list[str]) -> str:
-    return " ".join([command, *(_number(entry[key]) for key in keys)])
+    return " ".join([command, *("0" if key == "0" else _number(entry[key]) for key in keys)])
 
 
 def _number(value: Any) -> str:

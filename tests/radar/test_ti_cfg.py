@@ -1,5 +1,6 @@
 """TI configurations: TI's own figures, every dialect, wrong lines named, an exact round trip."""
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -254,4 +255,53 @@ def test_load_radar_takes_a_cfg(tmp_path):
         load_radar(str(path))
     path.write_text("")
     with pytest.raises(ValueError, match="mine.cfg: expected a profileCfg line, got none"):
+        load_radar(str(path))
+
+
+def studio(**changes) -> dict:
+    """The entries of a NAME.mmwave.json that matter, with RadHAR's values."""
+    profile = dict(
+        profileId=0, startFreqConst_GHz=77.0, idleTimeConst_usec=7.0, adcStartTimeConst_usec=7.0,
+        rampEndTime_usec=57.14, txOutPowerBackoffCode="0x0", txPhaseShifter="0x0", 
+        freqSlopeConst_MHz_usec=70.0, txStartTime_usec=1.0,
+        numAdcSamples=240, digOutSampleRate=4884, hpfCornerFreq1="HPF1_175_KHz", hpfCornerFreq2="HPF2_350_KHz",
+        rxGain_dB="0x1E",
+    )  # fmt: skip
+    zero = dict(startFreqVar_MHz=0.0, freqSlopeVar_KHz_usec=0.0, idleTimeVar_usec=0.0, adcStartTimeVar_usec=0.0)
+    chirps = [
+        {"rlChirpCfg_t": dict(chirpStartIdx=i, chirpEndIdx=i, profileId=0, txEnable=mask, **zero)}
+        for i, mask in enumerate(("0x1", "0x4", "0x2"))
+    ]
+    frame = dict(
+        chirpStartIdx=0, chirpEndIdx=2, numLoops=16, numFrames=0, framePeriodicity_msec=33.333, triggerSelect=1,
+        frameTriggerDelay=0.0,
+    )  # fmt: skip
+    rf = {
+        "rlChanCfg_t": {"rxChannelEn": "0xF", "txChannelEn": "0x7"},
+        "rlAdcOutCfg_t": {"fmt": {"b2AdcBits": 2, "b2AdcOutFmt": 1}},
+        "rlProfiles": [{"rlProfileCfg_t": profile}],
+        "rlChirps": chirps,
+        "rlFrameCfg_t": frame | changes,
+    }
+    return {"mmWaveDevices": [{"rfConfig": rf}]}
+
+
+def test_mmwave_studio_json(tmp_path):
+    path = tmp_path / "one.mmwave.json"
+    path.write_text(json.dumps(studio()))
+    (tmp_path / "one.setup.json").write_text(json.dumps({"mmWaveDevice": "iwr1443"}))
+    setup, profile = load_radar(str(path)), load_radar("radhar")
+    assert setup.radar.name == "IWR1443BOOST/one"
+    assert setup.radar.waveform == profile.radar.waveform
+    assert setup.radar.codes.tolist() == profile.radar.codes.tolist()
+    assert setup.radar.receiver == profile.radar.receiver
+    assert load_radar(f"{path}#IWR1843BOOST").radar.name == "IWR1843BOOST/one"
+    path.write_text(json.dumps(studio(numLoops=None)))
+    with pytest.raises(ValueError, match="one.mmwave.json: mmWave Studio: expected a number, got None"):
+        load_radar(str(path))
+    path.write_text('{"mmWaveDevices": [{"rfConfig": {}}]}')
+    with pytest.raises(ValueError, match="'rlChanCfg_t' is missing"):
+        load_radar(str(path))
+    path.write_text("[1")
+    with pytest.raises(ValueError, match="not JSON"):
         load_radar(str(path))

@@ -15,6 +15,8 @@ from mmsynth.datasets.raw.recording import Recording
 from mmsynth.types import Radar
 
 AXES = ("frames", "loops", "slots", "rx", "samples")
+# Axes that stand for two.
+JOINED = {"chirps": ("loops", "slots"), "virtual": ("slots", "rx")}
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class Layout:
 
     Attributes:
         axes: names of its axes in order, apart by spaces: of frames, loops, slots, rx, samples, where "chirps" stands
-            for loops and slots in order of time, and "iq" for an axis of two (I, Q). Axes that are not named have one
-            element.
+            for loops and slots in order of time, "virtual" for slots and RX (all RX of the first slot first), and "iq"
+            for an axis of two (I, Q). Axes that are not named have one element.
         key: of the array in a .npz or .mat; empty = the only one that fits.
         volts: a step.
         middle: the value of zero volts.
@@ -39,11 +41,12 @@ class Layout:
 
     def __post_init__(self) -> None:
         names = self.axes.split()
-        known = {*AXES, "chirps", "iq"}
+        known = {*AXES, *JOINED, "iq"}
         bad = [name for name in names if name not in known]
         if bad:
             raise ValueError(f"axes: expected names of {', '.join(sorted(known))}, got '{bad[0]}'")
-        if len(set(names)) != len(names) or ("chirps" in names and {"loops", "slots"} & set(names)):
+        parts = [part for name in names for part in JOINED.get(name, (name,))]
+        if len(set(parts)) != len(parts):
             raise ValueError(f"axes: expected each axis once, got '{self.axes}'")
         if "samples" not in names:
             raise ValueError(f"axes: expected 'samples' among them, got '{self.axes}'")
@@ -84,9 +87,9 @@ def read_array(path: Path | str, radar: Radar, layout: Layout) -> Recording:
 def _check(path: Path, radar: Radar, sizes: dict[str, int]) -> None:
     w = radar.waveform
     wanted = {"loops": w.loops, "slots": radar.slots, "rx": len(radar.rx), "samples": w.samples, "iq": 2}
-    if "chirps" in sizes:
-        wanted = {**wanted, "chirps": w.loops * radar.slots}
-        del wanted["loops"], wanted["slots"]
+    for name, (first, second) in JOINED.items():
+        if name in sizes:
+            wanted[name] = wanted.pop(first) * wanted.pop(second)
     for name, size in wanted.items():
         got = sizes.get(name, 2 if name == "iq" else 1)
         if got != size:
@@ -99,7 +102,7 @@ def _samples(part: np.ndarray[Any, Any], names: list[str], radar: Radar, layout:
     """Samples [frames, loops, slots, rx, samples] of an array with the named axes."""
     if part.dtype.names == ("real", "imag"):  # complex numbers of a MATLAB v7.3 file
         part = part["real"] + 1j * part["imag"]
-    wanted = [n for n in ("frames", "chirps", *AXES[1:]) if n in names]
+    wanted = [n for n in ("frames", "chirps", "loops", "virtual", "slots", "rx", "samples") if n in names]
     order = [names.index(n) for n in wanted] + ([names.index("iq")] if "iq" in names else [])
     moved = part.transpose(order)
     if "iq" in names:

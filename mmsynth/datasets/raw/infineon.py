@@ -44,7 +44,7 @@ def infineon_setup(config: Path | str, name: str = "recording") -> RadarSetup:
         rx = tuple(int(i) for i in shape["rx_antennas"])
         backoff = POWER_STEP_DB * (31 - int(shape.get("tx_power_level", 31)))
         gain = FRONT_END_DB + float(shape.get("if_gain_dB", 23))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
         what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{config}: {what}") from None
     board = device_named("BGT60TR13C")

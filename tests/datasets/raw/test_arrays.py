@@ -1,0 +1,126 @@
+"""Plain arrays with named axes: every order gives the same frames; damage and misfits are told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import torch
+
+from mmsynth.datasets.raw import Layout, read_array
+from mmsynth.radar import load_radar
+
+RADHAR = load_radar("radhar").radar
+SHAPE = (3, 16, 3, 4, 240)
+DATA = np.random.default_rng(0).integers(-2000, 2000, (*SHAPE, 2)).astype(np.int16)
+WANT = torch.from_numpy((DATA[..., 0] + 1j * DATA[..., 1]).astype(np.complex64))
+
+
+@pytest.mark.parametrize(
+    ("axes", "array"),
+    [
+        ("frames loops slots rx samples iq", DATA),
+        ("frames chirps rx samples iq", DATA.reshape(3, 48, 4, 240, 2)),
+        ("frames loops virtual samples iq", DATA.reshape(3, 16, 12, 240, 2)),
+        ("iq samples rx slots loops frames", DATA.transpose()),
+        ("samples rx chirps frames iq", DATA.reshape(3, 48, 4, 240, 2).transpose(3, 2, 1, 0, 4)),
+        ("frames loops slots rx samples", WANT.numpy()),
+        ("frames samples chirps rx", WANT.numpy().reshape(3, 48, 4, 240).transpose(0, 3, 1, 2)),
+    ],
+)
+def test_any_order_of_axes(tmp_path, axes, array):
+    np.save(tmp_path / "a.npy", np.ascontiguousarray(array))
+    recording = read_array(tmp_path / "a.npy", RADHAR, Layout(axes))
+    assert torch.equal(recording.frames().samples, WANT)
+    assert torch.equal(recording.frames(1, 2).samples, WANT[1:2])
+    np.savez(tmp_path / "a.npz", data=array, other=np.zeros(3))
+    assert torch.equal(read_array(tmp_path / "a.npz", RADHAR, Layout(axes)).frames().samples, WANT)
+
+
+def test_scale_middle_and_sign(tmp_path):
+    np.save(tmp_path / "a.npy", DATA + np.int16(100))
+    layout = Layout("frames loops slots rx samples iq", volts=0.5, middle=100, conjugate=True)
+    got = read_array(tmp_path / "a.npy", RADHAR, layout).frames().samples
+    assert torch.equal(got, (0.5 * WANT).conj())
+
+
+def test_one_frame_without_a_frame_axis(tmp_path):
+    np.save(tmp_path / "a.npy", DATA[0])
+    got = read_array(tmp_path / "a.npy", RADHAR, Layout("loops slots rx samples iq")).frames()
+    assert torch.equal(got.samples, WANT[:1])
+
+
+def test_matlab_files(tmp_path):
+    scipy.io.savemat(tmp_path / "old.mat", {"adc": WANT.numpy(), "name": "x"})
+    layout = Layout("frames loops slots rx samples", key="adc")
+    assert torch.equal(read_array(tmp_path / "old.mat", RADHAR, layout).frames().samples, WANT)
+    # MATLAB's v7.3 is HDF5 with the axes reversed and complex numbers as pairs.
+    with h5py.File(tmp_path / "new.mat", "w") as file:
+        pairs = np.zeros(SHAPE, [("real", "f4"), ("imag", "f4")])
+        pairs["real"], pairs["imag"] = WANT.real.numpy(), WANT.imag.numpy()
+        file["adc"] = pairs.transpose()
+    assert torch.equal(read_array(tmp_path / "new.mat", RADHAR, layout).frames().samples, WANT)
+
+
+def test_misfits_are_told(tmp_path):
+    file = tmp_path / "a.npy"
+    np.save(file, DATA)
+    full = "frames loops slots rx samples iq"
+    for axes, message in (
+        (
+            "frames loops slots rx iq samples",
+            "axis 'samples': expected 240 as in radar IWR1443BOOST/radhar, got 2|'iq'",
+        ),
+        ("frames loops slots rx samples", "expected 5 axes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_array(file, RADHAR, Layout(axes))
+    for axes, message in (
+        ("frames loops slots rx time", "expected names of .*, got 'time'"),
+        ("frames frames samples", "expected each axis once"),
+        ("frames chirps loops samples", "expected each axis once"),
+        ("frames chirps virtual samples", "expected each axis once"),
+        ("frames chirps", "expected 'samples' among them"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Layout(axes)
+    np.savez(tmp_path / "two.npz", a=DATA, b=DATA)
+    with pytest.raises(ValueError, match="expected a key, one of a, b, got none"):
+        read_array(tmp_path / "two.npz", RADHAR, Layout(full))
+    with pytest.raises(ValueError, match="expected an array 'c', got none"):
+        read_array(tmp_path / "two.npz", RADHAR, Layout(full, key="c"))
+    with pytest.raises(ValueError, match="no such file"):
+        read_array(tmp_path / "none.npy", RADHAR, Layout(full))
+    with pytest.raises(ValueError, match="expected .npy, .npz or .mat, got '.txt'"):
+        (tmp_path / "a.txt").write_text("1")
+        read_array(tmp_path / "a.txt", RADHAR, Layout(full))
+    for name in ("bad.npz", "bad.mat", "bad.npy"):
+        (tmp_path / name).write_bytes(b"\x93NUMPY garbage and more garbage, not a file of any of these kinds" * 9)
+        with pytest.raises(ValueError, match=name):
+            read_array(tmp_path / name, RADHAR, Layout(full))
+
+
+def test_objects_are_never_read(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[1, "x"]], dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "a.npz", a=np.array([[1, "x"]], dtype=object))
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(ValueError, match=name):
+            read_array(tmp_path / name, RADHAR, Layout("frames samples"))
+
+
+@pytest.mark.real
+def test_openradar_frame_has_its_target(real_data: Path):
+    # 128 loops, eight virtual antennas, 128 samples; the pack's note: range bin 60, Doppler bin 71.
+    setup = load_radar("iwr1642_demo")
+    waveform = replace(setup.radar.waveform, samples=128, loops=128, frame_period=0.2)
+    radar = replace(setup.radar, waveform=waveform)
+    file = real_data / "raw_adc" / "openradar_frames" / "doppler_example_1.npy"
+    adc = read_array(file, radar, Layout("loops virtual samples iq")).frames()
+    assert adc.samples.shape == (1, 128, 2, 4, 128)
+    spectrum = torch.fft.fft(adc.samples[0] * torch.blackman_window(128, periodic=False), dim=-1)
+    spectrum = (spectrum - spectrum.mean(0)) * torch.hann_window(128, periodic=False)[:, None, None, None]
+    power = torch.fft.fftshift(torch.fft.fft(spectrum, dim=0), dim=0).abs().square().sum((1, 2))
+    doppler, distance = divmod(int(power.argmax()), 128)
+    assert (doppler, distance) == (71, 60)
