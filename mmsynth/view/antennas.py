@@ -36,14 +36,17 @@ def array_figure(radar: Radar) -> Figure:
 
 def _beams(axes: Axes, virtual: np.ndarray) -> None:
     angle = np.radians(np.linspace(-90, 90, 721))
-    for column, name, colour in ((0, "azimuth", ACCENT), (1, "elevation", SECOND)):
-        phase = np.pi * virtual[:, column, None] * np.sin(angle)
+    # As the device looks: azimuth by its longest row, where that holds half of the antennas.
+    height, count = np.unique(np.round(virtual[:, 1] * 4), return_counts=True)
+    row = virtual[np.round(virtual[:, 1] * 4) == height[count.argmax()]]
+    row = row if 2 * len(row) >= len(virtual) else virtual
+    for place, name, colour in ((row[:, 0], "azimuth", ACCENT), (virtual[:, 1], "elevation", SECOND)):
+        phase = np.pi * place[:, None] * np.sin(angle)
         gain = np.abs(np.exp(1j * phase).mean(0))
         gain_db = 20 * np.log10(np.maximum(gain, 1e-4))
-        main = np.abs(angle[gain_db > -3.0103])
         first = angle[(angle > 0) & (gain_db < -3.0103)]
         width = 2 * np.degrees(first[0]) if len(first) else 180.0
-        label = f"{name}: {width:.0f}° at -3 dB" if len(first) and len(main) else f"{name}: none"
+        label = f"{name}: {width:.0f}° at -3 dB" if len(first) else f"{name}: none"
         axes.plot(np.degrees(angle), gain_db, color=colour, lw=1.5, label=label)
     axes.set_ylim(-40, 1)
     axes.set_xlim(-90, 90)

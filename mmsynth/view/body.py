@@ -41,14 +41,23 @@ def scene_figure(
     floor = -float(world_from_radar[2, 3])
     top = max(0.8, float(np.abs(velocity).max(initial=0)))
     norm = TwoSlopeNorm(0.0, -top, top)
-    figure = new_figure(9.4, 5.2)
+    figure = new_figure(9.4, 4.5)
     panels = [figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)]
     centre = vertices.mean(0)
     for axes, view in zip(panels, ("front", "side"), strict=True):
         right, up, _, _ = _VIEWS[view]
         draw_mesh(axes, vertices, mesh.faces.cpu().numpy(), view)
         drawn = axes.scatter(
-            points[:, right], points[:, up], s=size, c=velocity, cmap=VELOCITY_MAP, norm=norm, alpha=0.9, lw=0.6, ec=INK
+            points[:, right],
+            points[:, up],
+            s=size,
+            c=velocity,
+            cmap=VELOCITY_MAP,
+            norm=norm,
+            alpha=0.85,
+            lw=0.6,
+            ec=INK,
+            zorder=3,
         )
         axes.axhline(floor, color=MUTED, lw=1)
         axes.set_aspect("equal")
@@ -70,28 +79,34 @@ def contact_sheet(rows: Sequence[tuple[str, MeshSequence]], columns: int = 6, vi
         columns: instants drawn.
         view_yaw: rad by which the view is turned from straight ahead (seen from world -y).
     """
-    figure = new_figure(1.45 * columns, 1.9 * len(rows))
-    panels = figure.subplots(len(rows), columns, squeeze=False)
     turn = np.array([[np.cos(view_yaw), -np.sin(view_yaw), 0], [np.sin(view_yaw), np.cos(view_yaw), 0], [0, 0, 1.0]])
-    for (name, mesh), line in zip(rows, panels, strict=True):
-        for column, axes in enumerate(line):
-            knot = round((column + 0.5) * (len(mesh.times) - 1) / columns)
-            vertices = mesh.vertices[knot].double().cpu().numpy() @ turn.T
-            vertices[:, :2] -= vertices[:, :2].mean(0)
+    poses = [[_pose(mesh, column, columns) @ turn.T for column in range(columns)] for _, mesh in rows]
+    width = 0.06 + max(np.abs(pose[:, 0]).max() for line in poses for pose in line)
+    tops = [0.3 + max(pose[:, 2].max() for pose in line) for line in poses]
+    figure = new_figure(1.35 * columns, 1.35 / (2 * width) * sum(tops))
+    panels = figure.subplots(len(rows), columns, squeeze=False, height_ratios=tops)
+    for (name, mesh), top, line, bodies in zip(rows, tops, panels, poses, strict=True):
+        for column, (axes, vertices) in enumerate(zip(line, bodies, strict=True)):
             draw_mesh(axes, vertices, mesh.faces.cpu().numpy(), "front")
-            axes.axhline(0, color=MUTED, lw=0.8)
-            axes.set_aspect("equal")
-            axes.set_xlim(-0.95, 0.95)
-            axes.set_ylim(-0.12, 2.35)
+            axes.plot([-width, width], [0, 0], color=MUTED, lw=0.8)
+            axes.set(aspect="equal", xlim=(-width, width), ylim=(-0.1, top))
             axes.axis("off")
-            axes.text(
-                0.94, 0.01, f"{float(mesh.times[knot] - mesh.times[0]):.2f} s", transform=axes.transAxes, **_SMALL
-            )
-        line[0].text(0.0, 0.98, name, transform=line[0].transAxes, fontsize=10, color=INK, va="top", fontweight="bold")
+            time = float(mesh.times[_instant(mesh, column, columns)] - mesh.times[0])
+            axes.text(width, -0.09, f"{time:.2f} s", fontsize=7, color=MUTED, ha="right", va="top")
+        line[0].text(-width, top, name, fontsize=10, color=INK, va="top", fontweight="bold")
     return figure
 
 
-_SMALL = {"fontsize": 7, "color": MUTED, "ha": "right"}
+def _instant(mesh: MeshSequence, column: int, columns: int) -> int:
+    return round((column + 0.5) * (len(mesh.times) - 1) / columns)
+
+
+def _pose(mesh: MeshSequence, column: int, columns: int) -> Array:
+    """Vertices at one instant of the sheet, centred over the origin of the floor."""
+    vertices: Array = mesh.vertices[_instant(mesh, column, columns)].double().cpu().numpy()
+    centre = (vertices.max(0) + vertices.min(0)) / 2
+    vertices -= centre * [1, 1, 0]
+    return vertices
 
 
 def draw_mesh(axes: Axes, vertices: Array, faces: NDArray[np.int64], view: str) -> None:
@@ -111,7 +126,7 @@ def draw_mesh(axes: Axes, vertices: Array, faces: NDArray[np.int64], view: str) 
     seen = toward > 0
     order = np.argsort(-sign * corner[seen][:, :, depth].mean(1))
     # Light from above and beside the viewer, so that limbs stand out from the trunk.
-    light = 0.45 + 0.35 * toward + 0.15 * normal[:, up] + 0.1 * normal[:, right]
+    light = 0.55 + 0.45 * toward + 0.12 * normal[:, up] + 0.12 * normal[:, right]
     shade = np.clip(light, 0.15, 1.0)[seen][order, None] * np.array(BODY)
     flat = corner[seen][order][:, :, [right, up]]
     axes.add_collection(PolyCollection(list(flat), facecolors=shade, edgecolors=shade, linewidths=0.25, zorder=1.5))

@@ -18,7 +18,7 @@ _TITLES = {
 }
 
 
-def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 6.0, span: float = 45.0) -> Figure:
+def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 5.0, span: float = 55.0) -> Figure:
     """Heatmaps of one frame side by side.
 
     Args:
@@ -43,15 +43,14 @@ def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 
     return figure
 
 
-def floor_figure(heatmap: Heatmap, frame: int, max_range: float = 5.0, span: float = 35.0) -> Figure:
+def floor_figure(heatmap: Heatmap, frame: int, max_range: float = 4.0, span: float = 35.0) -> Figure:
     """A range-azimuth map of one frame laid out on the floor, the radar at the bottom, right being right."""
-    figure = new_figure(5.6, 4.8)
+    figure = new_figure(6.4, 3.3)
     axes = figure.add_subplot(1, 1, 1)
     rows, columns = heatmap.rows.double().cpu().numpy(), heatmap.columns.double().cpu().numpy()
     near = (rows >= 0) & (rows <= max_range)
     power = heatmap.power[frame].double().cpu().numpy()[near]
     distance, angle = np.meshgrid(edges(rows[near]), np.clip(edges(columns), -np.pi / 2, np.pi / 2), indexing="ij")
-    axes.set_facecolor("black")
     x, y = distance * np.sin(angle), distance * np.cos(angle)
     drawn = axes.pcolormesh(x, y, power - power.max(), cmap=POWER_MAP, vmin=-span, vmax=0, rasterized=True)
     axes.set_aspect("equal")
@@ -77,7 +76,13 @@ def micro_doppler_figure(heatmap: Heatmap, frame_period: float, span: float = 40
     time = (start[:, None] + (np.arange(columns) + 0.5) * frame_period / columns).ravel()
     figure = new_figure(8.4, 3.6)
     axes = figure.add_subplot(1, 1, 1)
-    drawn = _image(axes, time, heatmap.rows.double().cpu().numpy(), power - power.max(), span)
+    velocity = heatmap.rows.double().cpu().numpy()
+    power = power - power.max()
+    drawn = axes.pcolormesh(
+        time, velocity, power, cmap=POWER_MAP, vmin=-span, vmax=0, shading="gouraud", rasterized=True
+    )
+    active = np.abs(velocity[power.max(1) > -span]).max(initial=0.5)
+    axes.set_ylim(max(-1.3 * active, velocity[0]), min(1.3 * active, velocity[-1]))
     axes.axhline(0, color="white", lw=0.5, alpha=0.5)
     dress(axes, title or "micro-Doppler", "time, s", "radial velocity, m/s", grid=False)
     colour_bar(figure, drawn, axes, "dB")
