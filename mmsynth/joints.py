@@ -89,10 +89,37 @@ _COCO17: dict[str, dict[str, float]] = {
     },
 }
 
+# Human3.6M's 17 in the order of its 3-D estimators: right leg, left leg, spine to head, left arm, right arm.
+_H36M17: dict[str, dict[str, float]] = {
+    "Hip": {"pelvis": 1.0},
+    **{f"R{name}": {f"right_{joint}": 1.0} for name, joint in (("Hip", "hip"), ("Knee", "knee"), ("Foot", "ankle"))},
+    **{f"L{name}": {f"left_{joint}": 1.0} for name, joint in (("Hip", "hip"), ("Knee", "knee"), ("Foot", "ankle"))},
+    "Spine": {"spine2": 1.0},
+    "Thorax": {"neck": 1.0},
+    "Neck": {"head": 1.0},
+    "Head": _HEAD,
+    **{f"L{joint.capitalize()}": {f"left_{joint}": 1.0} for joint in ("shoulder", "elbow", "wrist")},
+    **{f"R{joint.capitalize()}": {f"right_{joint}": 1.0} for joint in ("shoulder", "elbow", "wrist")},
+}
+# OpenPose's 18: COCO's with a neck, right side first.
+_COCO18: dict[str, dict[str, float]] = {
+    "nose": _COCO17["nose"],
+    "neck": {"left_shoulder": 0.5, "right_shoulder": 0.5},
+    **{
+        f"{side}_{joint}": {f"{side}_{joint}": 1.0}
+        for part in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+        for side in ("right", "left")
+        for joint in part
+    },
+    **{f"{side}_{joint}": _COCO17[f"{side}_{joint}"] for joint in ("eye", "ear") for side in ("right", "left")},
+}
+
 JOINT_SETS: dict[str, dict[str, dict[str, float]]] = {
     "mars19": {name: _KINECT[name] for name in _MARS19},
     "kinect25": {name: _KINECT[name] for name in _KINECT25},
     "coco17": _COCO17,
+    "coco18": _COCO18,
+    "h36m17": _H36M17,
     "smplx22": {name: {name: 1.0} for name in SMPLX_JOINTS[:22]},
     "smplx55": {name: {name: 1.0} for name in SMPLX_JOINTS},
 }
