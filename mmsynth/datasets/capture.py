@@ -1,5 +1,6 @@
 """What every reader of real captures gives, and how it becomes a file."""
 
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -84,3 +85,25 @@ def make_cloud(
         times=torch.from_numpy(times),
         intensity_unit=unit,
     )
+
+
+def stack_frames(frames: list[NDArray[np.float64]], columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points [points, columns] of all frames laid end to end, and the frame of each."""
+    rows = np.concatenate([np.empty((0, columns)), *frames])
+    return rows, np.repeat(np.arange(len(frames)), [len(f) for f in frames])
+
+
+def load_array(path: Path, key: str = "") -> NDArray[np.float64]:
+    """A numeric array of an .npy file, or that called `key` of an .npz; nothing is unpickled.
+
+    Raises:
+        ValueError: no such file or key, not an array file, or an array of objects.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        if key:
+            with found:
+                found = found[key]
+        return np.asarray(found, np.float64)
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: expected numbers as NumPy writes them ({error})") from None

@@ -6,12 +6,20 @@ from pathlib import Path
 
 from mmsynth.datasets.capture import Capture
 from mmsynth.datasets.mars import import_mars
+from mmsynth.datasets.milipoint import import_milipoint
+from mmsynth.datasets.mmbody import import_mmbody
+from mmsynth.datasets.mmfi import import_mmfi
+from mmsynth.datasets.mri import import_mri
 from mmsynth.datasets.radhar import import_radhar
 
 # Public data sets: the folder as published is all that they need.
 PUBLIC: dict[str, Callable[[Path], Capture]] = {
     "radhar": import_radhar,
     "mars": import_mars,
+    "mmfi": import_mmfi,
+    "mri": import_mri,
+    "milipoint": import_milipoint,
+    "mmbody": import_mmbody,
 }
 
 
