@@ -1,12 +1,13 @@
 """The sum over paths as small matrix products: what makes synthesis fast.
 
 Write u = (t_k - t_mid) / T, |u| <= 1/2, for fast time, B = S T, f_m = f0 + S t_mid, and tau for the delay at the middle
-of the chirp's samples. Up to terms below 1e-9 cycles the phase of a path in cycles is
+of the chirp's samples. Up to terms below 1e-5 cycles the phase of a path in cycles is
 
-    f_m tau - S tau^2/2  +  u (B tau + (f_m - S tau) T tau')  +  u^2 B T tau'.
+    f_m tau - S tau^2/2  +  u (B tau + f_m T tau')  +  u^2 B T tau'.
 
 * The delay splits into a TX leg and an RX leg, and so does the first term: exp(j phase) = X(path, TX, chirp) A(path,
-  RX). Slow time is cut into blocks of a few loops; A is taken at the middle of the block, with its first derivative.
+  RX). Slow time is cut into blocks of a few loops; A is taken at the middle of the block, with its first derivative
+  where that pays.
 * The middle term is the path's place nu on the range axis in bins. Paths are sorted into buckets one bin wide, so that
   nu = bucket + delta (block middle, RX; |delta| <= 1/2) + epsilon (drift in the block, TX; small), and each of
   exp(j 2 pi delta u), exp(j 2 pi epsilon u) is a short economised power series: its powers go with A and with X.
@@ -29,8 +30,7 @@ from torch import Tensor
 
 from mmsynth.types import Paths, Radar
 
-TAU = 2 * math.pi
-BATCH = 4096  # paths whose factors are formed at once: keeps them in the cache, and memory flat
+CACHE = 1 << 20  # numbers in the factor X of the paths that are formed at once: fits the cache, and memory is flat
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +39,14 @@ class _Frame:
 
     Attributes:
         departure: phase in rad [paths, tx * knots] (float32) of TX leg plus mean RX leg, less whole turns.
-        arrival: phase in rad [paths, rx, knots] (float32) of each RX leg beyond the mean one.
-        gain: [paths, 2, 2] real and imaginary part of the gain at the first knot and of its change to the last.
+        arrival: phase in rad [paths, rx * knots] (float32) of each RX leg beyond the mean one.
+        gain: [2, paths, 2] real and imaginary part of the gain at the first knot and of its change to the last.
         delay: float64 [paths, knots] of the mean legs.
         knots: s.
         carrier, bandwidth, window, middle: f_m, B, T and t_mid of the module's text.
         fast_time: u [samples].
         pairs: (slot, TX, weight) that transmit.
+        rx: how many.
     """
 
     departure: Tensor
@@ -59,6 +60,7 @@ class _Frame:
     middle: float
     fast_time: Tensor
     pairs: tuple[tuple[int, int, float], ...]
+    rx: int
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,28 @@ class _Order:
     turning: bool
     bucket: tuple[float, ...]
     drift: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """A block of chirps: `times` [loops, slots] of the middles of their samples, and the matrices that lead there.
+
+    Attributes:
+        values, slopes: [knots] float64, of the polynomial through the knots at the middle of the block.
+        phase, drift: [pairs * loops, tx * knots] from departure phases to phase and to 2 pi epsilon.
+        fade: [pairs * loops, 2] from a gain and its change over the frame to the gain.
+        turn: [2 * rx, rx * knots] from arrival phases to phase at the middle, and change over half the block.
+        offset: [pairs, loops] place of each chirp in the block, -1..1.
+    """
+
+    times: Tensor
+    values: Tensor
+    slopes: Tensor
+    phase: Tensor
+    drift: Tensor
+    fade: Tensor
+    turn: Tensor
+    offset: Tensor
 
 
 def interpolation(knots: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -97,17 +121,24 @@ def interpolation(knots: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return power @ weights, slope @ weights, x
 
 
+def economised(limit: float, terms: int) -> tuple[float, ...]:
+    """Coefficients of (j x)^q, q < terms, in the truncated Chebyshev series of exp(j x) on |x| <= limit."""
+    bessel = [(1 if k == 0 else 2) * 1j**k * jv(k, limit) for k in range(terms)]
+    power = chebyshev.cheb2poly(np.array(bessel)) / (1j * limit) ** np.arange(terms)
+    return tuple(float(p.real) for p in power)
+
+
 def fast_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
     """The sum of the module's text [loops, slots, rx, samples], complex64, per unit of gain."""
-    wave, receivers = radar.waveform, paths.rx_delay.shape[1]
+    wave = radar.waveform
     if len(paths) == 0:
-        shape = (wave.loops, radar.slots, receivers, wave.samples)
+        shape = (wave.loops, radar.slots, paths.rx_delay.shape[1], wave.samples)
         return torch.zeros(shape, dtype=torch.complex64, device=paths.gain.device)
     frame = _prepare(paths, radar)
-    starts = radar.chirp_times().to(frame.knots.device) + frame.middle
     with torch.no_grad():
         order = _choose_order(frame, radar, tolerance)
-    return torch.cat([_block(frame, times, order) for times in torch.split(starts, order.loops)])
+    starts = radar.chirp_times().to(frame.knots.device) + frame.middle
+    return torch.cat([_block_sum(frame, _block(frame, t), order) for t in torch.split(starts, order.loops)])
 
 
 def _prepare(paths: Paths, radar: Radar) -> _Frame:
@@ -120,15 +151,15 @@ def _prepare(paths: Paths, radar: Radar) -> _Frame:
     values, _, _ = interpolation(paths.knots, (paths.knots[0] + paths.knots[-1]) / 2)
     center = delay @ values
     # About `center` the phase is linear in the delay: S (change)^2 / 2 is 2e-5 cycles after 11 cm of motion.
-    rate = TAU * (carrier - wave.slope * center)[:, None, None]
+    rate = math.tau * (carrier - wave.slope * center)[:, None, None]
     turns = carrier * center - wave.slope * center**2 / 2
-    offset = TAU * (turns - turns.round())[:, None, None]
+    offset = math.tau * (turns - turns.round())[:, None, None]
     departure = rate * (paths.tx_delay + (mean_rx - center[:, None])[:, None]) + offset
-    gain = torch.stack([paths.gain[:, 0], paths.gain[:, 1] - paths.gain[:, 0]], 1)
+    gain = torch.stack([paths.gain[:, 0], paths.gain[:, 1] - paths.gain[:, 0]], 1).to(torch.complex64)
     return _Frame(
         departure=departure.float().flatten(1),
-        arrival=(rate * (paths.rx_delay - mean_rx[:, None])).float(),
-        gain=torch.view_as_real(gain.to(torch.complex64)),
+        arrival=(rate * (paths.rx_delay - mean_rx[:, None])).float().flatten(1),
+        gain=torch.stack([gain.real, gain.imag]),
         delay=delay,
         knots=paths.knots,
         carrier=carrier,
@@ -137,29 +168,23 @@ def _prepare(paths: Paths, radar: Radar) -> _Frame:
         middle=middle,
         fast_time=((wave.sample_times() - middle) / window).to(device),
         pairs=tuple((s, m, float(radar.codes[s, m])) for s, m in radar.codes.nonzero().tolist()),
+        rx=paths.rx_delay.shape[1],
     )
-
-
-def economised(limit: float, terms: int) -> tuple[float, ...]:
-    """Coefficients of (j x)^q, q < terms, in the truncated Chebyshev series of exp(j x) on |x| <= limit."""
-    bessel = [(1 if k == 0 else 2) * 1j**k * jv(k, limit) for k in range(terms)]
-    power = chebyshev.cheb2poly(np.array(bessel)) / (1j * limit) ** np.arange(terms)
-    return tuple(float(p.real) for p in power)
 
 
 def _choose_order(frame: _Frame, radar: Radar, tolerance: float) -> _Order:
     """The longest block, and the shortest series, that keep the rms error of the paths' sum under `tolerance`."""
-    wave = radar.waveform
-    times = radar.chirp_times().to(frame.knots.device)[:, 0] + frame.middle
-    _, slopes, _ = interpolation(frame.knots, torch.stack([times[0], times.mean(), times[-1]]))
-    slopes = slopes.float()
-    weight = frame.gain[:, 0].square().sum(-1) + (frame.gain[:, 0] + frame.gain[:, 1]).square().sum(-1)
+    wave, knots = radar.waveform, frame.knots
+    times = radar.chirp_times().to(knots.device)[:, 0] + frame.middle
+    slopes = interpolation(knots, torch.stack([times[0], times.mean(), times[-1]]))[1].T
+    weight = frame.gain[..., 0].square().sum(0) + frame.gain.sum(-1).square().sum(0)
     weight = weight / weight.sum().clamp(min=1e-30)
-    tx_phase = frame.departure.reshape(len(weight), -1, len(frame.knots))
     step = frame.bandwidth / frame.carrier
-    spread = step * (tx_phase - tx_phase.mean(1, keepdim=True))[..., 0].abs().amax(1)
-    drift = frame.bandwidth * TAU * (frame.delay.float() @ slopes.T).abs().amax(1)
-    turn = (frame.arrival @ slopes.T).abs().amax((1, 2))
+    arrival = frame.arrival.reshape(len(weight), frame.rx, -1)
+    departure = frame.departure.reshape(len(weight), -1, len(knots))[..., 0]
+    spread = step * (departure - departure.mean(1, keepdim=True)).abs().amax(1)
+    drift = frame.bandwidth * math.tau * (frame.delay @ slopes).abs().amax(1).float()
+    turn = (arrival @ slopes.float()).abs().amax((1, 2))
     terms = 3 if tolerance >= 5e-4 else 4
 
     def error(loops: int, turning: bool) -> float:
@@ -170,9 +195,9 @@ def _choose_order(frame: _Frame, radar: Radar, tolerance: float) -> _Order:
         return float((weight * (series**2 + still)).sum().sqrt())
 
     turning, loops = _block_length(error, wave.loops, 0.5 * tolerance)
-    x = (drift * (loops * radar.loop_time / 2) + spread) / 2
-    limit = math.sqrt(float((weight * x**2).sum()))
-    edge = math.pi * (0.5 + step / TAU * float(frame.arrival.abs().max()))
+    # The series is tuned to the rms of its argument at the corners of the block: most of it is smaller.
+    limit = float((weight * ((drift * (loops * radar.loop_time / 2) + spread) / 2) ** 2).sum().sqrt())
+    edge = math.pi * (0.5 + step / math.tau * float(arrival.abs().max()))
     powers = next(n for n in range(4, 20) if 2 * (edge / 2) ** n / math.factorial(n) <= 2 * tolerance)
     return _Order(loops, turning, economised(edge, powers), economised(max(limit, 1e-3), terms))
 
@@ -187,33 +212,59 @@ def _block_length(error: Callable[[int, bool], float], loops: int, tolerance: fl
     return (True, with_turn) if without <= with_turn / 4 else (False, without)
 
 
-def _block(frame: _Frame, times: Tensor, order: _Order) -> Tensor:
-    """Samples [loops, slots, rx, samples] of the chirps whose samples have their middle at `times` [loops, slots]."""
+def _block(frame: _Frame, times: Tensor) -> _Block:
+    knots, step = len(frame.knots), frame.bandwidth / frame.carrier
     values, slopes, _ = interpolation(frame.knots, times.mean())
-    delay, speed = frame.delay @ values, frame.delay @ slopes
-    place = frame.bandwidth * delay + frame.carrier * frame.window * speed  # the S tau tau' part is 1e-5 bins
+    at, slope, fraction = interpolation(frame.knots, times)
+    slot = [s for s, _, _ in frame.pairs]
+    transmitters = frame.departure.shape[1] // knots
+    phase = at.new_zeros(len(slot), len(times), transmitters, knots)
+    center = (step * values + frame.window * slopes) / transmitters
+    drift = (-center).expand(phase.shape).clone()
+    for row, (s, m, _) in enumerate(frame.pairs):
+        phase[row, :, m] = at[:, s]
+        drift[row, :, m] += step * at[:, s] + frame.window * slope[:, s]
+    place = fraction.T[slot].flatten()
+    half = (times.max() - times.min()) / 2
+    eye = torch.eye(frame.rx, dtype=torch.float64, device=times.device)
+    return _Block(
+        times=times,
+        values=values,
+        slopes=slopes,
+        phase=phase.float().flatten(2).flatten(0, 1),
+        drift=drift.float().flatten(2).flatten(0, 1),
+        fade=torch.stack([torch.ones_like(place), place], 1).float(),
+        turn=torch.cat([torch.kron(eye, values[None]), torch.kron(eye, half * slopes[None])]).float(),
+        offset=((times - times.mean()) / half.clamp(min=1e-12)).float().T[slot],
+    )
+
+
+def _block_sum(frame: _Frame, block: _Block, order: _Order) -> Tensor:
+    """Samples [loops, slots, rx, samples] of a block."""
+    delay, speed = frame.delay @ block.values, frame.delay @ block.slopes
+    place = frame.bandwidth * delay + frame.carrier * frame.window * speed
     bucket, index = place.detach().round().sort(stable=True)
     bins, counts = torch.unique_consecutive(bucket, return_counts=True)
     bounds = [0, *counts.cumsum(0).tolist()]
-    weights = _departure_weights(frame, times)
-    plain = 2 * frame.arrival.shape[1] * len(order.bucket)
+    state = math.tau * torch.stack([place[index] - bucket, frame.window * frame.bandwidth * speed[index]]).float()
+    step = max(1, CACHE // (2 * len(order.drift) * len(block.phase)))
+    plain = 2 * frame.rx * len(order.bucket)
     firsts, rests, owners = [], [], []
-    for start in range(0, len(index), BATCH):
-        part = index[start : start + BATCH]
-        delta = torch.stack([place[part] - bucket[start : start + BATCH], frame.window * frame.bandwidth * speed[part]])
-        left = _arrival_factor(frame, part, (delta * TAU).float(), times, order)
-        right = _departure_factor(frame, part, weights, len(order.drift))
+    for start in range(0, len(index), step):
+        part = slice(start, start + step)
+        left = _arrival_factor(frame, block, order, index[part], state[:, part])
+        right = _departure_factor(frame, block, index[part], len(order.drift))
         for b in range(len(bins)):
-            low, high = max(bounds[b] - start, 0), min(bounds[b + 1] - start, len(part))
+            low, high = max(bounds[b] - start, 0), min(bounds[b + 1] - start, left.shape[1])
             if low < high:
                 # The change of A matters to the leading power of epsilon only.
-                rows, columns = left[:, low:high], right[low:high]
-                firsts.append(rows @ columns[:, :2].flatten(1))
-                rests.append(rows[:plain] @ columns[:, 2:].flatten(1))
+                rows, columns = left[:, low:high], right[:, low:high].T
+                firsts.append(rows @ columns[:, : 2 * len(block.phase)])
+                rests.append(rows[:plain] @ columns[:, 2 * len(block.phase) :])
                 owners.append(b)
     owner = torch.tensor(owners, device=index.device)
     first, rest = (_sum_by(torch.stack(x), owner, len(bins)) for x in (firsts, rests))
-    return _samples(frame, times, bins, (first, rest), order)
+    return _samples(frame, block, order, bins, (first, rest))
 
 
 def _sum_by(pieces: Tensor, owner: Tensor, count: int) -> Tensor:
@@ -221,97 +272,73 @@ def _sum_by(pieces: Tensor, owner: Tensor, count: int) -> Tensor:
     return pieces if len(pieces) == count else pieces.new_zeros(count, *pieces.shape[1:]).index_add(0, owner, pieces)
 
 
-def _departure_weights(frame: _Frame, times: Tensor) -> tuple[Tensor, ...]:
-    """Matrices [..., pairs * loops] that take departure phases to phase and 2 pi epsilon, and gain's ends to gain."""
-    values, slopes, fraction = interpolation(frame.knots, times)
-    middle, middle_slope, _ = interpolation(frame.knots, times.mean())
-    step = frame.bandwidth / frame.carrier
-    transmitters = frame.departure.shape[1] // len(frame.knots)
-    phase = values.new_zeros(transmitters, len(frame.knots), len(frame.pairs), len(times))
-    center = (step * middle + frame.window * middle_slope) / transmitters
-    drift = (-center[:, None, None]).expand(phase.shape).clone()
-    for column, (slot, m, _) in enumerate(frame.pairs):
-        phase[m, :, column] = values[:, slot].T
-        drift[m, :, column] += (step * values[:, slot] + frame.window * slopes[:, slot]).T
-    place = fraction.T[[slot for slot, _, _ in frame.pairs]].flatten()
-    phase, drift = (x.flatten(2).flatten(0, 1).float() for x in (phase, drift))
-    return phase, drift, torch.stack([torch.ones_like(place), place]).float()
-
-
-def _departure_factor(frame: _Frame, part: Tensor, weights: tuple[Tensor, ...], terms: int) -> Tensor:
-    """X with the gain, times the powers of 2 pi epsilon: [paths, powers * 2 (real, imaginary), pairs * loops]."""
-    legs = frame.departure.index_select(0, part)
-    phase, drift = legs @ weights[0], legs @ weights[1]
-    real, imag = (frame.gain.index_select(0, part).permute(2, 0, 1) @ weights[2]).unbind(0)
+def _departure_factor(frame: _Frame, block: _Block, index: Tensor, terms: int) -> Tensor:
+    """X with the gain, times the powers of 2 pi epsilon: [powers * 2 (real, imaginary) * pairs * loops, paths]."""
+    legs = frame.departure.index_select(0, index).T
+    phase, drift = block.phase @ legs, block.drift @ legs
+    real, imag = block.fade @ frame.gain.index_select(1, index).transpose(1, 2)
     cos, sin = phase.cos(), phase.sin()
-    powers = [real * cos - imag * sin, real * sin + imag * cos]
+    wave = [torch.addcmul(real * cos, imag, sin, value=-1), torch.addcmul(real * sin, imag, cos)]
     for _ in range(terms - 1):
-        powers += [powers[-2] * drift, powers[-1] * drift]
-    return torch.stack(powers, 1)
+        wave += [wave[-2] * drift, wave[-1] * drift]
+    return torch.cat(wave)
 
 
-def _arrival_factor(frame: _Frame, part: Tensor, delta: Tensor, times: Tensor, order: _Order) -> Tensor:
+def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, state: Tensor) -> Tensor:
     """A, and its change over half a block if the order has it, times the powers of 2 pi delta.
 
     Args:
         frame: what the blocks share.
-        part: indices of the paths.
-        delta: [2, paths] in rad: place in the bucket, and coefficient of u^2.
-        times: of the block's chirps.
-        order: its `bucket` says how many powers; the coefficients are multiplied in at the end, by `_samples`.
+        block: where in the frame.
+        order: how many powers; their coefficients are multiplied in at the end, by `_samples`.
+        index: of the paths.
+        state: [2, paths] in rad: 2 pi delta without the part of the RX, and 2 pi times the coefficient of u^2.
 
     Returns:
-        [(A, change) * (real, imaginary) * rx * powers, paths].
+        [powers * (A, change) * (real, imaginary) * rx, paths].
     """
-    values, slopes, _ = interpolation(frame.knots, times.mean())
-    half = (times.max() - times.min()) / 2
-    basis = torch.stack([values, half * slopes]).float()
-    angle, turn = torch.einsum("dk,prk->drp", basis, frame.arrival.index_select(0, part))
+    angle, turn = (block.turn @ frame.arrival.index_select(0, index).T).reshape(2, frame.rx, -1)
     cos, sin = angle.cos(), angle.sin()
-    waves = [torch.stack([cos, sin])] + ([torch.stack([-sin * turn, cos * turn])] if order.turning else [])
-    pair = torch.stack(waves)  # [1 or 2, 2, rx, paths]
-    x = delta[0] + angle * (frame.bandwidth / frame.carrier)
-    series, powers = order.bucket, [pair]
-    for _ in series[1:]:
+    waves = [cos, sin, -sin * turn, cos * turn] if order.turning else [cos, sin]
+    powers = [torch.stack(waves)]
+    x = state[0] + angle * (frame.bandwidth / frame.carrier)
+    for _ in order.bucket[1:]:
         powers.append(powers[-1] * x)
     # exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
-    bend = delta[1] * torch.stack([pair[:, 1], -pair[:, 0]], 1)
-    rows = powers[:2]
-    for r in range(2, len(series)):
-        rows.append(torch.add(powers[r], bend, alpha=series[r - 2] / series[r]))
+    bend = torch.stack([state[1] * sin, -state[1] * cos])
+    factor = torch.stack(powers, 1)
+    for r in range(2, len(powers)):
+        factor[:2, r] += bend * (order.bucket[r - 2] / order.bucket[r])
         bend = bend * x
-    return torch.stack(rows, 3).flatten(0, 3)
+    return factor.flatten(0, 2)
 
 
-def _samples(frame: _Frame, times: Tensor, bins: Tensor, sums: tuple[Tensor, Tensor], order: _Order) -> Tensor:
+def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: tuple[Tensor, Tensor]) -> Tensor:
     """Put the buckets' sums together: powers to orders of (j u), then times exp(j 2 pi bucket u) (j u)^order."""
-    loops, slots = times.shape
-    count, powers, drifts, pairs = len(bins), len(order.bucket), len(order.drift), len(frame.pairs)
-    receivers = frame.arrival.shape[1]
-    first = sums[0].reshape(count, -1, 2, receivers, powers, 2, pairs, loops)
-    rest = sums[1].reshape(count, 2, receivers, powers, drifts - 1, 2, pairs, loops)
-    real = first[:, :, 0, :, :, 0] - first[:, :, 1, :, :, 1]
-    imag = first[:, :, 0, :, :, 1] + first[:, :, 1, :, :, 0]
-    lead = torch.complex(real, imag)
-    parts = [lead[:, 0]]
-    if order.turning:
-        offset = ((times - times.mean()) / ((times.max() - times.min()) / 2)).float().T
-        parts[0] = parts[0] + lead[:, 1] * offset[[slot for slot, _, _ in frame.pairs]]
-    tail = torch.complex(
-        rest[:, 0, ..., 0, :, :] - rest[:, 1, ..., 1, :, :], rest[:, 0, ..., 1, :, :] + rest[:, 1, ..., 0, :, :]
-    )
-    parts += list(tail.unbind(3))
-    orders = powers + drifts - 1
-    total = parts[0].new_zeros(count, orders, *parts[0].shape[1:2], pairs, loops)
-    coefficients = parts[0].real.new_tensor(order.bucket)[:, None, None, None]
-    for q, (scale, term) in enumerate(zip(order.drift, parts, strict=True)):
-        total[:, q : q + powers] += scale * coefficients * term.transpose(1, 2)
-    angle = TAU * torch.remainder(bins[:, None] * frame.fast_time, 1.0)
-    power = (1j * frame.fast_time) ** torch.arange(orders, device=bins.device)[:, None]
+    shape = (len(bins), -1, 2, len(order.bucket), frame.rx)
+    chirps = block.offset.shape
+    first = _complex(sums[0].reshape(*shape, 1, 2, *chirps))
+    rest = _complex(sums[1].reshape(*shape, len(order.drift) - 1, 2, *chirps))
+    lead = first[:, 0] + first[:, 1] * block.offset if order.turning else first[:, 0]
+    parts = torch.cat([lead, rest[:, 0]], 3) * lead.real.new_tensor(order.drift)[:, None, None]
+    parts = parts * lead.real.new_tensor(order.bucket)[:, None, None, None, None]
+    orders = len(order.bucket) + len(order.drift) - 1
+    total = lead.new_zeros(len(bins), orders, frame.rx, *chirps)
+    for q in range(len(order.drift)):
+        total[:, q : q + len(order.bucket)] += parts[:, :, :, q]
+    total = _by_slot(total, frame.pairs)
+    angle = (math.tau * torch.remainder(bins[:, None] * frame.fast_time, 1.0)).float()
+    power = (1j * frame.fast_time).to(torch.complex64) ** torch.arange(orders, device=bins.device)[:, None]
     carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
-    slot_sum = _by_slot(total, frame.pairs)
-    flat = slot_sum.flatten(0, 1).flatten(1).T @ carrier.to(torch.complex64).flatten(0, 1)
-    return flat.reshape(-1, slots, loops, len(frame.fast_time)).permute(2, 1, 0, 3)
+    flat = total.flatten(0, 1).flatten(1).T @ carrier.flatten(0, 1)
+    return flat.reshape(frame.rx, -1, chirps[1], len(frame.fast_time)).permute(2, 1, 0, 3)
+
+
+def _complex(products: Tensor) -> Tensor:
+    """Complex products of the real ones [bins, kinds, 2, powers, rx, terms, 2, ...] of real and imaginary parts."""
+    rr, ri = products[:, :, 0].unbind(5)
+    ir, ii = products[:, :, 1].unbind(5)
+    return torch.complex(rr - ii, ri + ir)
 
 
 def _by_slot(total: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:

@@ -141,7 +141,7 @@ def test_order_of_paths_and_cuts_into_batches_do_not_matter(monkeypatch: pytest.
     shuffle = torch.randperm(300, generator=torch.Generator().manual_seed(1))
     fields = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
     mixed = replace(paths, **{f: getattr(paths, f)[shuffle] for f in fields})
-    monkeypatch.setattr("mmsynth.simulation.fast.BATCH", 37)
+    monkeypatch.setattr("mmsynth.simulation.fast.CACHE", 20_000)
     # float32 rounding of some hundred terms
     assert error_db(synthesize(mixed, radar), whole) < -110
 
