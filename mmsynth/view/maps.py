@@ -37,6 +37,8 @@ def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 
         columns = heatmap.columns.double().cpu().numpy()
         across = columns if doppler else np.degrees(columns)
         _image(axes, across, rows[near], power - power.max(), span)
+        if not doppler:
+            axes.set_xlim(-80, 80)
         name = "velocity, m/s" if doppler else f"{heatmap.kind.removeprefix('range_')}, degrees"
         dress(axes, _TITLES[heatmap.kind], name, "range, m" if axes is panels[0] else "", grid=False)
     colour_bar(figure, panels[-1].collections[0], list(panels), "dB under the strongest cell")
@@ -48,9 +50,9 @@ def floor_figure(heatmap: Heatmap, frame: int, max_range: float = 4.0, span: flo
     figure = new_figure(6.4, 3.3)
     axes = figure.add_subplot(1, 1, 1)
     rows, columns = heatmap.rows.double().cpu().numpy(), heatmap.columns.double().cpu().numpy()
-    near = (rows >= 0) & (rows <= max_range)
-    power = heatmap.power[frame].double().cpu().numpy()[near]
-    distance, angle = np.meshgrid(edges(rows[near]), np.clip(edges(columns), -np.pi / 2, np.pi / 2), indexing="ij")
+    near, ahead = (rows >= 0) & (rows <= max_range), np.abs(columns) <= np.radians(75)
+    power = heatmap.power[frame].double().cpu().numpy()[near][:, ahead]
+    distance, angle = np.meshgrid(edges(rows[near]), edges(columns[ahead]), indexing="ij")
     x, y = distance * np.sin(angle), distance * np.cos(angle)
     drawn = axes.pcolormesh(x, y, power - power.max(), cmap=POWER_MAP, vmin=-span, vmax=0, rasterized=True)
     axes.set_aspect("equal")

@@ -1,0 +1,135 @@
+"""Figures show what they are given, where it is."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from mmsynth import view
+from mmsynth.geometry import radar_pose
+from mmsynth.types import Heatmap, Radar, Waveform
+from mmsynth.view.style import edges, new_figure
+
+
+def texts(figure: Figure) -> list[str]:
+    found = [figure.get_suptitle()]
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        found += [t.get_text() for t in axes.texts] + [axes.get_title(loc="left"), axes.get_xlabel()]
+        found += [t.get_text() for t in legend.get_texts()] if legend else []
+    return found
+
+
+def test_scene_shows_the_points_of_its_frames_where_they_are(cube, cloud):
+    figure = view.scene_figure(cube, cloud, 1, slice(1, 2), radar_pose((0.0, 0.0, 1.0)), "title")
+    front, side = figure.axes[:2]
+    assert front.collections[-1].get_offsets().data == pytest.approx(cloud.position[1:, [0, 2]].numpy())
+    assert side.collections[-1].get_offsets().data == pytest.approx(cloud.position[1:, [1, 2]].numpy())
+    assert "title" in texts(figure)
+    # Receding is red, approaching blue; the radar hangs 1 m over the floor.
+    figure.canvas.draw()
+    receding, approaching = front.collections[-1].get_facecolors()
+    assert receding[0] > receding[2] and approaching[2] > approaching[0]
+    assert front.lines[0].get_ydata()[0] == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize(("side", "depth", "near"), [("front", 1, 2.0), ("side", 0, 0.5), ("top", 2, 1.0)])
+def test_only_the_side_that_faces_the_viewer_is_drawn(cube, side, depth, near):
+    axes = new_figure(2, 2).add_subplot()
+    vertices, faces = cube.vertices[0].numpy(), cube.faces.numpy()
+    view.draw_mesh(axes, vertices, faces, side)
+    drawn = axes.collections[0].get_paths()
+    facing = [f for f in faces if np.allclose(vertices[f][:, depth], near)]
+    right, up = {"front": (0, 2), "side": (1, 2), "top": (0, 1)}[side]
+    want = sorted(vertices[f][:, [right, up]].tolist() for f in facing)
+    assert sorted(path.vertices[:3].tolist() for path in drawn) == want
+
+
+def test_contact_sheet_has_a_row_a_clip_and_its_times(cube):
+    figure = view.contact_sheet([("walk", cube), ("run", cube)], columns=3)
+    assert len(figure.axes) == 6
+    assert {"walk", "run", "0.00 s", "0.10 s", "0.20 s"} <= set(texts(figure))
+
+
+def heatmap(kind: str, rows: int = 20, columns: int = 9) -> Heatmap:
+    power = torch.randn(2, rows, columns, generator=torch.Generator().manual_seed(0))
+    power[:, 7, 6] = 30.0
+    return Heatmap(kind, power, torch.arange(rows) * 0.1, torch.linspace(-1, 1, columns), torch.arange(2) / 10)
+
+
+def test_heatmaps_put_the_strongest_cell_at_its_range_and_angle():
+    maps = [heatmap("range_doppler"), heatmap("range_azimuth"), heatmap("range_elevation")]
+    figure = view.heatmaps_figure(maps, frame=1, max_range=1.5)
+    for axes, kind in zip(figure.axes, ("velocity", "azimuth", "elevation"), strict=False):
+        image = axes.collections[0]
+        row, column = np.unravel_index(image.get_array().argmax(), image.get_array().shape)
+        assert image.get_array().max() == 0 and image.get_array().shape == (16, 9)
+        corner = np.asarray(image.get_coordinates())[row : row + 2, column : column + 2].mean((0, 1))
+        expected = 0.5 if kind == "velocity" else math.degrees(0.5)
+        assert corner == pytest.approx([expected, 0.7]) and kind in axes.get_xlabel()
+
+
+def test_floor_map_puts_positive_azimuth_to_the_right():
+    image = view.floor_figure(heatmap("range_azimuth"), 0, max_range=1.9).axes[0].collections[0]
+    row, column = np.unravel_index(image.get_array().argmax(), image.get_array().shape)
+    corner = np.asarray(image.get_coordinates())[row : row + 2, column : column + 2].mean((0, 1))
+    # The cell's corners average to a little less than its centre: they lie on arcs.
+    assert corner == pytest.approx([0.7 * math.sin(0.5), 0.7 * math.cos(0.5)], abs=0.01)
+
+
+def test_micro_doppler_strings_the_frames_together():
+    clip = Heatmap(
+        "micro_doppler", torch.zeros(3, 8, 4), torch.linspace(-2, 2, 8), torch.arange(4) / 80, torch.arange(3) / 10
+    )
+    clip.power[2, 6, 1] = 50.0
+    axes = view.micro_doppler_figure(clip, 0.1).axes[0]
+    mesh = axes.collections[0]
+    row, column = np.unravel_index(mesh.get_array().argmax(), mesh.get_array().shape)
+    assert np.asarray(mesh.get_coordinates())[row, column] == pytest.approx([0.2 + 1.5 * 0.1 / 4, float(clip.rows[6])])
+
+
+def test_confusion_matrix_is_read_by_row():
+    figure = view.confusion_figure(np.array([[9, 1], [5, 5]]), ["sit", "stand"], "test")
+    found = texts(figure)
+    assert {"90 %", "10 %", "50 %", "9", "1"} <= set(found)
+    assert any("balanced accuracy 70.0 %, n = 20" in text for text in found)
+
+
+def test_a_class_without_examples_does_not_count():
+    figure = view.confusion_figure(np.array([[4, 0, 0], [0, 4, 0], [0, 0, 0]]), ["a", "b", "c"])
+    assert any("100.0 %" in text for text in texts(figure))
+
+
+def test_histograms_share_their_bins():
+    rng = np.random.default_rng(0)
+    figure = view.histograms_figure(
+        {"range, m": (rng.normal(2, 1, 500), rng.normal(3, 1, 500), None), "n": ([1, 2], [2, 3], [3, 9])}
+    )
+    first, second = figure.axes[:2]
+    assert len(first.patches) == 40 + 1 and {"recorded", "simulated"} <= set(texts(figure))
+    # Whole numbers get a bin each, centred on them.
+    assert {round(p.get_x() % 1, 6) for p in second.patches[:-2]} == {0.5}
+
+
+def test_array_figure_gives_the_beam_widths_of_theory():
+    half = 299792458.0 / 79e9 / 2
+    waveform = Waveform(79e9, 1.0, 1, 1.0, 0.0, 1.0, 1, 10.0)
+    row = half * torch.tensor([[float(i), 0, 0] for i in range(8)], dtype=torch.float64)
+    radar = Radar("eight in a row", waveform, row[:1], row, torch.ones(1, 1, dtype=torch.float64))
+    found = texts(view.array_figure(radar))
+    # Uniform array of 8 half wavelengths: 0.886 lambda / L = 12.7 degrees.
+    assert "azimuth: 13° at -3 dB" in found and "elevation: none" in found
+    assert "virtual array: 8" in found and "eight in a row" in found
+
+
+def test_a_figure_is_written_in_the_format_of_its_name(tmp_path, cube, cloud):
+    figure = view.contact_sheet([("cube", cube)], columns=2)
+    for name, magic in (("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")):
+        assert view.save_figure(figure, tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_edges_enclose_the_centres():
+    assert edges(np.array([0.0, 1, 3])).tolist() == [-0.5, 0.5, 2.0, 4.0]
+    assert edges(np.array([2.0])).tolist() == [1.5, 2.5]
