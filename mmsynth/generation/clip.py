@@ -15,7 +15,7 @@ from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
 from mmsynth.motion import Subject, cut, generate_motion, place, read_motion, resample, sample_subject
 from mmsynth.processing import beamform, detect, range_doppler
-from mmsynth.scene import load_room, person_materials
+from mmsynth.scene import Room, load_room, material, mounted, movers, person_materials, read_room
 from mmsynth.simulation import knot_times, receive, simulate_clean
 from mmsynth.types import (
     AdcFrames,
@@ -81,8 +81,10 @@ def draw_take(stage: Stage, index: int) -> Take:
     subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
     motion, world_from_radar = _stand(recipe, _motion(stage, activity, subject, draw), draw)
     mesh = stage.body(resample(motion, knot_times(radar, frames, recipe.simulation).to(stage.device)))
+    clothes = recipe.subjects.clothing[_integer(len(recipe.subjects.clothing), draw)]
+    scene = _scene(recipe, mesh, world_from_radar, (clothes, radar.waveform.center_frequency))
     labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
-    return Take(labels, subject, motion, _scene(recipe, mesh, world_from_radar), frames)
+    return Take(labels, subject, motion, scene, frames)
 
 
 def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
@@ -149,21 +151,34 @@ def _read(path: str, body: BodyModel) -> Motion:
 
 
 def _stand(recipe: Recipe, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
-    """The motion where the recipe puts it, and the radar's pose at the origin looking along +y."""
+    """The motion where the recipe puts it, and the radar's pose: the room's mount, or the origin looking along +y."""
     where = recipe.placement
     distance, bearing = _uniform(where.distance, draw), _uniform(where.bearing, draw)
-    position = (distance * np.sin(bearing), distance * np.cos(bearing))
-    placed = place(motion, position, -bearing + _uniform(where.facing, draw))
-    pose = radar_pose((0.0, 0.0, _uniform(where.radar_height, draw)), tilt=_uniform(where.radar_tilt, draw))
-    return placed, pose
+    facing = _uniform(where.facing, draw)
+    height, tilt = _uniform(where.radar_height, draw), _uniform(where.radar_tilt, draw)
+    pose = mounted(_room(recipe.room)) if recipe.room else radar_pose((0.0, 0.0, height), tilt=tilt)
+    yaw = float(torch.atan2(-pose[0, 1], pose[1, 1]))
+    x, y = distance * np.sin(bearing - yaw), distance * np.cos(bearing - yaw)
+    return place(motion, (float(pose[0, 3]) + x, float(pose[1, 3]) + y), yaw - bearing + facing), pose
 
 
-def _scene(recipe: Recipe, mesh: MeshSequence, world_from_radar: Tensor) -> Scene:
-    materials = person_materials(mesh.region_names)
+@lru_cache(maxsize=8)
+def _room(path: str) -> Room:
+    return read_room(path)
+
+
+def _scene(recipe: Recipe, mesh: MeshSequence, world_from_radar: Tensor, setting: tuple[str, float]) -> Scene:
+    """The person in the room, if any; `setting` is the clothing and the frequency in Hz of the materials."""
+    clothing, frequency = setting
+    materials = person_materials(mesh.region_names, frequency, clothing)
     if not recipe.room:
         return Scene(world_from_radar, (mesh,), materials)
-    room, mirrors, regions, room_materials = load_room(recipe.room)
-    return Scene(world_from_radar, (mesh,), materials | room_materials, room, mirrors, regions)
+    room = _room(recipe.room)
+    things = movers((*room.fan, *room.door), mesh.times.cpu())
+    still, mirrors, regions, found = load_room(room, frequency)
+    names = {name for thing in things for name in thing.region_names}
+    materials = materials | found | {name: material(name.split(":")[0], frequency) for name in names}
+    return Scene(world_from_radar, (mesh, *things), materials, still, mirrors, regions)
 
 
 def _joints(stage: Stage, motion: Motion, world_from_radar: Tensor) -> Tensor:

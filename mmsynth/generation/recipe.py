@@ -9,12 +9,14 @@ from typing import Any
 
 from mmsynth.config import dumps, merge, parse, read_toml, to_table
 from mmsynth.motion import ACTIVITIES
-from mmsynth.processing import HEATMAP_KINDS
+from mmsynth.processing.heatmaps import KINDS
 from mmsynth.radar import load_radar
+from mmsynth.scene import CLOTHING
 from mmsynth.simulation import Simulation
 from mmsynth.types import RadarSetup
 
 Range = tuple[float, float]
+CLOTHING_KINDS = tuple(CLOTHING)
 
 
 def _check_range(name: str, value: Range, low: float, high: float) -> None:
@@ -50,17 +52,30 @@ class ActivityRecipe:
 
 @dataclass(frozen=True)
 class SubjectRecipe:
-    """Who performs: `count` people, drawn once, each with a body and a style of their own; `first` shifts the draw."""
+    """Who performs.
+
+    Attributes:
+        count: people, drawn once, each with a body and a style of their own.
+        first: number of the first, so that two recipes can draw from different people.
+        age: in years.
+        body: model that they are drawn in.
+        clothing: kinds, one drawn for each clip.
+    """
 
     count: int = 20
     first: int = 0
     age: Range = (18.0, 65.0)
     body: str = "free"
+    clothing: tuple[str, ...] = CLOTHING_KINDS
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count: expected at least one person, got {self.count}")
         _check_range("age", self.age, 2.0, 100.0)
+        if not self.clothing or any(kind not in CLOTHING for kind in self.clothing):
+            raise ValueError(
+                f"clothing: expected some of {', '.join(CLOTHING)}, got {', '.join(self.clothing) or 'none'}"
+            )
 
 
 @dataclass(frozen=True)
@@ -118,8 +133,8 @@ class Outputs:
 
     def __post_init__(self) -> None:
         for kind in self.heatmaps:
-            if kind not in HEATMAP_KINDS:
-                raise ValueError(f"heatmaps: expected some of {', '.join(HEATMAP_KINDS)}, got '{kind}'")
+            if kind not in KINDS:
+                raise ValueError(f"heatmaps: expected some of {', '.join(KINDS)}, got '{kind}'")
 
 
 @dataclass(frozen=True)
