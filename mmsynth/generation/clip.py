@@ -79,7 +79,7 @@ def draw_take(stage: Stage, index: int) -> Take:
     frames = max(1, round(recipe.seconds / radar.waveform.frame_period))
     activity, person = _who(recipe, index)
     subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
-    motion, world_from_radar = _stand(recipe, _motion(stage, activity, subject, draw), draw)
+    motion, world_from_radar = _stand(recipe, _motion(stage, activity, (person, subject), draw), draw)
     mesh = stage.body(resample(motion, knot_times(radar, frames, recipe.simulation).to(stage.device)))
     clothes = recipe.subjects.clothing[_integer(len(recipe.subjects.clothing), draw)]
     scene = _scene(recipe, mesh, world_from_radar, (clothes, radar.waveform.center_frequency))
@@ -117,11 +117,14 @@ def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
     return order[slot], recipe.subjects.first + round_ % recipe.subjects.count
 
 
-def _motion(stage: Stage, activity: ActivityRecipe, subject: Subject, draw: torch.Generator) -> Motion:
+def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], draw: torch.Generator) -> Motion:
     """A motion of the clip's length plus a little, with feet on the floor, standing at the origin facing -y."""
+    person, subject = who
     seconds = stage.recipe.seconds + stage.setup.radar.waveform.frame_period
     if activity.motion:
-        motion = generate_motion(activity.motion, seconds, subject, draw)
+        own = stream(stage.recipe.seed, 3, person)
+        style = {name: _uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
+        motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
         motion = replace(motion, shape=_shape(subject))
         return ground(motion, stage.body)
     paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})

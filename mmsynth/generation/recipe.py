@@ -33,12 +33,14 @@ class ActivityRecipe:
         motion: a built-in generator; or
         files: motion files (glob patterns, relative to the recipe), one drawn for each clip.
         share: of the clips, relative to the other activities.
+        style: ranges of parameters of the generator that replace its own; each person draws once from them.
     """
 
     label: str
     motion: str = ""
     files: tuple[str, ...] = ()
     share: int = 1
+    style: dict[str, Range] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bool(self.motion) == bool(self.files):
@@ -46,6 +48,12 @@ class ActivityRecipe:
         if self.motion and self.motion not in ACTIVITIES:
             near = difflib.get_close_matches(self.motion, list(ACTIVITIES), 1, 0.0)[0]
             raise ValueError(f"activity '{self.label}': no built-in motion '{self.motion}' (nearest: '{near}')")
+        known = ACTIVITIES[self.motion].parameters if self.motion else {}
+        for name, bounds in self.style.items():
+            if name not in known:
+                listed = ", ".join(known) or "none, for motion files"
+                raise ValueError(f"activity '{self.label}': style parameters are {listed}; got '{name}'")
+            _check_range(f"activity '{self.label}': {name}", bounds, -100.0, 100.0)
         if self.share < 1:
             raise ValueError(f"activity '{self.label}': expected a share of at least 1, got {self.share}")
 
