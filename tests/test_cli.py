@@ -1,0 +1,143 @@
+"""The commands: a mistake is one sentence and a non-zero exit, and nothing is left behind."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmsynth.cli import main
+
+RECIPE = """
+name = "tiny"
+radar = "radhar"
+clips = 4
+seconds = 0.5
+seed = 1
+
+[[activities]]
+label = "walk"
+motion = "walk"
+
+[[activities]]
+label = "box"
+motion = "box"
+
+[subjects]
+body = "free-low"
+
+[simulation]
+subdivision = 1
+"""
+
+TRAINING = """
+model = "trees"
+
+[data]
+synthetic = ["DATA"]
+validation = 0.0
+
+[window]
+duration = 0.4
+step = 0.2
+points = "all"
+
+[trees]
+count = 20
+"""
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run a command as the console script would; returns the exit code."""
+    monkeypatch.setattr(sys, "argv", ["mmsynth", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_generate_info_train_predict_evaluate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE)
+    data = tmp_path / "data"
+    assert call(monkeypatch, "generate", recipe, "--out", data, "--workers", "1") == 0
+    assert call(monkeypatch, "info", data / "dataset.h5") == 0
+    assert "walk" in capsys.readouterr().out
+    training = tmp_path / "training.toml"
+    training.write_text(TRAINING.replace("DATA", str(data / "dataset.h5")))
+    assert call(monkeypatch, "train", training, "--out", tmp_path / "run") == 0
+    capsys.readouterr()
+    assert call(monkeypatch, "predict", tmp_path / "run", data / "dataset.h5") == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["clip", "start_s", "end_s", "label", "confidence"]
+    assert len(rows) == 5 and all(row[3] in ("walk", "box") and 0 <= float(row[4]) <= 1 for row in rows[1:])
+    assert call(monkeypatch, "evaluate", tmp_path / "run", "--on", data / "dataset.h5", "--out", tmp_path / "s") == 0
+    assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
+    assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
+
+
+def test_a_finished_data_set_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dataset.h5").write_text("mine")
+    assert call(monkeypatch, "generate", recipe, "--out", tmp_path / "data") == 1
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "data" / "dataset.h5").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("generate", "none.toml", "--out", "out"), "none.toml: no such file"),
+        (("generate", "empty.toml", "--out", "out"), "missing key"),
+        (("generate", "far.toml", "--out", "out"), "measures up to 10.46 m, got a person at 30 m"),
+        (("generate", "typo.toml", "--out", "out"), "unknown key 'secnods': the nearest known one is 'seconds'"),
+        (("generate", "good.toml", "--out", "out", "--radar", "nope"), "'nope' is not a profile"),
+        (("generate", "good.toml", "--out", "out", "--overlay", "none.toml"), "none.toml: no such file"),
+        (("import", "radhar", "nowhere", "--out", "out.h5"), "nowhere"),
+        (("import", "radhra", ".", "--out", "out.h5"), "radhar"),
+        (("train", "none.toml", "--out", "out"), "none.toml: no such file"),
+        (("predict", "none", "none.h5"), "none"),
+        (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),
+        (("info", "none.h5"), "none.h5"),
+        (("info", "empty.toml"), "empty.toml"),
+        (("radar", "empty.toml"), "empty.toml"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "good.toml").write_text(RECIPE)
+    (tmp_path / "typo.toml").write_text(RECIPE.replace("seconds", "secnods"))
+    (tmp_path / "far.toml").write_text(RECIPE + "\n[placement]\ndistance = [2.0, 30.0]\n")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert call(monkeypatch, *arguments) == 1
+    shown = capsys.readouterr().err.strip()
+    assert message in shown
+    assert len(shown.splitlines()) == 1 and shown.startswith("error: ")
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("generate", "--help"), ("radar",), ("radar", "radhar")])
+def test_help_and_looking_succeed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert call(monkeypatch, *arguments) == 0
+    assert capsys.readouterr().out.strip()
+
+
+def test_unknown_options_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(monkeypatch, "generate", "--wrokers", "2") == 2
+    assert "wrokers" in capsys.readouterr().err
