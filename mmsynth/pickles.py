@@ -3,7 +3,7 @@
 import copyreg
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from scipy import sparse
@@ -63,6 +63,11 @@ class _Unpickler(pickle.Unpickler):
         raise ValueError(f"names {module}.{name}, which is not needed for arrays; nothing was run")
 
 
+def unpickle(file: BinaryIO) -> Any:
+    """The content of a pickle of arrays in an open file; raises nearly anything where it is broken or hostile."""
+    return _Unpickler(file, encoding="latin1").load()
+
+
 def read_pickle(path: Path) -> Any:
     """The content of a pickle of arrays, dictionaries, lists, numbers and strings (also of Python 2).
 
@@ -73,7 +78,7 @@ def read_pickle(path: Path) -> Any:
     """
     try:
         with open(path, "rb") as file:
-            return _Unpickler(file, encoding="latin1").load()
+            return unpickle(file)
     except ValueError as error:
         raise ValueError(f"{path}: not read: {error}") from None
     except Exception as error:  # a hostile or cut pickle can raise nearly anything

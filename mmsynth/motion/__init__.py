@@ -8,6 +8,8 @@ from mmsynth.motion.generators import ACTIVITIES as ACTIVITIES
 from mmsynth.motion.generators import Activity as Activity
 from mmsynth.motion.generators import generate_motion as generate_motion
 from mmsynth.motion.interpolate import resample as resample
+from mmsynth.motion.read import FORMATS as FORMATS
+from mmsynth.motion.read import read_motion as read_motion
 from mmsynth.motion.subject import Range as Range
 from mmsynth.motion.subject import Subject as Subject
 from mmsynth.motion.subject import sample_subject as sample_subject

@@ -11,6 +11,9 @@ from mmsynth.motion.posing import about
 from mmsynth.motion.retarget import Source, retarget
 from mmsynth.types import Labels, Motion
 
+# Joints times frames: 8 GB in all would be too much for a hostile file of a few MB to ask for.
+MOST = 30_000_000
+
 
 @dataclass(frozen=True)
 class Joint:
@@ -44,6 +47,8 @@ def read_source(path: Path) -> Source:
         raise ValueError(f"{path}: expected a BVH file with HIERARCHY and MOTION, got neither or one of them")
     joints = _hierarchy(head.split()[1:])
     values, step = _frames(tail.split(), sum(len(j.channels) for j in joints))
+    if len(values) * len(joints) > MOST:
+        raise ValueError(f"{path}: expected at most {MOST} joints times frames, got {len(values) * len(joints)}")
     rotations, positions = _forward(joints, values)
     rest = np.zeros((len(joints), 3))
     for i, joint in enumerate(joints):
@@ -76,11 +81,11 @@ def _hierarchy(words: list[str]) -> list[Joint]:
         elif word == "OFFSET" and nested:
             x, y, z = _numbers(words[k + 1 : k + 4], 3)
             if inside:
-                joints[-1] = replace(joints[-1], offset=(x, y, z))
+                joints[nested[-1]] = replace(joints[nested[-1]], offset=(x, y, z))
             k += 4
         elif word == "CHANNELS" and inside:
             channels = _channels(words[k + 1 : k + 8])
-            joints[-1] = replace(joints[-1], channels=channels)
+            joints[nested[-1]] = replace(joints[nested[-1]], channels=channels)
             k += 2 + len(channels)
         elif word == "}" and nested:
             nested.pop()

@@ -51,7 +51,13 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "shoulder": ("~arm", "~uparm", "~upperarm", "~humerus", "~shoulder"),
     "collar": ("~collar", "~clavicle", "~shoulder", "~inshoulder"),
     "elbow": ("~forearm", "~lowerarm", "~elbow", "~radius"),
-    "wrist": ("~hand", "~wrist"),
+    "wrist": ("~wrist", "~hand"),
+}
+_MIDDLE: dict[str, tuple[str, ...]] = {
+    "pelvis": ("hips", "pelvis", "root", "spinebase", "hip"),
+    "spine2": ("spinemid", "upperback", "spine1"),
+    "neck": ("neck", "neck1", "lowerneck"),
+    "head": ("head", "head1", "upperneck"),
 }
 _UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU's 2.54/0.45 cm": 0.0254 / 0.45}
 
@@ -65,22 +71,12 @@ def match_joints(names: tuple[str, ...], parents: tuple[int, ...]) -> dict[str, 
     Raises:
         ValueError: hips, knees, ankles, shoulders, elbows or neck and head cannot be found; names what is missing.
     """
-    plain = [_plain(name) for name in names]
-    found: dict[str, int] = {}
-    for joint, patterns in _ALIASES.items():
-        for side in ("left", "right"):
-            for index in _candidates(plain, patterns, side):
-                if index not in found.values():
-                    found[f"{side}_{joint}"] = index
-                    break
+    found = match_names(names)
     missing = [f"{s}_{j}" for j in ("hip", "knee", "ankle", "shoulder", "elbow") for s in ("left", "right")]
     missing = [m for m in missing if m not in found]
     if missing:
         raise ValueError(f"skeleton: expected joints that name a body's limbs, found no {', '.join(missing)}")
-    for joint in ("neck", "head"):
-        hits = [i for i, name in enumerate(plain) if name in (joint, f"{joint}1", f"lower{joint}")]
-        if hits:
-            found[joint] = hits[0]
+    found.pop("spine2", None)
     found["pelvis"] = _common(parents, found["left_hip"], found["right_hip"])
     chest = _common(parents, found["left_shoulder"], found["right_shoulder"])
     if chest == found["pelvis"]:
@@ -90,6 +86,23 @@ def match_joints(names: tuple[str, ...], parents: tuple[int, ...]) -> dict[str, 
     picks = {1: ("spine2",), 2: ("spine1", "spine3")}.get(count, ("spine1", "spine2", "spine3"))
     spots = {1: (0,), 2: (0, 1)}.get(count, (0, (count - 1) // 2, count - 1))
     return found | {name: chain[k] for name, k in zip(picks, spots, strict=True)}
+
+
+def match_names(names: tuple[str, ...]) -> dict[str, int]:
+    """Index of the source joint for each SMPL-X limb joint, neck, head, spine and pelvis that its names tell."""
+    plain = [_plain(name) for name in names]
+    found: dict[str, int] = {}
+    for joint, patterns in _ALIASES.items():
+        for side in ("left", "right"):
+            for index in _candidates(plain, patterns, side):
+                if index not in found.values():
+                    found[f"{side}_{joint}"] = index
+                    break
+    for joint, words in _MIDDLE.items():
+        hits = [plain.index(word) for word in words if word in plain]
+        if hits:
+            found[joint] = hits[0]
+    return found
 
 
 def _plain(name: str) -> str:
@@ -120,13 +133,20 @@ def _common(parents: tuple[int, ...], a: int, b: int) -> int:
 
 
 def up_axis(source: Source, found: dict[str, int]) -> str:
-    """The axis of the file that points up, such as "+y": the one along which heads are over feet, over the clip."""
+    """The axis of the file that points up, such as "+y".
+
+    The one along which the rest pose stands, if it does (a person may lie throughout the clip), else the one along
+    which the shoulders are over the ankles over the clip.
+    """
+    for axis in ("+y", "+z", "+x", "-y", "-z", "-x"):
+        if _is_standing(source.rest @ upright_from(axis).T, found):
+            return axis
     p = source.positions
     top = p[:, [found["left_shoulder"], found["right_shoulder"]]].mean(1)
     feet = p[:, [found["left_ankle"], found["right_ankle"]]].mean(1)
     mean = torch.nn.functional.normalize(top - feet, dim=-1).mean(0)
-    axis = int(mean.abs().argmax())
-    return ("+" if mean[axis] > 0 else "-") + "xyz"[axis]
+    index = int(mean.abs().argmax())
+    return ("+" if mean[index] > 0 else "-") + "xyz"[index]
 
 
 def upright_from(axis: str) -> Tensor:
@@ -160,16 +180,16 @@ def _leg_length(positions: Tensor, found: dict[str, int]) -> float:
 # --------------------------------------------------------------------------------------------- alignment
 
 
-def retarget(source: Source, labels: Labels, kind: str) -> Motion:
+def retarget(source: Source, labels: Labels, kind: str, up: str = "") -> Motion:
     """The source's motion on SMPL-X's joints, in the world (z up), scaled to the legs of the generic 1.7 m body.
 
-    `labels.source` receives what was taken for what: kind, joints matched, unit, up axis and scale.
+    `labels.source` receives what was taken for what: kind, joints matched, unit, up axis (found if not given), scale.
 
     Raises:
         ValueError: the joints cannot be matched, or their lengths are no person's.
     """
     found = match_joints(source.names, source.parents)
-    axis = up_axis(source, found)
+    axis = up or up_axis(source, found)
     unit, metres = unit_of(source, found)
     turn = upright_from(axis)
     leg = float(offset("left_knee").norm() + offset("left_ankle").norm())
@@ -216,7 +236,7 @@ def _is_standing(p: Tensor, found: dict[str, int]) -> bool:
     lines.append(("left_shoulder", "left_hip"))
     lines.append(("right_shoulder", "right_hip"))
     bones = torch.stack([p[found[b]] - p[found[a]] for a, b in lines])
-    apart = (p[found["left_hip"]] - p[found["right_hip"]]).norm()
+    apart = (p[found["left_hip"]] - p[found["right_hip"]]).norm() / bones[:4].norm(dim=-1).sum().clamp_min(1e-9)
     return bool((torch.nn.functional.normalize(bones, dim=-1) @ down > 0.85).all()) and float(apart) > 0.02
 
 
