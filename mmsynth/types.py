@@ -583,6 +583,8 @@ class Processing:
         intensity: what a point's intensity is: "snr" (dB), "peak" (geometric mean over antennas of the magnitude, in
             ADC counts; TI's peakVal) or "peak_db" (10 log10(peak + 1); the ROS driver of RadHAR).
         intensity_scale: factor on the peak, for what a firmware's FFT scaling does.
+        position_step: m, grid to which the device rounds x, y and z (TI's Q format; RadHAR's points lie on 1/512 m);
+            0 = not rounded.
         angle_method: of the range-angle heatmaps: "fft" (Bartlett), "capon" or "music".
         sources: targets in a range bin that MUSIC assumes.
     """
@@ -611,6 +613,7 @@ class Processing:
     half_wavelength_angles: bool = False
     intensity: Literal["snr", "peak", "peak_db"] = "snr"
     intensity_scale: float = 1.0
+    position_step: float = 0.0
     angle_method: Literal["fft", "capon", "music"] = "fft"
     sources: int = 1
 

@@ -44,6 +44,8 @@ def detect(cube: RadarCube, processing: Processing) -> PointCloud:
     across, up, frame = across[keep], up[keep], frame[keep]
     ahead = (1 - across.square() - up.square()).sqrt()
     position = cube.range[bin_[keep], None] * torch.stack([across, ahead, up], -1)
+    if processing.position_step:
+        position = (position / processing.position_step).round() * processing.position_step
     count = torch.bincount(frame, minlength=len(cube.times))
     return PointCloud(
         position=position.to(torch.float32),

@@ -179,6 +179,14 @@ def test_points_lie_on_the_grids_of_the_firmware(radhar, targets):
         assert float((value / step - (value / step).round()).abs().max()) < 0.02
 
 
+def test_positions_are_rounded_as_the_device_does(radhar, targets):
+    adc = targets(radhar, ((0.9, 2.2, 0.2), (0.5, 1.5, 0.0)))
+    _, _, exact = strongest(adc)
+    _, _, rounded = strongest(adc, replace(SETTINGS, position_step=1 / 512))
+    assert torch.equal(rounded.position * 512, (rounded.position * 512).round())
+    assert float((rounded.position - exact.position).abs().max()) <= 0.5 / 512 + 1e-6
+
+
 def test_limits_and_number_of_points(radhar, targets):
     adc = targets(radhar, ((1.0, 2.0, 0.0), (0, 1.0, 0)), ((-1.0, 4.0, 0.0), (0, -2.0, 0)))
     _, _, everything = strongest(adc)
