@@ -11,6 +11,7 @@ from mmsynth.datasets.mmbody import import_mmbody
 from mmsynth.datasets.mmfi import import_mmfi
 from mmsynth.datasets.mri import import_mri
 from mmsynth.datasets.radhar import import_radhar
+from mmsynth.datasets.recordings import FORMATS, import_recordings
 
 # Public data sets: the folder as published is all that they need.
 PUBLIC: dict[str, Callable[[Path], Capture]] = {
@@ -24,7 +25,7 @@ PUBLIC: dict[str, Callable[[Path], Capture]] = {
 
 
 def import_source(kind: str, source: Path | str, radar: str = "", labels: Path | None = None) -> Capture:
-    """Open real data by the name of its kind (a key of `PUBLIC`).
+    """Open real data by the name of its kind (a key of `PUBLIC` or of `recordings.FORMATS`).
 
     Args:
         kind: what it is.
@@ -35,9 +36,12 @@ def import_source(kind: str, source: Path | str, radar: str = "", labels: Path |
     Raises:
         ValueError: there is no such kind, it takes no radar or labels, or the source is not what it should be.
     """
+    if kind in FORMATS:
+        return import_recordings(kind, source, radar, labels)
     if kind not in PUBLIC:
-        near = difflib.get_close_matches(kind, PUBLIC, 1, 0.0)[0]
-        raise ValueError(f"import: expected one of {', '.join(PUBLIC)}, got '{kind}' (nearest: '{near}')")
+        known = (*PUBLIC, *FORMATS)
+        near = difflib.get_close_matches(kind, known, 1, 0.0)[0]
+        raise ValueError(f"import: expected one of {', '.join(known)}, got '{kind}' (nearest: '{near}')")
     if radar or labels:
         raise ValueError(f"import {kind}: has its radar and labels; leave out --cfg and --labels")
     return PUBLIC[kind](Path(source))

@@ -1,0 +1,86 @@
+"""Point clouds in a CSV table, one row a point."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.datasets.capture import make_cloud
+from mmsynth.types import PointCloud
+
+# What other programs call the columns; the first is ours.
+NAMES = {
+    "frame": ("frame", "frame_id", "frame #", "frame_number", "framenumber"),
+    "time": ("time", "t", "timestamp", "time_s"),
+    "x": ("x", "x_m"),
+    "y": ("y", "y_m"),
+    "z": ("z", "z_m"),
+    "v": ("v", "velocity", "doppler", "v_mps"),
+    "intensity": ("intensity", "peak", "power"),
+    "snr_db": ("snr_db", "snr"),
+    "noise_db": ("noise_db", "noise"),
+}
+
+
+def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
+    """A point cloud of a table in the radar's frame (x right, y forward, z up; m and m/s, v positive when receding).
+
+    Columns are known by their names (`NAMES`, in any case); x, y, z and at least one of frame and time (seconds) are
+    needed, others are left out. Rows of one frame number (or, without it, of one time) are a frame. Times count from
+    the first row's; without a time they are frame numbers over the frame rate, and numbers that are missing are frames
+    without points.
+
+    Args:
+        path: of the CSV.
+        period: of frames in s, where the radar is known; 0 = not known.
+
+    Raises:
+        ValueError: no such file, a column is missing or there twice, a value is no number, or frames step back.
+    """
+    path = Path(path)
+    columns = _read(path)
+    if "frame" not in columns and "time" not in columns:
+        raise ValueError(f"{path}: expected a column 'frame' or 'time', got {', '.join(columns)}")
+    key = columns["frame"] if "frame" in columns else columns["time"]
+    if bool((np.diff(key) < 0).any()):
+        line = int(np.argmax(np.diff(key) < 0)) + 3
+        raise ValueError(f"{path}, line {line}: expected frames in order of time, got a step back")
+    values, index = np.unique(key, return_inverse=True)
+    if "time" in columns:
+        first = np.searchsorted(index, np.arange(len(values)))
+        times = columns["time"][first] - columns["time"][0]
+    elif period > 0:
+        index = np.rint(key - key[0]).astype(np.int64)
+        times = period * np.arange(float(index[-1] + 1))
+    else:
+        raise ValueError(f"{path}: expected a column 'time', or a radar (--cfg) that says how long a frame lasts")
+    if len(times) > 1 and not bool((np.diff(times) > 0).all()):
+        raise ValueError(f"{path}: expected a later time for each frame, got a repeat or a step back")
+    points = {name: column for name, column in columns.items() if name not in ("frame", "time")}
+    return make_cloud(points, index, times, "dB")
+
+
+def _read(path: Path) -> dict[str, NDArray[np.float64]]:
+    """The known columns, under our names."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = [name.strip().lower() for name in next(csv.reader(file), [])]
+        used = {name: [i for i, h in enumerate(header) if h in others] for name, others in NAMES.items()}
+        for name, places in used.items():
+            if len(places) > 1:
+                raise ValueError(f"expected one column for '{name}', got {len(places)}")
+            if name in "xyz" and not places:
+                raise ValueError(f"expected a column '{name}', got {', '.join(header)}")
+        used = {name: places for name, places in used.items() if places}
+        order = [places[0] for places in used.values()]
+        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, usecols=order, encoding="utf-8-sig")
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path}: {error}") from None
+    found = dict(zip(used, table.T, strict=True))
+    needed = [name for name in found if name in ("frame", "time", "x", "y", "z")]
+    if len(table) == 0 or not all(np.isfinite(found[name]).all() for name in needed):
+        raise ValueError(f"{path}: expected at least one point, and finite numbers in {', '.join(needed)}")
+    return found

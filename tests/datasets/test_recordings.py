@@ -1,0 +1,238 @@
+"""A user's own recordings: raw ADC, UART logs and tables with a label CSV become one data set."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets import Dataset, RecordingSettings, import_recordings, import_source, write_capture
+from mmsynth.datasets.raw import write_dca1000, write_infineon
+from mmsynth.datasets.table import read_table
+from mmsynth.datasets.takes import Take, read_takes
+from mmsynth.processing import beamform, detect, range_doppler
+from mmsynth.radar import load_radar
+from mmsynth.types import AdcFrames
+
+FRAMES = 6
+
+
+def recorded(name: str, seed: int = 0) -> AdcFrames:
+    """Noise and a target at 2 m, on the grid of 16-bit words, as the card would have recorded them."""
+    radar = load_radar(name).radar
+    w = radar.waveform
+    draw = torch.Generator().manual_seed(seed)
+    shape = (FRAMES, w.loops, radar.slots, len(radar.rx), w.samples)
+    tone = 2 * torch.pi * (w.slope * 2 * 2.0 / 299792458.0) * w.sample_times()
+    counts = 20 * torch.randn(*shape, 2, generator=draw)
+    counts[..., 0] += 900 * torch.cos(tone)
+    counts[..., 1] += 900 * torch.sin(tone)
+    step = radar.receiver.full_scale / 32768
+    samples = torch.view_as_complex(counts.round() * step)
+    return AdcFrames(radar, samples, torch.arange(FRAMES, dtype=torch.float64) * w.frame_period)
+
+
+def table(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(("file,start,end,label,subject,session", *rows)) + "\n")
+    return path
+
+
+def test_raw_adc_with_labels(tmp_path: Path) -> None:
+    setup, src = load_radar("radhar"), tmp_path / "src"
+    src.mkdir()
+    first, second = recorded("radhar", 0), recorded("radhar", 1)
+    write_dca1000(src / "a.bin", first)
+    # Too long for one file: the card begins another.
+    assert len(write_dca1000(src / "b.bin", second, split=1 << 18)) > 1
+    labels = table(
+        tmp_path / "l.csv", "a.bin,0.03,0.09,walk,anna,monday", "b_Raw_0.bin,,,sit,bob,", "a.bin,0.09,,run,anna,monday"
+    )
+    settings = RecordingSettings(adc=True, heatmaps=("range_doppler",))
+    capture = import_recordings("dca1000", src, "radhar", labels, settings)
+    report = write_capture(capture, tmp_path / "out.h5")
+    with Dataset.open(tmp_path / "out.h5") as data:
+        assert data.labels.id.tolist() == ["a-000", "a-001", "b_Raw_0-000"]
+        assert data.labels.activity.tolist() == ["walk", "run", "sit"]
+        assert data.labels.subject.tolist() == ["anna", "anna", "bob"]
+        assert data.labels.session.tolist() == ["monday", "monday", ""]
+        assert data.attributes.radar is not None and data.attributes.processing == setup.processing
+        for sample, adc, frames in zip(data, (first, first, second), ((1, 3), (3, 6), (0, 6)), strict=True):
+            part = slice(*frames)
+            direct = replace(adc, samples=adc.samples[part], times=adc.times[part] - adc.times[part.start])
+            cube = range_doppler(direct, setup.processing)
+            cloud = detect(cube, setup.processing)
+            torch.testing.assert_close(sample.cloud.position, cloud.position)
+            torch.testing.assert_close(sample.cloud.velocity, cloud.velocity)
+            torch.testing.assert_close(sample.cloud.times, direct.times)
+            assert sample.cloud.offsets.tolist() == cloud.offsets.tolist() and len(cloud.velocity) > 0
+            assert sample.adc is not None
+            torch.testing.assert_close(sample.adc.samples, direct.samples, rtol=0, atol=1e-9)
+            expected = beamform(cube, "range_doppler", setup.processing).power
+            # float16 keeps 11 bits: at 100 dB half a step is 0.03.
+            torch.testing.assert_close(sample.heatmaps[0].power, expected, rtol=0, atol=0.04)
+    assert report.dropped["frames without a label"] == 1
+    assert [report.read[name] for name in ("recordings", "frames", "clips")] == [2, 12, 3]
+
+
+def test_raw_adc_without_labels_and_a_folder_of_infineon(tmp_path: Path) -> None:
+    radar = load_radar("bgt60").radar
+    w = radar.waveform
+    for name in ("x", "y"):
+        shape = (FRAMES, w.loops, 1, len(radar.rx), w.samples)
+        samples = 1e-3 * torch.randn(shape, generator=torch.Generator().manual_seed(len(name)))
+        times = torch.arange(FRAMES, dtype=torch.float64) * w.frame_period
+        write_infineon(tmp_path / "src" / name, AdcFrames(radar, samples, times))
+    capture = import_source("infineon", tmp_path / "src")
+    write_capture(capture, tmp_path / "out.h5")
+    with Dataset.open(tmp_path / "out.h5") as data:
+        assert data.labels.id.tolist() == ["x", "y"] and data.labels.activity.tolist() == ["", ""]
+        assert data.frames == 2 * FRAMES
+    one = list(import_source("infineon", tmp_path / "src" / "x").samples)
+    assert [s.id for s in one] == ["x"]
+    named = table(tmp_path / "l.csv", "x,,,sit,,")
+    assert [s.labels.activity for s in import_source("infineon", tmp_path / "src" / "x", labels=named).samples] == [
+        "sit"
+    ]
+    with pytest.raises(ValueError, match="leave out --cfg"):
+        import_source("infineon", tmp_path / "src", radar="radhar")
+
+
+def packet(number: int, points: np.ndarray) -> bytes:
+    """A packet of SDK 3's demo: header, points, and their SNR and noise."""
+    side = np.tile(np.array([150, 300], "<i2"), (len(points), 1)).tobytes()
+    body = struct.pack("<II", 1, 16 * len(points)) + points.astype("<f4").tobytes()
+    body += struct.pack("<II", 7, len(side)) + side
+    size = 40 + len(body)
+    size += -size % 32  # packets are padded to 32 bytes
+    head = bytes([2, 1, 4, 3, 6, 5, 8, 7])
+    head += struct.pack("<8I", 0x03050004, size, 0xA1843, number, 0, len(points), 2, 0)
+    return (head + body).ljust(size, b"\x0f")
+
+
+def test_uart_log(tmp_path: Path) -> None:
+    points = [np.random.default_rng(k).normal(size=(k + 1, 4)) for k in range(4)]
+    log = b"junk" + b"".join(packet(7 + k, p) for k, p in enumerate(points))
+    (tmp_path / "log.dat").write_bytes(log)
+    labels = table(tmp_path / "l.csv", "log.dat,0.05,,fall,carl,d1")
+    period = load_radar("mmmesh").radar.waveform.frame_period
+    (sample,) = import_source("ti-uart", tmp_path, "mmmesh", labels).samples
+    assert (sample.id, sample.labels.activity) == ("log-000", "fall")
+    rows = np.concatenate(points[1:])
+    np.testing.assert_allclose(sample.cloud.position, rows[:, :3], rtol=1e-6)
+    np.testing.assert_allclose(sample.cloud.velocity, rows[:, 3], rtol=1e-6)
+    np.testing.assert_allclose(sample.cloud.snr_db, 15.0, rtol=1e-6)
+    np.testing.assert_allclose(sample.cloud.times, np.arange(3) * period, atol=1e-9)
+    with pytest.raises(ValueError, match="expected the radar's configuration"):
+        import_source("ti-uart", tmp_path)
+
+
+def test_point_table(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(
+        "Timestamp,X,Y,Z,Doppler,SNR,colour\n100.0,1,2,3,-0.5,12,red\n100.0,4,5,6,0.5,13,red\n100.3,7,8,9,1,14,blue\n"
+    )
+    cloud = read_table(path)
+    np.testing.assert_allclose(cloud.times, [0, 0.3])
+    assert cloud.offsets.tolist() == [0, 2, 3]
+    np.testing.assert_allclose(cloud.position, [[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    np.testing.assert_allclose(cloud.velocity, [-0.5, 0.5, 1])
+    np.testing.assert_allclose(cloud.snr_db, [12, 13, 14])
+    assert bool(cloud.noise_db.isnan().all())
+
+
+def test_point_table_by_frame_number(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("frame,x,y,z\n5,1,2,3\n5,1,2,3\n8,1,2,3\n")
+    cloud = read_table(path, period=0.05)
+    assert cloud.offsets.tolist() == [0, 2, 2, 2, 3]
+    np.testing.assert_allclose(cloud.times, [0, 0.05, 0.1, 0.15])
+    with pytest.raises(ValueError, match="expected a column 'time', or a radar"):
+        read_table(path)
+    (sample,) = import_source("csv", path, "mars").samples
+    np.testing.assert_allclose(sample.cloud.times, [0, 0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected a column 'x'"),
+        ("frame,x,y,z\n", "at least one point"),
+        ("x,y,z\n1,2,3\n", "'frame' or 'time'"),
+        ("time,t,x,y,z\n1,1,1,2,3\n", "one column for 'time', got 2"),
+        ("time,x,y,z\n1,1,2,three\n", "three"),
+        ("time,x,y,z\n1,1,2,nan\n", "finite numbers"),
+        ("time,x,y,z\n1,1,2\n", "p.csv"),
+        ("time,x,y,z\n2,1,2,3\n1,1,2,3\n", "line 3: expected frames in order"),
+        ("frame,time,x,y,z\n1,5,1,2,3\n2,5,1,2,3\n", "a later time for each frame"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:loadtxt")
+def test_point_table_damage(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_table(path, period=0.1)
+
+
+def test_takes(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text("\ufeffsession, file ,label,start\nd1, a.bin, walk, 1.5\n\n,b.bin,,\n", encoding="utf-8")
+    assert read_takes(path) == (Take("a.bin", "walk", 1.5, session="d1"), Take("b.bin", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "none for 'file'"),
+        ("file,label\n", "a row for each"),
+        ("file,labl\na,b\n", "unknown column 'labl': the nearest known one is 'label'"),
+        ("file,start\na,0\n", "none for 'label'"),
+        ("file,label,start\na,b,x\n", "line 2: could not convert"),
+        ("file,label,start,end\na,b,2,1\n", "line 2: expected 0 <= start < end, got 2.0 and 1.0"),
+        ("file,label,start\na,b,-1\n", "line 2: expected 0 <= start"),
+        ("file,label,start\na,b,nan\n", "line 2: expected 0 <= start"),
+        ("file,label\na,b,c\n", "line 2: expected 2 columns, got 3"),
+        ("file,label\n,b\n", "line 2: file: expected a name"),
+    ],
+)
+def test_takes_damage(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_takes(path)
+
+
+def test_labels_that_do_not_fit_the_recording(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("time,x,y,z\n0,1,2,3\n0.1,1,2,3\n0.2,1,2,3\n")
+    for row, said in (
+        ("q.csv,,,a,,", "q.csv: no such recording"),
+        ("p.csv,0,5,a,,", "labelled to 5.0 s, but it lasts 0.300 s"),
+        ("p.csv,0.4,,a,,", "no frame from 0.4 s"),
+    ):
+        labels = table(tmp_path / "labels.txt", row)
+        with pytest.raises(ValueError, match=said):
+            import_source("csv", tmp_path, labels=labels)
+    with pytest.raises(ValueError, match="found none"):
+        import_source("dca1000", tmp_path, "radhar")
+    with pytest.raises(ValueError, match="no such file or folder"):
+        import_source("csv", tmp_path / "nowhere")
+
+
+@pytest.mark.real
+def test_breathing_from_file_to_data_set(real_data: Path, tmp_path: Path) -> None:
+    labels = table(
+        tmp_path / "l.csv", "bgt60_breathing,1,9,breathing,anna,d1", "bgt60_breathing,10,18,breathing,anna,d1"
+    )
+    capture = import_source("infineon", real_data / "raw_adc" / "bgt60_breathing", labels=labels)
+    write_capture(capture, tmp_path / "out.h5")
+    with Dataset.open(tmp_path / "out.h5") as data:
+        assert data.labels.activity.tolist() == ["breathing"] * 2
+        flat = data.points()
+        # 8 s at a frame every 77.27 ms.
+        assert np.abs(np.diff(flat.clip_offsets) - 8 / 0.07727).max() < 1
+        # Someone sits at 0.33 m: nearly every frame has a point there, within a bin of 2.725 cm.
+        distance = np.linalg.norm(flat.values[:, :3], axis=1)
+        seen = np.unique(flat.frame[np.abs(distance - 0.33) < 0.02725])
+        assert len(seen) > 0.95 * len(flat.frame_time)
