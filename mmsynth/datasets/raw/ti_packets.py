@@ -6,6 +6,7 @@ number of the subframe; all uint32, little-endian. Then TLVs: type, length of th
 """
 
 import re
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +59,7 @@ def find_packets(data: Bytes) -> Packets:
     A packet counts if its length and TLVs are consistent and no other magic word lies inside it (where one does, bytes
     were lost).
     """
-    found = re.finditer(re.escape(MAGIC), data.data)
-    starts = np.array([match.start() for match in found], dtype=np.int64)
-    starts = starts[starts + 36 <= len(data)]
+    starts = _candidates(data)
     head = gather(data, starts, 40).view("<u4").astype(np.int64)
     length, tlvs = head[:, 3], head[:, 8]
     following = np.append(starts[1:], np.iinfo(np.int64).max)
@@ -84,13 +83,32 @@ def find_packets(data: Bytes) -> Packets:
     return Packets(data, version, head[fits, 5], subframe, packet, kind, start, count, notes)
 
 
+def _candidates(data: Bytes) -> Ints:
+    """Where packets may start: each magic word, but inside packets that are followed at once by another."""
+    buffer, search = data.data, re.compile(re.escape(MAGIC)).search
+    length_at, last = struct.Struct("<I").unpack_from, len(data) - 36
+    found: list[int] = []
+    match = search(buffer)
+    at = match.start() if match else len(data)
+    while at <= last:
+        found.append(at)
+        following = at + max(length_at(buffer, at + 12)[0], 36)
+        if buffer[following : following + 8] == MAGIC:
+            at = following
+        else:
+            match = search(buffer, at + 8)
+            at = match.start() if match else len(data)
+    return np.array(found, dtype=np.int64)
+
+
 def gather(data: Bytes, starts: Ints, size: int) -> Bytes:
     """Rows [starts, size] of `size` bytes from each start; zeros beyond the end."""
-    rows = np.zeros((len(starts), size), np.uint8)
     inside = starts + size <= len(data)
-    if inside.any():
-        windows = np.lib.stride_tricks.as_strided(data, (len(data) - size + 1, size), (1, 1), writeable=False)
-        rows[inside] = windows[starts[inside]]
+    windows = np.lib.stride_tricks.as_strided(data, (max(len(data) - size + 1, 0), size), (1, 1), writeable=False)
+    if inside.all():
+        return np.ascontiguousarray(windows[starts])
+    rows = np.zeros((len(starts), size), np.uint8)
+    rows[inside] = windows[starts[inside]]
     for i in np.flatnonzero(~inside):
         part = data[starts[i] : starts[i] + size]
         rows[i, : len(part)] = part

@@ -113,15 +113,18 @@ def read_ti_uart(path: Path | str, radar: Radar | None = None, frame_period: flo
         notes += (f"{int((~keep).sum())} points are not finite or beyond {FAR:g} m and were dropped",)
     if radar is None and _is_old(packets).any():
         notes += ("velocities are not known: the log counts Doppler bins and no radar was given",)
-    offsets = np.searchsorted(owner[keep], np.arange(len(packets) + 1))
+    index = _target_index(packets, owner)
+    if not keep.all():
+        columns, owner, index = columns[keep], owner[keep], index[keep]
+    offsets = np.searchsorted(owner, np.arange(len(packets) + 1))
     target_frame, targets = _targets(packets)
     return UartLog(
-        cloud=_cloud(columns[keep], offsets, times, bool(_is_old(packets).any())),
+        cloud=_cloud(columns, offsets, times, bool(_is_old(packets).any())),
         frame=torch.from_numpy(packets.frame),
         subframe=torch.from_numpy(packets.subframe),
         target_frame=torch.from_numpy(target_frame),
         targets=torch.from_numpy(targets),
-        target_index=torch.from_numpy(_target_index(packets, owner)[keep]),
+        target_index=torch.from_numpy(index),
         packets=packets,
         notes=packets.notes + notes,
     )
@@ -155,6 +158,9 @@ def _points(packets: Packets, radar: Radar | None) -> tuple[NDArray[np.float32],
         _spherical_points(packets),
         _small_points(packets),
     ]
+    parts = [part for part in parts if len(part[1])] or parts[:1]
+    if len(parts) == 1:
+        return parts[0]
     columns = np.concatenate([part[0] for part in parts])
     owner = np.concatenate([part[1] for part in parts])
     order = np.argsort(owner, kind="stable")
@@ -249,7 +255,7 @@ def _target_index(packets: Packets, owner: Ints) -> Ints:
     ids, of = records(packets.data, start[fits], length[fits], np.dtype("u1"))
     first = np.concatenate([[0], np.cumsum(counts)])[packet[fits] - 1]
     within = np.arange(len(of)) - np.repeat(np.cumsum(length[fits]) - length[fits], length[fits])
-    index[first[of] + within] = np.where(ids < 250, ids, -1)
+    index[first[of] + within] = np.where(ids < 250, ids.astype(np.int64), -1)
     return index
 
 
