@@ -73,10 +73,10 @@ def test_false_alarms_of_the_log_detector(mode, antennas, threshold):
     """On noise of the device's detection level, the rate is the closed form's within binomial bounds."""
     cfar = Cfar(mode=mode, window=8, guard=2, cyclic=True)
     rng = np.random.default_rng(1)
-    level = 10 * np.log10(rng.exponential(size=(antennas, 400, 2121))).mean(0)
+    level = 10 * np.log10(rng.exponential(size=(antennas, 150, 2121))).mean(0)
     hits, trials = false_alarms(level, cfar, lambda cell, noise: cell > noise + threshold)
     rate = log_cfar_false_alarm(mode, cfar.window, antennas, threshold, order=12)
-    assert 50 < rate * trials < 0.3 * trials  # the case can tell something
+    assert 20 < rate * trials < 0.3 * trials  # the case can tell something
     low, high = binom.interval(1 - 1e-5, trials, rate)
     assert low <= hits <= high
 
@@ -84,7 +84,7 @@ def test_false_alarms_of_the_log_detector(mode, antennas, threshold):
 @pytest.mark.parametrize("window", [4, 16])
 def test_false_alarms_of_the_power_detector(window):
     cfar = Cfar(mode="CA", window=window, guard=1, cyclic=True)
-    power = np.random.default_rng(2).exponential(size=(400, 2100))
+    power = np.random.default_rng(2).exponential(size=(150, 2100))
     hits, trials = false_alarms(power, cfar, lambda cell, noise: cell > 5.0 * noise)
     low, high = binom.interval(1 - 1e-5, trials, ca_cfar_false_alarm(window, 5.0))
     assert low <= hits <= high

@@ -29,8 +29,8 @@ def peak(heatmap) -> tuple[float, float]:
 
 @pytest.fixture
 def radar(workload_m):
-    """The workload's ramp with a quarter of its loops."""
-    return replace(workload_m, waveform=replace(workload_m.waveform, loops=32))
+    """The workload's ramp with a quarter of its loops and half of its samples."""
+    return replace(workload_m, waveform=replace(workload_m.waveform, loops=32, samples=128, sample_rate=2.2e6))
 
 
 @pytest.mark.parametrize(("azimuth", "elevation"), [(0.0, 0.0), (0.5, 0.0), (-0.7, 0.1), (0.2, -0.25)])
