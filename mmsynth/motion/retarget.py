@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about
 from mmsynth.joints import SMPLX_PARENT
-from mmsynth.motion.skeleton import JOINTS, frame, offset
+from mmsynth.motion.skeleton import JOINTS, at_rest, frame, offset
 from mmsynth.types import Labels, Motion
 
 
@@ -198,10 +198,10 @@ def retarget(source: Source, labels: Labels, kind: str, up: str = "") -> Motion:
     rotations = turn @ source.rotations @ turn.T
     rest = scale * source.rest @ turn.T
     if _is_standing(rest, found):
-        reference, aligned = torch.eye(3).to(turn).expand(len(source.names), 3, 3), _align(rest, found)
+        reference, aligned = torch.eye(3).to(turn).expand(len(source.names), 3, 3), _align(rest, found, True)
     else:
         k = _most_upright(positions, found)
-        reference, aligned = rotations[k], _align(positions[k], found)
+        reference, aligned = rotations[k], _align(positions[k], found, False)
     world: dict[str, Tensor] = {}
     for name in JOINTS:
         parent = SMPLX_PARENT[name]
@@ -261,11 +261,14 @@ def _between(start: Tensor, end: Tensor) -> Tensor:
     return matrix_from_rotvec(angle * torch.nn.functional.normalize(axis, dim=0))
 
 
-def _align(p: Tensor, found: dict[str, int]) -> dict[str, Tensor]:
+def _align(p: Tensor, found: dict[str, int], standing: bool) -> dict[str, Tensor]:
     """World rotation [3, 3] of each matched SMPL-X joint that lays its bone along that of positions [joints, 3]."""
-    across = p[found["left_hip"]] - p[found["right_hip"]]
-    up = 0.5 * (p[found["left_shoulder"]] + p[found["right_shoulder"]] - p[found["left_hip"]] - p[found["right_hip"]])
-    body = frame(across, up)
+    if standing:
+        body = frame(p[found["left_hip"]] - p[found["right_hip"]], torch.tensor([0.0, 1.0, 0.0], dtype=p.dtype))
+    else:
+        # Shoulders are not straight over hips at rest, so that the same frame of the generic body is undone.
+        generic = _body_frame({f"{s}_{j}": at_rest(f"{s}_{j}") for s in ("left", "right") for j in ("hip", "shoulder")})
+        body = _body_frame({name: p[index] for name, index in found.items()}) @ generic.T
     aligned = dict.fromkeys(found, body)
     for side in ("left", "right"):
         for chain in (("hip", "knee", "ankle", "foot"), ("shoulder", "elbow", "wrist")):
@@ -279,3 +282,9 @@ def _align(p: Tensor, found: dict[str, int]) -> dict[str, Tensor]:
                 turned = _between(turned @ offset(b), bone) @ turned
                 aligned[a] = aligned[b] = turned
     return aligned
+
+
+def _body_frame(p: dict[str, Tensor]) -> Tensor:
+    """Rotation [3, 3] whose x runs from right to left hip and whose y leans towards the shoulders."""
+    up = p["left_shoulder"] + p["right_shoulder"] - p["left_hip"] - p["right_hip"]
+    return frame(p["left_hip"] - p["right_hip"], up)

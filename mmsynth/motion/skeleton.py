@@ -43,6 +43,12 @@ def offset(name: str, *, device: torch.device | None = None) -> Tensor:
     return torch.tensor([-x if name.startswith("right_") else x, y, z], dtype=torch.float64, device=device)
 
 
+def at_rest(name: str) -> Tensor:
+    """Position [3] in m of the joint `name` in the T-pose, from the pelvis."""
+    parent = SMPLX_PARENT[name]
+    return offset(name) if parent is None else at_rest(parent) + offset(name)
+
+
 def stand_height() -> float:
     """Height in m of the pelvis joint over the floor with the legs straight."""
     return ANKLE_HEIGHT - float((offset("left_hip") + offset("left_knee") + offset("left_ankle"))[1])

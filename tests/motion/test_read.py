@@ -1,0 +1,319 @@
+"""Every format but BVH: files written here with the published keys, shapes, dtypes and quirks."""
+
+import json
+import math
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about, rotvec_from_matrix
+from mmsynth.joints import JOINT_SETS, SMPLX_JOINTS
+from mmsynth.motion import Subject, generate_motion, read_motion
+from mmsynth.motion.skeleton import JOINTS, forward
+from mmsynth.types import MeshSequence, Motion, Skeleton
+
+SMPL_PELVIS = np.array([-0.002, -0.223, 0.028])
+SMPLX_PELVIS = np.array([0.003, -0.351, 0.012])
+
+
+@pytest.fixture(scope="module")
+def walking() -> Motion:
+    return generate_motion("walk", 1.0, Subject(1), torch.Generator().manual_seed(1), frame_rate=30.0)
+
+
+def rotvecs(motion: Motion) -> np.ndarray:
+    return rotvec_from_matrix(motion.rotations).reshape(len(motion.times), -1).numpy()
+
+
+def same(found: Motion, expected: Motion, names=JOINTS) -> bool:
+    picked = [found.joint_names.index(n) for n in names]
+    return bool(
+        (found.rotations[:, picked] - expected.rotations).abs().max() < 1e-6
+        and (found.translation - expected.translation).abs().max() < 1e-6
+        and (found.times - expected.times).abs().max() < 1e-6
+    )
+
+
+# ------------------------------------------------------------------------------- AMASS, AIST++, fits
+
+
+@pytest.mark.parametrize("columns", [156, 165, 72])
+@pytest.mark.parametrize("key", ["mocap_framerate", "mocap_frame_rate"])
+def test_amass(tmp_path, walking, columns, key):
+    poses = np.zeros((len(walking.times), columns))
+    poses[:, :66] = rotvecs(walking)
+    pelvis = SMPLX_PELVIS if columns == 165 else SMPL_PELVIS
+    np.savez(
+        tmp_path / "clip_poses.npz",
+        poses=poses,
+        trans=walking.translation.numpy() - pelvis,
+        betas=np.arange(16.0),
+        dmpls=np.zeros((len(poses), 8)),
+        gender=np.array(b"female") if columns == 156 else np.array("male"),
+        **{key: np.array(30.0)},
+    )
+    found = read_motion(tmp_path / "clip_poses.npz")
+    assert same(found, walking)
+    assert found.gender == ("female" if columns == 156 else "male")
+    assert found.shape.tolist() == list(range(16)) and len(found.joint_names) == {156: 52, 165: 55, 72: 22}[columns]
+    assert f"AMASS {columns} columns, 30 Hz" in found.labels.source
+
+
+def test_amass_parts_and_objects(tmp_path, walking):
+    """AMASS's SMPL-X release: poses in parts, strings as arrays of objects (a pickle inside the file)."""
+    poses = rotvecs(walking)
+    np.savez(
+        tmp_path / "stageii.npz",
+        root_orient=poses[:, :3],
+        pose_body=poses[:, 3:66],
+        pose_hand=np.zeros((len(poses), 90)),
+        pose_jaw=np.zeros((len(poses), 3)),
+        pose_eye=np.zeros((len(poses), 6)),
+        trans=walking.translation.numpy() - SMPLX_PELVIS,
+        betas=np.zeros(16),
+        gender=np.array("neutral", dtype=object),
+        surface_model_type=np.array("smplx", dtype=object),
+        mocap_frame_rate=np.array(30.0),
+    )
+    found = read_motion(tmp_path / "stageii.npz")
+    assert same(found, walking) and found.joint_names == SMPLX_JOINTS
+
+
+def test_aist(tmp_path, walking):
+    """y up, centimetres over a scale: the same person after the turn."""
+    poses = np.zeros((len(walking.times), 72))
+    upright = UPRIGHT.T @ walking.rotations[:, 0]
+    poses[:, :66] = rotvecs(walking)
+    poses[:, :3] = rotvec_from_matrix(upright).numpy()
+    scale = 93.7
+    place = (walking.translation @ UPRIGHT).numpy() - SMPL_PELVIS
+    content = {
+        "smpl_loss": 1.0,
+        "smpl_poses": poses,
+        "smpl_scaling": np.array([scale]),
+        "smpl_trans": place * scale,
+    }
+    (tmp_path / "gBR_sBM.pkl").write_bytes(pickle.dumps(content))
+    found = read_motion(tmp_path / "gBR_sBM.pkl")
+    assert (found.rotations - walking.rotations).abs().max() < 1e-6
+    assert (found.translation - walking.translation).abs().max() < 1e-6
+    assert abs(float(found.times[1]) - 1 / 60) < 1e-12
+
+
+@pytest.mark.parametrize("up", ["+y", "-y", "+z"])
+def test_fits_in_any_frame(tmp_path, walking, up):
+    """A camera's frame has y down; the pelvis' rest offset belongs to the model's axes, before the turn."""
+    world = {"+y": torch.eye(3).double(), "-y": rotation_about("x", math.pi), "+z": rotation_about("x", math.pi / 2)}[
+        up
+    ]
+    root = world @ UPRIGHT.T @ walking.rotations[:, 0]
+    place = (walking.translation @ UPRIGHT @ world.T).numpy() - SMPLX_PELVIS
+    body = rotvecs(walking)[:, 3:66]
+    content = {
+        "global_orient": rotvec_from_matrix(root).numpy().astype(np.float64),
+        "body_pose": body if up == "+y" else matrix_from_rotvec(torch.from_numpy(body).reshape(-1, 21, 3)).numpy(),
+        "betas": np.zeros((len(body), 10)),
+        "transl": place,
+        "jaw_pose": np.zeros((len(body), 3)),
+        "left_hand_pose": np.zeros((len(body), 45)),
+        "expression": np.zeros((len(body), 10)),
+    }
+    np.savez(tmp_path / "fit.npz", **content)
+    found = read_motion(tmp_path / "fit.npz", frame_rate=30.0)
+    got, expected = forward_of(found), forward(walking)
+    turns = [rotation_about("z", k * math.pi / 2) for k in range(4)]  # the heading is the file's
+    assert min(float((got - expected @ t.T).abs().max()) for t in turns) < 1e-6
+    assert f"{up} up" in found.labels.source
+
+
+def forward_of(motion: Motion) -> torch.Tensor:
+    from mmsynth.motion.edit import complete
+
+    return forward(complete(motion))
+
+
+# ------------------------------------------------------------------------------- positions
+
+
+def kinect(walking: Motion) -> tuple[np.ndarray, list[str]]:
+    """Kinect's 25 joints of the clip; what the generic skeleton lacks stands at its parent."""
+    where = {n: forward(walking)[:, i] for i, n in enumerate(JOINTS)}
+    where |= {"left_eye": where["head"], "right_eye": where["head"]}
+    for side in ("left", "right"):
+        where |= {f"{side}_{f}{k}": where[f"{side}_wrist"] for f in ("middle", "thumb") for k in (1, 3)}
+    table = JOINT_SETS["kinect25"]
+    return np.stack([sum(w * where[j] for j, w in mix.items()).numpy() for mix in table.values()], 1), list(table)
+
+
+def test_kinect_table(tmp_path, walking):
+    positions, names = kinect(walking)
+    full = [
+        n.removesuffix("L") + "Left" if n[-1] == "L" else n.removesuffix("R") + "Right" if n[-1] == "R" else n
+        for n in names
+    ]
+    rows = [",".join(f"{n}_{axis}" for axis in "XYZ" for n in full)]
+    rows += [",".join(f"{v:.6f}" for v in frame.T.reshape(-1)) for frame in positions]
+    (tmp_path / "kinect.csv").write_text("\n".join(rows))
+    found = read_motion(tmp_path / "kinect.csv", frame_rate=10.0)
+    assert isinstance(found, Skeleton) and found.joint_set == "kinect25" and found.joint_names == tuple(names)
+    assert np.abs(found.positions.numpy() - positions).max() < 1e-6
+    assert abs(float(found.times[1]) - 0.1) < 1e-12
+
+
+def test_bare_arrays_by_count_unit_and_axis(tmp_path, walking):
+    """H36M's 17 joints in millimetres with y down, without a word about any of it."""
+    order = (
+        "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine2 neck head head left_shoulder "
+        "left_elbow left_wrist right_shoulder right_elbow right_wrist"
+    )
+    where = forward(walking)
+    values = where[:, [JOINTS.index(n) for n in order.split()]]
+    middle = 0.5 * (where[:, JOINTS.index("left_hip")] + where[:, JOINTS.index("right_hip")])
+    values[:, 0] = middle
+    camera = values @ (rotation_about("x", math.pi) @ UPRIGHT.T).T * 1000
+    np.save(tmp_path / "h36m.npy", camera.numpy().astype(np.float32))
+    found = read_motion(tmp_path / "h36m.npy")
+    assert isinstance(found, Skeleton) and "mm, -y up, 30 Hz assumed" in found.labels.source
+    index = found.joint_names.index
+    # Turning back from the camera is a turn about z at most.
+    assert (found.positions[:, index("left_ankle"), 2] - where[:, JOINTS.index("left_ankle"), 2]).abs().max() < 1e-5
+    assert (found.positions.norm(dim=-1) - values.norm(dim=-1)).abs().max() < 1e-5
+
+
+def test_gaps_stay_gaps(tmp_path, walking):
+    positions, names = kinect(walking)
+    positions[3:5, 7] = np.nan
+    positions[9, 2] = 0
+    np.savez(tmp_path / "gaps.npz", joints=positions, joint_names=np.array(names), fps=30)
+    found = read_motion(tmp_path / "gaps.npz")
+    assert found.positions[3:5, 7].isnan().all() and found.positions[9, 2].isnan().all()
+    assert int(found.positions.isnan().any(-1).sum()) == 3
+
+
+# ------------------------------------------------------------------------------- DeepMimic, meshes
+
+
+def test_deepmimic(tmp_path):
+    """Right knee bent by 60 degrees about z (negative there): the right shank points backward, the left one down."""
+    frame = np.zeros(44)
+    frame[0], frame[2] = 1 / 30, 0.85
+    for start in (4, 8, 12, 16, 21, 25, 30, 35, 39):
+        frame[start] = 1.0
+    frame[20] = -math.radians(60)
+    (tmp_path / "pose.txt").write_text(json.dumps({"Loop": "none", "Frames": [frame.tolist()] * 3}))
+    found = read_motion(tmp_path / "pose.txt")
+    p = forward(found)[0]
+    shank = {s: p[JOINTS.index(f"{s}_ankle")] - p[JOINTS.index(f"{s}_knee")] for s in ("left", "right")}
+    ahead = found.rotations[0, 0] @ torch.tensor([0.0, 0.0, 1.0]).double()
+    assert abs(float(shank["right"] @ ahead / shank["right"].norm()) + math.sin(math.radians(60))) < 1e-6
+    assert float(shank["left"][2] / shank["left"].norm()) < -0.999999
+    # Arms hang in that humanoid's rest pose.
+    arm = p[JOINTS.index("left_elbow")] - p[JOINTS.index("left_shoulder")]
+    assert float(arm[2] / arm.norm()) < -0.99
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply", ".npz"])
+def test_mesh_sequences(tmp_path, suffix):
+    box = trimesh.creation.box((0.5, 1.7, 0.3))
+    vertices = np.stack([box.vertices + [0.01 * k, 0, 0] for k in range(12)])
+    if suffix == ".npz":
+        np.savez(tmp_path / "meshes.npz", vertices=vertices.astype(np.float32), faces=box.faces, fps=25)
+        found = read_motion(tmp_path / "meshes.npz")
+    else:
+        folder = tmp_path / "meshes"
+        folder.mkdir()
+        for k, points in enumerate(vertices):
+            trimesh.Trimesh(points, box.faces, process=False).export(folder / f"frame_{k}{suffix}")
+        found = read_motion(folder, frame_rate=25.0)
+    assert isinstance(found, MeshSequence) and found.vertices.shape == (12, 8, 3)
+    assert abs(float(found.times[-1]) - 11 / 25) < 1e-9
+    # y is the long side: it becomes up, the lowest vertex stands on the floor, order is 2 before 10.
+    assert float(found.vertices[..., 2].min()) == 0 and abs(float(found.vertices[..., 2].max()) - 1.7) < 1e-6
+    assert (found.vertices[:, 0, 0].diff() - 0.01).abs().max() < 1e-6
+
+
+# ------------------------------------------------------------------------------- bad input
+
+
+class Evil:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.parametrize("kind", ["pkl", "npz"])
+def test_hostile_pickles_run_nothing(tmp_path, kind):
+    mark = tmp_path / "ran"
+    if kind == "pkl":
+        (tmp_path / "clip.pkl").write_bytes(pickle.dumps({"smpl_poses": Evil(str(mark))}))
+    else:
+        np.savez(tmp_path / "clip.npz", poses=np.array([Evil(str(mark))], dtype=object), trans=np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="nothing was run"):
+        read_motion(tmp_path / f"clip.{kind}")
+    assert not mark.exists()
+
+
+def write_bad(path, kind: str) -> None:
+    good = {"poses": np.zeros((4, 156)), "trans": np.zeros((4, 3)), "mocap_framerate": np.array(30.0)}
+    if kind == "nan":
+        good["poses"][1, 2] = np.nan
+    elif kind == "columns":
+        good["poses"] = np.zeros((4, 100))
+    elif kind == "length":
+        good["trans"] = np.zeros((3, 3))
+    elif kind == "rate":
+        good["mocap_framerate"] = np.array(-1.0)
+    elif kind == "no rate":
+        del good["mocap_framerate"]
+    elif kind == "nothing":
+        good = {"something": np.zeros(3)}
+    np.savez(path, **good)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("nan", "poses: expected finite numbers, got 1"),
+        ("columns", "expected 66, 72, 156 or 165 columns, got 100"),
+        ("length", "translation for each of 4 frames, got 3"),
+        ("rate", "mocap_framerate: expected a positive number"),
+        ("no rate", "AMASS: expected one of mocap_framerate"),
+        ("nothing", "got the arrays something"),
+    ],
+)
+def test_bad_arrays(tmp_path, kind, message):
+    write_bad(tmp_path / "bad.npz", kind)
+    with pytest.raises(ValueError, match=message):
+        read_motion(tmp_path / "bad.npz")
+
+
+def test_missing_cut_and_unknown(tmp_path, walking):
+    with pytest.raises(ValueError, match="no such file"):
+        read_motion(tmp_path / "none.bvh")
+    write_bad(tmp_path / "good.npz", "")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:300])
+    with pytest.raises(ValueError, match="expected a file of arrays"):
+        read_motion(tmp_path / "cut.npz")
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ValueError, match="expected one of BVH"):
+        read_motion(tmp_path / "notes.txt")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="folder of OBJ or PLY"):
+        read_motion(tmp_path / "folder")
+
+
+@pytest.mark.real
+def test_every_motion_of_the_pack_goes_in(real_data):
+    files = [*(real_data / "mocap/deepmimic").glob("*.txt"), *(real_data / "mocap").glob("cmu_*/*.npz")]
+    files += (real_data / "mars").rglob("kinect_data_*.csv")
+    assert len(files) > 60
+    for path in files:
+        found = read_motion(path)
+        up = found.positions[..., 2] if isinstance(found, Skeleton) else found.translation[:, 2]
+        assert " m, " in found.labels.source and 0 < len(up), path
