@@ -13,8 +13,8 @@ test: install-dev lint
 	$(RUN) pytest
 
 lint: install-dev
-	$(BIN)/ruff check mmsynth tests benchmarks body_models training
-	$(BIN)/ruff format --check mmsynth tests benchmarks body_models training
+	$(BIN)/ruff check mmsynth tests benchmarks body_models datasets training
+	$(BIN)/ruff format --check mmsynth tests benchmarks body_models datasets training
 	$(BIN)/mypy
 
 bench: install-dev
