@@ -480,7 +480,7 @@ class PointCloud:
 
     def frame_index(self) -> Tensor:
         """The frame [points] of each point."""
-        return torch.repeat_interleave(torch.arange(len(self.times)), self.offsets.diff())
+        return torch.repeat_interleave(torch.arange(len(self.times), device=self.offsets.device), self.offsets.diff())
 
 
 @dataclass(frozen=True, eq=False)
