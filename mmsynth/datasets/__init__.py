@@ -11,6 +11,10 @@ from mmsynth.datasets.batches import collate as collate
 from mmsynth.datasets.capture import Capture as Capture
 from mmsynth.datasets.capture import ImportReport as ImportReport
 from mmsynth.datasets.capture import write_capture as write_capture
+from mmsynth.datasets.cards import Card as Card
+from mmsynth.datasets.cards import card_names as card_names
+from mmsynth.datasets.cards import check_source as check_source
+from mmsynth.datasets.cards import load_card as load_card
 from mmsynth.datasets.dataset import Clips as Clips
 from mmsynth.datasets.dataset import Dataset as Dataset
 from mmsynth.datasets.dataset import FlatPoints as FlatPoints

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmsynth.datasets.capture import Capture
+from mmsynth.datasets.cards import check_source, load_card
 from mmsynth.datasets.mars import import_mars
 from mmsynth.datasets.milipoint import import_milipoint
 from mmsynth.datasets.mmbody import import_mmbody
@@ -27,6 +28,8 @@ PUBLIC: dict[str, Callable[[Path], Capture]] = {
 def import_source(kind: str, source: Path | str, radar: str = "", labels: Path | None = None) -> Capture:
     """Open real data by the name of its kind (a key of `PUBLIC` or of `recordings.FORMATS`).
 
+    A public data set is compared with its card; what is missing or different is noted in the report.
+
     Args:
         kind: what it is.
         source: its folder or file.
@@ -44,4 +47,6 @@ def import_source(kind: str, source: Path | str, radar: str = "", labels: Path |
         raise ValueError(f"import: expected one of {', '.join(known)}, got '{kind}' (nearest: '{near}')")
     if radar or labels:
         raise ValueError(f"import {kind}: has its radar and labels; leave out --cfg and --labels")
-    return PUBLIC[kind](Path(source))
+    capture = PUBLIC[kind](Path(source))
+    capture.report.notes.extend(check_source(load_card(kind), source))
+    return capture
