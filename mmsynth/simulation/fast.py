@@ -30,7 +30,8 @@ from torch import Tensor
 
 from mmsynth.types import Paths, Radar
 
-CACHE = 1 << 20  # numbers in the factor X of the paths that are formed at once: fits the cache, and memory is flat
+CACHE = 1 << 20  # numbers of the factor X that are formed at once: fits the cache, and memory is flat
+SAMPLE = 1000  # about so many of the paths are looked at to choose how far the series go
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +39,10 @@ class _Frame:
     """What all blocks of a frame share.
 
     Attributes:
-        departure: phase in rad [paths, tx * knots] (float32) of TX leg plus mean RX leg, less whole turns.
-        arrival: phase in rad [paths, rx * knots] (float32) of each RX leg beyond the mean one.
-        gain: [2, paths, 2] real and imaginary part of the gain at the first knot and of its change to the last.
-        delay: float64 [paths, knots] of the mean legs.
+        departure: phase in rad [tx * knots, paths] (float32) of TX leg plus mean RX leg, less whole turns.
+        arrival: phase in rad [rx * knots, paths] (float32) of each RX leg beyond the mean one.
+        gain: [4, paths]: real part at the first knot, its change to the last, and the same of the imaginary part.
+        delay: float64 [knots, paths] of the mean legs.
         knots: s.
         carrier, bandwidth, window, middle: f_m, B, T and t_mid of the module's text.
         fast_time: u [samples].
@@ -146,20 +147,20 @@ def _prepare(paths: Paths, radar: Radar) -> _Frame:
     window = wave.samples / wave.sample_rate
     middle = wave.adc_start + (wave.samples - 1) / 2 / wave.sample_rate
     carrier = wave.start_frequency + wave.slope * middle
-    mean_rx = paths.rx_delay.mean(1)
-    delay = paths.tx_delay.mean(1) + mean_rx
+    tx, rx = paths.tx_delay.permute(1, 2, 0), paths.rx_delay.permute(1, 2, 0)
+    mean_rx = _mean(rx)
+    delay = _mean(tx) + mean_rx
     values, _, _ = interpolation(paths.knots, (paths.knots[0] + paths.knots[-1]) / 2)
-    center = delay @ values
+    center = values @ delay
     # About `center` the phase is linear in the delay: S (change)^2 / 2 is 2e-5 cycles after 11 cm of motion.
-    rate = math.tau * (carrier - wave.slope * center)[:, None, None]
+    rate = math.tau * (carrier - wave.slope * center)
     turns = carrier * center - wave.slope * center**2 / 2
-    offset = math.tau * (turns - turns.round())[:, None, None]
-    departure = rate * (paths.tx_delay + (mean_rx - center[:, None])[:, None]) + offset
-    gain = torch.stack([paths.gain[:, 0], paths.gain[:, 1] - paths.gain[:, 0]], 1).to(torch.complex64)
+    shift = math.tau * (turns - turns.round()) + rate * (mean_rx - center)
+    first, last = paths.gain.T
     return _Frame(
-        departure=departure.float().flatten(1),
-        arrival=(rate * (paths.rx_delay - mean_rx[:, None])).float().flatten(1),
-        gain=torch.stack([gain.real, gain.imag]),
+        departure=(rate * tx + shift).float().flatten(0, 1),
+        arrival=(rate * (rx - mean_rx)).float().flatten(0, 1),
+        gain=torch.stack([first.real, (last - first).real, first.imag, (last - first).imag]).float(),
         delay=delay,
         knots=paths.knots,
         carrier=carrier,
@@ -168,23 +169,32 @@ def _prepare(paths: Paths, radar: Radar) -> _Frame:
         middle=middle,
         fast_time=((wave.sample_times() - middle) / window).to(device),
         pairs=tuple((s, m, float(radar.codes[s, m])) for s, m in radar.codes.nonzero().tolist()),
-        rx=paths.rx_delay.shape[1],
+        rx=len(rx),
     )
+
+
+def _mean(legs: Tensor) -> Tensor:
+    # Sums of views: torch's reduction over so short an axis is several times slower.
+    total = legs[0]
+    for leg in legs[1:]:
+        total = total + leg
+    return total / len(legs)
 
 
 def _choose_order(frame: _Frame, radar: Radar, tolerance: float) -> _Order:
     """The longest block, and the shortest series, that keep the rms error of the paths' sum under `tolerance`."""
     wave, knots = radar.waveform, frame.knots
     times = radar.chirp_times().to(knots.device)[:, 0] + frame.middle
-    slopes = interpolation(knots, torch.stack([times[0], times.mean(), times[-1]]))[1].T
-    weight = frame.gain[..., 0].square().sum(0) + frame.gain.sum(-1).square().sum(0)
+    slopes = interpolation(knots, torch.stack([times[0], times.mean(), times[-1]]))[1]
+    some = slice(None, None, 1 + frame.delay.shape[1] // SAMPLE)
+    gain, arrival = frame.gain[:, some], frame.arrival[:, some].reshape(frame.rx, len(knots), -1)
+    weight = gain[::2].square().sum(0) + (gain[::2] + gain[1::2]).square().sum(0)
     weight = weight / weight.sum().clamp(min=1e-30)
     step = frame.bandwidth / frame.carrier
-    arrival = frame.arrival.reshape(len(weight), frame.rx, -1)
-    departure = frame.departure.reshape(len(weight), -1, len(knots))[..., 0]
-    spread = step * (departure - departure.mean(1, keepdim=True)).abs().amax(1)
-    drift = frame.bandwidth * math.tau * (frame.delay @ slopes).abs().amax(1).float()
-    turn = (arrival @ slopes.float()).abs().amax((1, 2))
+    departure = frame.departure[:: len(knots), some]
+    spread = step * (departure - departure.mean(0)).abs().amax(0)
+    drift = frame.bandwidth * math.tau * (slopes @ frame.delay[:, some]).abs().amax(0).float()
+    turn = (slopes.float() @ arrival).abs().amax((0, 1))
     terms = 3 if tolerance >= 5e-4 else 4
 
     def error(loops: int, turning: bool) -> float:
@@ -194,7 +204,7 @@ def _choose_order(frame: _Frame, radar: Radar, tolerance: float) -> _Order:
         still = (y**2 / 4) ** 2 + (x * y / 4) ** 2 if turning else (y / 2) ** 2
         return float((weight * (series**2 + still)).sum().sqrt())
 
-    turning, loops = _block_length(error, wave.loops, 0.5 * tolerance)
+    turning, loops = _block_length(error, wave.loops, 0.4 * tolerance)
     # The series is tuned to the rms of its argument at the corners of the block: most of it is smaller.
     limit = float((weight * ((drift * (loops * radar.loop_time / 2) + spread) / 2) ** 2).sum().sqrt())
     edge = math.pi * (0.5 + step / math.tau * float(arrival.abs().max()))
@@ -217,7 +227,7 @@ def _block(frame: _Frame, times: Tensor) -> _Block:
     values, slopes, _ = interpolation(frame.knots, times.mean())
     at, slope, fraction = interpolation(frame.knots, times)
     slot = [s for s, _, _ in frame.pairs]
-    transmitters = frame.departure.shape[1] // knots
+    transmitters = len(frame.departure) // knots
     phase = at.new_zeros(len(slot), len(times), transmitters, knots)
     center = (step * values + frame.window * slopes) / transmitters
     drift = (-center).expand(phase.shape).clone()
@@ -241,30 +251,31 @@ def _block(frame: _Frame, times: Tensor) -> _Block:
 
 def _block_sum(frame: _Frame, block: _Block, order: _Order) -> Tensor:
     """Samples [loops, slots, rx, samples] of a block."""
-    delay, speed = frame.delay @ block.values, frame.delay @ block.slopes
+    delay, speed = block.values @ frame.delay, block.slopes @ frame.delay
     place = frame.bandwidth * delay + frame.carrier * frame.window * speed
     bucket, index = place.detach().round().sort(stable=True)
     bins, counts = torch.unique_consecutive(bucket, return_counts=True)
     bounds = [0, *counts.cumsum(0).tolist()]
     state = math.tau * torch.stack([place[index] - bucket, frame.window * frame.bandwidth * speed[index]]).float()
     step = max(1, CACHE // (2 * len(order.drift) * len(block.phase)))
-    plain = 2 * frame.rx * len(order.bucket)
-    firsts, rests, owners = [], [], []
+    products, owners = [], []
     for start in range(0, len(index), step):
         part = slice(start, start + step)
         left = _arrival_factor(frame, block, order, index[part], state[:, part])
         right = _departure_factor(frame, block, index[part], len(order.drift))
         for b in range(len(bins)):
-            low, high = max(bounds[b] - start, 0), min(bounds[b + 1] - start, left.shape[1])
-            if low < high:
-                # The change of A matters to the leading power of epsilon only.
-                rows, columns = left[:, low:high], right[:, low:high].T
-                firsts.append(rows @ columns[:, : 2 * len(block.phase)])
-                rests.append(rows[:plain] @ columns[:, 2 * len(block.phase) :])
+            span = slice(max(bounds[b] - start, 0), min(bounds[b + 1] - start, left.shape[1]))
+            if span.start < span.stop:
+                products.append(_product(left[:, span], [w[:, span] for w in right], order))
                 owners.append(b)
     owner = torch.tensor(owners, device=index.device)
-    first, rest = (_sum_by(torch.stack(x), owner, len(bins)) for x in (firsts, rests))
-    return _samples(frame, block, order, bins, (first, rest))
+    return _samples(frame, block, order, bins, _sum_by(torch.stack(products), owner, len(bins)))
+
+
+def _product(left: Tensor, right: list[Tensor], order: _Order) -> Tensor:
+    """Sums over paths [terms * rows of `left`, chirps]; the change of A goes with the leading power of epsilon only."""
+    rest = left[: len(left) // 2] if order.turning else left
+    return torch.cat([left @ w.T for w in right[:2]] + [rest @ w.T for w in right[2:]])
 
 
 def _sum_by(pieces: Tensor, owner: Tensor, count: int) -> Tensor:
@@ -272,16 +283,16 @@ def _sum_by(pieces: Tensor, owner: Tensor, count: int) -> Tensor:
     return pieces if len(pieces) == count else pieces.new_zeros(count, *pieces.shape[1:]).index_add(0, owner, pieces)
 
 
-def _departure_factor(frame: _Frame, block: _Block, index: Tensor, terms: int) -> Tensor:
-    """X with the gain, times the powers of 2 pi epsilon: [powers * 2 (real, imaginary) * pairs * loops, paths]."""
-    legs = frame.departure.index_select(0, index).T
+def _departure_factor(frame: _Frame, block: _Block, index: Tensor, terms: int) -> list[Tensor]:
+    """X with the gain, times the powers of 2 pi epsilon: (real, imaginary) of each power, [pairs * loops, paths]."""
+    legs, gain = frame.departure.index_select(1, index), frame.gain.index_select(1, index)
     phase, drift = block.phase @ legs, block.drift @ legs
-    real, imag = block.fade @ frame.gain.index_select(1, index).transpose(1, 2)
+    real, imag = block.fade @ gain[:2], block.fade @ gain[2:]
     cos, sin = phase.cos(), phase.sin()
     wave = [torch.addcmul(real * cos, imag, sin, value=-1), torch.addcmul(real * sin, imag, cos)]
     for _ in range(terms - 1):
         wave += [wave[-2] * drift, wave[-1] * drift]
-    return torch.cat(wave)
+    return wave
 
 
 def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, state: Tensor) -> Tensor:
@@ -297,7 +308,7 @@ def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, 
     Returns:
         [powers * (A, change) * (real, imaginary) * rx, paths].
     """
-    angle, turn = (block.turn @ frame.arrival.index_select(0, index).T).reshape(2, frame.rx, -1)
+    angle, turn = (block.turn @ frame.arrival.index_select(1, index)).reshape(2, frame.rx, -1)
     cos, sin = angle.cos(), angle.sin()
     waves = [cos, sin, -sin * turn, cos * turn] if order.turning else [cos, sin]
     powers = [torch.stack(waves)]
@@ -313,31 +324,29 @@ def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, 
     return factor.flatten(0, 2)
 
 
-def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: tuple[Tensor, Tensor]) -> Tensor:
+def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: Tensor) -> Tensor:
     """Put the buckets' sums together: powers to orders of (j u), then times exp(j 2 pi bucket u) (j u)^order."""
-    shape = (len(bins), -1, 2, len(order.bucket), frame.rx)
-    chirps = block.offset.shape
-    first = _complex(sums[0].reshape(*shape, 1, 2, *chirps))
-    rest = _complex(sums[1].reshape(*shape, len(order.drift) - 1, 2, *chirps))
-    lead = first[:, 0] + first[:, 1] * block.offset if order.turning else first[:, 0]
-    parts = torch.cat([lead, rest[:, 0]], 3) * lead.real.new_tensor(order.drift)[:, None, None]
-    parts = parts * lead.real.new_tensor(order.bucket)[:, None, None, None, None]
-    orders = len(order.bucket) + len(order.drift) - 1
-    total = lead.new_zeros(len(bins), orders, frame.rx, *chirps)
-    for q in range(len(order.drift)):
-        total[:, q : q + len(order.bucket)] += parts[:, :, :, q]
+    kinds, chirps = 2 if order.turning else 1, block.offset.shape
+    rows = 2 * len(order.bucket) * frame.rx
+    lead, rest = sums[:, : 2 * kinds * rows], sums[:, 2 * kinds * rows :]
+    first = _complex(lead.reshape(len(bins), 1, 2, kinds, 2, len(order.bucket), frame.rx, *chirps))
+    rest = _complex(rest.reshape(len(bins), -1, 2, 1, 2, len(order.bucket), frame.rx, *chirps))
+    lead = first[:, :, 0] + first[:, :, 1] * block.offset if order.turning else first[:, :, 0]
+    parts = torch.cat([lead, rest[:, :, 0]], 1) * lead.real.new_tensor(order.bucket)[:, None, None, None]
+    total = lead.new_zeros(len(bins), len(order.bucket) + len(order.drift) - 1, frame.rx, *chirps)
+    for q, scale in enumerate(order.drift):
+        total[:, q : q + len(order.bucket)] += scale * parts[:, q]
     total = _by_slot(total, frame.pairs)
     angle = (math.tau * torch.remainder(bins[:, None] * frame.fast_time, 1.0)).float()
-    power = (1j * frame.fast_time).to(torch.complex64) ** torch.arange(orders, device=bins.device)[:, None]
+    power = (1j * frame.fast_time).to(torch.complex64) ** torch.arange(total.shape[1], device=bins.device)[:, None]
     carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
     flat = total.flatten(0, 1).flatten(1).T @ carrier.flatten(0, 1)
     return flat.reshape(frame.rx, -1, chirps[1], len(frame.fast_time)).permute(2, 1, 0, 3)
 
 
 def _complex(products: Tensor) -> Tensor:
-    """Complex products of the real ones [bins, kinds, 2, powers, rx, terms, 2, ...] of real and imaginary parts."""
-    rr, ri = products[:, :, 0].unbind(5)
-    ir, ii = products[:, :, 1].unbind(5)
+    """Complex products [bins, terms, kinds, powers, ...] of the four of real and imaginary parts, on axes 2 and 4."""
+    (rr, ir), (ri, ii) = (x.unbind(3) for x in products.unbind(2))
     return torch.complex(rr - ii, ri + ir)
 
 
