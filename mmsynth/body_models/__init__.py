@@ -14,13 +14,19 @@ from mmsynth.body_models.base import AbstractBodyModel as BodyModel
 from mmsynth.body_models.base import forward_kinematics as forward_kinematics
 from mmsynth.body_models.base import ground as ground
 from mmsynth.body_models.base import joint_rotations as joint_rotations
+from mmsynth.body_models.fit import FitSettings as FitSettings
+from mmsynth.body_models.fit import fit_error as fit_error
+from mmsynth.body_models.fit import fit_skeleton as fit_skeleton
 from mmsynth.body_models.free import FreeBody as FreeBody
 from mmsynth.body_models.load import licensed_folder as licensed_folder
 from mmsynth.body_models.load import load_body as load_body
 
 __all__ = [
     "BodyModel",
+    "FitSettings",
     "FreeBody",
+    "fit_error",
+    "fit_skeleton",
     "forward_kinematics",
     "ground",
     "joint_rotations",

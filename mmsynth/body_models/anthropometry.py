@@ -11,8 +11,8 @@ from mmsynth.body_models.files import read_npz
 from mmsynth.body_models.free import FreeBody
 from mmsynth.resources import data_file
 
-# Of the whole body with air in the lungs at mid breath, kg/m^3 (Krzywicki and Chinn 1967 give 1063 for men and 1052
-# for women without the lungs' about 4 litres, which leaves 985 to 1000).
+# Of the whole body, kg/m^3: tissue has about 1050, and some four litres of air in the lungs belong to the surface's
+# volume too.
 DENSITY = 985.0
 
 # Years at which the file's ages stand: MakeHuman's baby, child, young and old.
