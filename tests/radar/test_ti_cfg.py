@@ -12,7 +12,7 @@ from mmsynth.radar import load_radar, parse_cfg, radar_names, write_cfg
 from mmsynth.types import Cfar
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cfgs import DEMOS, LOW_POWER, RADHAR, SDK3, SUBFRAMES, demo, people_counting  # noqa: E402
+from cfgs import DEMOS, LOW_POWER, RADHAR, SDK3, SUBFRAMES, demo, people_counting, studio  # noqa: E402
 
 LIGHT = 299_792_458
 
@@ -256,34 +256,6 @@ def test_load_radar_takes_a_cfg(tmp_path):
     path.write_text("")
     with pytest.raises(ValueError, match="mine.cfg: expected a profileCfg line, got none"):
         load_radar(str(path))
-
-
-def studio(**changes) -> dict:
-    """The entries of a NAME.mmwave.json that matter, with RadHAR's values."""
-    profile = dict(
-        profileId=0, startFreqConst_GHz=77.0, idleTimeConst_usec=7.0, adcStartTimeConst_usec=7.0,
-        rampEndTime_usec=57.14, txOutPowerBackoffCode="0x0", txPhaseShifter="0x0", 
-        freqSlopeConst_MHz_usec=70.0, txStartTime_usec=1.0,
-        numAdcSamples=240, digOutSampleRate=4884, hpfCornerFreq1="HPF1_175_KHz", hpfCornerFreq2="HPF2_350_KHz",
-        rxGain_dB="0x1E",
-    )  # fmt: skip
-    zero = dict(startFreqVar_MHz=0.0, freqSlopeVar_KHz_usec=0.0, idleTimeVar_usec=0.0, adcStartTimeVar_usec=0.0)
-    chirps = [
-        {"rlChirpCfg_t": dict(chirpStartIdx=i, chirpEndIdx=i, profileId=0, txEnable=mask, **zero)}
-        for i, mask in enumerate(("0x1", "0x4", "0x2"))
-    ]
-    frame = dict(
-        chirpStartIdx=0, chirpEndIdx=2, numLoops=16, numFrames=0, framePeriodicity_msec=33.333, triggerSelect=1,
-        frameTriggerDelay=0.0,
-    )  # fmt: skip
-    rf = {
-        "rlChanCfg_t": {"rxChannelEn": "0xF", "txChannelEn": "0x7"},
-        "rlAdcOutCfg_t": {"fmt": {"b2AdcBits": 2, "b2AdcOutFmt": 1}},
-        "rlProfiles": [{"rlProfileCfg_t": profile}],
-        "rlChirps": chirps,
-        "rlFrameCfg_t": frame | changes,
-    }
-    return {"mmWaveDevices": [{"rfConfig": rf}]}
 
 
 def test_mmwave_studio_json(tmp_path):

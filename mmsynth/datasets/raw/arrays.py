@@ -6,11 +6,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 import torch
 from torch import Tensor
 
 from mmsynth.datasets.raw.infineon import open_npy
+from mmsynth.datasets.raw.mat5 import read_mat5
 from mmsynth.datasets.raw.recording import Recording
 from mmsynth.types import Radar
 
@@ -130,27 +130,34 @@ def _open(path: Path, key: str) -> tuple[Any, tuple[str, ...]]:
         if path.suffix == ".mat":
             return _pick(path, _mat(path), key), ()
     except ValueError as error:
-        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - zip, zlib, scipy and h5py each raise kinds of their own on damage
-        raise ValueError(f"{path}: damaged: {error}") from None
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {_first_line(error)}") from None
+    except Exception as error:  # zip, zlib and HDF5 raise kinds of their own on damage
+        raise ValueError(f"{path}: damaged: {_first_line(error)}") from None
     raise ValueError(f"{path}: expected .npy, .npz or .mat, got '{path.suffix}'")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:100]
 
 
 def _mat(path: Path) -> dict[str, Any]:
     if h5py.is_hdf5(path):
         with h5py.File(path) as file:
             # MATLAB stores arrays with their axes reversed.
-            found = {n: np.asarray(d).T for n, d in file.items() if isinstance(d, h5py.Dataset) and d.ndim > 1}
-            return found
-    return {n: v for n, v in scipy.io.loadmat(path).items() if isinstance(v, np.ndarray) and not n.startswith("__")}
+            return {n: np.asarray(d).T for n, d in file.items() if isinstance(d, h5py.Dataset) and d.ndim > 1}
+    return read_mat5(path)
 
 
 def _pick(path: Path, arrays: dict[str, Any], key: str) -> Any:
     if key:
         if key not in arrays:
-            raise ValueError(f"{path}: expected an array '{key}', got {', '.join(arrays) or 'none'}")
+            raise ValueError(f"{path}: expected an array '{key}', got {_names(arrays)}")
         return arrays[key]
     large = [name for name, array in arrays.items() if array.ndim > 1]
     if len(large) != 1:
-        raise ValueError(f"{path}: expected a key, one of {', '.join(arrays) or 'none'}, got none")
+        raise ValueError(f"{path}: expected a key, one of {_names(arrays)}, got none")
     return arrays[large[0]]
+
+
+def _names(arrays: dict[str, Any]) -> str:
+    return ", ".join(map(repr, arrays))[:200] or "none"

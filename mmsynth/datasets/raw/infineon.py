@@ -114,8 +114,8 @@ def open_npy(file: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read(stream)
             offset = stream.tell()
-    except (ValueError, EOFError, OSError, KeyError, TypeError, SyntaxError) as error:
-        raise ValueError(f"{file}: not a .npy array: {error}") from None
+    except Exception as error:  # the header is Python's syntax: NumPy lets the errors of its parser through
+        raise ValueError(f"{file}: not a .npy array: {str(error)[:100].partition(chr(10))[0]}") from None
     if dtype.hasobject:
         raise ValueError(f"{file}: expected numbers, got Python objects, which are never read")
     row = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize if shape else 0

@@ -53,9 +53,14 @@ def test_one_frame_without_a_frame_axis(tmp_path):
 
 
 def test_matlab_files(tmp_path):
-    scipy.io.savemat(tmp_path / "old.mat", {"adc": WANT.numpy(), "name": "x"})
     layout = Layout("frames loops slots rx samples", key="adc")
-    assert torch.equal(read_array(tmp_path / "old.mat", RADHAR, layout).frames().samples, WANT)
+    for compressed in (False, True):
+        arrays = {"adc": WANT.numpy(), "name": "x", "small": np.int16(3), "cell": {"a": 1}}
+        scipy.io.savemat(tmp_path / "old.mat", arrays, do_compression=compressed)
+        assert torch.equal(read_array(tmp_path / "old.mat", RADHAR, layout).frames().samples, WANT)
+    scipy.io.savemat(tmp_path / "iq.mat", {"adc": DATA})
+    layout_iq = Layout("frames loops slots rx samples iq")
+    assert torch.equal(read_array(tmp_path / "iq.mat", RADHAR, layout_iq).frames().samples, WANT)
     # MATLAB's v7.3 is HDF5 with the axes reversed and complex numbers as pairs.
     with h5py.File(tmp_path / "new.mat", "w") as file:
         pairs = np.zeros(SHAPE, [("real", "f4"), ("imag", "f4")])
@@ -87,7 +92,7 @@ def test_misfits_are_told(tmp_path):
         with pytest.raises(ValueError, match=message):
             Layout(axes)
     np.savez(tmp_path / "two.npz", a=DATA, b=DATA)
-    with pytest.raises(ValueError, match="expected a key, one of a, b, got none"):
+    with pytest.raises(ValueError, match="expected a key, one of 'a', 'b', got none"):
         read_array(tmp_path / "two.npz", RADHAR, Layout(full))
     with pytest.raises(ValueError, match="expected an array 'c', got none"):
         read_array(tmp_path / "two.npz", RADHAR, Layout(full, key="c"))
