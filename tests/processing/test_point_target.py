@@ -154,16 +154,23 @@ def test_extended_velocity_unfolds(radhar, targets):
     assert position[0] == pytest.approx(0.5, abs=0.12)
 
 
-def test_bpm_codes_are_undone(radhar, targets):
-    """Two TX at once, told apart by +1 and -1, give the points of the same two in turns."""
-    codes = torch.tensor([[1.0, 0.0, 1.0], [1.0, 0.0, -1.0]], dtype=torch.float64)
-    bpm = replace(radhar, codes=codes)
+@pytest.mark.parametrize("second", [(1.0, -1.0), (0.0, 1.0)])
+def test_codes_are_undone(radhar, targets, second):
+    """Two TX at once, told apart by +1 and -1 (BPM) or by one of them alone, give the points of two in turns."""
+    codes = torch.tensor([[1.0, 0.0, 1.0], [second[0], 0.0, second[1]]], dtype=torch.float64)
+    coded = replace(radhar, codes=codes)
     tdm = replace(radhar, codes=torch.eye(3, dtype=torch.float64)[[0, 2]])
     for velocity in (0.0, 3.0):
         target = ((1.0, 2.5, 0.0), (0.0, velocity, 0.0))
-        a, va, _ = strongest(targets(bpm, target))
+        a, va, _ = strongest(targets(coded, target))
         b, vb, _ = strongest(targets(tdm, target))
         assert a == pytest.approx(b, abs=1e-6) and va == vb
+
+
+def test_codes_that_cannot_be_undone_are_refused(radhar, targets):
+    codes = torch.tensor([[1.0, 0.0, 1.0]], dtype=torch.float64)
+    with pytest.raises(ValueError, match="2 TX in 1 slots"):
+        strongest(targets(replace(radhar, codes=codes), ((0.0, 2.0, 0.0), (0.0, 0.0, 0.0))))
 
 
 def test_points_lie_on_the_grids_of_the_firmware(radhar, targets):
@@ -185,6 +192,47 @@ def test_positions_are_rounded_as_the_device_does(radhar, targets):
     _, _, rounded = strongest(adc, replace(SETTINGS, position_step=1 / 512))
     assert torch.equal(rounded.position * 512, (rounded.position * 512).round())
     assert float((rounded.position - exact.position).abs().max()) <= 0.5 / 512 + 1e-6
+
+
+def test_channel_errors_are_compensated(radhar, targets):
+    """Phases of the receive channels that would turn the beam away, undone by the device's calibration."""
+    wrong = torch.polar(torch.ones(4), torch.tensor([0.0, 1.2, -0.9, 2.0]))
+    adc = targets(radhar, ((0.7, 2.5, 0.3), (0.0, 0.0, 0.0)))
+    bent = replace(adc, samples=adc.samples * wrong[:, None])
+    right, _, _ = strongest(adc)
+    factors = tuple((float(f.real), float(f.imag)) for f in wrong.conj().repeat(3))
+    assert strongest(bent)[0] != pytest.approx(right, abs=0.05)
+    assert strongest(bent, replace(SETTINGS, compensation=factors))[0] == pytest.approx(right, abs=0.02)
+    with pytest.raises(ValueError, match="expected 12 virtual antennas, got 4"):
+        strongest(bent, replace(SETTINGS, compensation=factors[:4]))
+
+
+ARRAYS = {
+    # In half wavelengths, x and z of TX and RX: boards of other shapes than the row with one raised antenna.
+    "4x3 plane (AOP)": ([(0, 0), (0, 2), (2, 2)], [(0, 0), (0, 1), (1, 0), (1, 1)]),
+    "L of three": ([(0, 0)], [(1, 0), (0, 1), (0, 0)]),
+    "sparse row of unequal gaps": ([(0, 0), (2.7, 1)], [(0, 0), (1, 0), (2.3, 0), (3.1, 0)]),
+    "one antenna": ([(0, 0)], [(0, 0)]),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_other_arrays(radhar, targets, name):
+    half = radhar.waveform.wavelength / 2
+    tx, rx = (half * torch.tensor([(x, 0.0, z) for x, z in a], dtype=torch.float64) for a in ARRAYS[name])
+    radar = replace(radhar, tx=tx, rx=rx, codes=torch.eye(len(tx), dtype=torch.float64))
+    for azimuth, elevation in ((0.3, 0.2), (-0.5, 0.0), (0.0, -0.3)):
+        direction = [
+            *(math.cos(elevation) * math.sin(azimuth), math.cos(elevation) * math.cos(azimuth), math.sin(elevation))
+        ]
+        position, _, _ = strongest(targets(radar, ([3 * d for d in direction], (0.0, 0.0, 0.0))))
+        found = position / np.linalg.norm(position)
+        if name == "one antenna":
+            assert found == pytest.approx([0, 1, 0])
+            continue
+        # Half a bin of 64 across the half-wavelength grid; noise at 30 dB and more under the target adds little.
+        assert abs(found[0] - direction[0]) <= 1 / 64 + 0.01
+        assert abs(found[2] - direction[2]) <= 1 / 64 + 0.03
 
 
 def test_limits_and_number_of_points(radhar, targets):
