@@ -82,7 +82,7 @@ def departure(leg: Leg, direction: Tensor) -> Tensor:
 
 
 def field(leg: Leg, direction: Tensor, wavenumber: float) -> Tensor:
-    """The field [3, points] (complex over a mirror) of a unit source where the leg arrives in unit `direction` [3, points].
+    """The field [3, points] (complex over a mirror) of a unit source where the leg arrives in `direction` [3, points].
 
     It carries the polarisation and the coefficient of every mirror, in exp(+j omega tau); no spreading, no phase of
     the way.

@@ -23,7 +23,7 @@ from mmsynth.types import Paths, Radar, Scene
 SHARED_RAY = 0.06
 
 # The topology and the BVH of a scene, as long as the scene lives: a memo, which changes no result.
-_stages: "WeakKeyDictionary[Scene, tuple[surface.Surface, Bvh | None]]" = WeakKeyDictionary()
+_stages: "WeakKeyDictionary[Scene, dict[float, tuple[surface.Surface, Bvh | None]]]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, see
     """The surfaces of a scene at the knots of one frame."""
     knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
     count = len(knots)
-    topology, bvh = _stage(scene)
+    topology, bvh = _stage(scene, settings.grain)
     vertices = surface.posed_vertices(scene, slice(frame * count, (frame + 1) * count))
     anchor = vertices[count // 2].detach().mean(1)
     instants = (count // 2,) if radar.active_time <= HELD_TIME else (0, count - 1)
@@ -141,16 +141,26 @@ def visible(pose: Pose, tx: Leg, rx: Leg) -> Tensor:
         front = torch.ones_like(area[0], dtype=torch.bool)
         for leg in (tx, rx):
             front &= dot((leg.centre - pose.anchor).detach().to(centre)[:, None] - centre, area) > 0
-        facets = front.nonzero()[:, 0]
         if bvh is not None:
             bvh.refit(pose.vertices[instant].T)
-        lifted = centre.index_select(1, facets) + SURFACE_OFFSET * unit(area.index_select(1, facets))
+        facets = front.nonzero()[:, 0]
+        asked, patch = _one_a_patch(pose.topology, facets)
+        lifted = centre.index_select(1, asked) + SURFACE_OFFSET * unit(area.index_select(1, asked))
         start = (lifted + pose.anchor.to(lifted)[:, None]).T
+        clear = torch.ones_like(asked, dtype=torch.bool)
         for leg in [_between(tx, rx)] if together else [tx, rx]:
-            clear = legs.free(leg, start, bvh)
-            facets, start = facets[clear], start[clear]
-        rows.append(torch.zeros_like(front).index_fill_(0, facets, True))
+            clear = clear & legs.free(leg, start, bvh)
+        rows.append(torch.zeros_like(front).index_copy_(0, facets, clear[patch]))
     return torch.stack(rows)
+
+
+def _one_a_patch(topology: surface.Surface, facets: Tensor) -> tuple[Tensor, Tensor]:
+    """One of `facets` for each patch that they touch [patches], and the row [facets] of each facet's patch in it."""
+    patch = topology.patch.index_select(0, facets)
+    first = torch.full((topology.patches,), topology.moving, device=facets.device)
+    first = first.scatter_reduce_(0, patch, facets, "amin")
+    used = first < topology.moving
+    return first[used], (used.cumsum(0) - 1)[patch]
 
 
 def strongest(gain: Tensor, drop: float, budget: float | None = None) -> Tensor:
@@ -178,7 +188,7 @@ def _sagitta(pose: Pose, facets: Tensor) -> Tensor:
     """The smooth surface [3, 3, facets] off the edges, at the last instant of visibility (it turns by little)."""
     faces = pose.topology.faces.index_select(1, facets)
     corner = surface.gather(pose.local[pose.instants[-1]], faces)
-    if pose.settings.subdivision == 1:
+    if pose.settings.flatness == 0:
         return torch.zeros_like(corner)
     return surface.sagitta(corner, pose.area[-1].index_select(1, facets), pose.normals, faces)
 
@@ -201,8 +211,8 @@ def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, en
     rough = pose.materials[1][pose.topology.region[facets]]
     real, imag = torch.zeros_like(size), torch.zeros_like(size)
     if settings.coherent:
-        cut = (wavenumber, settings.subdivision)
-        real, imag = scattering.curved_integral(corner, sag, -0.5 * (into + out), cut)
+        cut = (wavenumber, settings.flatness * pose.radar.waveform.wavelength)
+        real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
         # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
         left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
         real, imag = imag * left, -real * left
@@ -224,10 +234,11 @@ def _between(tx: Leg, rx: Leg) -> Leg:
     return Leg(middle[None], middle, middle, tx.polarization, tx.world_from_radar)
 
 
-def _stage(scene: Scene) -> tuple[surface.Surface, Bvh | None]:
-    if scene not in _stages:
-        topology = surface.merge_surface(scene)
-        # Built on the first pose, so that the tree depends on the scene alone and not on the frames traced before.
+def _stage(scene: Scene, grain: float) -> tuple[surface.Surface, Bvh | None]:
+    stages = _stages.setdefault(scene, {})
+    if grain not in stages:
+        # Built on the first pose, so that it depends on the scene alone and not on the frames traced before.
+        topology = surface.merge_surface(scene, grain)
         first = surface.posed_vertices(scene, slice(0, 1))[0].T
-        _stages[scene] = (topology, Bvh(first, topology.faces.T) if topology.faces.shape[1] else None)
-    return _stages[scene]
+        stages[grain] = (topology, Bvh(first, topology.faces.T) if topology.faces.shape[1] else None)
+    return stages[grain]

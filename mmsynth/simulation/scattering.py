@@ -14,6 +14,9 @@ from torch import Tensor
 from mmsynth.simulation.surface import cross, dot, length, unit
 from mmsynth.types import Material
 
+# No edge is cut into more pieces than this.
+MOST_PIECES = 6
+
 
 def reflection(permittivity: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
     """Fresnel coefficients (TE, TM) of a half space, in the literature's convention exp(-j k R).
@@ -83,23 +86,45 @@ def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tup
     return real * cosine - imag * sine, real * sine + imag * cosine
 
 
-def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
-    """PO integrals [faces] in m^2 (real, imaginary) of smooth facets, phase referenced to the mean of their corners.
-
-    `∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`, over `subdivision^2` flat pieces of the
-    quadratic surface through the corners and the raised middles of the edges; parts that face away count nothing.
+def smooth_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """PO integrals [faces] in m^2 (real, imaginary) of smooth facets, each cut as finely as its curvature asks for.
 
     Args:
-        corner: [3, 3, faces] in m, see `surface.centred`.
+        corner: [3, 3, faces] in m relative to the mean of the corners, to which the phase is referenced.
         sag: [3, 3, faces] in m, see `surface.sagitta`.
         bisector: half of scattered minus incident unit vector [3, faces].
-        cut: wavenumber k in 1/m, and subdivision.
+        cut: wavenumber k in 1/m, and how far in m a piece may lie off the surface; 0 = never cut.
+    """
+    wavenumber, flatness = cut
+    if flatness == 0:
+        return curved_integral(corner, sag, bisector, (wavenumber, 1))
+    # A piece of an edge cut in n lies n^2 times closer to the arc; what counts is the distance along the rays.
+    worst = dot(sag, bisector[:, None]).detach().abs().amax(0)
+    pieces = torch.ceil((worst / flatness).sqrt()).clamp(2, MOST_PIECES)
+    real, imag = torch.zeros_like(corner[0, 0]), torch.zeros_like(corner[0, 0])
+    for count in range(1, MOST_PIECES + 1):
+        rows = (pieces == count).nonzero()[:, 0]
+        if len(rows):
+            some = (x.index_select(-1, rows) for x in (corner, sag, bisector))
+            part = curved_integral(*some, (wavenumber, count))
+            real, imag = (x.index_copy(0, rows, y) for x, y in zip((real, imag), part, strict=True))
+    return real, imag
+
+
+def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
+    """`∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`: (real, imaginary) [faces] in m^2.
+
+    It is the sum over `subdivision^2` flat pieces of the quadratic surface through the corners and the raised middles
+    of the edges; pieces that face away count nothing. `cut` is the wavenumber k in 1/m and the subdivision.
     """
     wavenumber, subdivision = cut
     weights, pieces = _pieces(subdivision)
     shape = torch.cat([corner, sag], 1)  # [3, 6, faces]
     node = weights.to(shape) @ shape  # [3, nodes, faces]
-    phase = -2 * wavenumber * dot(node, bisector[:, None])
+    # The surface bulges over every piece by a third of the sum of its edges' sagittas on average: to first order that
+    # is a phase, which also lets neighbours that are cut differently meet without a step.
+    bulge = sag.sum(1) / (3 * subdivision**2)
+    phase = -2 * wavenumber * (dot(node, bisector[:, None]) + dot(bulge, bisector))
     first, second, third = pieces.to(corner.device)
     origin = node.index_select(1, first)
     side, other = node.index_select(1, second) - origin, node.index_select(1, third) - origin

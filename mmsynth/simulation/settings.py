@@ -22,8 +22,9 @@ class Simulation:
         method: "facets" = physical optics on every visible facet; "points" = one isotropic point a facet; "bones" =
             SynMotion's ellipsoids along the skeleton (for comparison).
         knots: instants of a frame at which the body is posed; 0 = chosen from the radar's active time.
-        subdivision: parts into which each edge of a facet is cut on the smooth surface through the vertex normals;
-            1 = flat facets.
+        flatness: facets of people are cut on the smooth surface through their vertex normals until the pieces lie
+            within this fraction of a wavelength of it, along the rays, and at least in two; 0 = flat facets.
+        grain: patches of about this size in m share a shadow ray; 0 = one ray for every facet.
         bounces: reflections beyond the single one of a direct path.
         coherent: whether the physical-optics part is traced.
         diffuse: whether the part that roughness scatters is traced.
@@ -36,7 +37,8 @@ class Simulation:
 
     method: Literal["facets", "points", "bones"] = "facets"
     knots: int = 0
-    subdivision: int = 2
+    flatness: float = 0.02
+    grain: float = 0.01
     bounces: int = 0
     coherent: bool = True
     diffuse: bool = True
@@ -49,8 +51,9 @@ class Simulation:
     def __post_init__(self) -> None:
         if self.knots and self.knots < 2:
             raise ValueError(f"Simulation.knots: expected 0 (automatic) or at least 2, got {self.knots}")
-        if self.subdivision < 1:
-            raise ValueError(f"Simulation.subdivision: expected at least 1, got {self.subdivision}")
+        for name in ("flatness", "grain"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"Simulation.{name}: expected 0 or more, got {getattr(self, name)}")
         if self.bounces < 0:
             raise ValueError(f"Simulation.bounces: expected 0 or more, got {self.bounces}")
         if not 0 <= self.drop < 1:

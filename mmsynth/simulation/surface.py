@@ -26,6 +26,7 @@ class Surface:
         facet: [faces] index of the face in its own mesh.
         region: [faces] index into `region_names`.
         vertices: how many there are.
+        patch: [moving] index below `patches` of the patch of each face of the people.
     """
 
     faces: Tensor
@@ -35,10 +36,12 @@ class Surface:
     region: Tensor
     region_names: tuple[str, ...]
     vertices: int
+    patch: Tensor
+    patches: int
 
 
-def merge_surface(scene: Scene) -> Surface:
-    """Put the people and the room of a scene into one topology.
+def merge_surface(scene: Scene, grain: float) -> Surface:
+    """Put the people and the room of a scene into one topology, with patches of about `grain` m (0 = one a face).
 
     Raises:
         ValueError: a region has no material.
@@ -60,9 +63,22 @@ def merge_surface(scene: Scene) -> Surface:
         offset += mesh.vertices.shape[1]
     if not meshes:
         empty = torch.zeros(0, dtype=torch.int64, device=scene.world_from_radar.device)
-        return Surface(empty.reshape(3, 0), 0, empty, empty, empty, (), 0)
+        return Surface(empty.reshape(3, 0), 0, empty, empty, empty, (), 0, empty, 0)
     moving = sum(len(mesh.faces) for mesh in scene.people)
-    return Surface(torch.cat(faces, 1), moving, torch.cat(person), torch.cat(facet), torch.cat(region), names, offset)
+    merged = (torch.cat(faces, 1), moving, torch.cat(person), torch.cat(facet), torch.cat(region), names, offset)
+    patch = _patches(scene, merged[0][:, :moving], (merged[2][:moving], merged[4][:moving]), grain)
+    return Surface(*merged, patch, int(patch.max()) + 1 if moving else 0)
+
+
+def _patches(scene: Scene, faces: Tensor, owner: tuple[Tensor, Tensor], grain: float) -> Tensor:
+    """Patch [faces] of each face: those of one person, region and side whose centres share a cube of edge `grain`."""
+    if grain == 0 or faces.shape[1] == 0:
+        return torch.arange(faces.shape[1], device=faces.device)
+    corner = gather(posed_vertices(scene, slice(0, 1))[0].detach(), faces)
+    cube = torch.floor(centroid(corner) / grain).long()
+    side = (area_vectors(corner) > 0).long()
+    keys = torch.stack([*owner, *cube, *side])
+    return torch.unique(keys, dim=1, return_inverse=True)[1]
 
 
 def posed_vertices(scene: Scene, rows: slice) -> Tensor:
