@@ -1,0 +1,315 @@
+"""Speed of the line, stage by stage, on three workloads, with error and the ratio to direct sums.
+
+Prints tables and writes `latest.json` beside this file: rows of workload, stage, seconds (median, wall clock, a frame
+and core), cpu_seconds, frames_per_second, paths, ns_per_term (per path, antenna, chirp and sample), error_db,
+ratio_direct, peak_mib, commit. Each workload runs in a process of its own, with one thread.
+
+    python benchmarks/run.py [R M I] [--frames N] [--scaling]
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import json
+import math
+import multiprocessing
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmsynth.body_models import load_body
+from mmsynth.geometry import radar_pose
+from mmsynth.motion import Subject, generate_motion, place, resample
+from mmsynth.processing import beamform, detect, range_doppler
+from mmsynth.radar import load_radar
+from mmsynth.scene import load_room, person_materials
+from mmsynth.simulation import (
+    Simulation,
+    frame_knots,
+    knot_times,
+    receive,
+    synthesize,
+    synthesize_direct,
+    trace,
+)
+from mmsynth.simulation.legs import direct_legs
+from mmsynth.simulation.paths import pose_frame, visible
+from mmsynth.types import AdcFrames, MeshSequence, Paths, Radar, RadarSetup, Scene
+
+HERE = Path(__file__).parent
+MAPS = ("range_doppler", "range_azimuth", "range_elevation")
+ROOM = {
+    "room": {"size": [5.0, 6.0, 2.7], "center": [0.0, 2.5]},
+    "furniture": [
+        {"name": "table", "size": [1.2, 0.8, 0.75], "position": [1.5, 3.0, 0.0]},
+        {"name": "shelf", "size": [0.8, 0.4, 1.8], "position": [-1.8, 4.5, 0.0], "yaw_deg": 20},
+        {"name": "cabinet", "size": [0.6, 0.5, 1.0], "position": [2.0, 4.8, 0.0], "material": "metal"},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is simulated: a person of the free body's full mesh, walking towards the radar from 3 m."""
+
+    name: str
+    title: str
+    radar: str
+    loops: int = 0
+    furnished: bool = False
+    bounces: int = 0
+
+
+WORKLOADS = {
+    "R": Workload("R", "RadHAR's profile, IWR1443BOOST 3x4, 16 loops, 240 samples, direct path", "radhar"),
+    "M": Workload("M", "mmMesh's profile, IWR1843BOOST 3x4, 128 loops, 256 samples, direct path", "mmmesh"),
+    "I": Workload(
+        "I", "IWR6843ISK 3x4, 64 loops, 256 samples, furnished room, two bounces", "iwr6843isk_area", 64, True, 2
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A workload made ready: everything that one clip needs before its first frame."""
+
+    setup: RadarSetup
+    settings: Simulation
+    motion: Any
+    body: Any
+    scene_of: Callable[[MeshSequence], Scene]
+
+
+def prepare(work: Workload) -> Line:
+    setup = load_radar(work.radar)
+    if work.loops:
+        wave = replace(setup.radar.waveform, loops=work.loops)
+        setup = replace(setup, radar=replace(setup.radar, waveform=wave))
+    draw = torch.Generator().manual_seed(1)
+    motion = place(generate_motion("walk", 6.0, Subject(1), draw), (0.0, 3.0), 0.0)
+    body = load_body("free")
+    world_from_radar = radar_pose((0.0, 0.0, 1.0))
+
+    def scene_of(mesh: MeshSequence) -> Scene:
+        materials = person_materials(mesh.region_names)
+        if not work.furnished:
+            return Scene(world_from_radar, (mesh,), materials)
+        room, mirrors, regions, walls = load_room(ROOM)
+        return Scene(world_from_radar, (mesh,), materials | walls, room, mirrors, regions)
+
+    return Line(setup, Simulation(bounces=work.bounces), motion, body, scene_of)
+
+
+def posed(line: Line, frames: int, start: float = 1.0) -> MeshSequence:
+    return line.body(resample(line.motion, knot_times(line.setup.radar, frames, line.settings) + start))
+
+
+class Clock:
+    """Wall and CPU seconds of each stage, a list over frames."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, list[float]] = {}
+        self.cpu: dict[str, list[float]] = {}
+
+    def __call__(self, stage: str, verb: Callable[[], Any], share: int = 1) -> Any:
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = verb()
+        self.wall.setdefault(stage, []).append((time.perf_counter() - wall) / share)
+        self.cpu.setdefault(stage, []).append((time.process_time() - cpu) / share)
+        return result
+
+
+def stages(line: Line, frames: int) -> tuple[Clock, list[int], Paths]:
+    """Run the line frame by frame under the clock."""
+    radar, processing, settings = line.setup.radar, line.setup.processing, line.settings
+    noise, clock, counts = torch.Generator().manual_seed(2), Clock(), []
+    scene = line.scene_of(posed(line, frames))
+    paths = trace(scene, radar, 0, settings, 0)  # compiles the kernels, builds the BVH
+    ends = direct_legs(scene, radar, settings)
+    for frame in range(frames):
+        clock("pose", lambda f=frame: posed(line, 1, 1.0 + f * radar.waveform.frame_period))
+        clock("visibility", lambda f=frame: visible(pose_frame(scene, radar, f, settings, 0), *ends))
+        paths = clock("trace", lambda f=frame: trace(scene, radar, f, settings, 0))
+        clean = clock("synthesis", lambda p=paths: synthesize(p, radar))
+        samples = clock("receiver", lambda c=clean: receive(c[None], radar, noise))
+        adc = AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64))
+        cube = clock("range_doppler", lambda a=adc: range_doppler(a, processing))
+        clock("detect", lambda c=cube: detect(c, processing))
+        clock("heatmaps", lambda c=cube: [beamform(c, kind, processing) for kind in MAPS])
+        counts.append(len(paths))
+    return clock, counts, paths
+
+
+def others(paths: Paths, radar: Radar, chirps: int) -> None:
+    """What common tools compute: for each chirp and antenna, exp(j phase) of paths x samples, float32 cos and sin."""
+    wave = radar.waveform
+    t = wave.sample_times().float()
+    for chirp in range(chirps):
+        delay = paths.tx_delay[:, 0, chirp % 2] + paths.rx_delay[:, 0, 0]
+        start = torch.remainder(wave.start_frequency * delay, 1.0).float()
+        phase = (start[:, None] + (wave.slope * delay).float()[:, None] * t) * math.tau
+        torch.complex((paths.gain[:, 0].abs()[:, None] * phase.cos()).sum(0), phase.sin().sum(0))
+
+
+def references(paths: Paths, radar: Radar) -> dict[str, float]:
+    """Error against the direct sum on two loops, and how much longer direct sums take (timed on a subset, scaled)."""
+    loops = torch.tensor([0, radar.waveform.loops - 1])
+    clock = Clock()
+    direct = clock("direct", lambda: synthesize_direct(paths, radar, loops))
+    chirps = 6
+    for _ in range(3):
+        clock("others", lambda: others(paths, radar, chirps))
+    fast = synthesize(paths, radar)[loops]
+    error = float((fast - direct).abs().square().sum() / direct.abs().square().sum())
+    return {
+        "error_db": 10 * math.log10(error),
+        "direct_seconds": clock.wall["direct"][0] * radar.waveform.loops / len(loops),
+        "others_seconds": min(clock.wall["others"]) / chirps * radar.waveform.loops * radar.slots * len(radar.rx),
+    }
+
+
+def run(name: str, frames: int) -> list[dict[str, Any]]:
+    """Rows of one workload; runs in a process of its own, so that its peak memory is its own."""
+    torch.set_num_threads(1)
+    line = prepare(WORKLOADS[name])
+    clock, counts, paths = stages(line, frames)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    radar = line.setup.radar
+    reference = references(paths, radar)
+    wall = {k: statistics.median(v) for k, v in clock.wall.items()}
+    cpu = {k: statistics.median(v) for k, v in clock.cpu.items()}
+    for seconds in (wall, cpu):
+        # The trace finds what is visible itself; its other part is scattering (and the legs of bounces).
+        seconds["scattering"] = max(0.0, seconds["trace"] - seconds["visibility"])
+        seconds["processing"] = seconds["range_doppler"] + seconds["detect"]
+        parts = ("pose", "trace", "synthesis", "receiver", "processing", "heatmaps")
+        seconds["total"] = sum(seconds[s] for s in parts)
+    wave, count = radar.waveform, statistics.median(counts)
+    terms = count * radar.slots * len(radar.rx) * wave.loops * wave.samples
+    rows = []
+    for stage in ("pose", "visibility", "scattering", "synthesis", "receiver", "processing", "heatmaps", "total"):
+        row = {"workload": name, "stage": stage, "seconds": wall[stage], "cpu_seconds": cpu[stage], "paths": count}
+        row |= {"frames_per_second": 1 / max(wall[stage], 1e-9), "peak_mib": peak, "commit": commit()}
+        if stage == "synthesis":
+            row |= {"ns_per_term": wall[stage] / terms * 1e9, "ns_per_term_cpu": cpu[stage] / terms * 1e9}
+            row |= {"error_db": reference["error_db"], "ratio_direct": reference["direct_seconds"] / wall[stage]}
+            row |= {
+                "ratio_others": reference["others_seconds"] / wall[stage],
+                "seconds_per_10k": wall[stage] / count * 1e4,
+            }
+        if stage == "total":
+            row |= {"faces": line.body.faces.shape[0], "settings": asdict(line.settings)}
+        rows.append(row)
+    return rows
+
+
+def work_through(job: tuple[str, int]) -> float:
+    """Seconds for the line of `frames` frames as `generate` runs it: pose in one go, then frame by frame."""
+    name, frames = job
+    torch.set_num_threads(1)
+    line = prepare(WORKLOADS[name])
+    radar, processing = line.setup.radar, line.setup.processing
+    noise = torch.Generator().manual_seed(2)
+    trace(line.scene_of(posed(line, 1)), radar, 0, line.settings, 0)
+    start = time.perf_counter()
+    scene = line.scene_of(posed(line, frames))
+    for frame in range(frames):
+        samples = receive(synthesize(trace(scene, radar, frame, line.settings, 0), radar)[None], radar, noise)
+        cube = range_doppler(AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)), processing)
+        detect(cube, processing)
+        for kind in MAPS:
+            beamform(cube, kind, processing)
+    return time.perf_counter() - start
+
+
+def workers(name: str, frames: int, count: int) -> float:
+    """Frames a second of `count` worker processes together."""
+    with multiprocessing.get_context("spawn").Pool(count) as pool:
+        return count * frames / max(pool.map(work_through, [(name, frames)] * count, chunksize=1))
+
+
+def scaling(paths: Paths, radar: Radar) -> list[dict[str, Any]]:
+    """Seconds of synthesis against paths, loops and antennas."""
+    fields = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
+    rows = []
+
+    def measure(axis: str, value: int, some: Paths, of: Radar) -> None:
+        clock = Clock()
+        for _ in range(4):
+            clock("s", lambda: synthesize(some, of))
+        rows.append({"axis": axis, "value": value, "seconds": statistics.median(clock.wall["s"][1:])})
+
+    for count in (300, 1000, 3000, 10000, 30000):
+        index = torch.arange(count) % len(paths)
+        measure("paths", count, replace(paths, **{f: getattr(paths, f)[index] for f in fields}), radar)
+    for loops in (16, 32, 64, 128):
+        measure("loops", loops, paths, replace(radar, waveform=replace(radar.waveform, loops=loops)))
+    for tx, rx in ((1, 1), (1, 4), (2, 4), (3, 4)):
+        some = replace(paths, tx_delay=paths.tx_delay[:, :tx], rx_delay=paths.rx_delay[:, :rx])
+        codes = torch.eye(tx, dtype=radar.codes.dtype)
+        measure("antennas", tx * rx, some, replace(radar, tx=radar.tx[:tx], rx=radar.rx[:rx], codes=codes))
+    return rows
+
+
+def run_scaling() -> list[dict[str, Any]]:
+    torch.set_num_threads(1)
+    line = prepare(WORKLOADS["M"])
+    scene = line.scene_of(posed(line, 1))
+    return scaling(trace(scene, line.setup.radar, 0, line.settings, 0), line.setup.radar)
+
+
+def commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
+def show(name: str, rows: list[dict[str, Any]]) -> None:
+    total, synthesis = rows[-1], next(r for r in rows if r["stage"] == "synthesis")
+    knots = len(frame_knots(prepare(WORKLOADS[name]).setup.radar, Simulation()))
+    print(f"\n{name}: {WORKLOADS[name].title}")
+    print(f"   {total['faces']} faces, {synthesis['paths']:.0f} paths, {knots} poses, peak {total['peak_mib']:.0f} MiB")
+    for row in rows:
+        print(f"   {row['stage']:<12}{row['seconds'] * 1e3:9.1f} ms wall {row['cpu_seconds'] * 1e3:9.1f} ms CPU")
+    print(
+        f"   synthesis: {synthesis['ns_per_term']:.4f} ns a term, {synthesis['seconds_per_10k']:.3f} s per 10,000 "
+        f"paths, error {synthesis['error_db']:.1f} dB, direct sum {synthesis['ratio_direct']:.0f} x as long, "
+        f"others' cost model {synthesis['ratio_others']:.0f} x"
+    )
+    for count in (1, 2):
+        print(f"   {count} worker(s): {total[f'frames_per_second_{count}']:.1f} frames/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workloads", nargs="*", default=["R", "M", "I"])
+    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--scaling", action="store_true")
+    options = parser.parse_args()
+    rows = []
+    for name in options.workloads:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found = pool.apply(run, (name, options.frames))
+        for count in (1, 2):
+            found[-1][f"frames_per_second_{count}"] = workers(name, options.frames, count)
+        found[-1]["frames_per_second"] = found[-1]["frames_per_second_2"]
+        show(name, found)
+        rows += found
+    (HERE / "latest.json").write_text(json.dumps(rows, indent=1) + "\n")
+    if options.scaling:
+        table = run_scaling()
+        for row in table:
+            print(f"   {row['axis']:<10}{row['value']:>8}{row['seconds'] * 1e3:10.1f} ms")
+        (HERE / "scaling.json").write_text(json.dumps(table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
