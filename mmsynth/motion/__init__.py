@@ -1,11 +1,11 @@
 """Human motion: built-in generators, readers of motion files, interpolation and editing."""
 
+from mmsynth.motion.catalogue import ACTIVITIES as ACTIVITIES
+from mmsynth.motion.catalogue import Activity as Activity
 from mmsynth.motion.edit import cut as cut
 from mmsynth.motion.edit import mirror as mirror
 from mmsynth.motion.edit import place as place
 from mmsynth.motion.edit import speed as speed
-from mmsynth.motion.generators import ACTIVITIES as ACTIVITIES
-from mmsynth.motion.generators import Activity as Activity
 from mmsynth.motion.generators import generate_motion as generate_motion
 from mmsynth.motion.interpolate import resample as resample
 from mmsynth.motion.read import FORMATS as FORMATS

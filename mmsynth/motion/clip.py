@@ -91,6 +91,21 @@ def ease(u: Tensor) -> Tensor:
     return u**3 * (10 + u * (6 * u - 15))
 
 
+def down_up(u: Tensor, hold: float) -> Tensor:
+    """From 0 to 1 and back to 0 over u in 0..1, `hold` of it spent at the far end; minimum-jerk both ways."""
+    half = 0.5 * (1 - hold)
+    return ease(u / half) - ease((u - half - hold) / half)
+
+
+def rhythm(clip: Clip, jitter: float = 0.06) -> tuple[Tensor, Tensor]:
+    """Repetitions by the style's `tempo` (s), `rest` (s) and `hold`: 0..1 [frames] of those of either side."""
+    found = [torch.zeros_like(clip.times), torch.zeros_like(clip.times)]
+    for beat in beats(clip, clip.style["tempo"], clip.style.get("rest", 0.0), jitter):
+        course = min(beat.size, 1.1) * down_up(progress(clip.times, beat), clip.style.get("hold", 0.1))
+        found[beat.side] = found[beat.side] + course
+    return found[0], found[1]
+
+
 def track(times: Tensor, keys: list[tuple[float, float]]) -> Tensor:
     """Values [frames] through (time, value) `keys`: no overshoot, continuous velocity, level outside."""
     at = np.array([k for k, _ in keys])

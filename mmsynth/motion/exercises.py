@@ -6,7 +6,7 @@ import math
 import torch
 from torch import Tensor
 
-from mmsynth.motion.clip import Beat, Clip, beats, ease, progress, standing, track
+from mmsynth.motion.clip import Beat, Clip, beats, ease, progress, rhythm, standing, track
 from mmsynth.motion.posing import Pose, aim, flat_foot, hang, keep_reachable, stack
 
 GRAVITY = 9.81
@@ -23,19 +23,12 @@ def stand(clip: Clip) -> Pose:
     return keep_reachable(pose, torch.ones(len(shift), 2, dtype=torch.float64))
 
 
-def down_up(u: Tensor, hold: float) -> Tensor:
-    """From 0 to 1 and back to 0 over u in 0..1, `hold` of it spent at the bottom; minimum-jerk both ways."""
-    half = 0.5 * (1 - hold)
-    return ease(u / half) - ease((u - half - hold) / half)
-
-
 def squat(clip: Clip) -> Pose:
     """Squats: hips back and down, trunk inclined so that the weight stays over the feet; arms by the person's habit."""
     s = clip.style
     base = standing(clip, s["width"], s["toes_out"])
-    down = torch.zeros_like(clip.times)
-    for beat in beats(clip, s["tempo"], s["rest"]):
-        down = down + min(beat.size, 1.1) * down_up(progress(clip.times, beat), s["hold"])
+    left, right = rhythm(clip)
+    down = left + right
     depth = s["depth"]
     pelvis = base.pelvis - stack(0.0, depth * down, 0.62 * depth * down.clamp_min(0) ** 1.3, like=down)
     lean = s["lean"] * down

@@ -280,6 +280,13 @@ def walk(clip: Clip) -> Pose:
     return follow(clip, path, gait, s["arms"])[0]
 
 
+def side_step(clip: Clip) -> Pose:
+    """Stepping sideways and back, facing forward."""
+    s = clip.style
+    path = to_and_fro(clip, s["speed"], s["extent"], "sideways")
+    return follow(clip, path, Gait(ratio=s["ratio"], width=0.28, lift=s["lift"], cadence=1.1), s["arms"])[0]
+
+
 def run(clip: Clip) -> Pose:
     """Running to and fro, or on the spot (`extent` under 0.5 m): flight phases, elbows bent, body leant forward."""
     s = clip.style

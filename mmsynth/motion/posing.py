@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmsynth.arrays import check_shapes
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
-from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, JOINTS, offset, two_bone
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, JOINTS, forward, offset, two_bone
 from mmsynth.types import Labels, Motion
 
 SIDES = ("left", "right")
@@ -36,6 +36,8 @@ class Pose:
         arm: rotation of each upper arm in the chest's axes, identity = T-pose.
         elbow: flexion.
         wrist: rotation of each hand against its forearm.
+        tilt: rotation vector that lays the whole posed person, about `pivot`, down to the floor; None = not laid.
+        pivot: the point that stays, in the standing person's axes.
     """
 
     times: Annotated[Tensor, "frames", "s"]
@@ -49,6 +51,8 @@ class Pose:
     arm: Annotated[Tensor, "frames 2 3 3", "1"]
     elbow: Annotated[Tensor, "frames 2", "rad"]
     wrist: Annotated[Tensor, "frames 2 3 3", "1"]
+    tilt: Annotated[Tensor, "frames 3", "rad"] | None = None
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         check_shapes(self)
@@ -65,6 +69,12 @@ def body_turn(words: Tensor) -> Tensor:
     """Rotations [..., 3, 3] of (turn left, bend forward, lean left) [..., 3] in rad, applied outermost first."""
     left, fore, lean = words.unbind(-1)
     return about("y", left) @ about("x", fore) @ about("z", -lean)
+
+
+def shifted(pose: Pose, **parts: tuple[Tensor | float, Tensor | float, Tensor | float]) -> Pose:
+    """The pose with something added to its pelvis (m), turn, spine or head (rad), each as three columns."""
+    moved = {name: getattr(pose, name) + stack(*by, like=pose.times) for name, by in parts.items()}
+    return dataclasses.replace(pose, **moved)
 
 
 def stack(*columns: Tensor | float, like: Tensor) -> Tensor:
@@ -177,14 +187,39 @@ def to_motion(pose: Pose, scale: float = 1.0, labels: Labels | None = None) -> M
     local = dict.fromkeys(JOINTS, torch.eye(3, dtype=torch.float64).expand(len(pose.times), 3, 3))
     pelvis = body_turn(pose.turn)
     local |= _trunk(pose) | _legs(pose, pelvis) | _arms(pose)
+    place = pose.pelvis
+    if pose.tilt is not None:
+        laid, pivot = matrix_from_rotvec(pose.tilt), torch.tensor(pose.pivot, dtype=torch.float64)
+        place = (laid @ (place - pivot)[..., None])[..., 0] + pivot
+        pelvis = laid @ pelvis
     local["pelvis"] = UPRIGHT @ pelvis
-    return Motion(
+    motion = Motion(
         joint_names=JOINTS,
         rotations=torch.stack([local[name] for name in JOINTS], 1),
-        translation=scale * pose.pelvis @ UPRIGHT.T,
+        translation=place @ UPRIGHT.T,
         times=pose.times,
         labels=labels or Labels(),
     )
+    place = motion.translation if pose.tilt is None else _on_floor(motion)
+    return dataclasses.replace(motion, translation=scale * place)
+
+
+# How far the floor is from each joint where the body rests on it there, in m; other joints never touch it first.
+_RADIUS = {"pelvis": 0.105, "spine2": 0.10, "spine3": 0.115, "head": 0.09, "left_foot": ANKLE_HEIGHT - 0.0498} | {
+    "left_shoulder": 0.075, "left_elbow": 0.045, "left_wrist": 0.035, "left_hip": 0.09, "left_knee": 0.06,
+    "left_ankle": 0.055,
+}  # fmt: skip
+
+
+def _on_floor(motion: Motion) -> Tensor:
+    """Pelvis [frames, 3] of a laid person, so that the lowest part of the body just touches the floor."""
+    radius = torch.tensor([_RADIUS.get(n.replace("right_", "left_"), -1.0) for n in JOINTS], dtype=torch.float64)
+    height = forward(motion)[..., 2] - radius
+    sharp = 200.0
+    rise = _cover((-sharp * height).logsumexp(1) / sharp, motion.times, 0.05)
+    # Four parts at once on the floor would read as log(4) / sharp too high.
+    rise = rise - 1.1 / sharp
+    return motion.translation + torch.stack([0 * rise, 0 * rise, rise], 1)
 
 
 def _trunk(pose: Pose) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ def test_every_activity_is_smooth_and_on_the_floor(activity):
         velocity = joints.diff(dim=0).norm(dim=-1) * 60
         assert velocity.max() < 12, JOINTS[int(velocity.max(0).values.argmax())]
         ankles = joints[:, [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")], 2]
-        assert ankles.min() > 0.06
+        assert ankles.min() > (0.03 if activity.startswith(("lie", "fall")) else 0.06)
         assert joints[:, 0, :2].norm(dim=-1).max() < 6
 
 

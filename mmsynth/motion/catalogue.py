@@ -1,0 +1,282 @@
+"""The built-in activities: for each a generator, the ranges of its parameters with their source, and a few words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from mmsynth.motion import everyday, exercises, gait, rehab
+from mmsynth.motion.clip import Clip
+from mmsynth.motion.posing import Pose
+from mmsynth.motion.subject import Range
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A generator, the ranges of the parameters of its style, and what it is in a few words."""
+
+    generate: Callable[[Clip], Pose]
+    parameters: Mapping[str, Range]
+    about: str
+
+
+_KINECT = "MARS's Kinect recordings"
+_PUSH = {
+    "tempo": Range(1.4, 2.8, "s a repetition"),
+    "rest": Range(0.0, 0.8, "s"),
+    "high": Range(-0.15, 0.05, "m of the hands over the shoulders"),
+    "stagger": Range(0.1, 0.4, "m between the feet"),
+    "lean": Range(0.1, 0.3, "rad"),
+}
+_ARMS = {
+    "tempo": Range(3.0, 4.6, f"s; {_KINECT}"),
+    "hold": Range(0.05, 0.25, "share of the repetition with the arm up"),
+    "lift": Range(1.5, 1.95, f"rad of abduction; {_KINECT}"),
+}
+_FRONT = {
+    "tempo": Range(2.8, 4.0, f"s; {_KINECT}"),
+    "length": Range(0.55, 0.85, "m between the feet"),
+    "depth": Range(0.16, 0.3, f"m; {_KINECT}"),
+    "hands": Range(0.05, 0.16, "m over the shoulders"),
+}
+_SIDE = {
+    "tempo": Range(2.6, 3.8, f"s; {_KINECT}"),
+    "width": Range(0.75, 1.0, "m between the feet"),
+    "depth": Range(0.08, 0.18, f"m; {_KINECT}"),
+    "shift": Range(0.22, 0.34, f"m; {_KINECT}"),
+    "arms": Range(1.3, 1.6, "rad"),
+}
+_LIMB = {
+    "tempo": Range(2.2, 3.4, f"s; {_KINECT}"),
+    "leg": Range(0.5, 0.85, f"rad of abduction; {_KINECT}"),
+    "arm": Range(1.2, 1.6, f"rad of abduction; {_KINECT}"),
+}
+_REST = Range(0.0, 0.8, "pauses between repetitions, s")
+
+ACTIVITIES: Mapping[str, Activity] = {
+    "walk": Activity(
+        gait.walk,
+        {
+            "speed": Range(0.55, 1.45, "m/s; comfortable 1.27-1.46 outdoors (Bohannon 1997), slower in a small room"),
+            "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 % (Sekiya and Nagasaki 1998)"),
+            "width": Range(0.09, 0.17, "step width, m"),
+            "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),
+            "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet; 20-45 degrees in all (Perry 1992)"),
+            "extent": Range(0.8, 4.0, "m covered before coming back"),
+            "path": Range(0.0, 3.0, "0 turns round, 1 walks backward, 2 sideways"),
+        },
+        "walking to and fro",
+    ),
+    "run": Activity(
+        gait.run,
+        {
+            "speed": Range(1.8, 3.4, "m/s; jogging"),
+            "tempo": Range(2.5, 3.0, "steps/s; 150-180 a minute"),
+            "extent": Range(0.0, 8.0, "m covered before coming back; under 0.5 on the spot"),
+            "lift": Range(0.12, 0.28, "m"),
+            "drop": Range(0.05, 0.09, "m"),
+            "bounce": Range(0.025, 0.045, "m; vertical oscillation 6-10 cm"),
+            "arms": Range(0.35, 0.7, "rad"),
+        },
+        "running to and fro or on the spot",
+    ),
+    "squat": Activity(
+        exercises.squat,
+        {
+            "tempo": Range(1.7, 3.6, "s a repetition"),
+            "rest": _REST,
+            "depth": Range(0.22, 0.46, "m the pelvis sinks; knee flexion 70-125 degrees"),
+            "lean": Range(0.5, 1.0, "rad of the trunk at the bottom"),
+            "hold": Range(0.0, 0.2, "share of the repetition at the bottom"),
+            "width": Range(0.22, 0.44, "m between the ankles"),
+            "toes_out": Range(0.1, 0.45, "rad"),
+            "arms": Range(0.0, 3.0, "0 raised in front, 1 clasped at the chest, 2 hanging"),
+        },
+        "squats",
+    ),
+    "jack": Activity(
+        exercises.jack,
+        {
+            "tempo": Range(0.95, 1.5, "s a repetition (open and close)"),
+            "rest": Range(0.0, 0.3, "s"),
+            "height": Range(0.01, 0.05, "m of flight"),
+            "narrow": Range(0.1, 0.22, "m between the ankles, closed"),
+            "wide": Range(0.5, 0.85, "m between the ankles, open"),
+            "arms": Range(2.3, 3.0, "rad of abduction at the top"),
+            "elbow": Range(0.05, 0.6, "rad"),
+            "lag": Range(-0.04, 0.06, "s of the arms after the legs"),
+        },
+        "jumping jacks",
+    ),
+    "jump": Activity(
+        exercises.jump,
+        {
+            "tempo": Range(0.7, 1.6, "s a repetition"),
+            "rest": Range(0.0, 1.5, "s"),
+            "height": Range(0.015, 0.22, "m of flight"),
+            "crouch": Range(0.28, 0.5, "s from rest to take-off"),
+            "width": Range(0.14, 0.3, "m between the ankles"),
+            "arms": Range(0.1, 1.4, "rad of swing"),
+        },
+        "jumps on the spot",
+    ),
+    "box": Activity(
+        exercises.box,
+        {
+            "tempo": Range(0.38, 0.95, "s from punch to punch"),
+            "strike": Range(0.38, 0.75, "s out and back"),
+            "rest": Range(0.0, 0.35, "s"),
+            "guard": Range(-0.08, 0.14, "m of the wrist over the shoulder"),
+            "aim": Range(-0.15, 0.15, "slope of the stretched arm"),
+            "turn": Range(0.15, 0.6, "rad of the chest in a punch"),
+            "stagger": Range(0.0, 0.3, "m between the feet, fore and aft"),
+            "stance": Range(0.0, 1.0, "below 0.8 the left foot leads"),
+            "crouch": Range(0.005, 0.06, "m"),
+            "mix": Range(0.0, 1.0, "below 0.7 left and right in turn, else at random"),
+        },
+        "boxing",
+    ),
+    "wave": Activity(
+        exercises.wave,
+        {
+            "tempo": Range(0.9, 2.2, "Hz"),
+            "swing": Range(0.45, 0.95, "rad"),
+            "lift": Range(0.9, 1.9, "rad of the upper arm"),
+            "elbow": Range(1.1, 1.8, "rad"),
+            "side": Range(0.0, 1.0, "below 0.35 the left arm"),
+            "both": Range(0.0, 1.0, "above 0.75 both arms"),
+        },
+        "waving",
+    ),
+    "stand": Activity(
+        exercises.stand,
+        {"width": Range(0.12, 0.28, "m"), "shift": Range(0.0, 0.02, "m of weight shift")},
+        "standing at ease",
+    ),
+    "reach": Activity(
+        everyday.reach_out,
+        {
+            "tempo": Range(1.6, 3.0, "s out and back"),
+            "rest": Range(0.2, 1.2, "s"),
+            "hold": Range(0.05, 0.3, "share of the repetition with the arm out"),
+            "high": Range(-0.7, 0.9, "rad of the stretched arm over level"),
+            "side": Range(0.0, 1.0, "below 0.3 the left hand"),
+        },
+        "reaching with one hand",
+    ),
+    "push": Activity(everyday.push, _PUSH, "pushing with both hands"),
+    "pull": Activity(partial(everyday.push, pull=True), _PUSH, "pulling with both hands"),
+    "clap": Activity(
+        everyday.clap,
+        {"tempo": Range(1.8, 4.2, "Hz"), "wide": Range(0.08, 0.2, "m from the middle to each hand")},
+        "clapping",
+    ),
+    "kick": Activity(
+        everyday.kick,
+        {
+            "tempo": Range(1.1, 1.9, "s a kick"),
+            "rest": Range(0.1, 1.0, "s"),
+            "high": Range(0.7, 1.4, "rad of the thigh at the top"),
+            "mix": Range(0.0, 1.0, "below 0.6 the legs in turn, else one leg"),
+        },
+        "kicks to the front",
+    ),
+    "sit": Activity(
+        everyday.sit,
+        {
+            "tempo": Range(1.3, 2.6, "s down or up; 1.5-2.5 s (Schenkman 1990)"),
+            "stay": Range(1.0, 4.0, "s seated"),
+            "pause": Range(0.5, 2.5, "s standing"),
+            "seat": Range(0.38, 0.5, "m, height of the seat"),
+            "lean": Range(0.5, 0.9, "rad of the trunk; 35-45 degrees (Schenkman 1990)"),
+        },
+        "sitting down and standing up",
+    ),
+    "bend": Activity(
+        everyday.bend,
+        {
+            "tempo": Range(2.2, 4.0, "s a repetition"),
+            "rest": Range(0.2, 1.2, "s"),
+            "crouch": Range(0.08, 0.34, "m"),
+            "lean": Range(0.75, 1.1, "share of the full bend of the trunk"),
+            "side": Range(0.0, 1.0, "which hand reaches lower"),
+        },
+        "picking something up from the floor",
+    ),
+    "lie": Activity(
+        everyday.lie,
+        {
+            "tempo": Range(4.0, 8.0, "s to a side and back"),
+            "rest": Range(1.0, 5.0, "s"),
+            "hold": Range(0.2, 0.5, "share of it on the side"),
+            "roll": Range(1.0, 1.55, "rad"),
+        },
+        "lying on the floor and rolling to a side",
+    ),
+    **{
+        f"fall_{way}": Activity(
+            partial(everyday.fall, way=way),
+            {
+                "tempo": Range(0.75, 1.3, "s; 0.7-1.3 (Hsiao and Robinovitch 1998)"),
+                "curl": Range(0.0, 0.35, "how much knees and hips stay bent, lying"),
+            },
+            f"falling ({way})",
+        )
+        for way in ("forward", "back", "side")
+    },
+    "turn": Activity(everyday.turn_round, {"rate": Range(1.2, 2.6, "rad/s")}, "turning on the spot"),
+    "carry": Activity(
+        everyday.carry,
+        {
+            "speed": Range(0.6, 1.2, "m/s"),
+            "extent": Range(1.5, 4.0, "m"),
+            "wide": Range(0.25, 0.5, "m of the box"),
+        },
+        "walking with a box in both hands",
+    ),
+    "walk_aided": Activity(
+        everyday.walk_aided,
+        {
+            "speed": Range(0.25, 0.6, "m/s; frail elderly (Studenski 2011)"),
+            "extent": Range(1.0, 3.0, "m"),
+            "stoop": Range(0.15, 0.6, "rad"),
+            "aid": Range(0.0, 1.0, "below 0.5 a walker, else a stick"),
+        },
+        "walking with a walker or a stick",
+    ),
+    "side_step": Activity(
+        gait.side_step,
+        {
+            "speed": Range(0.2, 0.6, "m/s"),
+            "extent": Range(0.6, 1.8, "m"),
+            "ratio": Range(0.09, 0.13, "m s"),
+            "lift": Range(0.02, 0.06, "m"),
+            "arms": Range(0.0, 0.2, "rad/m"),
+        },
+        "stepping sideways, to and fro",
+    ),
+    "breathe": Activity(
+        exercises.stand,
+        {"width": Range(0.12, 0.28, "m"), "shift": Range(0.0, 0.001, "m of weight shift")},
+        "standing still: chest 4-12 mm at 0.2-0.33 Hz, heart 0.1-0.5 mm (Droitcour 2006)",
+    ),
+    **{
+        f"{side}_arm_extension": Activity(
+            partial(rehab.extend_arms, left=side != "right", right=side != "left"),
+            _ARMS,
+            f"MARS: {side} upper limb extension",
+        )
+        for side in ("left", "right", "both")
+    },
+    **{
+        f"{side}_front_lunge": Activity(partial(rehab.lunge_front, lead=k), _FRONT, f"MARS: {side} front lunge")
+        for k, side in enumerate(("left", "right"))
+    },
+    **{
+        f"{side}_side_lunge": Activity(partial(rehab.lunge_side, side=k), _SIDE, f"MARS: {side} side lunge")
+        for k, side in enumerate(("left", "right"))
+    },
+    **{
+        f"{side}_limb_extension": Activity(partial(rehab.extend_limb, side=k), _LIMB, f"MARS: {side} limb extension")
+        for k, side in enumerate(("left", "right"))
+    },
+}

@@ -1,0 +1,119 @@
+"""The ten rehabilitation moves of MARS (An and Ogras 2021), as its Kinect recordings show them.
+
+Extension of an upper limb lifts the arm sideways to about shoulder height; lunges go down and up in a stance that is
+held, hands at the head (front) or arms stretched out (side); extension of a limb lifts arm and leg of a side sideways.
+"""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from mmsynth.motion.clip import Clip, rhythm, standing
+from mmsynth.motion.posing import Pose, about, aim, flat_foot, hang, keep_reachable, shifted, stack
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, offset
+
+
+def _once(clip: Clip) -> Tensor:
+    left, right = rhythm(clip)
+    return left + right
+
+
+def _planted(pose: Pose) -> Tensor:
+    return torch.ones(len(pose.times), 2, dtype=torch.float64)
+
+
+def extend_arms(clip: Clip, left: bool, right: bool) -> Pose:
+    """Arms lifted sideways and lowered, one or both."""
+    s = clip.style
+    base, up = standing(clip, 0.2), _once(clip)
+    share = torch.stack([float(left) * up, float(right) * (0.97 * up)], 1)
+    lift = 0.2 + (s["lift"] - 0.2) * share
+    arm = hang(0.05 + 0.12 * share, lift, 0.15 - 0.3 * share)
+    lean = 0.04 * (float(right) - float(left)) * up
+    pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.6 * share))
+    pose = shifted(pose, pelvis=(-0.25 * lean, 0.0, 0.0), spine=(0.0, 0.0, lean))
+    return keep_reachable(pose, _planted(pose))
+
+
+def _hands_at_head(pose: Pose, high: float) -> Pose:
+    """Both hands beside the head, elbows out."""
+    for side, sign in enumerate((1.0, -1.0)):
+        hand = stack(-0.02 * sign, high, 0.06, like=pose.times)
+        pose = aim(pose, side, hand, 0.95)
+    return pose
+
+
+def _feet(
+    clip: Clip, places: tuple[tuple[float, float], ...], yaws: tuple[float, float], heels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Ankles [frames, 2, 3] and feet [frames, 2, 3, 3] at (left, forward) in m, heels raised by [frames, 2] rad."""
+    zero = torch.zeros_like(clip.times)
+    pairs = [
+        flat_foot(stack(x, ANKLE_HEIGHT, z, like=zero), zero + yaws[k], heels[:, k]) for k, (x, z) in enumerate(places)
+    ]
+    return torch.stack([p[0] for p in pairs], 1), torch.stack([p[1] for p in pairs], 1)
+
+
+def lunge_front(clip: Clip, lead: int) -> Pose:
+    """In a long stance with foot `lead` in front: down until the front knee is at 70 to 100 degrees, and up."""
+    s = clip.style
+    base, down = standing(clip), _once(clip)
+    long, sign = s["length"], 1.0 if lead == 0 else -1.0
+    front, back = (0.1 * sign, 0.5 * long), (-0.1 * sign, -0.5 * long)
+    heel = torch.zeros(len(down), 2, dtype=torch.float64)
+    heel[:, 1 - lead] = 0.55 + 0.35 * down
+    ankle, foot = _feet(clip, (front, back) if lead == 0 else (back, front), (0.05, -0.05), heel)
+    toes = heel.clamp(0, 0.9)
+    pose = dataclasses.replace(_hands_at_head(base, s["hands"]), ankle=ankle, foot=foot, toes=toes)
+    pose = shifted(
+        pose,
+        pelvis=(0.0, -0.1 - s["depth"] * down, -0.02 + 0.10 * down),
+        turn=(-0.1 * sign, 0.06 + 0.08 * down, 0.0),
+        spine=(0.1 * sign, 0.04 * down, 0.0),
+    )
+    return keep_reachable(pose, _planted(pose))
+
+
+def lunge_side(clip: Clip, side: int) -> Pose:
+    """In a wide stance with arms stretched out: the weight goes over one bent leg and back."""
+    s = clip.style
+    base, down = standing(clip), _once(clip)
+    sign, half = (1.0 if side == 0 else -1.0), 0.5 * s["width"]
+    flat = torch.zeros(len(down), 2, dtype=torch.float64)
+    ankle, foot = _feet(clip, ((half, 0.0), (-half, 0.0)), (0.25, -0.25), flat)
+    arm = hang(0.1 + flat, s["arms"] + flat + clip.noise(0.02, 0.1, 0.5, 2), flat)
+    pose = dataclasses.replace(base, ankle=ankle, foot=foot, arm=arm, elbow=base.elbow * 0.5)
+    pose = shifted(
+        pose,
+        pelvis=(sign * (s["shift"] * down - 0.15 * half), -s["depth"] * down, -0.3 * s["depth"] * down),
+        turn=(0.0, 0.3 * down, 0.08 * sign * down),
+        spine=(0.0, 0.05 * down, -0.05 * sign * down),
+        head=(0.0, -0.25 * down, 0.0),
+    )
+    return keep_reachable(pose, _planted(pose))
+
+
+def extend_limb(clip: Clip, side: int) -> Pose:
+    """Arm and leg of one side lifted sideways, standing on the other leg, and lowered."""
+    s = clip.style
+    base, up = standing(clip, 0.16, 0.08), _once(clip)
+    sign = 1.0 if side == 0 else -1.0
+    share = torch.zeros(len(up), 2, dtype=torch.float64)
+    share[:, side] = up
+    arm = hang(0.05 + 0.1 * share, 0.2 + (s["arm"] - 0.2) * share, 0.15 - 0.3 * share)
+    lean, shift = -0.28 * sign * up, -0.085 * sign * up
+    pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.5 * share))
+    pose = shifted(pose, pelvis=(shift, 0.0, 0.0), turn=(0.0, 0.0, lean), spine=(0.0, 0.0, -0.35 * lean))
+    # The leg swings about its hip: from where the foot stood to where the straight leg carries it.
+    leg = 0.99 * float(offset("left_knee").norm() + offset("left_ankle").norm())
+    swing = s["leg"] * up
+    hip = pose.pelvis + stack(sign * 0.109, -0.085, 0.03, like=up)
+    raised = hip + leg * stack(sign * swing.sin(), -swing.cos(), 0.05 * up, like=up)
+    ankle, foot = pose.ankle.clone(), pose.foot.clone()
+    free = (4 * up).clamp(0, 1)[:, None] ** 2
+    free = free * (3 - 2 * free)
+    ankle[:, side] = ankle[:, side] + free * (raised - ankle[:, side])
+    foot[:, side] = about("z", 0.6 * sign * swing) @ foot[:, side]
+    planted = 1 - share.clamp(0, 0.25) * 4
+    return keep_reachable(dataclasses.replace(pose, ankle=ankle, foot=foot), planted)
