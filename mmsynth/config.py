@@ -129,13 +129,19 @@ def _literal(value: Any) -> str:
 
 
 def _to_si(key: str, value: Any, known: Mapping[str, Any], full: str) -> tuple[str, Any]:
-    for suffix, convert in (("_db", lambda x: 10 ** (x / 10)), ("_deg", math.radians)):
+    for suffix, convert in (("_db", lambda x: _from_db(x, full)), ("_deg", math.radians)):
         bare = key.removesuffix(suffix)
         if key.endswith(suffix) and key not in known and bare in known:
             if isinstance(value, list):
                 return bare, [convert(_convert(float, v, full)) for v in value]
             return bare, convert(_convert(float, value, full))
     return key, value
+
+
+def _from_db(value: float, where: str) -> float:
+    if not abs(value) < 1000 and not math.isinf(value):
+        raise ValueError(f"{where}: expected dB between -1000 and 1000 (or infinite), got {value!r}")
+    return float(10 ** (value / 10))
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one branch a kind of type, read top to bottom
