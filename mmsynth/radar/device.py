@@ -8,7 +8,7 @@ in metres; TX and RX are numbered from 1 as on the board. Powers and gains that 
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -177,7 +177,7 @@ class Device:
                 tx_power=self.tx_power * 10 ** (-profile.tx_backoff_db / 10),
                 receiver=replace(self.receiver, gain=10 ** (profile.rx_gain_db / 20)),
             )
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ValueError(f"{where}: {error}") from None
         return RadarSetup(radar, profile.processing)
 
@@ -214,13 +214,13 @@ def devices() -> dict[str, Device]:
 
 
 def device_named(name: str) -> Device:
-    """The shipped device of that name (in any case).
+    """The shipped device of that name, in any case; chips' names do as well ("awr1843").
 
     Raises:
         ValueError: there is none.
     """
-    by_lower: dict[str, Any] = {key.lower(): device for key, device in devices().items()}
-    if name.lower() not in by_lower:
-        raise ValueError(f"device: expected one of {', '.join(devices())}, got '{name}'")
-    found: Device = by_lower[name.lower()]
-    return found
+    wanted = name.lower()
+    for device in devices().values():
+        if wanted == device.name.lower() or wanted in device.platform:
+            return device
+    raise ValueError(f"device: expected one of {', '.join(devices())}, got '{name}'")

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsynth.radar import parse_cfg
+import mmsynth.radar
+from mmsynth.radar import describe, load_device, load_radar, parse_cfg
 from mmsynth.radar.ti_json import studio_cfg
 from mmsynth.types import RadarSetup
 
@@ -86,6 +87,26 @@ def test_mutated_configurations():
             read += 1
     # Comments, lines that do not matter and copies leave a good part of them readable.
     assert 0.1 * DRAWS < read < 0.9 * DRAWS
+
+
+@pytest.mark.fuzz
+def test_mutated_devices(tmp_path):
+    rng = np.random.default_rng(8)
+    files = sorted((Path(mmsynth.radar.__file__).parent / "devices").glob("*.toml"))
+    texts = [file.read_text() for file in files]
+    path = tmp_path / "mine.toml"
+    for _ in range(DRAWS // 10):
+        words = texts[rng.integers(len(texts))].split(" ")
+        for _ in range(rng.integers(1, 4)):
+            at = int(rng.integers(len(words)))
+            words[at] = (*NUMBERS, "[]", "{}", '"x"', "true", "1e9", "-300")[rng.integers(len(NUMBERS) + 6)]
+        path.write_text(" ".join(words))
+        try:
+            device = load_device(path)
+            for profile in device.profiles:
+                describe(load_radar(f"{path}#{profile}").radar)
+        except ValueError as error:
+            one_sentence(error)
 
 
 @pytest.mark.fuzz
