@@ -24,12 +24,13 @@ SURFACE_OFFSET, RADAR_CLEARANCE = 2e-4, 0.03
 
 @dataclass(frozen=True, eq=False)
 class Mirror:
-    """A plane quad: `corners` [4, 3] in order, unit `normal` [3], relative `permittivity` (complex, scalar)."""
+    """A plane quad with its front towards `normal`: `corners` [4, 3] in order, and its material (scalars)."""
 
     corners: Tensor
     normal: Tensor
     permittivity: Tensor
-    roughness: float
+    roughness: Tensor
+    layer_loss: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,8 @@ def delays(leg: Leg, points: Tensor) -> Tensor:
     square = (
         (points * points).sum(1, keepdim=True) - 2 * antennas @ points + (antennas * antennas).sum(-1, keepdim=True)
     )
-    return (square.sqrt() / speed_of_light).permute(2, 1, 0).contiguous()
+    seconds: Tensor = square.sqrt() / speed_of_light
+    return seconds.permute(2, 1, 0).contiguous()
 
 
 def departure(leg: Leg, direction: Tensor) -> Tensor:
@@ -95,7 +97,7 @@ def field(leg: Leg, direction: Tensor, wavenumber: float) -> Tensor:
     for mirror, before, after in zip(leg.mirrors, ways, ways[1:], strict=False):
         cosine = dot(before, mirror.normal.to(before)[:, None])
         rough = torch.exp(-2 * (wavenumber * mirror.roughness * cosine) ** 2)
-        value = polarised_reflection(mirror.permittivity, before, after, value) * rough
+        value = polarised_reflection(mirror.permittivity, before, after, value) * rough * mirror.layer_loss.sqrt()
     return value
 
 

@@ -16,12 +16,12 @@ wp.init()
 SURFACE_OFFSET = 5e-4
 
 
-@wp.kernel
+@wp.kernel  # type: ignore[untyped-decorator]
 def _shadow(
     mesh: wp.uint64,
-    origin: wp.array(dtype=wp.vec3),
-    target: wp.array(dtype=wp.vec3),
-    hit: wp.array(dtype=wp.uint8),
+    origin: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    target: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    hit: wp.array(dtype=wp.uint8),  # type: ignore[valid-type]
 ) -> None:
     ray = wp.tid()
     step = target[ray % target.shape[0]] - origin[ray]
@@ -30,14 +30,14 @@ def _shadow(
         hit[ray] = wp.uint8(1)
 
 
-@wp.kernel
+@wp.kernel  # type: ignore[untyped-decorator]
 def _closest(
     mesh: wp.uint64,
-    origin: wp.array(dtype=wp.vec3),
-    direction: wp.array(dtype=wp.vec3),
+    origin: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    direction: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     reach: float,
-    face: wp.array(dtype=wp.int32),
-    distance: wp.array(dtype=float),
+    face: wp.array(dtype=wp.int32),  # type: ignore[valid-type]
+    distance: wp.array(dtype=float),  # type: ignore[valid-type]
 ) -> None:
     ray = wp.tid()
     query = wp.mesh_query_ray(mesh, origin[ray], direction[ray], reach)

@@ -105,8 +105,8 @@ def smooth_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[fl
     for count in range(1, MOST_PIECES + 1):
         rows = (pieces == count).nonzero()[:, 0]
         if len(rows):
-            some = (x.index_select(-1, rows) for x in (corner, sag, bisector))
-            part = curved_integral(*some, (wavenumber, count))
+            some = [x.index_select(-1, rows) for x in (corner, sag, bisector)]
+            part = curved_integral(some[0], some[1], some[2], (wavenumber, count))
             real, imag = (x.index_copy(0, rows, y) for x, y in zip((real, imag), part, strict=True))
     return real, imag
 

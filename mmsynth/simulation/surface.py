@@ -78,7 +78,8 @@ def _patches(scene: Scene, faces: Tensor, owner: tuple[Tensor, Tensor], grain: f
     cube = torch.floor(centroid(corner) / grain).long()
     side = (area_vectors(corner) > 0).long()
     keys = torch.stack([*owner, *cube, *side])
-    return torch.unique(keys, dim=1, return_inverse=True)[1]
+    found: Tensor = torch.unique(keys, dim=1, return_inverse=True)[1]
+    return found
 
 
 def posed_vertices(scene: Scene, rows: slice) -> Tensor:
@@ -107,7 +108,8 @@ def _rows(person: MeshSequence, rows: slice) -> Tensor:
 def gather(vertices: Tensor, faces: Tensor) -> Tensor:
     """Corners [..., 3, 3, faces] (component, corner, face) of `faces` [3, faces] in `vertices` [..., 3, vertices]."""
     # torch.gather is the fastest of the five ways to write this.
-    return torch.gather(vertices, -1, faces.reshape(-1).expand(*vertices.shape[:-1], -1)).unflatten(-1, (3, -1))
+    found = torch.gather(vertices, -1, faces.reshape(-1).expand(*vertices.shape[:-1], -1))
+    return found.reshape(*vertices.shape[:-1], 3, -1)
 
 
 def centroid(corner: Tensor) -> Tensor:

@@ -1,0 +1,77 @@
+"""The surfaces of a scene at the knots of one frame: what every kind of path starts from."""
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from mmsynth.simulation import scattering, surface
+from mmsynth.simulation.rays import Bvh
+from mmsynth.simulation.settings import HELD_TIME, Simulation, frame_knots
+from mmsynth.types import Radar, Scene
+
+# The topology and the BVH of a scene, as long as the scene lives: a memo, which changes no result.
+_stages: "WeakKeyDictionary[Scene, dict[float, tuple[surface.Surface, Bvh | None]]]" = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Everything that moves in one frame.
+
+    Attributes:
+        radar, settings, seed: as given.
+        topology: faces of the merged mesh, people first.
+        bvh: of the merged mesh; None = nothing casts shadows.
+        materials: permittivity, roughness in m and layer loss of each region.
+        knots: [knots] in s.
+        vertices: [knots, 3, vertices] in the world in m (float64).
+        local: [knots, 3, vertices] relative to `anchor` [3], float32: for shapes, not for ways.
+        instants: rows of the knots at which visibility is found.
+        area: [instants, 3, moving faces] outward normals times area.
+        centre: [instants, 3, moving faces] centroids relative to `anchor`.
+        normals: [3, vertices] of the smooth surface at the last of `instants`.
+    """
+
+    radar: Radar
+    settings: Simulation
+    seed: int
+    topology: surface.Surface
+    bvh: Bvh | None
+    materials: tuple[Tensor, Tensor, Tensor]
+    knots: Tensor
+    vertices: Tensor
+    local: Tensor
+    anchor: Tensor
+    instants: tuple[int, ...]
+    area: Tensor
+    centre: Tensor
+    normals: Tensor
+
+
+def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int) -> Pose:
+    """The surfaces of a scene at the knots of one frame."""
+    knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
+    count = len(knots)
+    topology, bvh = _stage(scene, settings.grain)
+    vertices = surface.posed_vertices(scene, slice(frame * count, (frame + 1) * count))
+    anchor = vertices[count // 2].detach().mean(1)
+    instants = (count // 2,) if radar.active_time <= HELD_TIME else (0, count - 1)
+    local = (vertices - anchor[:, None]).to(torch.float32)
+    faces = topology.faces[:, : topology.moving]
+    corner = surface.gather(local[list(instants)], faces)
+    area = torch.stack([surface.area_vectors(c) for c in corner])
+    normals = surface.vertex_normals(faces, area[-1], topology.vertices)
+    materials = scattering.material_table([scene.materials[name] for name in topology.region_names], vertices.device)
+    shapes = (local, anchor, instants, area, surface.centroid(corner), normals)
+    return Pose(radar, settings, seed, topology, bvh, materials, knots, vertices, *shapes)
+
+
+def _stage(scene: Scene, grain: float) -> tuple[surface.Surface, Bvh | None]:
+    stages = _stages.setdefault(scene, {})
+    if grain not in stages:
+        # Built on the first pose, so that it depends on the scene alone and not on the frames traced before.
+        topology = surface.merge_surface(scene, grain)
+        first = surface.posed_vertices(scene, slice(0, 1))[0].T
+        stages[grain] = (topology, Bvh(first, topology.faces.T) if topology.faces.shape[1] else None)
+    return stages[grain]
