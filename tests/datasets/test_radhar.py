@@ -81,6 +81,7 @@ def test_damaged_blocks_are_left_out_and_counted(tmp_path: Path) -> None:
         "wrong key": good * 2 + good.replace("bearing", "baering"),
         "no number": good * 2 + good.replace("x: 2.0", "x: two"),
         "nan": good * 2 + good.replace("x: 2.0", "x: nan"),
+        "line too many": good * 2 + good.replace("---", "more: 1\n---"),
         "line lost": good + good.replace("z: 0.0\n", "") + good,
         "empty line": good + "\n" + good + good.replace("x: 2.0", "x: "),
     }

@@ -51,6 +51,16 @@ def test_windows_lie_inside_their_clips(dataset: Dataset) -> None:
         windows(dataset, 2.0, 0.0)
 
 
+def test_frames_that_come_a_little_early_stay_in_their_window(tmp_path: Path, make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(0, 30, period=0.1)
+    # A clock that jitters by a fifth of a period to either side, as hosts stamp frames.
+    jitter = torch.tensor([0.0, -0.02, 0.02] * 10, dtype=torch.float64)
+    with DatasetWriter(tmp_path / "j.h5", Attributes()) as writer:
+        writer.append(Sample("j", Labels("walk"), replace(cloud, times=cloud.times + jitter)))
+    table = windows(Dataset.open(tmp_path / "j.h5"), 1.0)
+    assert table.start.tolist() == [0, 10, 20] and table.stop.tolist() == [10, 20, 30]
+
+
 def test_moving_and_static_points_are_all_points(dataset: Dataset) -> None:
     flat = dataset.points()
     moving, static = select_points(flat, "moving"), select_points(flat, "static")
