@@ -35,13 +35,14 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "antGeometryCfg": tuple(range(4, 2 * 192 + 3, 2)),
     "rangeSelCfg": (2,),
     "sigProcChainCfg": tuple(range(7, 10)),
+    "factoryCalibCfg": (5,),
 }
 
 # Commands that change nothing about the signal or the points.
 SILENT = frozenset(
     "sensorStop sensorStart flushCfg guiMonitor lowPower lvdsStreamCfg CQRxSatMonitor CQSigImgMonitor analogMonitor "
     "calibData calibrationCfg configDataPort queryDemoStatus version help idlePowerDown idlePowerCycle "
-    "measureRangeBiasAndRxChanPhase testFmkCfg setProfileCfg lowPowerCfg factoryCalibCfg runtimeCalibCfg "
+    "measureRangeBiasAndRxChanPhase testFmkCfg setProfileCfg lowPowerCfg runtimeCalibCfg "
     "baudRate adcLogging adcDataSource adcDataDitherCfg clkCfg apllFreqShiftEn".split()
 )
 
@@ -166,7 +167,7 @@ def _line(number: int, name: str, words: list[str]) -> Line:
         expected = " or ".join(map(str, counts)) if len(counts) < 5 else f"{counts[0]} to {counts[-1]}"
         raise ValueError(f"line {number}: {name}: expected {expected} numbers, got {len(words)}")
     try:
-        values = tuple(float(word) for word in words)
+        values = tuple(_value(word) for word in words)
     except ValueError:
         bad = next(word for word in words if not _is_number(word))
         raise ValueError(f"line {number}: {name}: expected numbers, got '{_short(bad)}'") from None
@@ -175,9 +176,13 @@ def _line(number: int, name: str, words: list[str]) -> Line:
     return Line(number, name, values)
 
 
+def _value(word: str) -> float:
+    return float(int(word, 16) if word[:2].lower() == "0x" else float(word))
+
+
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        _value(word)
     except ValueError:
         return False
     return True

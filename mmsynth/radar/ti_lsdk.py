@@ -33,11 +33,20 @@ def profile(lines: Lines, board: Device) -> Profile:
     if chirps > len(tx) and not even:
         raise frame.error(f"expected {len(tx)} chirps a burst (or bursts without a pause), got {chirps}")
     waveform = replace(waveform, loops=bursts * chirps // len(tx))
+    gain, backoff = _calibration(lines)
     return Profile(
         waveform=waveform,
         codes=_codes(common, tx, len(board.array.tx)),
         rx=rx if len(rx) < len(board.array.rx) else (),
+        rx_gain_db=gain,
+        tx_backoff_db=backoff,
     )
+
+
+def _calibration(lines: Lines) -> tuple[float, float]:
+    """RX gain and TX back-off in dB, which the low-power SDK says where it calibrates; its default is 36 and 0."""
+    line = lines.last("factoryCalibCfg")
+    return (float(line.whole(2, 0, 63)), float(line.whole(3, 0, 63))) if line else (36.0, 0.0)
 
 
 def _waveform(common: Line, timing: Line, frame: Line) -> Waveform:

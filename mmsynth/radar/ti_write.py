@@ -1,18 +1,22 @@
-"""A radar and its processing written as a TI configuration (SDK 3's commands) that `parse_cfg` reads back."""
+"""A radar and its processing written as a TI configuration (SDK 3 or L-SDK) that `parse_cfg` reads back."""
 
 import math
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import torch
 
 from mmsynth.config import dumps, to_table
+from mmsynth.radar import ti_write_low
 from mmsynth.radar.device import Device, device_named
 from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
+from mmsynth.radar.ti_write_low import degrees, mask, rx_mask, us
 from mmsynth.types import Cfar, Processing, Radar, RadarSetup
 
 
 def write_cfg(setup: RadarSetup) -> str:
-    """Text of a .cfg for SDK 3's out-of-box demo.
+    """Text of a .cfg for SDK 3's out-of-box demo, or the low-power SDK's for its chips.
 
     What TI's commands cannot say of the processing stands in comments, which `parse_cfg` understands and the device
     skips; the round trip is exact to the ten digits written. Board, antenna pattern and noise figure are those of the
@@ -20,7 +24,7 @@ def write_cfg(setup: RadarSetup) -> str:
 
     Raises:
         ValueError: the radar's name is not that of a shipped TI device, or its schedule or antennas are beyond TI's
-            commands (weights other than 0, +1 and -1; a pause between loops).
+            commands (weights other than 0, +1 and -1; a pause between loops, which only the low-power SDK has).
     """
     radar, processing = setup.radar, setup.processing
     board = device_named(radar.name.partition("/")[0])
@@ -29,30 +33,43 @@ def write_cfg(setup: RadarSetup) -> str:
         f"% Range resolution (m): {radar.waveform.range_resolution:.4g}",
         f"% Maximum radial velocity (m/s): {radar.max_velocity:.4g}",
     ]
-    signal = ["sensorStop", "flushCfg", "dfeDataOutputMode 1", *_signal(radar, board)]
-    lines = head + signal + _chain(processing)
-    text = "\n".join([*lines, "sensorStart", ""])
-    extras = _extras(processing, parse_cfg(text).processing)
-    return "\n".join([*head, *extras, *signal, *_chain(processing), "sensorStart", ""])
+    if board.kind == "xwrl":
+        body = [
+            "sensorStop 0",
+            *ti_write_low.signal(radar, board),
+            *ti_write_low.chain(processing),
+            "sensorStart 0 0 0 0",
+        ]
+    elif board.kind in ("xwr14xx", "xwr16xx"):
+        body = [
+            "sensorStop",
+            "flushCfg",
+            "dfeDataOutputMode 1",
+            *_signal(radar, board),
+            *_chain(processing),
+            "sensorStart",
+        ]
+    else:
+        raise ValueError(f"radar {radar.name}: expected a TI device to write a .cfg, got {board.name}")
+    extras = _extras(processing, parse_cfg("\n".join(head + body)).processing)
+    return "\n".join([*head, *extras, *body, ""])
 
 
 def _signal(radar: Radar, board: Device) -> list[str]:
     w = radar.waveform
-    if board.kind not in ("xwr14xx", "xwr16xx"):
-        raise ValueError(f"radar {radar.name}: expected a device of TI's SDK 1 to 3 to write a .cfg, got {board.name}")
     if w.loop_idle:
         raise ValueError(f"radar {radar.name}: expected evenly spaced loops to write a .cfg, got a pause between them")
-    masks = [_mask([bool(weight) for weight in row]) for row in radar.codes.tolist()]
+    masks = [mask([bool(weight) for weight in row]) for row in radar.codes.tolist()]
     gain = round(20 * math.log10(radar.receiver.gain))
     backoff = round(10 * math.log10(board.tx_power / radar.tx_power))
     codes = sum(backoff << 8 * i for i in range(3))
     numbers = (
-        f"{_us(w.idle_time)} {_us(w.adc_start)} {_us(w.ramp_time)} {codes} 0 {w.slope / 1e12:.10g} 0 {w.samples} "
+        f"{us(w.idle_time)} {us(w.adc_start)} {us(w.ramp_time)} {codes} 0 {w.slope / 1e12:.10g} 0 {w.samples} "
         f"{w.sample_rate / 1e3:.10g} 0 0 {gain}"
     )
     chirps = [f"chirpCfg {i} {i} 0 0 0 0 0 {mask}" for i, mask in enumerate(masks)]
     return [
-        f"channelCfg {_rx_mask(radar, board)} {_any(masks)} 0",
+        f"channelCfg {rx_mask(radar, board)} {reduce(or_, masks)} 0",
         f"adcCfg 2 {1 if w.complex_samples else 0}",
         "adcbufCfg -1 0 1 1 1",
         f"profileCfg 0 {w.start_frequency / 1e9:.10g} {numbers}",
@@ -60,29 +77,6 @@ def _signal(radar: Radar, board: Device) -> list[str]:
         f"frameCfg 0 {len(masks) - 1} {w.loops} 0 {w.frame_period * 1e3:.10g} 1 0",
         f"bpmCfg -1 {_bpm(radar)}",
     ]
-
-
-def _us(seconds: float) -> str:
-    return f"{seconds * 1e6:.10g}"
-
-
-def _mask(on: list[bool]) -> int:
-    return sum(1 << i for i, bit in enumerate(on) if bit)
-
-
-def _any(masks: list[int]) -> int:
-    together = 0
-    for mask in masks:
-        together |= mask
-    return together
-
-
-def _rx_mask(radar: Radar, board: Device) -> int:
-    known = board.array.rx_positions()
-    on = [bool((torch.linalg.norm(radar.rx - rx, dim=-1) < 1e-6).any()) for rx in known]
-    if sum(on) != len(radar.rx):
-        raise ValueError(f"radar {radar.name}: expected RX of {board.name}, got positions that it does not have")
-    return _mask(on)
 
 
 def _bpm(radar: Radar) -> str:
@@ -108,7 +102,7 @@ def _chain(p: Processing) -> list[str]:
         f"clutterRemoval -1 {int(p.clutter_removal)}",
         f"calibDcRangeSig -1 {int(p.dc_range_bins > 0)} {-p.dc_range_bins_negative} {p.dc_range_bins} 256",
         f"extendedMaxVelocity -1 {int(p.extended_velocity)}",
-        f"aoaFovCfg -1 {_degrees(p.azimuth_limits)} {_degrees(p.elevation_limits)}",
+        f"aoaFovCfg -1 {degrees(p.azimuth_limits)} {degrees(p.elevation_limits)}",
     ]
     for direction, limits in enumerate((p.range_limits, p.velocity_limits)):
         if all(map(math.isfinite, limits)):
@@ -117,10 +111,6 @@ def _chain(p: Processing) -> list[str]:
         pairs = " ".join(f"{re!r} {im!r}" for re, im in p.compensation)
         lines.append(f"compRangeBiasAndRxChanPhase {p.range_bias:.10g} {pairs}")
     return lines
-
-
-def _degrees(limits: tuple[float, float]) -> str:
-    return f"{math.degrees(limits[0]):.10g} {math.degrees(limits[1]):.10g}"
 
 
 def _cfar(direction: int, cfar: Cfar, grouping: bool) -> str:
