@@ -67,7 +67,8 @@ def facing(pose: Pose, leg: Leg) -> Tensor:
     """Whether [instants, moving faces] each facet has its front towards the (image of the) phase centre of a leg."""
     centre = pose.centre.detach().transpose(0, 1)  # [3, instants, faces]
     way = (leg.centre - pose.anchor).detach().to(centre)[:, None, None] - centre
-    return dot(way, pose.area.detach().transpose(0, 1)) > 0
+    front: Tensor = dot(way, pose.area.detach().transpose(0, 1)) > 0
+    return front
 
 
 def seen_from(pose: Pose, leg: Leg) -> Tensor:
@@ -135,8 +136,9 @@ def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, en
     ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
     spread = length(ways[0]) * length(ways[1])
     into, out = unit(ways[0]), unit(ways[1])
-    corner = surface.gather(pose.local[knot], pose.topology.faces.index_select(1, facets))
-    corner = corner - surface.centroid(corner)[:, None]
+    # Differences in float64, so that a shape is as exact far from the origin as near it.
+    corner = surface.gather(pose.vertices[knot], pose.topology.faces.index_select(1, facets))
+    corner = (corner - centre[:, None]).to(torch.float32)
     area = surface.area_vectors(corner)
     size = length(area)
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size

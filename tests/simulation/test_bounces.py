@@ -1,0 +1,168 @@
+"""Bounces off floors and walls, and shadows, against images, Fresnel and brute force."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import oracles
+import pytest
+import torch
+import trimesh
+from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, response, small_radar
+
+from mmsynth import geometry
+from mmsynth.simulation.paths import trace
+from mmsynth.simulation.settings import Simulation
+from mmsynth.types import Material, Scene
+
+FLOOR = torch.tensor([[[-20.0, -20, 0], [20, -20, 0], [20, 20, 0], [-20, 20, 0]]], dtype=torch.float64)
+
+
+def ball(radius=0.05, place=(0, 4.0, 1.2), level=3):
+    found = trimesh.creation.icosphere(subdivisions=level, radius=radius)
+    found.apply_transform(trimesh.transformations.rotation_matrix(0.7, [0.3, 0.5, 0.8]))
+    return mesh(found.vertices + np.array(place), found.faces)
+
+
+def over_floor(person, material, height=1.0):
+    pose = geometry.radar_pose((0.0, 0.0, height))
+    materials = {"conductor": CONDUCTOR, "floor": material}
+    return Scene(pose, (person,), materials, mirrors=FLOOR, mirror_regions=("floor",))
+
+
+def order(paths, n):
+    keep = paths.order == n
+    names = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
+    return replace(paths, **{name: getattr(paths, name)[keep] for name in names})
+
+
+@pytest.mark.parametrize("polarization", ["vertical", "horizontal"])
+def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polarization):
+    radar = small_radar(60e9)
+    concrete = Material("concrete", 5.24 - 0.34j)
+    settings = Simulation(drop=0.0, bounces=1, polarization=polarization)
+    paths = order(trace(over_floor(ball(), concrete), radar, 0, settings, 1), 1)
+    # In free space: the same ball, seen by an RX at the image of the radar (2 m lower).
+    apart = replace(radar, rx=torch.tensor([[0.0, 0.0, -2.0]], dtype=torch.float64))
+    image = free_space(ball(place=(0, 4.0, 0.2)))
+    want = response(trace(image, apart, 0, Simulation(drop=0.0, polarization=polarization), 1), apart)
+    got = response(paths, radar)
+    angle = math.atan2(4.0, 2.2)
+    mode = "tm" if polarization == "vertical" else "te"
+    power = oracles.fresnel_power(5.24 - 0.34j, angle, mode)
+    # Twice: TX over the floor, and RX over the floor. Angles differ over the ball by a degree: 0.3 dB near Brewster's.
+    assert decibel(float(got.abs() ** 2 / want.abs() ** 2) / 4) == pytest.approx(decibel(power), abs=0.4)
+    # The ghost's path is half direct, half over the image; its near side is a radius closer.
+    length = 299792458.0 * float((paths.tx_delay + paths.rx_delay)[:, 0, 0].min())
+    assert length == pytest.approx(math.hypot(4, 0.2) + math.hypot(4, 2.2) - 0.1, abs=0.01)
+    # It arrives from the ball or from the floor before it.
+    elevation = torch.asin(paths.arrival[:, 2])
+    assert float(elevation.max()) == pytest.approx(math.atan2(0.2, 4), abs=0.02)
+    assert float(elevation.min()) == pytest.approx(math.atan2(-2.2, 4), abs=0.02)
+
+
+def test_brewsters_dip():
+    radar = small_radar(60e9)
+    glass = Material("glass", 6.0 + 0j)
+    # Angle of incidence on the floor atan(sqrt(6)): the image lies at that slope from a radar at the ball's height.
+    height = 4.0 / math.sqrt(6) / 2
+    for polarization, dips in (("vertical", True), ("horizontal", False)):
+        settings = Simulation(drop=0.0, bounces=1, polarization=polarization)
+        scene = over_floor(ball(radius=0.02, place=(0, 4.0, height)), glass, height)
+        paths = trace(scene, radar, 0, settings, 1)
+        ghost, direct = (response(order(paths, n), radar).abs() for n in (1, 0))
+        level = 20 * math.log10(float(ghost / direct))
+        assert level < -30 if dips else level > -12
+
+
+def test_double_bounce_off_a_corner_of_the_room():
+    # A metal ball before two metal walls at a right angle: the way over both to the ball is that from the image of
+    # the radar in the corner's edge.
+    radar = small_radar(60e9)
+    left = [[-2.0, -9, -9], [-2, -9, 9], [-2, 9, 9], [-2, 9, -9]]
+    back = [[-9.0, 6, 9], [9, 6, 9], [9, 6, -9], [-9, 6, -9]]
+    mirrors = torch.tensor([left, back], dtype=torch.float64)
+    if float(torch.linalg.cross(mirrors[0, 1] - mirrors[0, 0], mirrors[0, 3] - mirrors[0, 0])[0]) < 0:
+        mirrors[0] = mirrors[0].flip(0)
+    if float(torch.linalg.cross(mirrors[1, 1] - mirrors[1, 0], mirrors[1, 3] - mirrors[1, 0])[1]) > 0:
+        mirrors[1] = mirrors[1].flip(0)
+    place = np.array([0.5, 3.0, 0.0])
+    scene = Scene(
+        torch.eye(4, dtype=torch.float64),
+        (ball(place=place),),
+        {"conductor": CONDUCTOR},
+        mirrors=mirrors,
+        mirror_regions=("conductor", "conductor"),
+    )
+    paths = order(trace(scene, radar, 0, Simulation(drop=0.0, bounces=2), 1), 2)
+    # From the ball's centre: TX over both walls (image at (-4, 12)), RX direct; minus the radius on both legs.
+    lengths = 299792458.0 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
+    corner = np.linalg.norm(place - [-4, 12, 0]) + np.linalg.norm(place)
+    walls = np.linalg.norm(place - [-4, 0, 0]) + np.linalg.norm(place - [0, 12, 0])
+    for want in (corner, walls):
+        assert float((lengths - want).abs().min()) < 0.1
+
+
+def test_reciprocity_also_through_bounces():
+    radar = small_radar(60e9, tx=((-0.3, 0, 0.1),), rx=((0.4, 0, 0.0),))
+    swapped = replace(radar, tx=radar.rx, rx=radar.tx)
+    scene = over_floor(ball(), Material("concrete", 5.24 - 0.34j, roughness=1e-4))
+    settings = Simulation(drop=0.0, bounces=2)
+    one, two = (trace(scene, r, 0, settings, 7) for r in (radar, swapped))
+    assert len(one) == len(two)
+    for n in (0, 1, 2):
+        a, b = response(order(one, n), radar), response(order(two, n), swapped)
+        # Gains are float32, summed over some 600 paths that partly cancel.
+        assert float((a - b).abs() / a.abs()) < 1e-3
+
+
+def test_superposition():
+    radar = small_radar(60e9)
+    first, second = ball(place=(-0.6, 4, 1)), ball(place=(0.7, 5, 0.4))
+    settings = Simulation(drop=0.0, diffuse=False)
+    both = response(trace(free_space(first, second), radar, 0, settings, 1), radar)
+    alone = [response(trace(free_space(one), radar, 0, settings, 1), radar) for one in (first, second)]
+    assert float((both - sum(alone)).abs() / both.abs()) < 1e-4
+
+
+def test_one_person_stands_in_the_shadow_of_another():
+    radar = small_radar(60e9)
+    wall = mesh(*plate(0.5, 0.5, 2.0, cells=10))
+    behind, beside = ball(place=(0, 4, 0)), ball(place=(1.5, 4, 0))
+    for far, seen in ((behind, False), (beside, True)):
+        paths = trace(free_space(wall, far), radar, 0, Simulation(drop=0.0), 1)
+        distance = 299792458.0 / 2 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
+        assert bool((distance > 3.5).any()) == seen
+    open_ = trace(free_space(wall, behind), radar, 0, Simulation(drop=0.0, occlusion=False), 1)
+    assert len(open_) > len(wall.faces)
+
+
+def test_visibility_is_that_of_brute_force():
+    # Every facet of two capsules, against Moeller-Trumbore over all triangles in float64.
+    radar = small_radar(60e9)
+    shapes = [trimesh.creation.capsule(height=0.5, radius=r, count=[14, 14]) for r in (0.12, 0.06)]
+    people = [mesh(s.vertices + p, s.faces) for s, p in zip(shapes, ([0, 3.0, 0], [0.05, 2.5, 0.1]), strict=True)]
+    scene = free_space(*people)
+    paths = trace(scene, radar, 0, Simulation(drop=0.0, grain=0.0), 1)
+    corners = torch.cat([p.vertices[0][p.faces] for p in people]).numpy()
+    centre = corners.mean(1)
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    front = (normal * -centre).sum(1) > 0
+    want = []
+    for index in np.flatnonzero(front):
+        start = centre[index] + 2e-4 * normal[index]
+        e1, e2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        h = np.cross(-start, e2)
+        det = (e1 * h).sum(1)
+        s = start - corners[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = (s * h).sum(1) / det
+            q = np.cross(s, e1)
+            v, t = (-start * q).sum(1) / det, (e2 * q).sum(1) / det
+        hit = (np.abs(det) > 1e-15) & (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < 1)
+        if not hit.any():
+            want.append(np.linalg.norm(centre[index]))
+    got = 299792458.0 / 2 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
+    assert len(got) == len(want)
+    assert np.allclose(np.sort(got.numpy()), np.sort(want), atol=1e-9)
