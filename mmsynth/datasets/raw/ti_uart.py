@@ -108,7 +108,8 @@ def read_ti_uart(path: Path | str, radar: Radar | None = None, frame_period: flo
     times, notes = _times(packets, period)
     columns, owner = _points(packets, radar)
     # NaN fails the first comparison; a velocity that is not known (NaN) passes the second.
-    keep = (np.abs(columns[:, :3]) < FAR).all(1) & ~(np.abs(columns[:, 3]) >= FAR)
+    with np.errstate(invalid="ignore"):
+        keep = (np.abs(columns[:, :3]) < FAR).all(1) & ~(np.abs(columns[:, 3]) >= FAR)
     if not keep.all():
         notes += (f"{int((~keep).sum())} points are not finite or beyond {FAR:g} m and were dropped",)
     if radar is None and _is_old(packets).any():
@@ -210,9 +211,9 @@ def _spherical_points(packets: Packets) -> tuple[NDArray[np.float32], Ints]:
     packet, start, length = packets.first_of((COMPRESSED,))
     keep = length >= 20
     packet, start, length = packet[keep], start[keep], length[keep]
-    unit = gather(packets.data, start, 20).view("<f4").astype(np.float64)
     points, owner = records(packets.data, start + 20, (length - 20) // _SPHERICAL.itemsize, _SPHERICAL)
     with np.errstate(all="ignore"):  # damaged units give NaN, which is dropped
+        unit = gather(packets.data, start, 20).view("<f4").astype(np.float64)
         steps = np.stack([points[name] for name in _SPHERICAL.names or ()], 1) * unit[owner]
         elevation, azimuth, velocity, distance, ratio = steps.T
         level = distance * np.cos(elevation)
@@ -228,9 +229,9 @@ def _small_points(packets: Packets) -> tuple[NDArray[np.float32], Ints]:
     packet, start, length = packets.first_of((LOW_POWER,))
     keep = length >= 20
     packet, start, length = packet[keep], start[keep], length[keep]
-    unit = gather(packets.data, start, 16).view("<f4").astype(np.float64)
     points, owner = records(packets.data, start + 20, (length - 20) // _SMALL.itemsize, _SMALL)
     with np.errstate(all="ignore"):
+        unit = gather(packets.data, start, 16).view("<f4").astype(np.float64)
         columns = _empty(len(points))
         columns[:, :3] = points["xyz"] * unit[owner, :1]
         columns[:, 3] = points["doppler"] * unit[owner, 1]
