@@ -285,3 +285,13 @@ def test_antenna_coupling_is_removed_from_the_near_bins(radhar, targets):
     clean = range_doppler(adc, replace(SETTINGS, dc_range_bins=8, dc_range_bins_negative=5)).spectrum.abs()
     assert float(clean[..., :5].max()) < 0.01 * float(plain[..., :5].max())
     assert torch.equal(clean[..., 8:-5], plain[..., 8:-5])
+
+
+def test_removal_of_coupling_spares_what_stands_elsewhere_in_the_next_frame(radhar, targets):
+    """A hand at 25 cm, still within each frame but a sixth of a wavelength nearer in the next, is no coupling."""
+    step = radhar.waveform.wavelength / 6  # a third of a turn of phase: three frames sum to nothing
+    frames = [targets(radhar, ((0.0, 0.25 - f * step, 0.0), (0.0, 0.0, 0.0))) for f in range(3)]
+    adc = AdcFrames(radhar, torch.cat([f.samples for f in frames]), torch.arange(3) / 30)
+    plain = range_doppler(adc, SETTINGS).spectrum.abs()[..., 6]
+    clean = range_doppler(adc, replace(SETTINGS, dc_range_bins=8)).spectrum.abs()[..., 6]
+    assert float(clean.max()) > 0.95 * float(plain.max())
