@@ -2,8 +2,16 @@
 
 from mmsynth.motion.catalogue import ACTIVITIES as ACTIVITIES
 from mmsynth.motion.catalogue import Activity as Activity
+from mmsynth.motion.edit import along as along
+from mmsynth.motion.edit import amplitude as amplitude
+from mmsynth.motion.edit import centre as centre
+from mmsynth.motion.edit import complete as complete
+from mmsynth.motion.edit import concatenate as concatenate
 from mmsynth.motion.edit import cut as cut
+from mmsynth.motion.edit import heading_of as heading_of
+from mmsynth.motion.edit import loop as loop
 from mmsynth.motion.edit import mirror as mirror
+from mmsynth.motion.edit import noisy as noisy
 from mmsynth.motion.edit import place as place
 from mmsynth.motion.edit import speed as speed
 from mmsynth.motion.generators import generate_motion as generate_motion

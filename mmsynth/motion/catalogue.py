@@ -50,18 +50,18 @@ _LIMB = {
     "leg": Range(0.5, 0.85, f"rad of abduction; {_KINECT}"),
     "arm": Range(1.2, 1.6, f"rad of abduction; {_KINECT}"),
 }
-_REST = Range(0.0, 0.8, "pauses between repetitions, s")
+_REST = Range(0.0, 0.6, "pauses between repetitions, s; mean, in bouts")
 
 ACTIVITIES: Mapping[str, Activity] = {
     "walk": Activity(
         gait.walk,
         {
-            "speed": Range(0.55, 1.45, "m/s; comfortable 1.27-1.46 outdoors (Bohannon 1997), slower in a small room"),
+            "speed": Range(0.45, 1.4, "m/s; comfortable 1.27-1.46 outdoors (Bohannon 1997), slower in a small room"),
             "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 % (Sekiya and Nagasaki 1998)"),
             "width": Range(0.09, 0.17, "step width, m"),
             "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),
             "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet; 20-45 degrees in all (Perry 1992)"),
-            "extent": Range(0.8, 4.0, "m covered before coming back"),
+            "extent": Range(0.6, 2.0, "m covered before coming back"),
             "path": Range(0.0, 3.0, "0 turns round, 1 walks backward, 2 sideways"),
         },
         "walking to and fro",
@@ -82,7 +82,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "squat": Activity(
         exercises.squat,
         {
-            "tempo": Range(1.7, 3.6, "s a repetition"),
+            "tempo": Range(1.4, 3.2, "s a repetition"),
             "rest": _REST,
             "depth": Range(0.22, 0.46, "m the pelvis sinks; knee flexion 70-125 degrees"),
             "lean": Range(0.5, 1.0, "rad of the trunk at the bottom"),
@@ -96,7 +96,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "jack": Activity(
         exercises.jack,
         {
-            "tempo": Range(0.95, 1.5, "s a repetition (open and close)"),
+            "tempo": Range(0.75, 1.45, "s a repetition (open and close); 40-80 a minute"),
             "rest": Range(0.0, 0.3, "s"),
             "height": Range(0.01, 0.05, "m of flight"),
             "narrow": Range(0.1, 0.22, "m between the ankles, closed"),
@@ -110,10 +110,10 @@ ACTIVITIES: Mapping[str, Activity] = {
     "jump": Activity(
         exercises.jump,
         {
-            "tempo": Range(0.7, 1.6, "s a repetition"),
-            "rest": Range(0.0, 1.5, "s"),
-            "height": Range(0.015, 0.22, "m of flight"),
-            "crouch": Range(0.28, 0.5, "s from rest to take-off"),
+            "tempo": Range(0.42, 1.5, "s a repetition, as far as its flight and landing allow: hops to single jumps"),
+            "rest": Range(0.0, 1.2, "s; mean, in bouts"),
+            "height": Range(0.01, 0.2, "m of flight"),
+            "crouch": Range(0.28, 0.5, "s from rest to take-off, of a single jump"),
             "width": Range(0.14, 0.3, "m between the ankles"),
             "arms": Range(0.1, 1.4, "rad of swing"),
         },
@@ -122,7 +122,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "box": Activity(
         exercises.box,
         {
-            "tempo": Range(0.38, 0.95, "s from punch to punch"),
+            "tempo": Range(0.36, 1.05, "s from punch to punch"),
             "strike": Range(0.38, 0.75, "s out and back"),
             "rest": Range(0.0, 0.35, "s"),
             "guard": Range(-0.08, 0.14, "m of the wrist over the shoulder"),

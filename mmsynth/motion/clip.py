@@ -62,11 +62,12 @@ class Beat:
     side: int = 0
 
 
-def beats(clip: Clip, length: float, rest: float = 0.0, jitter: float = 0.06) -> list[Beat]:
+def beats(clip: Clip, length: float, rest: float = 0.0, jitter: float = 0.06, bout: int = 1) -> list[Beat]:
     """Repetitions over the clip, sides in turn.
 
-    The tempo drifts slowly and differs by `jitter` (relative) from one to the next, the size likewise; between two of
-    them the person rests for `rest` s on average (exponential). The first starts before the clip, in mid-repetition.
+    The tempo drifts slowly and differs by `jitter` (relative) from one to the next, the size likewise. The person rests
+    for `rest` s a repetition on average: after each (`bout` 1), or after `bout` of them on average, then longer. The
+    first starts before the clip, in mid-repetition.
     """
     found, side = [], int(clip.uniform() < 0.5)
     slow, now = clip.normal(jitter), -clip.uniform(0.0, length)
@@ -74,8 +75,8 @@ def beats(clip: Clip, length: float, rest: float = 0.0, jitter: float = 0.06) ->
         slow = 0.9 * slow + clip.normal(0.4 * jitter)
         span = length * math.exp(slow + clip.normal(jitter))
         found.append(Beat(now, span, math.exp(clip.normal(1.2 * jitter)), side))
-        pause = -rest * math.log(1 - clip.uniform(0.0, 0.95)) if rest > 0 else 0.0
-        now += span + pause
+        pause = -rest * bout * math.log(1 - clip.uniform(0.0, 0.95))
+        now += span + (pause if clip.uniform() < 1 / bout else 0.0)
         side = 1 - side
     return found
 
@@ -97,10 +98,10 @@ def down_up(u: Tensor, hold: float) -> Tensor:
     return ease(u / half) - ease((u - half - hold) / half)
 
 
-def rhythm(clip: Clip, jitter: float = 0.06) -> tuple[Tensor, Tensor]:
+def rhythm(clip: Clip, jitter: float = 0.06, bout: int = 1) -> tuple[Tensor, Tensor]:
     """Repetitions by the style's `tempo` (s), `rest` (s) and `hold`: 0..1 [frames] of those of either side."""
     found = [torch.zeros_like(clip.times), torch.zeros_like(clip.times)]
-    for beat in beats(clip, clip.style["tempo"], clip.style.get("rest", 0.0), jitter):
+    for beat in beats(clip, clip.style["tempo"], clip.style.get("rest", 0.0), jitter, bout):
         course = min(beat.size, 1.1) * down_up(progress(clip.times, beat), clip.style.get("hold", 0.1))
         found[beat.side] = found[beat.side] + course
     return found[0], found[1]

@@ -27,7 +27,7 @@ def squat(clip: Clip) -> Pose:
     """Squats: hips back and down, trunk inclined so that the weight stays over the feet; arms by the person's habit."""
     s = clip.style
     base = standing(clip, s["width"], s["toes_out"])
-    left, right = rhythm(clip)
+    left, right = rhythm(clip, bout=5)
     down = left + right
     depth = s["depth"]
     pelvis = base.pelvis - stack(0.0, depth * down, 0.62 * depth * down.clamp_min(0) ** 1.3, like=down)
@@ -94,8 +94,11 @@ def jump(clip: Clip) -> Pose:
     s = clip.style
     base = standing(clip, s["width"], 0.1)
     flight, crouch, air, swing, tiptoe = (torch.zeros_like(clip.times) for _ in range(5))
-    for beat in beats(clip, s["tempo"], s["rest"], 0.08):
-        height, before = s["height"] * beat.size, s["crouch"] * (0.85 + 0.15 * beat.size)
+    flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
+    # A quick hop has no time for the crouch of a single jump.
+    crouching = min(s["crouch"], max(0.5 * (s["tempo"] - flying), 0.13))
+    for beat in beats(clip, max(s["tempo"], 1.9 * crouching + flying), s["rest"], 0.08, 4):
+        height, before = s["height"] * beat.size, crouching * (0.9 + 0.1 * beat.size)
         leave = beat.start + before
         land = leave + 2 * math.sqrt(2 * height / GRAVITY)
         one = hop(clip.times, beat.start, height, before, 0.9 * before)
@@ -116,7 +119,8 @@ def jump(clip: Clip) -> Pose:
         spine=base.spine + stack(0.0, 0.35 * fold, 0.0, like=fold),
         head=base.head + stack(0.0, -0.5 * fold, 0.0, like=fold),
     )
-    lift = s["arms"] * torch.stack([swing, 0.95 * swing], 1)
+    # Arms help a high jump, hardly a hop.
+    lift = s["arms"] * min(1.0, 0.15 + s["height"] / 0.15) * torch.stack([swing, 0.95 * swing], 1)
     arm = hang(0.05 + lift, 0.22 + 0.05 * lift, 0.15 + 0 * lift)
     pose = dataclasses.replace(pose, arm=arm, elbow=pose.elbow + 0.5 * lift.clamp_min(0))
     return keep_reachable(pose, (1 - 2 * air).clamp(0, 1)[:, None].expand(-1, 2))
@@ -143,7 +147,7 @@ def jack(clip: Clip) -> Pose:
     s = clip.style
     base = standing(clip, s["narrow"], 0.1)
     opened, raised, flight, crouch, air, tiptoe = (torch.zeros_like(clip.times) for _ in range(6))
-    for beat in beats(clip, s["tempo"], s["rest"]):
+    for beat in beats(clip, s["tempo"], s["rest"], bout=6):
         half = 0.5 * beat.length
         flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
         ground = max(half - flying, 0.1)
@@ -180,7 +184,7 @@ def box(clip: Clip) -> Pose:
     ankle = base.ankle + torch.stack([stack(0.0, 0.0, sg * lead * stagger, like=clip.times) for sg in (1.0, -1.0)], 1)
     guard = [_guard(clip, sign) for sign in (1.0, -1.0)]
     out, twist = [torch.zeros_like(clip.times) for _ in range(2)], torch.zeros_like(clip.times)
-    for beat in beats(clip, s["tempo"], s["rest"], 0.1):
+    for beat in beats(clip, s["tempo"], s["rest"], 0.1, 5):
         side = beat.side if s["mix"] < 0.7 else int(clip.uniform() < 0.5)
         strike = _punch((clip.times - beat.start) / min(beat.length, s["strike"]), min(beat.size, 1.08))
         out[side] = out[side] + strike
