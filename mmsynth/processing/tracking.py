@@ -6,8 +6,6 @@ from typing import Annotated
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import DBSCAN
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
@@ -85,6 +83,8 @@ def cluster_points(cloud: PointCloud, settings: Tracking) -> Tensor:
 
     DBSCAN (Ester et al. 1996) over position and radial velocity of the points of the last `settings.frames` frames.
     """
+    from sklearn.cluster import DBSCAN  # here, since it takes a second to import and most who process never cluster
+
     features = torch.cat([cloud.position, cloud.velocity[:, None]], 1).double().cpu().numpy()
     features = features * [1.0, 1.0, settings.height_weight, settings.velocity_weight]
     offsets = cloud.offsets.tolist()
@@ -147,6 +147,8 @@ def _predict(person: _Person, step: float, settings: Tracking) -> None:
 
 def _assign(active: list[_Person], centres: list[Array], settings: Tracking) -> list[tuple[int, int]]:
     """Pairs (track, cluster) of least total distance, none beyond the gate."""
+    from scipy.optimize import linear_sum_assignment
+
     cost = np.full((len(active), len(centres)), 2 * settings.gate)
     for i, person in enumerate(active):
         spread = np.linalg.inv(person.spread[:2, :2] + np.eye(2) * settings.scatter**2)
