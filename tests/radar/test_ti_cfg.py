@@ -25,6 +25,8 @@ def test_demos_have_the_figures_of_their_headers(name):
     assert radar.name == f"{board}/cfg"
     # Headers are rounded to the millimetre or centimetre and to 0.01 m/s (the visualizer's sliders to a little more).
     assert w.range_resolution == pytest.approx(resolution, abs=6e-4)
+    # 158 is 30 dB with the RF gain's target in the high bits.
+    assert 20 * math.log10(radar.receiver.gain) == pytest.approx(30)
     at_start = radar.max_velocity * w.center_frequency / w.start_frequency
     assert at_start == pytest.approx(velocity, abs=0.011)
 

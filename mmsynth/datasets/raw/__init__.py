@@ -6,6 +6,7 @@ from mmsynth.datasets.raw.dca1000 import Order as Order
 from mmsynth.datasets.raw.dca1000 import order_of as order_of
 from mmsynth.datasets.raw.dca1000 import read_dca1000 as read_dca1000
 from mmsynth.datasets.raw.dca1000 import write_dca1000 as write_dca1000
+from mmsynth.datasets.raw.export import export_recordings as export_recordings
 from mmsynth.datasets.raw.infineon import infineon_setup as infineon_setup
 from mmsynth.datasets.raw.infineon import read_infineon as read_infineon
 from mmsynth.datasets.raw.infineon import write_infineon as write_infineon

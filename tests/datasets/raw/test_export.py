@@ -1,0 +1,53 @@
+"""A data set's samples, written as recordings and read back."""
+
+import csv
+
+import pytest
+import torch
+
+from mmsynth.datasets.raw import export_recordings, read_dca1000, read_infineon
+from mmsynth.radar import load_radar
+from mmsynth.types import AdcFrames, Labels, PointCloud, Sample
+
+
+def clip(name: str, identity: str, adc: bool = True) -> Sample:
+    radar = load_radar(name).radar
+    w = radar.waveform
+    shape = (2, w.loops, radar.slots, len(radar.rx), w.samples)
+    generator = torch.Generator().manual_seed(len(identity))
+    parts = 2 if w.complex_samples else 1
+    scale = radar.receiver.full_scale / 2 ** (radar.receiver.bits - 1)
+    steps = torch.randint(-2000, 2000, (*shape, parts), generator=generator).to(torch.float32) * scale
+    samples = torch.view_as_complex(steps) if parts == 2 else steps[..., 0]
+    times = torch.arange(2, dtype=torch.float64) * w.frame_period
+    none = torch.zeros(0)
+    cloud = PointCloud(torch.zeros(0, 3), none, none, none, none, torch.zeros(3, dtype=torch.int64), times)
+    labels = Labels(activity="walk", subject="s1", session="d1")
+    return Sample(identity, labels, cloud, adc=AdcFrames(radar, samples, times) if adc else None)
+
+
+def test_ti_recordings(tmp_path):
+    clips = [clip("radhar", "a/1"), clip("radhar", "b", adc=False), clip("radhar", "c 22")]
+    written = export_recordings(clips, tmp_path / "out")
+    assert [path.name for path in written] == ["a_1.bin", "c_22.bin"]
+    setup = load_radar(str(tmp_path / "out" / "radar.cfg"))
+    assert setup.radar.name == "IWR1443BOOST/radar"
+    for path, sample in zip(written, (clips[0], clips[2]), strict=True):
+        assert torch.equal(read_dca1000(path, setup).frames().samples, sample.adc.samples)
+    with (tmp_path / "out" / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == dict(file="a_1.bin", start="", end="", label="walk", subject="s1", session="d1")
+    with pytest.raises(ValueError, match="out: exists already"):
+        export_recordings(clips, tmp_path / "out")
+
+
+def test_infineon_recordings(tmp_path):
+    clips = [clip("bgt60", "x")]
+    (folder,) = export_recordings(clips, tmp_path / "out")
+    assert torch.allclose(read_infineon(folder).frames().samples, clips[0].adc.samples, rtol=1e-6)
+
+
+def test_nothing_to_export_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="expected clips with raw samples, got none"):
+        export_recordings([clip("radhar", "a", adc=False)], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
