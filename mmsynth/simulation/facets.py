@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmsynth.simulation import legs, scattering, surface
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
+from mmsynth.simulation.points import point_amplitude
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.surface import dot, length, unit
 from mmsynth.types import Paths
@@ -114,7 +115,8 @@ def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[
     there, back = (legs.field(leg, way, math.tau / wavelength) for leg, way in zip(ends, ways, strict=True))
     turned = scattering.polarised_reflection(eps, ways[0], -ways[1], there)
     beam = legs.pattern(ends[0], ways[0], pose.radar) * legs.pattern(ends[1], ways[1], pose.radar)
-    return dot(turned, back) * (wavelength / (4 * math.pi) ** 1.5 * beam * loss.sqrt())
+    scale: Tensor = wavelength / (4 * math.pi) ** 1.5 * beam * loss.sqrt()
+    return dot(turned, back) * scale
 
 
 def _sagitta(pose: Pose, facets: Tensor) -> Tensor:
@@ -144,6 +146,8 @@ def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, en
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
     rough = pose.materials[1][pose.topology.region[facets]]
     real, imag = torch.zeros_like(size), torch.zeros_like(size)
+    if settings.method == "points":
+        return torch.complex(point_amplitude(size, cosines) / spread, imag)
     if settings.coherent:
         cut = (wavenumber, settings.flatness * pose.radar.waveform.wavelength)
         real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)

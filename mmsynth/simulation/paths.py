@@ -3,6 +3,7 @@
 import torch
 
 from mmsynth.simulation import legs
+from mmsynth.simulation.bones import bone_paths
 from mmsynth.simulation.bounces import mirror_paths
 from mmsynth.simulation.facets import facet_paths, visible
 from mmsynth.simulation.pose import pose_frame
@@ -23,6 +24,8 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     Raises:
         ValueError: the scene has no such frame, or lacks a material.
     """
+    if settings.method == "bones":
+        return bone_paths(scene, radar, frame, settings)
     pose = pose_frame(scene, radar, frame, settings, seed)
     ends = legs.direct_legs(scene, radar, settings)
     direct = facet_paths(pose, ends, visible(pose, ends))

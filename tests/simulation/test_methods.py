@@ -1,0 +1,86 @@
+"""The methods beside physical optics, and the settings."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import trimesh
+from simulation.scenes import free_space, mesh, rcs, small_radar
+
+from mmsynth.simulation.bones import BONES, ellipsoid_rcs
+from mmsynth.simulation.paths import trace
+from mmsynth.simulation.settings import Simulation, frame_knots, knot_times
+
+
+def test_knots_span_the_active_time_and_repeat_every_frame():
+    radar = small_radar(loops=8)
+    knots = frame_knots(radar, Simulation())
+    assert knots.dtype == torch.float64 and len(knots) == 3
+    assert float(knots[0]) == 0 and float(knots[-1]) == pytest.approx(radar.active_time, abs=1e-15)
+    times = knot_times(radar, 3, Simulation())
+    assert torch.allclose(times[3:6] - times[:3], torch.full((3,), 0.05, dtype=torch.float64), atol=1e-15)
+    assert bool((times.diff() > 0).all())
+    longer = replace(radar, waveform=replace(radar.waveform, loops=400))
+    assert len(frame_knots(longer, Simulation())) == 7
+    assert len(frame_knots(radar, Simulation(knots=4))) == 4
+
+
+def test_settings_say_what_is_wrong():
+    for wrong in ({"knots": 1}, {"flatness": -1.0}, {"bounces": -1}, {"drop": 1.0}, {"bone_points": 0}):
+        with pytest.raises(ValueError, match=f"Simulation.{next(iter(wrong))}"):
+            Simulation(**wrong)
+
+
+def test_a_point_returns_what_falls_on_its_facet():
+    # 1 cm^2 across the rays is an isotropic scatterer of 1 cm^2.
+    shape = mesh([[-0.01, 8.0, 0], [0.01, 8, 0], [0, 8, 0.01]], [[0, 1, 2]])
+    radar = small_radar()
+    paths = trace(free_space(shape), radar, 0, Simulation(method="points"), 1)
+    distance = float((paths.tx_delay + paths.rx_delay)[0, 0, 0]) * 299792458 / 2
+    assert rcs(paths, radar, distance) == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_the_drop_budget_holds():
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=0.1)
+    scene, radar = free_space(mesh(ball.vertices + [0, 5, 0], ball.faces)), small_radar()
+    whole, some = (trace(scene, radar, 0, Simulation(drop=d), 1) for d in (0.0, 1e-2))
+    power = [float(p.gain.abs().square().sum()) for p in (whole, some)]
+    assert len(some) < len(whole)
+    assert 0.99 * power[0] <= power[1] < power[0]
+
+
+def skeleton():
+    shape = mesh([[0, 2.0, 0], [0.1, 2, 0], [0, 2, 0.1]], [[0, 1, 2]])
+    names = tuple(dict.fromkeys(name for bone in BONES for name in bone))
+    generator = torch.Generator().manual_seed(0)
+    place = torch.rand(len(names), 3, generator=generator, dtype=torch.float64)
+    place = place + torch.tensor([0.0, 3.0, 0.0], dtype=torch.float64)
+    return replace(shape, joint_names=names, joints=place.expand(3, -1, -1))
+
+
+def test_bones_are_ellipsoids():
+    # Broadside of a sphere (L = 2 r): pi r^2, whatever the angle. Broadside of the ellipsoid: pi L^2 / 4.
+    one = torch.ones(5, dtype=torch.float64)
+    cosine = torch.linspace(0, 1, 5, dtype=torch.float64)
+    assert torch.allclose(ellipsoid_rcs(0.1 * one, 0.2 * one, cosine, True), math.pi * 0.01 * one)
+    assert float(ellipsoid_rcs(one[:1] * 0.05, one[:1] * 0.4, cosine[:1], True)) == pytest.approx(math.pi * 0.04)
+    assert float(ellipsoid_rcs(one[:1] * 0.05, one[:1] * 0.4, cosine[:1], False)) == pytest.approx(math.pi * 1e-4)
+    assert len(BONES) == 22
+
+
+def test_bones_give_paths_or_say_what_is_missing():
+    radar, settings = small_radar(), Simulation(method="bones")
+    paths = trace(free_space(skeleton()), radar, 0, settings, 1)
+    assert len(paths) == 22 * 3 and bool(torch.isfinite(paths.gain.abs()).all())
+    with pytest.raises(ValueError, match="joints"):
+        trace(free_space(mesh([[0, 2.0, 0], [0.1, 2, 0], [0, 2, 0.1]], [[0, 1, 2]])), radar, 0, settings, 1)
+
+
+def test_a_missing_material_or_frame_is_named():
+    shape = mesh([[-0.01, 8.0, 0], [0.01, 8, 0], [0, 8, 0.01]], [[0, 1, 2]], region="skin:hand")
+    with pytest.raises(ValueError, match="skin:hand"):
+        trace(free_space(shape), small_radar(), 0, Simulation(), 1)
+    scene = free_space(replace(shape, region_names=("conductor",)))
+    with pytest.raises(ValueError, match="row 5"):
+        trace(scene, small_radar(), 1, Simulation(), 1)
