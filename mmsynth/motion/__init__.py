@@ -21,3 +21,5 @@ from mmsynth.motion.read import read_motion as read_motion
 from mmsynth.motion.subject import Range as Range
 from mmsynth.motion.subject import Subject as Subject
 from mmsynth.motion.subject import sample_subject as sample_subject
+from mmsynth.motion.together import Area as Area
+from mmsynth.motion.together import place_apart as place_apart

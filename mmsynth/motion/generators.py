@@ -1,5 +1,6 @@
 """`generate_motion`: a clip of a built-in activity by a person."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import torch
@@ -22,7 +23,8 @@ def generate_motion(
     """A clip of the activity: near the origin, facing world -y, feet on z = 0 for a body of the subject's height.
 
     The subject's style (tempo, amplitude, habits) is the same in every clip; `generator` draws what differs between
-    clips and from repetition to repetition.
+    clips and from repetition to repetition. Parameters are those of a person of 1.7 m: lengths scale with height, times
+    with its square root.
 
     Args:
         activity: a name in `ACTIVITIES`.
@@ -46,5 +48,8 @@ def generate_motion(
             raise ValueError(f"{activity}: expected one of the parameters {', '.join(values)}, got '{name}'")
         values[name] = value
     times = torch.arange(round(duration * frame_rate) + 1, dtype=torch.float64) / frame_rate
-    pose = chosen.generate(Clip(times, values, subject, generator))
-    return to_motion(pose, subject.scale, Labels(activity=activity, source="mmsynth"))
+    # Dynamic similarity (Alexander 1989): a smaller person's time runs faster, by the root of the size.
+    own = times / subject.scale**0.5
+    pose = chosen.generate(Clip(own, values, subject, generator))
+    motion = to_motion(pose, subject.scale, Labels(activity=activity, source="mmsynth"))
+    return dataclasses.replace(motion, times=times)

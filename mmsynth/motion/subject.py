@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 
 
@@ -48,30 +49,65 @@ class Subject:
         return self.height / 1.7
 
 
-# Height in m and body-mass index in kg/m^2 of adults (mean, standard deviation): NHANES 2015-2018, Fryar et al. 2021,
-# "Anthropometric reference data", Vital Health Stat 3(46), tables 4, 6, 10 and 12. The index is taken as log-normal.
-_ADULT = {"female": ((1.613, 0.071), (29.6, 7.7)), "male": ((1.753, 0.077), (29.1, 6.2))}
+# Age in years, mean height in m and median body-mass index in kg/m^2, rounded to 0.5 cm and 0.1. To 20 years: CDC's
+# growth charts (Kuczmarski et al. 2002, Vital Health Stat 11(246)), medians; from 25: NHANES 2015-2018 (Fryar et al. 2021,
+# Vital Health Stat 3(46)), means of the age groups, the index's brought to the median of its log-normal spread.
+_GROWTH: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "female": (
+        *((2, 0.85, 16.4), (4, 1.01, 15.3), (6, 1.15, 15.2), (8, 1.275, 15.8), (10, 1.38, 16.8), (12, 1.51, 18.1)),
+        *(
+            (14, 1.605, 19.4),
+            (16, 1.625, 20.5),
+            (18, 1.63, 21.3),
+            (20, 1.635, 21.8),
+            (25, 1.63, 27.0),
+            (35, 1.63, 28.5),
+        ),
+        *((45, 1.625, 29.3), (55, 1.615, 29.3), (65, 1.60, 29.2), (75, 1.585, 28.4), (85, 1.555, 26.9)),
+    ),
+    "male": (
+        *((2, 0.865, 16.6), (4, 1.025, 15.6), (6, 1.155, 15.4), (8, 1.28, 15.8), (10, 1.385, 16.6), (12, 1.49, 17.8)),
+        *((14, 1.64, 19.2), (16, 1.735, 20.6), (18, 1.76, 21.9), (20, 1.765, 23.0), (25, 1.76, 26.6), (35, 1.76, 28.6)),
+        *((45, 1.76, 29.3), (55, 1.755, 29.2), (65, 1.745, 29.1), (75, 1.73, 28.4), (85, 1.715, 27.0)),
+    ),
+}
+# Standard deviation of height over its mean (4 to 4.5 % at all ages), and of the logarithm of the body-mass index.
+_HEIGHT_SPREAD = 0.043
+_INDEX_SPREAD = {"child": 0.13, "adult": 0.22}
 
 
-def sample_subject(generator: torch.Generator, ages: tuple[float, float] = (18.0, 65.0)) -> Subject:
-    """A person drawn from published distributions of height and mass by sex; age uniform over `ages` in years."""
+def sample_subject(
+    generator: torch.Generator,
+    ages: tuple[float, float] = (18.0, 65.0),
+    sex: Literal["female", "male"] | None = None,
+) -> Subject:
+    """A person drawn from published distributions of height and mass by sex and age (2 to 90 years).
+
+    Age is uniform over `ages` in years, sex even unless given; height is normal, body-mass index log-normal.
+
+    Raises:
+        ValueError: `ages` is no range within 2..90 years.
+    """
+    if not 2 <= ages[0] <= ages[1] <= 90:
+        raise ValueError(f"ages: expected a range within 2..90 years, got {ages[0]} to {ages[1]}")
     draw = torch.rand(2, generator=generator, dtype=torch.float64)
     normal = torch.randn(2, generator=generator, dtype=torch.float64).clamp(-2.5, 2.5)
     seed = int(torch.randint(2**62, (1,), generator=generator))
-    sex: Literal["female", "male"] = "female" if draw[0] < 0.5 else "male"
+    kind = sex or ("female" if draw[0] < 0.5 else "male")
     age = ages[0] + (ages[1] - ages[0]) * float(draw[1])
-    (height_mean, height_sd), (index_mean, index_sd) = _ADULT[sex]
-    height = height_mean + height_sd * float(normal[0])
-    spread = math.sqrt(math.log(1 + (index_sd / index_mean) ** 2))
-    index = index_mean * math.exp(spread * float(normal[1]) - spread**2 / 2)
-    return Subject(seed=seed, sex=sex, age=age, height=height, mass=index * height**2)
+    years, heights, indices = zip(*_GROWTH[kind], strict=True)
+    height = float(np.interp(age, years, heights)) * (1 + _HEIGHT_SPREAD * float(normal[0]))
+    spread = float(np.interp(age, (16, 25), (_INDEX_SPREAD["child"], _INDEX_SPREAD["adult"])))
+    index = float(np.interp(age, years, indices)) * math.exp(spread * float(normal[1]))
+    return Subject(seed=seed, sex=kind, age=age, height=height, mass=index * height**2)
 
 
 def style(subject: Subject, activity: str, parameters: Mapping[str, Range]) -> dict[str, float]:
     """The person's own value of every parameter: the same in each clip, whatever else is asked for.
 
     Each parameter is keyed by (seed, activity, name), so that a new one changes no other. Parameters called "tempo"
-    share half of their spread across activities: who walks briskly also squats briskly.
+    share half of their spread across activities: who walks briskly also squats briskly. "speed" falls by 1 % a year
+    from 65 years on (Bohannon 1997).
     """
     values = {}
     for name, span in parameters.items():
@@ -79,6 +115,8 @@ def style(subject: Subject, activity: str, parameters: Mapping[str, Range]) -> d
         if name == "tempo":
             share = 0.5 * share + 0.5 * _uniform(subject.seed, "", name)
         values[name] = span.low + (span.high - span.low) * share
+        if name == "speed":
+            values[name] *= max(0.5, 1 - 0.01 * max(0.0, subject.age - 65))
     return values
 
 

@@ -1,0 +1,100 @@
+import math
+
+import pytest
+import torch
+
+from mmsynth.motion import ACTIVITIES, Area, Subject, generate_motion, place_apart, sample_subject
+from mmsynth.motion.subject import style
+from mmsynth.motion.together import distance
+
+
+def people(count: int, **kwargs):
+    generator = torch.Generator().manual_seed(0)
+    return [sample_subject(generator, **kwargs) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("sex", "age", "height", "index"),
+    [
+        ("female", 35.0, 1.63, 28.5),
+        ("male", 35.0, 1.76, 28.6),
+        ("male", 10.0, 1.385, 16.6),
+        ("female", 80.0, 1.57, 27.65),
+    ],
+)
+def test_heights_and_masses_are_the_published_ones(sex, age, height, index):
+    drawn = people(2000, ages=(age, age), sex=sex)
+    heights = torch.tensor([p.height for p in drawn])
+    indices = torch.tensor([p.mass / p.height**2 for p in drawn])
+    # Standard errors of 2000 draws: 0.1 % of the height, 0.5 % of the median index (log spread 0.22); four of them.
+    assert abs(float(heights.mean()) / height - 1) < 0.004
+    assert abs(float(indices.median()) / index - 1) < 0.025
+    assert 0.035 < float(heights.std() / heights.mean()) < 0.05
+
+
+def test_sex_and_age_are_even():
+    drawn = people(2000, ages=(20.0, 60.0))
+    share = sum(p.sex == "female" for p in drawn) / 2000
+    assert abs(share - 0.5) < 4 * 0.5 / math.sqrt(2000)
+    assert abs(sum(p.age for p in drawn) / 2000 - 40) < 4 * 40 / math.sqrt(12 * 2000)
+
+
+def test_style_stays_with_the_person():
+    ranges = ACTIVITIES["walk"].parameters
+    a, b = (style(Subject(seed), "walk", ranges) for seed in (1, 2))
+    assert a == style(Subject(1), "walk", ranges) and a != b
+    for name, span in ranges.items():
+        drawn = [style(Subject(k), "walk", ranges)[name] for k in range(400)]
+        assert span.low <= min(drawn) and max(drawn) <= span.high
+        assert abs(sum(drawn) / 400 - (span.low + span.high) / 2) < 4 * (span.high - span.low) / math.sqrt(12 * 400)
+    # One more parameter changes none of the others.
+    fewer = {n: r for n, r in ranges.items() if n != "lift"}
+    assert style(Subject(1), "walk", fewer) == {n: v for n, v in a.items() if n != "lift"}
+
+
+def test_tempo_goes_with_the_person_across_activities():
+    first = [style(Subject(k), "squat", ACTIVITIES["squat"].parameters)["tempo"] for k in range(500)]
+    second = [style(Subject(k), "jack", ACTIVITIES["jack"].parameters)["tempo"] for k in range(500)]
+    r = float(torch.corrcoef(torch.tensor([first, second]))[0, 1])
+    # Half of each share is common: r = 0.5 for independent uniform halves; standard error 0.034.
+    assert abs(r - 0.5) < 0.14
+
+
+def test_small_people_are_scaled_by_dynamic_similarity():
+    """The same style: lengths go with the height, times with its root (so speeds too: Froude's number is kept)."""
+    tall, small = Subject(1, height=1.8), Subject(1, height=0.9)
+    a, b = (
+        generate_motion(
+            "walk",
+            2.0 * math.sqrt(p.height / 1.8),
+            p,
+            torch.Generator().manual_seed(1),
+            frame_rate=60 / math.sqrt(p.height / 1.8),
+        )
+        for p in (tall, small)
+    )
+    assert (a.translation * 0.5 - b.translation).abs().max() < 1e-9
+    assert (a.rotations - b.rotations).abs().max() < 1e-9
+
+
+def test_bad_people():
+    with pytest.raises(ValueError, match="height: expected a number in"):
+        Subject(0, height=170.0)
+    with pytest.raises(ValueError, match="ages: expected a range"):
+        people(1, ages=(40.0, 20.0))
+
+
+def test_people_are_placed_apart():
+    generator = torch.Generator().manual_seed(3)
+    clips = [
+        generate_motion(a, 4.0, Subject(k), generator, overrides=o)
+        for k, (a, o) in enumerate((("walk", {"extent": 1.5}), ("squat", {}), ("jack", {}), ("box", {})))
+    ]
+    area = Area(gap=0.3)
+    placed = place_apart(clips, area, generator)
+    for i in range(4):
+        for j in range(i):
+            assert distance(placed[i], placed[j]) >= 0.3
+    assert distance(clips[1], clips[2]) < 0.3  # unplaced, they stand in one another
+    with pytest.raises(ValueError, match="expected room for 4 people"):
+        place_apart(clips, Area(x=(0.0, 0.1), y=(2.0, 2.1)), generator, tries=3)
