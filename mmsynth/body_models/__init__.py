@@ -14,6 +14,9 @@ from mmsynth.body_models.base import AbstractBodyModel as BodyModel
 from mmsynth.body_models.base import forward_kinematics as forward_kinematics
 from mmsynth.body_models.base import ground as ground
 from mmsynth.body_models.base import joint_rotations as joint_rotations
+from mmsynth.body_models.cards import BodyStatus as BodyStatus
+from mmsynth.body_models.cards import list_bodies as list_bodies
+from mmsynth.body_models.cards import load_cards as load_cards
 from mmsynth.body_models.fit import FitSettings as FitSettings
 from mmsynth.body_models.fit import fit_error as fit_error
 from mmsynth.body_models.fit import fit_skeleton as fit_skeleton
@@ -23,6 +26,7 @@ from mmsynth.body_models.load import load_body as load_body
 
 __all__ = [
     "BodyModel",
+    "BodyStatus",
     "FitSettings",
     "FreeBody",
     "fit_error",
@@ -31,7 +35,9 @@ __all__ = [
     "ground",
     "joint_rotations",
     "licensed_folder",
+    "list_bodies",
     "load_body",
+    "load_cards",
     "measure",
     "shape_for",
 ]

@@ -24,6 +24,10 @@ _BONES = (
 )
 
 
+# Every source puts these elsewhere along the trunk; they count for less where no known set says where.
+_VAGUE = {"pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar"}
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """How a body is fitted.
@@ -62,6 +66,8 @@ def fit_skeleton(skeleton: Skeleton, body: AbstractBodyModel, settings: FitSetti
     known = weight.sum(0) > 0
     if int(known.sum()) < 4:
         raise ValueError(f"Skeleton: expected at least 4 joints that are seen, got {int(known.sum())}")
+    if skeleton.joint_set not in JOINT_SETS:
+        weight = weight * torch.tensor([0.2 if n in _VAGUE else 1.0 for n in skeleton.joint_names]).to(weight)
     mix, seen, weight = mix[known], seen[:, known], weight[:, known]
     names = body.joint_names
     active = _active(mix, body.parents)

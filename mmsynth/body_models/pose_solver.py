@@ -12,6 +12,7 @@ from mmsynth.geometry import cross_matrix, matrix_from_rotvec, rotvec_from_matri
 _LIMIT = 0.02
 # Longest turn of a joint in one step, in rad, and share of the data's weight that damps a step.
 _STEP, _DAMPING = 0.7, 1e-3
+_RELAXED = 2 / 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +107,9 @@ def _step(problem: Problem, pose: Pose, below: Tensor, smooth: bool) -> Pose:
     every = torch.arange(size + 3, device=normal.device)
     normal[:, every, every] += _DAMPING * problem.weight.sum(1, keepdim=True) + 1e-6
     delta = torch.cholesky_solve(right[..., None], torch.linalg.cholesky(normal))[..., 0]
+    if smooth:
+        # Neighbours move at the same time: a full step would let an alternating jitter flip instead of fade (Jacobi).
+        delta = _RELAXED * delta
     turn = (axes.transpose(-1, -2) @ delta[:, :size].reshape(len(missed), -1, 3, 1))[..., 0]
     turn = turn * (_STEP / turn.norm(dim=-1, keepdim=True).clamp_min(_STEP))
     rotations = pose.rotations.clone()

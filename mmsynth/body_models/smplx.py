@@ -77,9 +77,10 @@ def find_file(family: Family, folder: Path, gender: str) -> Path:
         for path in (folder.rglob("*") if folder.is_dir() else ())
         if path.suffix in (".npz", ".pkl") and re.search(f"(^|/){pattern}$", path.as_posix(), re.IGNORECASE)
     ]
-    # `male/model.npz` is the name in more than one download: the folder above tells, then the file itself.
-    named = [p for p in matches if family.name in p.relative_to(folder).as_posix().lower().replace("-", "")]
-    chosen = sorted(named or matches, key=lambda p: (p.suffix != ".npz", len(p.parts), p.as_posix()))
+    # `male/model.npz` is the name in more than one download: the folders above it tell whose it is.
+    other = {"smplh": "smplx", "smplx": "smplh"}.get(family.name, "no other")
+    own = [p for p in matches if other not in p.relative_to(folder).as_posix().lower()]
+    chosen = sorted(own, key=lambda p: (p.suffix != ".npz", len(p.parts), p.as_posix()))
     if chosen:
         return chosen[0]
     raise ValueError(
