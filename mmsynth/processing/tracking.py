@@ -24,7 +24,8 @@ class Tracking:
         height_weight: of a difference in z against one in x or y (elevation is coarse, people are tall).
         velocity_weight: m for each m/s of difference in radial velocity.
         frames: how many frames, the present and past ones, are clustered together.
-        acceleration: standard deviation in m/s^2 of what people do between frames.
+        acceleration: standard deviation in m/s^2 of what people do.
+        persistence: s for which they keep doing it.
         scatter: standard deviation in m of a cluster's centroid around the person's.
         gate: m^2 over m^2, largest squared Mahalanobis distance of a cluster that may belong to a track.
         confirm: clusters that a track needs before it counts.
@@ -38,6 +39,7 @@ class Tracking:
     velocity_weight: float = 0.1
     frames: int = 3
     acceleration: float = 3.0
+    persistence: float = 0.3
     scatter: float = 0.2
     gate: float = 13.8  # chi-square of two degrees of freedom at 0.1 %
     confirm: int = 4
@@ -140,9 +142,11 @@ def _lives(person: _Person, time: float, settings: Tracking) -> bool:
 def _predict(person: _Person, step: float, settings: Tracking) -> None:
     move = np.eye(4)
     move[0, 2] = move[1, 3] = step
-    push = np.array([[step**2 / 2, 0], [0, step**2 / 2], [step, 0], [0, step]]) * settings.acceleration
+    # White acceleration of the same density, whatever the frame rate (Bar-Shalom et al. 2001, eq. 6.2.2-12).
+    density = settings.acceleration**2 * settings.persistence
+    noise = np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]]) * density
     person.state = move @ person.state
-    person.spread = move @ person.spread @ move.T + push @ push.T
+    person.spread = move @ person.spread @ move.T + np.kron(noise, np.eye(2))
 
 
 def _assign(active: list[_Person], centres: list[Array], settings: Tracking) -> list[tuple[int, int]]:
