@@ -69,15 +69,21 @@ def group(windows: Windows, by: By) -> NDArray[Any]:
     return np.array([s[:10] for s in sessions]) if by == "day" else sessions
 
 
-def draw_clips(windows: Windows, rows: NDArray[Any], fraction: float, draw: np.random.Generator) -> NDArray[Any]:
-    """Of the windows `rows` (indices), those of a random fraction of whole clips, stratified by activity.
+def draw_rows(windows: Windows, rows: NDArray[Any], fraction: float, draw: np.random.Generator) -> NDArray[Any]:
+    """Of the windows `rows` (indices), those of a random fraction of the clips of each activity.
 
-    At least one clip of each activity is drawn.
+    Whole clips; where the fraction is less than one clip of an activity, a stretch of one clip of that length, at
+    least two windows.
     """
     clips, activity = windows.clip[rows].astype(str), windows.activity[rows].astype(str)
-    chosen: list[str] = []
+    chosen = []
     for name in sorted(set(activity)):
-        own = sorted(set(clips[activity == name]))
-        count = max(1, round(fraction * len(own)))
-        chosen += [own[i] for i in draw.permutation(len(own))[:count]]
-    return rows[np.isin(clips, chosen)]
+        own = draw.permutation(sorted(set(clips[activity == name])))
+        wanted = fraction * len(own)
+        found = np.flatnonzero(np.isin(clips, own[: max(1, round(wanted))]))
+        if wanted < 0.95:
+            length = max(2, round(wanted * len(found)))
+            start = int(draw.integers(max(1, len(found) - length + 1)))
+            found = found[start : start + length]
+        chosen.append(rows[found])
+    return np.concatenate(chosen)

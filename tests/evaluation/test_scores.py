@@ -9,7 +9,7 @@ import pytest
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation import corpus, evaluate, folds
 from mmsynth.evaluation.evaluate import score_predictions
-from mmsynth.evaluation.protocol import draw_clips
+from mmsynth.evaluation.protocol import draw_rows
 from mmsynth.evaluation.radhar import across
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
 from mmsynth.training import Predictions, WindowSettings, fit
@@ -61,13 +61,14 @@ def test_no_group_is_trained_and_tested_on(recordings: Path) -> None:
         list(folds(type(data)(data.classes, data.dense.take([0]), data.apart.take([0]))))
 
 
-def test_a_draw_takes_whole_clips_of_every_class(recordings: Path) -> None:
+def test_a_draw_takes_whole_clips_of_every_class_or_a_stretch_of_one(recordings: Path) -> None:
     data = corpus(Dataset.open(recordings), WindowSettings())
     rows = np.arange(len(data.dense))
-    some = draw_clips(data.dense, rows, 0.25, np.random.default_rng(0))
-    clips, counts = np.unique(data.dense.clip[some].astype(str), return_counts=True)
-    assert sorted(c.split("-")[0] for c in clips) == ["fast", "fast", "slow", "slow"]
-    assert set(counts) == {5}
+    for fraction, clips, windows in ((0.25, 2, 5), (0.1, 1, 4), (0.01, 1, 2)):
+        some = draw_rows(data.dense, rows, fraction, np.random.default_rng(0))
+        names, counts = np.unique(data.dense.clip[some].astype(str), return_counts=True)
+        assert sorted(n.split("-")[0] for n in names) == ["fast"] * clips + ["slow"] * clips
+        assert set(counts) == {windows}
 
 
 def test_across_days_the_tempo_is_learnt_and_counts_say_nothing(recordings: Path) -> None:

@@ -1,0 +1,125 @@
+"""From synthetic data to recordings: without labels, with unlabelled recordings, with a few labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth import metrics
+from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
+from mmsynth.evaluation.scores import Scores, score, vote
+from mmsynth.training.adapt import AdaptSettings, adapt
+from mmsynth.training.augment import Augment, augment
+from mmsynth.training.features import features
+from mmsynth.training.trees import Forest, TreeSettings, grow
+from mmsynth.training.windows import Windows, concatenate
+
+Array = NDArray[Any]
+
+# Copies of each synthetic window for trees. Thinning stands for a noise floor that is not known, the shift in height
+# for a radar's height that is not known; tempo, jitter and mirror are what they say.
+COPIES = 3
+SPREAD = Augment(drop=0.5, ghost=0.05, jitter=0.02, speed=0.15, shift=0.0, mirror=0.5, move=0.06)
+
+
+@dataclass(frozen=True, eq=False)
+class Real:
+    """Recordings as feature tables: `dense` to train on, `apart` to be scored on, rows as in `data`."""
+
+    data: Corpus
+    dense: Array
+    apart: Array
+
+    @property
+    def classes(self) -> int:
+        """How many activities there are."""
+        return len(self.data.classes)
+
+    def labels(self, dense: bool) -> Array:
+        """Class index of each window."""
+        return (self.data.dense if dense else self.data.apart).labels(self.data.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Synthetic:
+    """One drawn synthetic set as a feature table with its labels."""
+
+    table: Array
+    labels: Array
+
+
+def real_tables(data: Corpus) -> Real:
+    """Features of recordings, computed once."""
+    return Real(data, features(data.dense), features(data.apart))
+
+
+def synthetic_table(windows: Windows, classes: Sequence[str], seed: int, copies: int = COPIES) -> Synthetic:
+    """Features of synthetic windows and of `copies` augmented ones each."""
+    draw = np.random.default_rng([seed, 7])
+    every = concatenate([windows, *(augment(windows, SPREAD, draw) for _ in range(copies))])
+    return Synthetic(features(every), every.labels(classes))
+
+
+def train(synthetic: Synthetic, classes: int, seed: int) -> Forest:
+    """Trees on synthetic data alone."""
+    weight = np.ones(len(synthetic.labels))
+    return grow(synthetic.table, synthetic.labels, classes, TreeSettings(leaf=3), seed, weight)
+
+
+def zero_shot(real: Real, synthetic: Synthetic, seed: int) -> tuple[list[Scores], list[Scores]]:
+    """Scores by window and by file vote of each group of recordings, none of which is trained on."""
+    p = train(synthetic, real.classes, seed).probabilities(real.apart)
+    return _scored(real, [p] * len(list(folds(real.data))))
+
+
+def adapted(real: Real, synthetic: Synthetic, seed: int, settings: AdaptSettings) -> tuple[list[Scores], list[Scores]]:
+    """As `zero_shot`, with the *other* groups' recordings, unlabelled, to adapt to."""
+    found = []
+    for fold in folds(real.data):
+        unlabelled, clip = real.dense[fold.train], real.data.dense.clip[fold.train]
+        forest = adapt((synthetic.table, synthetic.labels), (unlabelled, clip), real.classes, settings, seed)
+        found.append(forest.probabilities(real.apart))
+    return _scored(real, found)
+
+
+def few_shot(real: Real, forest: Forest, fraction: float, draws: int) -> tuple[Array, Array]:
+    """Balanced accuracy [draws, groups] of trees on a share of the recordings, and with `forest`'s probabilities added.
+
+    Both see the same windows and the same number of trees; the second gets, as further features, what the synthetic
+    model says of each window.
+    """
+    alone, stacked = [], []
+    told_dense, told_apart = (np.hstack([t, forest.probabilities(t)]) for t in (real.dense, real.apart))
+    truth, labels = real.labels(False), real.labels(True)
+    for draw in range(draws):
+        pair: tuple[list[float], list[float]] = ([], [])
+        for fold in folds(real.data):
+            rows = draw_rows(
+                real.data.dense,
+                np.flatnonzero(fold.train),
+                fraction,
+                np.random.default_rng([draw, int(fraction * 1e4)]),
+            )
+            for scores, table, test in ((pair[0], real.dense, real.apart), (pair[1], told_dense, told_apart)):
+                grown = grow(table[rows], labels[rows], real.classes, TreeSettings(200), draw, np.ones(len(rows)))
+                found = grown.probabilities(test[fold.test]).argmax(1)
+                matrix = metrics.confusion(truth[fold.test], found, real.classes)
+                scores.append(metrics.balanced_accuracy(matrix))
+        alone.append(pair[0])
+        stacked.append(pair[1])
+    return np.array(alone), np.array(stacked)
+
+
+def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:
+    truth, windows, clips = real.labels(False), [], []
+    for fold, p in zip(folds(real.data), probabilities, strict=True):
+        windows.append(score(truth[fold.test], p[fold.test].argmax(1), real.data.classes))
+        clips.append(_voted(real, fold, p, truth))
+    return windows, clips
+
+
+def _voted(real: Real, fold: Fold, probabilities: Array, truth: Array) -> Scores:
+    p, first = vote(probabilities[fold.test], real.data.apart.clip[fold.test])
+    return score(truth[fold.test][first], p.argmax(1), real.data.classes)

@@ -1,0 +1,99 @@
+"""Trees for recordings whose labels are not known: synthetic windows weighed by likeness, then self-training."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.training.trees import Forest, TreeSettings, grow
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """How recordings without labels are used.
+
+    Attributes:
+        rounds: of self-training.
+        share: of the windows taken for each class that are believed, the surest first.
+        largest: limit of a synthetic window's weight, relative to the mean.
+        vote: average over the windows of a recording before believing: a recording shows one activity.
+        trust: weight of all believed recordings against all synthetic windows.
+    """
+
+    rounds: int = 3
+    share: float = 0.6
+    largest: float = 8.0
+    vote: bool = True
+    trust: float = 2.0
+
+
+def adapt(
+    synthetic: tuple[Array, Array], recordings: tuple[Array, Array], classes: int, settings: AdaptSettings, seed: int
+) -> Forest:
+    """Trees for recordings, from labelled synthetic windows and unlabelled recorded ones.
+
+    Args:
+        synthetic: features [windows, features] and class indices [windows].
+        recordings: features [windows, features] and the clip [windows] that each is from.
+        classes: how many there are.
+        settings: see there.
+        seed: of the trees.
+    """
+    table, labels = synthetic
+    unlabelled, clip = recordings
+    trees = TreeSettings(leaf=3)
+    weight = likeness(table, unlabelled, settings.largest, seed)
+    forest = grow(table, labels, classes, trees, seed, weight)
+    for step in range(settings.rounds):
+        p = forest.probabilities(unlabelled)
+        rows, guess = believed(_by_clip(p, clip) if settings.vote else p, settings.share)
+        trust = settings.trust * weight.sum() / len(rows)
+        forest = grow(
+            np.concatenate([table, unlabelled[rows]]),
+            np.concatenate([labels, guess]),
+            classes,
+            trees,
+            seed + 1000 * (step + 1),
+            np.concatenate([weight, np.full(len(rows), trust)]),
+        )
+    return forest
+
+
+def likeness(synthetic: Array, recorded: Array, largest: float, seed: int) -> Array:
+    """Weight [windows] of synthetic windows by how like recorded ones they are, with mean 1.
+
+    A forest learns to tell the two apart, each half of the data judged by trees grown on the other half; the odds are
+    the ratio of densities.
+    """
+    table = np.concatenate([synthetic, recorded])
+    domain = np.concatenate([np.zeros(len(synthetic), int), np.ones(len(recorded), int)])
+    half = np.random.default_rng(seed).permutation(len(table)) % 2
+    p = np.zeros(len(table))
+    for side in (0, 1):
+        rows = half != side
+        forest = grow(table[rows], domain[rows], 2, TreeSettings(100, 5), seed, np.ones(rows.sum()))
+        p[~rows] = forest.probabilities(table[~rows])[:, 1]
+    odds = (p / (1 - p + 1e-3))[: len(synthetic)] + 1e-2
+    odds = np.minimum(odds / odds.mean(), largest)
+    return np.asarray(odds / odds.mean())
+
+
+def believed(probability: Array, share: float) -> tuple[Array, Array]:
+    """Rows whose class is believed, and the class: of each class's windows the surest `share`: none dies out."""
+    guess, sure = probability.argmax(1), probability.max(1)
+    rows = []
+    for name in np.unique(guess):
+        own = np.flatnonzero(guess == name)
+        rows.append(own[np.argsort(-sure[own], kind="stable")[: max(1, round(share * len(own)))]])
+    chosen = np.concatenate(rows)
+    return chosen, guess[chosen]
+
+
+def _by_clip(probability: Array, clip: Array) -> Array:
+    _, index = np.unique(clip.astype(str), return_inverse=True)
+    total = np.zeros((index.max() + 1, probability.shape[1]))
+    np.add.at(total, index, probability)
+    return np.asarray((total / np.bincount(index)[:, None])[index])
