@@ -36,11 +36,12 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "rangeSelCfg": (2,),
     "sigProcChainCfg": tuple(range(7, 10)),
     "factoryCalibCfg": (5,),
+    "lvdsStreamCfg": (3, 4),
 }
 
 # Commands that change nothing about the signal or the points.
 SILENT = frozenset(
-    "sensorStop sensorStart flushCfg guiMonitor lowPower lvdsStreamCfg CQRxSatMonitor CQSigImgMonitor analogMonitor "
+    "sensorStop sensorStart flushCfg guiMonitor lowPower CQRxSatMonitor CQSigImgMonitor analogMonitor "
     "calibData calibrationCfg configDataPort queryDemoStatus version help idlePowerDown idlePowerCycle "
     "measureRangeBiasAndRxChanPhase testFmkCfg setProfileCfg lowPowerCfg runtimeCalibCfg "
     "baudRate adcLogging adcDataSource adcDataDitherCfg clkCfg apllFreqShiftEn".split()

@@ -23,6 +23,9 @@ def profile(lines: Lines, board: Device, subframe: int) -> tuple[Profile, tuple[
     channel = lines.need("channelCfg")
     rx = channel.antennas(0, len(board.array.rx), "RX")
     codes, notes = _codes(lines, board, chirps, subframe)
+    for line in lines.of_subframe("lvdsStreamCfg", subframe, 4)[-1:]:
+        if line.flag(0):
+            notes += (f"line {line.number}: lvdsStreamCfg: recordings with headers in the stream cannot be read",)
     waveform = _waveform(sent, lines, loops, period)
     try:
         board.limits.check(waveform)

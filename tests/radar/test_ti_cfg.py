@@ -60,6 +60,13 @@ def test_sdk_3_processing():
     assert p.intensity == "snr"
 
 
+def test_headers_in_the_raw_stream_are_told():
+    text = DEMOS["1843 best range"][0]
+    assert parse_cfg(text).notes == ()
+    (note,) = parse_cfg(text.replace("lvdsStreamCfg -1 0", "lvdsStreamCfg -1 1")).notes
+    assert note.endswith("lvdsStreamCfg: recordings with headers in the stream cannot be read")
+
+
 def test_thresholds_before_sdk_3_count_the_chips_log_steps():
     # Both are 9 dB by their headers: xWR14xx 512 X / 6; xWR16xx 256 X / 6 for each of eight virtual antennas.
     old = DEMOS["1443 best range resolution"][0]
@@ -121,7 +128,12 @@ def test_subframes():
 def test_low_power_sdk():
     setup = parse_cfg(LOW_POWER)
     radar, w = setup.radar, setup.radar.waveform
-    assert radar.name == "xWRL6432BOOST/cfg"
+    assert radar.name == "xWRL6432BOOST/cfg" and setup.notes == ()
+    # The xWRL6844's array, rows downwards, with the first board's chirps.
+    wide = "2 1 2 1 3 0 3 0 0 1 0 1 1 0 1 2 0 3 0 3 1 2 1 2 2 3 2 3 3 2 3 2.540 2.540"
+    text = LOW_POWER.replace("0 1 1 0 2 0 1 1 2 0 3 2.418 2.418", wide).replace("channelCfg 7 3", "channelCfg 15 3")
+    other = parse_cfg("\n".join(line for line in text.splitlines() if not line.startswith("compRange")))
+    assert other.radar.name == "xWRL6844EVM/cfg" and other.notes == ()
     assert not w.complex_samples and w.samples == 128
     assert w.sample_rate == pytest.approx(100e6 / 15)
     assert w.adc_start == pytest.approx(26 * 15 / 100e6)

@@ -83,7 +83,20 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
     if correction is not None and not radar.waveform.complex_samples:
         notes.append("samples are real: range bias and channel errors of the board are left in")
         correction = None
+    if radar.waveform.complex_samples and beats_backwards(decode(0, 1)):
+        notes.append(f"{name}: beat frequencies are negative, as if I and Q were the other way round (Order(swap=...))")
     return Recording(radar, count, decode, tuple(notes), correction)
+
+
+def beats_backwards(samples: Tensor) -> bool:
+    """Whether complex samples [..., samples] have most of their power at negative beat frequencies.
+
+    What stands in front of a radar is at low positive ones; noise alone is even, hence ten times as the bound.
+    """
+    spectrum = torch.fft.fft(samples - samples.mean(-1, keepdim=True)).abs().square()
+    power = spectrum.reshape(-1, spectrum.shape[-1]).mean(0)
+    quarter = len(power) // 4
+    return len(power) >= 16 and bool(power[-quarter:-1].sum() > 10 * power[2 : quarter + 1].sum())
 
 
 def write_dca1000(

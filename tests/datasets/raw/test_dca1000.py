@@ -168,6 +168,17 @@ def test_board_calibration_moves_range_and_turns_channels(tmp_path):
     assert (got - want).abs().max() < 1.1 / 32768
 
 
+def test_swapped_i_and_q_are_noticed(tmp_path):
+    setup = load_radar("mmmesh")
+    w = setup.radar.waveform
+    beat = torch.polar(torch.ones(w.samples), (4 * math.pi * w.slope * 2 / LIGHT * w.sample_times()).float())
+    samples = (0.3 * beat).expand(1, w.loops, 3, 4, w.samples).contiguous()
+    (file,) = write_dca1000(tmp_path / "a.bin", AdcFrames(setup.radar, samples, torch.zeros(1)))
+    assert read_dca1000(file, setup).notes == ()
+    (note,) = read_dca1000(file, setup, Order(swap=True)).notes
+    assert "beat frequencies are negative" in note
+
+
 @pytest.mark.slow
 def test_reading_speed(tmp_path):
     setup = load_radar("mmmesh")

@@ -24,7 +24,7 @@ from mmsynth.types import AdcFrames
 sys.path.insert(0, str(Path(__file__).parent))
 from uart import counting, packet, sdk2, sdk3, tlv  # noqa: E402
 
-DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "200"))
+DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "90"))
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
