@@ -162,6 +162,46 @@ def radar(
         _say(f"wrote {figure}")
 
 
+@app.command()
+def bodies(
+    figure: Annotated[Path | None, typer.Option(help="PNG with the free body in people of different build.")] = None,
+) -> None:
+    """List the body models: which are here, what is missing and where to get it."""
+    from mmsynth.body_models import list_bodies
+
+    for status in list_bodies():
+        _say(f"{status.name:10}{'here' if status.available else 'missing':9}{status.card.licence}")
+        if status.missing:
+            _say(f"{'':10}{status.missing}")
+    if figure:
+        from mmsynth.look import bodies_sheet
+        from mmsynth.view import save_figure
+
+        _say(f"wrote {save_figure(bodies_sheet(), figure)}")
+
+
+@app.command()
+def motions(
+    files: Annotated[list[Path] | None, typer.Argument(help="Motion files; none = the built-in motions.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.")] = None,
+) -> None:
+    """List the built-in motions, or say what motion files were taken for."""
+    from mmsynth.motion import ACTIVITIES, read_motion
+
+    for file in files or ():
+        found = read_motion(file)
+        seconds = float(found.times[-1] - found.times[0])
+        kind = f"{type(found).__name__}, {len(found.times)} frames, {seconds:.2f} s"
+        _say(f"{file}: {found.labels.source or 'unknown format'}: {kind}")
+    if not files:
+        _say(*(f"{name:24}{activity.about}" for name, activity in ACTIVITIES.items()))
+    if figure:
+        from mmsynth.look import files_sheet, motions_sheet
+        from mmsynth.view import save_figure
+
+        _say(f"wrote {save_figure(files_sheet(files) if files else motions_sheet(), figure)}")
+
+
 def _say(*lines: str) -> None:
     for line in lines:
         out_console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -22,7 +22,7 @@ LAYERS = [
     {"generation", "training"},
     {"evaluation"},
     {"calibration"},
-    {"demo"},
+    {"demo", "look"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

@@ -93,7 +93,8 @@ def contact_sheet(rows: Sequence[tuple[str, MeshSequence]], columns: int = 6, vi
             axes.axis("off")
             time = float(mesh.times[_instant(mesh, column, columns)] - mesh.times[0])
             axes.text(width, -0.09, f"{time:.2f} s", fontsize=7, color=MUTED, ha="right", va="top")
-        line[0].text(-width, top, name, fontsize=10, color=INK, va="top", fontweight="bold")
+        title = line[0].text(-width, top, name, fontsize=10, color=INK, va="top", fontweight="bold")
+        title.set_in_layout(False)  # a long name may reach over the columns beside it
     return figure
 
 

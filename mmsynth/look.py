@@ -1,0 +1,61 @@
+"""Contact sheets of what is here: built-in motions, motion files, bodies."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+
+from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
+from mmsynth.geometry import UPRIGHT, rotation_about
+from mmsynth.motion import ACTIVITIES, Subject, generate_motion, read_motion, resample
+from mmsynth.types import MeshSequence, Motion, Skeleton
+from mmsynth.view import contact_sheet
+
+_SECONDS = 2.4  # of a built-in motion on a sheet
+_INSTANTS = 6
+
+
+def motions_sheet(names: Sequence[str] = tuple(ACTIVITIES), seed: int = 0) -> Figure:
+    """Six instants of each built-in motion, by one average person."""
+    body, subject = load_body(), Subject(seed)
+    rows = []
+    for name in names:
+        motion = generate_motion(name, _SECONDS, subject, torch.Generator().manual_seed(seed))
+        rows.append((name, body(_thinned(ground(motion, body)))))
+    return contact_sheet(rows, _INSTANTS)
+
+
+def files_sheet(paths: Sequence[Path]) -> Figure:
+    """Six instants of each motion file; a skeleton is drawn as the body that was fitted to it."""
+    body = load_body()
+    return contact_sheet([(path.name, mesh_of(read_motion(path), body)) for path in paths], _INSTANTS)
+
+
+def bodies_sheet() -> Figure:
+    """The free body at rest in people of different age, height and mass, turned round in six steps."""
+    body = load_body()
+    people = [("female", 8.0, 1.27, 26.0), ("female", 25.0, 1.62, 60.0), ("female", 75.0, 1.58, 70.0)]
+    people += [("male", 25.0, 1.78, 72.0), ("male", 45.0, 1.75, 110.0), ("male", 75.0, 1.70, 75.0)]
+    steps = torch.arange(_INSTANTS, dtype=torch.float64)
+    turned = torch.stack([rotation_about("z", 2 * math.pi * float(step) / _INSTANTS) @ UPRIGHT for step in steps])
+    rows = []
+    for sex, age, height, mass in people:
+        shape = shape_for(height, mass, sex, age)
+        motion = Motion(("pelvis",), turned[:, None], torch.zeros(_INSTANTS, 3, dtype=torch.float64), steps, shape)
+        rows.append((f"{sex}, {age:g} years, {height:g} m, {mass:g} kg", body(ground(motion, body))))
+    return contact_sheet(rows, _INSTANTS)
+
+
+def mesh_of(found: Motion | Skeleton | MeshSequence, body: BodyModel) -> MeshSequence:
+    """What was read of a motion file as a surface at six instants: posed, fitted and posed, or as it is."""
+    if isinstance(found, MeshSequence):
+        return found
+    motion = fit_skeleton(found, body) if isinstance(found, Skeleton) else found
+    return body(_thinned(ground(motion, body)))
+
+
+def _thinned(motion: Motion) -> Motion:
+    start, end = float(motion.times[0]), float(motion.times[-1])
+    return resample(motion, torch.linspace(start, end, _INSTANTS, dtype=torch.float64))
