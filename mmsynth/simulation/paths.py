@@ -8,6 +8,7 @@ from mmsynth.simulation.bounces import mirror_paths
 from mmsynth.simulation.facets import facet_paths, visible
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.tubes import tube_paths
 from mmsynth.types import Paths, Radar, Scene
 
 
@@ -33,7 +34,7 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
         return direct
     # What the bounces may leave out is what the direct paths may, so that a weak ghost is not traced to its last facet.
     budget = settings.drop * float(direct.gain.detach().abs().square().sum())
-    return join([direct, *mirror_paths(scene, pose, ends, budget)])
+    return join([direct, *mirror_paths(scene, pose, ends, budget), *tube_paths(pose, ends, budget)])
 
 
 def join(parts: list[Paths]) -> Paths:
