@@ -25,9 +25,16 @@ _BUILDS = (-1.4, 1.6)
 def measure(body: FreeBody, shape: Tensor) -> tuple[float, float]:
     """Height in m and mass in kg (volume times `DENSITY`) of a shape in the T-pose."""
     vertices = body.rest_vertices(shape)
-    corner = vertices[body.faces]
-    volume = (torch.linalg.cross(corner[:, 0], corner[:, 1]) * corner[:, 2]).sum() / 6
-    return float(vertices[:, 1].max() - vertices[:, 1].min()), float(volume) * DENSITY
+    return _height(vertices), _mass(vertices, body.faces)
+
+
+def _height(vertices: Tensor) -> float:
+    return float(vertices[:, 1].max() - vertices[:, 1].min())
+
+
+def _mass(vertices: Tensor, faces: Tensor) -> float:
+    a, b, c = vertices[faces.T]
+    return float((torch.linalg.cross(a, b) * c).sum()) / 6 * DENSITY
 
 
 def shape_for(height: float, mass: float, sex: str = "neutral", age: float = 30.0) -> Tensor:
@@ -47,29 +54,31 @@ def shape_for(height: float, mass: float, sex: str = "neutral", age: float = 30.
     body, corners = _corners()
     people = _blend(corners, _SEX[sex])
     people = _blend(people, float(np.interp(age, _AGES, range(len(_AGES)))))
-
-    def shape(build: float) -> Tensor:
-        return _with_height(body, _blend(people, build + 1), height)
+    # Vertices are linear in betas, so those of the corner people are blended instead of made anew.
+    surfaces = torch.stack([body.rest_vertices(p) for p in people.flatten(0, 1)]).reshape(*people.shape[:2], -1, 3)
 
     def excess(build: float) -> float:
-        return measure(body, shape(build))[1] - mass
+        ends = _blend(surfaces, build + 1)
+        return _mass(_blend(ends, _stature(ends, height)), body.faces) - mass
 
     low, high = _BUILDS
     if excess(low) >= 0:
-        return shape(low)
-    return shape(high if excess(high) <= 0 else brentq(excess, low, high, xtol=1e-4))
+        build = low
+    else:
+        build = high if excess(high) <= 0 else brentq(excess, low, high, xtol=1e-4)
+    return _blend(_blend(people, build + 1), _stature(_blend(surfaces, build + 1), height))
 
 
-def _with_height(body: FreeBody, ends: Tensor, height: float) -> Tensor:
-    """The shape of this height on the line through `ends` [2, 10], by three secant steps (it is nearly straight)."""
+def _stature(ends: Tensor, height: float) -> float:
+    """Where on the line through the surfaces `ends` [2, V, 3] the height is this; secant steps, nearly straight."""
     a, b = 0.0, 1.0
-    low, high = (measure(body, _blend(ends, t))[0] for t in (a, b))
+    low, high = _height(ends[0]), _height(ends[1])
     for _ in range(4):
         if abs(high - height) < 1e-5:
             break
         a, b, low = b, b + (height - high) * (b - a) / (high - low), high
-        high = measure(body, _blend(ends, b))[0]
-    return _blend(ends, b)
+        high = _height(_blend(ends, b))
+    return b
 
 
 def _blend(along: Tensor, at: float) -> Tensor:

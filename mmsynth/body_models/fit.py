@@ -80,7 +80,7 @@ def fit_skeleton(skeleton: Skeleton, body: AbstractBodyModel, settings: FitSetti
         parents=body.parents,
         active=active,
         limits={k: v.to(seen.device) for k, v in limit_tensors(tuple(names[j] for j in active)).items()},
-        calm=_calm(skeleton.times, settings),
+        calm=_calm(skeleton.times.to(seen.device), settings),
         robust=settings.robust,
     )
     shape = _shape_from_bones(problem, body, settings)
