@@ -16,6 +16,8 @@ from mmsynth.types import RadarSetup
 sys.path.insert(0, str(Path(__file__).parent))
 from cfgs import DEMOS, LOW_POWER, RADHAR, SUBFRAMES, people_counting, studio  # noqa: E402
 
+# Ten thousand draws take minutes on a busy machine.
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1800)]
 DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "300"))
 SEEDS = [RADHAR, SUBFRAMES, LOW_POWER, people_counting("IWR6843AOP"), *(text for text, _ in DEMOS.values())]
 NUMBERS = [
@@ -72,7 +74,6 @@ def one_sentence(error: ValueError) -> None:
     assert message and "\n" not in message and len(message) < 400, message
 
 
-@pytest.mark.fuzz
 def test_mutated_configurations():
     rng = np.random.default_rng(6)
     read = 0
@@ -89,7 +90,6 @@ def test_mutated_configurations():
     assert 0.1 * DRAWS < read < 0.9 * DRAWS
 
 
-@pytest.mark.fuzz
 def test_mutated_devices(tmp_path):
     rng = np.random.default_rng(8)
     files = sorted((Path(mmsynth.radar.__file__).parent / "devices").glob("*.toml"))
@@ -109,7 +109,6 @@ def test_mutated_devices(tmp_path):
             one_sentence(error)
 
 
-@pytest.mark.fuzz
 def test_mutated_studio_json():
     rng = np.random.default_rng(7)
     text = json.dumps(studio())

@@ -24,6 +24,8 @@ from mmsynth.types import AdcFrames
 sys.path.insert(0, str(Path(__file__).parent))
 from uart import counting, packet, sdk2, sdk3, tlv  # noqa: E402
 
+# Ten thousand draws take minutes on a busy machine.
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1800)]
 DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "90"))
 
 
@@ -65,7 +67,6 @@ def uart_log() -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.fuzz
 def test_mutated_uart_logs(tmp_path):
     rng, content, radar = np.random.default_rng(1), uart_log(), load_radar("radhar").radar
     path = tmp_path / "log.dat"
@@ -84,7 +85,6 @@ def test_mutated_uart_logs(tmp_path):
             log.table(name)
 
 
-@pytest.mark.fuzz
 def test_mutated_dca1000_recordings(tmp_path):
     setup = load_radar("mmmesh")
     waveform = replace(setup.radar.waveform, samples=8, loops=2)
@@ -108,7 +108,6 @@ def test_mutated_dca1000_recordings(tmp_path):
         assert bool(torch.isfinite(torch.view_as_real(recording.frames().samples)).all())
 
 
-@pytest.mark.fuzz
 def test_mutated_infineon_recordings(tmp_path):
     radar = load_radar("bgt60_breathing").radar
     adc = AdcFrames(radar, torch.zeros(2, 8, 1, 3, 64), torch.arange(2.0))
@@ -130,7 +129,6 @@ def test_mutated_infineon_recordings(tmp_path):
         assert samples.numel() < 1e6 and bool(torch.isfinite(samples).all())
 
 
-@pytest.mark.fuzz
 def test_mutated_arrays(tmp_path):
     radar = load_radar("bgt60_breathing").radar
     data = np.zeros((2, 8, 3, 64), np.int16)
