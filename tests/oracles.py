@@ -185,3 +185,11 @@ def phase_noise_to_signal(level, offset, delay, rate):
     f = (np.arange(200_000) + 0.5) / 200_000 * rate / 2
     density = level * (offset / f) ** 2 * 4 * np.sin(np.pi * f * delay) ** 2
     return 2 * density.mean() * rate / 2
+
+
+# ------------------------------------------------------------------------------------------------ room
+
+
+def image_echo(way, wavelength, power_reflection):
+    """Delay in s and amplitude of a wave that comes back over mirrors after `way` m, isotropic antennas (Friis)."""
+    return way / 299792458.0, np.sqrt(power_reflection) * wavelength / (4 * np.pi * way)

@@ -2,6 +2,7 @@
 
 from mmsynth.simulation.paths import trace as trace
 from mmsynth.simulation.receiver import receive as receive
+from mmsynth.simulation.room import trace_room as trace_room
 from mmsynth.simulation.settings import Simulation as Simulation
 from mmsynth.simulation.settings import frame_knots as frame_knots
 from mmsynth.simulation.settings import knot_times as knot_times

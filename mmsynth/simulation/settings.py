@@ -26,6 +26,7 @@ class Simulation:
             within this fraction of a wavelength of it, along the rays, and at least in two; 0 = flat facets.
         grain: patches of about this size in m share a shadow ray; 0 = one ray for every facet.
         bounces: reflections beyond the single one of a direct path.
+        static_room: whether the room's own echoes are there (its shadows and bounces are in any case).
         coherent: whether the physical-optics part is traced.
         diffuse: whether the part that roughness scatters is traced.
         occlusion: whether shadow rays are cast; without them every front face counts.
@@ -40,6 +41,7 @@ class Simulation:
     flatness: float = 0.02
     grain: float = 0.01
     bounces: int = 0
+    static_room: bool = True
     coherent: bool = True
     diffuse: bool = True
     occlusion: bool = True

@@ -1,10 +1,13 @@
 """The loop over a clip's frames: trace, synthesize, receive."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.receiver import receive
+from mmsynth.simulation.room import trace_room
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.synthesis import synthesize
 from mmsynth.types import AdcFrames, Radar, Scene
@@ -20,7 +23,13 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
         settings: of the simulator.
         seed: of the phases of diffuse scattering.
     """
-    return torch.stack([synthesize(trace(scene, radar, frame, settings, seed), radar) for frame in range(frames)])
+    samples = torch.stack([synthesize(trace(scene, radar, frame, settings, seed), radar) for frame in range(frames)])
+    room = trace_room(scene, radar, settings, seed) if settings.static_room else None
+    if room is None:
+        return samples
+    # Nothing in it moves: one loop of one frame is every loop of every frame.
+    one_loop = replace(radar, waveform=replace(radar.waveform, loops=1))
+    return samples + synthesize(room, one_loop)
 
 
 def simulate(scene: Scene, radar: Radar, frames: int, settings: Simulation, generator: torch.Generator) -> AdcFrames:

@@ -1,0 +1,130 @@
+"""What stands still: the echoes of the room itself, which are the same in every frame of a clip.
+
+Flat surfaces reflect as mirrors do (image method, exact for a plane), also around corners; what their roughness takes
+from the mirror image, patches scatter diffusely; surfaces too small to be mirrors and meshes from files are facets, as
+people are. Shadows that people cast on the room are left out, since they move.
+"""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from mmsynth.simulation import legs
+from mmsynth.simulation.bounces import room_mirrors
+from mmsynth.simulation.legs import Leg, Mirror, direct_legs, mirrored
+from mmsynth.simulation.paths import join, trace
+from mmsynth.simulation.pose import pose_frame
+from mmsynth.simulation.settings import Simulation, frame_knots
+from mmsynth.simulation.surface import dot
+from mmsynth.types import MeshSequence, Paths, Radar, Scene
+
+# Edges in m: of patches that scatter diffusely, within which only the range matters; and of coherent facets, whose
+# corners lie within an eighth of a wavelength of a sphere about the radar from 0.3 m on.
+PATCH, FACET = 0.1, 0.02
+ASIDE = (1.1e-3, 0.0, 1.3e-3)  # m, in the radar frame: see `_images`
+_SALT = 0x526F6F6D  # the room's diffuse phases are not those of the first person
+
+
+def trace_room(scene: Scene, radar: Radar, settings: Simulation, seed: int) -> Paths | None:
+    """The paths from the radar to the room and back, as they are in every frame; None without a room.
+
+    Mirrors reflect up to `settings.bounces + 1` times. `settings` says which parts are traced, and how occlusion is.
+    """
+    if scene.room is None:
+        return None
+    still = replace(settings, knots=2, bounces=0, flatness=0.0, grain=0.0, method="facets")
+    parts = []
+    flat = torch.tensor([name in scene.mirror_regions for name in scene.room.region_names])
+    mirror_face = flat.to(scene.room.faces.device)[scene.room.region.long()]
+    for chosen, size, coherent in ((mirror_face, PATCH, False), (~mirror_face, FACET, settings.coherent)):
+        if bool(chosen.any()) and (coherent or settings.diffuse):
+            mesh = cut_mesh(scene.room, chosen, size, frame_knots(radar, still))
+            small = replace(scene, people=(mesh,), mirrors=None, mirror_regions=())
+            parts.append(trace(small, radar, 0, replace(still, coherent=coherent), seed ^ _SALT))
+    if settings.coherent:
+        parts += _images(scene, radar, still, settings.bounces + 1)
+    return join(parts) if parts else None
+
+
+def cut_mesh(mesh: MeshSequence, chosen: Tensor, size: float, times: Tensor) -> MeshSequence:
+    """The chosen faces of a mesh at rest, cut so that no edge is longer than `size` m, at `times`."""
+    corners = mesh.vertices[0][mesh.faces.long()[chosen]]  # [faces, 3, 3]
+    edge = (corners - corners.roll(1, 1)).norm(dim=-1).amax(1)
+    pieces, region = [], []
+    for corner, longest, name in zip(corners, edge.tolist(), mesh.region[chosen], strict=True):
+        parts = _cut(corner, max(1, math.ceil(longest / size)))
+        pieces.append(parts)
+        region.append(name.expand(len(parts)))
+    vertices = torch.cat(pieces).reshape(-1, 3)
+    faces = torch.arange(len(vertices), device=vertices.device).reshape(-1, 3)
+    still = vertices.expand(len(times), -1, -1)
+    return MeshSequence(still, faces, times, torch.cat(region), mesh.region_names)
+
+
+def _cut(corner: Tensor, count: int) -> Tensor:
+    """The `count`^2 equal parts [parts, 3, 3] of a triangle [3, 3], turned like it."""
+    i, j = torch.meshgrid(torch.arange(count), torch.arange(count), indexing="ij")
+    up = torch.stack([torch.stack([i, j]), torch.stack([i + 1, j]), torch.stack([i, j + 1])])[:, :, i + j < count]
+    down = torch.stack([torch.stack([i + 1, j]), torch.stack([i + 1, j + 1]), torch.stack([i, j + 1])])
+    down = down[:, :, i + j < count - 1]
+    step = torch.cat([up, down], 2).permute(2, 0, 1).to(corner) / count  # [parts, 3, 2]
+    return corner[0] + step @ (corner[1:] - corner[0])
+
+
+def _images(scene: Scene, radar: Radar, settings: Simulation, order: int) -> list[Paths]:
+    """The paths from TX to RX over 1 to `order` mirrors."""
+    assert scene.room is not None
+    empty = replace(scene, people=(), mirrors=None, mirror_regions=())
+    bvh = pose_frame(empty, radar, 0, settings, 0).bvh if settings.occlusion else None
+    tx, rx = direct_legs(scene, radar, settings)
+    mirrors, row, found = room_mirrors(scene), [tx], []
+    index = [scene.room.region_names.index(name) for name in scene.mirror_regions]
+    region = dict(zip(map(id, mirrors), index, strict=True))
+    knots = frame_knots(radar, settings).to(tx.centre.device)
+    # Straight back from a right-angled corner the ray meets its very edge; a little aside, just one order of the two
+    # walls is there, as it should be.
+    place = rx.centre + rx.world_from_radar @ rx.centre.new_tensor(ASIDE)
+    for _ in range(order):
+        row = [longer for leg in row for longer in _longer(leg, mirrors)]
+        for leg in row:
+            # First without the BVH: few of the many sequences of mirrors exist at all.
+            if all(bool(legs.free(leg, place[None], tree)) for tree in (None, bvh)):
+                image = _image((leg, rx), radar, knots, region[id(leg.mirrors[-1])])
+                found.append(replace(image, region_names=scene.room.region_names))
+    return found
+
+
+def _longer(leg: Leg, mirrors: list[Mirror]) -> list[Leg]:
+    """The leg with one mirror more, for all that it is in front of."""
+    last = leg.mirrors[-1] if leg.mirrors else None
+    front = [m for m in mirrors if m is not last and bool((leg.centre - m.corners[0]) @ m.normal > 0)]
+    return [mirrored(leg, m) for m in front]
+
+
+def _image(ends: tuple[Leg, Leg], radar: Radar, knots: Tensor, region: int) -> Paths:
+    """The path from the image of the TX in the mirrors of its leg straight to the RX (Friis over the whole way)."""
+    leg, rx = ends
+    way = rx.centre - leg.centre
+    distance = way.norm()
+    direction = (way / distance).to(torch.float32)[:, None]
+    wavelength = radar.waveform.wavelength
+    fields = legs.field(leg, direction, math.tau / wavelength), legs.field(rx, -direction, math.tau / wavelength)
+    beam = legs.pattern(leg, direction, radar) * legs.pattern(rx, -direction, radar)
+    gain = dot(*fields) * beam * (wavelength / (4 * math.pi * distance)).to(torch.float32)
+    # The reference point is where the middle ray meets the last mirror; off by the spacing of the antennas squared.
+    last = leg.mirrors[-1]
+    height = torch.stack([(p - last.corners[0]) @ last.normal for p in (leg.centre, rx.centre)])
+    meeting = leg.centre + way * height[0] / (height[0] - height[1])
+    place = meeting[None, :, None].expand(len(knots), 3, 1)
+    return Paths(
+        gain=gain.to(torch.complex64)[:, None].expand(1, 2),
+        tx_delay=legs.delays(leg, place),
+        rx_delay=legs.delays(rx, place),
+        knots=knots,
+        departure=legs.in_radar(leg, direction),
+        arrival=legs.in_radar(rx, -direction),
+        region=torch.tensor([region], device=way.device),
+        order=torch.tensor([len(leg.mirrors) - 1], device=way.device),
+    )

@@ -1,0 +1,128 @@
+"""The room's own echoes: images in walls and corners, diffuse patches, once for all frames."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracles import fresnel_power, image_echo
+from simulation.scenes import mesh, plate, small_radar
+
+from mmsynth.simulation import Simulation, knot_times, simulate_clean, synthesize, trace_room
+from mmsynth.simulation.room import cut_mesh
+from mmsynth.types import Material, MeshSequence, Scene
+
+STONE = Material("stone", complex(5.2, -0.2), frequency=60e9)
+METAL = Material("metal", None)
+QUIET = Simulation(diffuse=False)
+
+
+def room(quads: list[np.ndarray], material: Material = METAL) -> Scene:
+    """A scene of flat walls, each of which is a mirror too; the radar looks along +y from the origin."""
+    corners = torch.tensor(np.array(quads), dtype=torch.float64)
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    walls = MeshSequence(
+        corners.reshape(1, -1, 3),
+        torch.cat([faces + 4 * k for k in range(len(quads))]),
+        torch.zeros(1, dtype=torch.float64),
+        torch.zeros(2 * len(quads), dtype=torch.long),
+        ("wall",),
+    )
+    names = ("wall",) * len(quads)
+    return Scene(torch.eye(4, dtype=torch.float64), (), {"wall": material}, walls, corners, names)
+
+
+def wall_ahead(distance: float) -> np.ndarray:
+    """A quad that faces the origin from +y."""
+    return np.array([[-2.0, distance, -2], [2, distance, -2], [2, distance, 2], [-2, distance, 2]])
+
+
+@pytest.mark.parametrize("material", [METAL, STONE])
+def test_wall_is_the_image_of_the_radar(material: Material) -> None:
+    radar = small_radar()
+    paths = trace_room(room([wall_ahead(2.5)], material), radar, QUIET, 0)
+    assert paths is not None
+    assert len(paths) == 1
+    reflection = 1.0 if material is METAL else fresnel_power(STONE.permittivity, 0.0, "te")
+    delay, amplitude = image_echo(5.0, radar.waveform.wavelength, reflection)
+    assert float(paths.tx_delay[0, 0, 0] + paths.rx_delay[0, 0, 0]) == pytest.approx(delay, rel=1e-12)
+    assert float(paths.gain[0, 0].abs()) == pytest.approx(amplitude, rel=1e-5)
+    assert float(paths.gain[0, 0].real) < 0  # the field turns over at a conductor and at a denser medium
+
+
+def test_corner_sends_the_wave_back_by_its_edge() -> None:
+    edge = np.array([1.0, 3.0])
+    left = np.array([[1.0, 3, -2], [1.0, 3, 2], [-2, 3, 2], [-2, 3, -2]])
+    right = np.array([[1.0, 3, -2], [1.0, -1, -2], [1.0, -1, 2], [1.0, 3, 2]])
+    turned = [
+        quad[::-1] if np.cross(quad[1] - quad[0], quad[3] - quad[0]) @ -quad.mean(0) < 0 else quad
+        for quad in (left, right)
+    ]
+    radar = small_radar()
+    paths = trace_room(room(turned), radar, replace(QUIET, bounces=1), 0)
+    assert paths is not None
+    twice = (paths.order == 1).nonzero()[:, 0]
+    assert len(twice) == 1  # both orders have the same image: the wave comes back once
+    delay, amplitude = image_echo(2 * np.hypot(*edge), radar.waveform.wavelength, 1.0)
+    path = int(twice[0])
+    assert float(paths.tx_delay[path, 0, 0] + paths.rx_delay[path, 0, 0]) == pytest.approx(delay, rel=1e-12)
+    assert float(paths.gain[path, 0].abs()) == pytest.approx(amplitude, rel=1e-4)
+
+
+def test_furniture_hides_the_wall_behind_it() -> None:
+    board = np.array([[-0.3, 1.0, -0.3], [0.3, 1.0, -0.3], [0.3, 1.0, 0.3], [-0.3, 1.0, 0.3]])
+    paths = trace_room(room([wall_ahead(2.5), board]), small_radar(), QUIET, 0)
+    assert paths is not None
+    ranges = 299792458 / 2 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
+    assert ranges.tolist() == pytest.approx([1.0])
+
+
+def test_diffuse_patches_hold_the_power_of_lambert_s_law() -> None:
+    rough = replace(STONE, roughness=5e-3)  # nothing is left of the mirror image at 60 GHz
+    radar, distance, half = small_radar(), 4.0, 0.25
+    square = np.array(
+        [[-half, distance, -half], [half, distance, -half], [half, distance, half], [-half, distance, half]]
+    )
+    paths = trace_room(room([square], rough), radar, Simulation(), 3)
+    assert paths is not None
+    lost = fresnel_power(STONE.permittivity, 0.0, "te")
+    sigma = 4 * lost * (2 * half) ** 2
+    want = sigma * radar.waveform.wavelength**2 / ((4 * math.pi) ** 3 * distance**4)
+    assert float(paths.gain[:, 0].abs().square().sum()) == pytest.approx(want, rel=0.03)  # cosines down to 0.996
+
+
+def test_cut_triangles_keep_area_side_and_place() -> None:
+    points, faces = plate(0.7, 0.4, 2.0, angle=0.3)
+    whole = mesh(points, faces, rows=1)
+    cut = cut_mesh(whole, torch.ones(len(faces), dtype=torch.bool), 0.05, torch.tensor([0.0, 1.0]).double())
+
+    def area(m: MeshSequence) -> torch.Tensor:
+        a, b, c = m.vertices[0][m.faces].unbind(1)
+        return torch.linalg.cross(b - a, c - a) / 2
+
+    torch.testing.assert_close(area(cut).sum(0), area(whole).sum(0))
+    torch.testing.assert_close(area(cut).norm(dim=1).sum(), area(whole).norm(dim=1).sum())
+    corners = cut.vertices[0][cut.faces]
+    assert float((corners - corners.roll(1, 1)).norm(dim=-1).max()) <= 0.05 + 1e-9
+    assert cut.vertices.shape[0] == 2
+
+
+def test_room_is_the_same_in_every_loop_and_frame_and_adds_to_the_people() -> None:
+    radar = small_radar(loops=3)
+    settings = Simulation(diffuse=False)
+    person = mesh(*plate(0.05, 0.05, 1.5, cells=4), rows=2 * 3, velocity=(0, 1, 0))
+    person = replace(person, times=knot_times(radar, 2, settings))
+    walls = room([wall_ahead(2.5)])
+    scene = replace(walls, people=(person,), materials={"wall": METAL, "conductor": METAL})
+    whole = simulate_clean(scene, radar, 2, settings, 0)
+    people = simulate_clean(scene, radar, 2, replace(settings, static_room=False), 0)
+    still = whole - people
+    room_paths = trace_room(scene, radar, settings, 0)
+    assert room_paths is not None
+    want = synthesize(room_paths, radar)
+    scale = float(want.abs().max())
+    assert scale > 0
+    # float32 sums of the two
+    torch.testing.assert_close(still, want.expand_as(still), rtol=0, atol=2e-3 * scale)
+    assert float((whole[0] - whole[1]).abs().max()) > 1e-3 * float(people.abs().max())
