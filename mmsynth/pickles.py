@@ -60,7 +60,8 @@ class _Unpickler(pickle.Unpickler):
             return Chumpy
         if (module, name) in _PLAIN:
             return _PLAIN[module, name]
-        raise ValueError(f"names {module}.{name}, which is not needed for arrays; nothing was run")
+        named = f"{module}.{name}".encode("unicode_escape").decode()
+        raise ValueError(f"names {named}, which is not needed for arrays; nothing was run")
 
 
 def unpickle(file: BinaryIO) -> Any:
