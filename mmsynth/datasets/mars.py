@@ -171,6 +171,8 @@ def _read_labels(path: Path, joints: tuple[str, ...]) -> NDArray[np.float32]:
         table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
     except ValueError as error:
         raise ValueError(f"{path}: expected numbers apart by commas ({error})") from None
+    if table.shape[1] != len(header):
+        raise ValueError(f"{path}: expected {len(header)} columns as in the header, got {table.shape[1]}")
     columns = [[short[f"{joint}_{axis}"] for axis in "XYZ"] for joint in joints]
     return table[:, np.array(columns)].astype(np.float32)
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from mmsynth.datasets.capture import make_cloud
 from mmsynth.types import PointCloud
 
+# Four days at 30 frames/s; numbers further apart are damage.
+MOST_FRAMES = 10_000_000
+
 # What other programs call the columns; the first is ours.
 NAMES = {
     "frame": ("frame", "frame_id", "frame #", "frame_number", "framenumber"),
@@ -51,6 +54,10 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
         first = np.searchsorted(index, np.arange(len(values)))
         times = columns["time"][first] - columns["time"][0]
     elif period > 0:
+        if key[-1] - key[0] > MOST_FRAMES:
+            raise ValueError(
+                f"{path}: expected at most {MOST_FRAMES} frames, got numbers from {key[0]:g} to {key[-1]:g}"
+            )
         index = np.rint(key - key[0]).astype(np.int64)
         times = period * np.arange(float(index[-1] + 1))
     else:
