@@ -15,7 +15,7 @@ from mmsynth.types import PointCloud
 def test_each_device_finds_a_target(name, targets):
     setup = load_radar(name)
     settings = replace(setup.processing, clutter_removal=False)
-    waveform = replace(setup.radar.waveform, loops=min(16, setup.radar.waveform.loops))  # enough for what stands still
+    waveform = replace(setup.radar.waveform, loops=min(32, setup.radar.waveform.loops))  # enough for what stands still
     radar = replace(setup.radar, waveform=waveform)
     distance = min(2.5, 0.4 * waveform.max_range)
     direction = np.array([0.25, 0.0, 0.12])
