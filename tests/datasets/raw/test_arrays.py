@@ -129,3 +129,39 @@ def test_openradar_frame_has_its_target(real_data: Path):
     power = torch.fft.fftshift(torch.fft.fft(spectrum, dim=0), dim=0).abs().square().sum((1, 2))
     doppler, distance = divmod(int(power.argmax()), 128)
     assert (doppler, distance) == (71, 60)
+
+
+@pytest.mark.real
+def test_a_radar_of_ones_own_with_exchanged_q_gives_the_breathing_rate(real_data: Path, tmp_path):
+    # 122 GHz, one TX and RX, a ramp of 6 GHz every 15.76 ms; its Q has the other sign than here.
+    file = real_data / "raw_adc" / "mmlab_122ghz" / "francescoRespira.npz"
+    (tmp_path / "mmlab.toml").write_text("""
+        name = "MMLAB122"
+        [array]
+        tx = [[-0.002, 0]]
+        rx = [[0.002, 0]]
+        [profiles.breathing.waveform]
+        start_frequency = 119e9
+        slope = 482e12
+        samples = 32
+        sample_rate = 2.571e6
+        idle_time = 15.74755e-3
+        ramp_time = 12.45e-6
+        loops = 1
+        frame_period = 15.76e-3
+    """)
+    radar = load_radar(str(tmp_path / "mmlab.toml")).radar
+    assert radar.waveform.range_resolution == pytest.approx(0.025, abs=1e-4)
+    adc = read_array(file, radar, Layout("frames samples iq", key="iq", conjugate=True)).frames()
+    assert adc.samples.shape == (944, 1, 1, 1, 32)
+    samples = adc.samples[:, 0, 0, 0]
+    samples = (samples - samples.mean(1, keepdim=True)) * torch.blackman_window(32, periodic=False)
+    spectrum = torch.fft.fft(samples, 64)
+    power = spectrum.abs().square().mean(0)
+    assert power[10:32].max() > 2 * power[33:55].max()  # its mixer leaves an image of more than half the amplitude
+    peak = int(power[10:32].argmax()) + 10
+    phase = np.unwrap(spectrum[:, peak].angle().numpy())
+    rate = np.fft.rfftfreq(len(phase), radar.waveform.frame_period)
+    beat = np.abs(np.fft.rfft((phase - phase.mean()) * np.hanning(len(phase))))
+    beat[rate < 0.1] = 0
+    assert rate[beat.argmax()] == pytest.approx(0.27, abs=0.05)  # a breath in 3.7 s
