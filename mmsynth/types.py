@@ -59,6 +59,8 @@ class Motion:
         times: seconds from the first sample.
         gender: which of a body model's variants.
         expression: face coefficients, where the model has any.
+        shape_of: whose betas `shape` holds: "smpl" (SMPL and SMPL-H), "smplx" or "free"; "" = of whichever body poses
+            it. A body of another family poses the motion in its mean shape.
     """
 
     joint_names: tuple[str, ...]
@@ -69,6 +71,7 @@ class Motion:
     labels: Labels = Labels()
     gender: Literal["neutral", "female", "male"] = "neutral"
     expression: Annotated[Tensor, "frames expressions", "1"] | None = None
+    shape_of: Literal["", "free", "smpl", "smplx"] = ""
 
     def __post_init__(self) -> None:
         check_shapes(self)

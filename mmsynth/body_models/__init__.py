@@ -14,6 +14,7 @@ from mmsynth.body_models.base import AbstractBodyModel as BodyModel
 from mmsynth.body_models.base import forward_kinematics as forward_kinematics
 from mmsynth.body_models.base import ground as ground
 from mmsynth.body_models.base import joint_rotations as joint_rotations
+from mmsynth.body_models.base import own_shape as own_shape
 from mmsynth.body_models.cards import BodyStatus as BodyStatus
 from mmsynth.body_models.cards import list_bodies as list_bodies
 from mmsynth.body_models.cards import load_cards as load_cards
@@ -39,5 +40,6 @@ __all__ = [
     "load_body",
     "load_cards",
     "measure",
+    "own_shape",
     "shape_for",
 ]

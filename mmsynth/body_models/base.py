@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cache
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -19,6 +19,11 @@ class AbstractBodyModel(ABC):
     @abstractmethod
     def name(self) -> str:
         """What `load_body` knows it by."""
+
+    @property
+    @abstractmethod
+    def family(self) -> Literal["free", "smpl", "smplx"]:
+        """Whose betas it takes (`Motion.shape_of`)."""
 
     @property
     @abstractmethod
@@ -83,6 +88,11 @@ def joint_rotations(motion: Motion, joint_names: tuple[str, ...]) -> Tensor:
     return torch.cat([source, unit], 1)[:, columns]
 
 
+def own_shape(motion: Motion, family: str) -> Tensor:
+    """The motion's betas if they are of this family or of none; no betas (the mean shape) if they are of another."""
+    return motion.shape if motion.shape_of in ("", family) else motion.shape[:0]
+
+
 def forward_kinematics(rotations: Tensor, rest: Tensor, parents: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Rotations [frames, joints, 3, 3] and places [frames, joints, 3] of joints, the root at the origin.
 
@@ -120,12 +130,11 @@ def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
 def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> Motion:
     """The motion raised or lowered so that its lowest contact stands on the floor, z = 0.
 
-    The height is that `quantile` of the lowest vertex of each frame: a few frames of jitter do not lift the clip.
+    The height is that `quantile` of the lowest vertex of each frame: a few frames of jitter do not lift the clip. Of a
+    long clip, 100 to 200 frames evenly spread are looked at.
     """
-    lows = []
-    for start in range(0, len(motion.times), 64):
-        part = frames(motion, slice(start, start + 64))
-        lows.append(body(part).vertices[..., 2].amin(1))
+    some = frames(motion, slice(None, None, max(1, len(motion.times) // 100)))
+    lows = [body(frames(some, slice(k, k + 50))).vertices[..., 2].amin(1) for k in range(0, len(some.times), 50)]
     low = torch.cat(lows).quantile(quantile)
     shift = torch.zeros_like(motion.translation)
     shift[:, 2] = -low.to(shift)
@@ -133,7 +142,7 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
 
 
 def frames(motion: Motion, part: slice) -> Motion:
-    """Some consecutive frames of a motion."""
+    """Some frames of a motion."""
     expression = None if motion.expression is None else motion.expression[part]
     cut = {name: getattr(motion, name)[part] for name in ("rotations", "translation", "times")}
     return replace(motion, expression=expression, **cut)

@@ -97,6 +97,7 @@ def fit_skeleton(skeleton: Skeleton, body: AbstractBodyModel, settings: FitSetti
         shape=shape,
         labels=skeleton.labels,
         gender=settings.gender,
+        shape_of=body.family,
     )
 
 

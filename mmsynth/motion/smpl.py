@@ -151,6 +151,7 @@ def _motion(parts: _Parts, data: dict[str, Any], text: str) -> Motion:
         times=torch.arange(frames, dtype=torch.float64) / parts.rate,
         shape=torch.from_numpy(shape),
         gender=gender,
+        shape_of="smplx" if parts.model == "smplx" else "smpl",
         labels=Labels(source=f"{text}, {parts.up} up"),
     )
 

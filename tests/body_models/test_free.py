@@ -187,6 +187,16 @@ def test_refuses_what_it_does_not_have():
         load_body("fat")
 
 
+def test_another_familys_betas_are_not_taken_for_its_own():
+    body, rotations = load_body("free-low"), standing().rotations
+    foreign = torch.full((16,), 2.0, dtype=D)  # AMASS has sixteen
+    place, times = torch.zeros(1, 3, dtype=D), torch.zeros(1, dtype=D)
+    amass = Motion(SMPLX_JOINTS, rotations, place, times, foreign, shape_of="smpl")
+    assert torch.equal(body(amass).vertices, body(standing()).vertices)
+    own = Motion(SMPLX_JOINTS, rotations, place, times, foreign[:10], shape_of="free")
+    assert (body(own).vertices - body(standing()).vertices).abs().max() > 0.1
+
+
 def test_ground_is_not_lifted_by_a_few_bad_frames():
     body, rotations = load_body("free-low"), standing().rotations.repeat(200, 1, 1, 1)
     translation = torch.zeros(200, 3, dtype=D)
