@@ -32,9 +32,9 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     direct = facet_paths(pose, ends, visible(pose, ends))
     if settings.bounces == 0:
         return direct
-    # What the bounces may leave out is what the direct paths may, so that a weak ghost is not traced to its last facet.
-    budget = settings.drop * float(direct.gain.detach().abs().square().sum())
-    return join([direct, *mirror_paths(scene, pose, ends, budget), *tube_paths(pose, ends, budget)])
+    power = float(direct.gain.detach().abs().square().sum())
+    tubes = tube_paths(pose, ends, settings.bounce_drop * power)
+    return join([direct, *mirror_paths(scene, pose, ends, power), *tubes])
 
 
 def join(parts: list[Paths]) -> Paths:

@@ -31,6 +31,8 @@ class Simulation:
         diffuse: whether the part that roughness scatters is traced.
         occlusion: whether shadow rays are cast; without them every front face counts.
         drop: fraction of the power of all paths that the weakest ones may hold together and be left out.
+        bounce_drop: the same for each family of bounces, as a fraction of the power of the direct paths; a family that
+            is estimated to hold less is not traced.
         polarization: of every antenna element, in the radar frame.
         bone_points: points along each bone (method "bones").
         bone_square: square the denominator of the ellipsoid's RCS, as the paper has it (the published code does not).
@@ -46,6 +48,7 @@ class Simulation:
     diffuse: bool = True
     occlusion: bool = True
     drop: float = 1e-6
+    bounce_drop: float = 1e-5
     polarization: Literal["vertical", "horizontal"] = "vertical"
     bone_points: int = 3
     bone_square: bool = True
@@ -58,8 +61,9 @@ class Simulation:
                 raise ValueError(f"Simulation.{name}: expected 0 or more, got {getattr(self, name)}")
         if self.bounces < 0:
             raise ValueError(f"Simulation.bounces: expected 0 or more, got {self.bounces}")
-        if not 0 <= self.drop < 1:
-            raise ValueError(f"Simulation.drop: expected a fraction from 0 to below 1, got {self.drop}")
+        for name in ("drop", "bounce_drop"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"Simulation.{name}: expected a fraction from 0 to below 1, got {getattr(self, name)}")
         if self.bone_points < 1:
             raise ValueError(f"Simulation.bone_points: expected at least 1, got {self.bone_points}")
 

@@ -40,7 +40,7 @@ def order(paths, n):
 def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polarization):
     radar = small_radar(60e9)
     concrete = Material("concrete", 5.24 - 0.34j)
-    settings = Simulation(drop=0.0, bounces=1, polarization=polarization)
+    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=1, polarization=polarization)
     paths = order(trace(over_floor(ball(), concrete), radar, 0, settings, 1), 1)
     # In free space: the same ball, seen by an RX at the image of the radar (2 m lower).
     apart = replace(radar, rx=torch.tensor([[0.0, 0.0, -2.0]], dtype=torch.float64))
@@ -67,7 +67,7 @@ def test_brewsters_dip():
     # Angle of incidence on the floor atan(sqrt(6)): the image lies at that slope from a radar at the ball's height.
     height = 4.0 / math.sqrt(6) / 2
     for polarization, dips in (("vertical", True), ("horizontal", False)):
-        settings = Simulation(drop=0.0, bounces=1, polarization=polarization)
+        settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=1, polarization=polarization)
         scene = over_floor(ball(radius=0.02, place=(0, 4.0, height)), glass, height)
         paths = trace(scene, radar, 0, settings, 1)
         ghost, direct = (response(order(paths, n), radar).abs() for n in (1, 0))
@@ -94,7 +94,7 @@ def test_double_bounce_off_a_corner_of_the_room():
         mirrors=mirrors,
         mirror_regions=("conductor", "conductor"),
     )
-    paths = order(trace(scene, radar, 0, Simulation(drop=0.0, bounces=2), 1), 2)
+    paths = order(trace(scene, radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=2), 1), 2)
     # From the ball's centre: TX over both walls (image at (-4, 12)), RX direct; minus the radius on both legs.
     lengths = 299792458.0 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
     corner = np.linalg.norm(place - [-4, 12, 0]) + np.linalg.norm(place)
@@ -107,7 +107,7 @@ def test_reciprocity_also_through_bounces():
     radar = small_radar(60e9, tx=((-0.3, 0, 0.1),), rx=((0.4, 0, 0.0),))
     swapped = replace(radar, tx=radar.rx, rx=radar.tx)
     scene = over_floor(ball(), Material("concrete", 5.24 - 0.34j, roughness=1e-4))
-    settings = Simulation(drop=0.0, bounces=2)
+    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=2)
     one, two = (trace(scene, r, 0, settings, 7) for r in (radar, swapped))
     assert len(one) == len(two)
     for n in (0, 1, 2):

@@ -63,7 +63,7 @@ def only(paths, order):
 def test_dihedral_by_two_bounces():
     radar = small_radar(60e9)
     shape = mesh(*dihedral(0.1, 16))
-    paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounces=1), 1)
+    paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=1), 1)
     want = oracles.dihedral_rcs(0.1, 0.1, radar.waveform.wavelength)
     assert decibel(rcs(paths, radar, DISTANCE) / want) == pytest.approx(0, abs=0.2)
     # Either plate alone sends its return elsewhere.
@@ -80,7 +80,7 @@ def test_trihedral_by_three_bounces_and_its_order():
     levels = []
     for n in (16, 32):
         shape = mesh(*trihedral(0.1, n))
-        paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounces=2, flatness=0.0), 1)
+        paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=2, flatness=0.0), 1)
         levels.append(decibel(rcs(only(paths, 2), radar, DISTANCE) / want))
     assert levels[1] == pytest.approx(0, abs=0.5)
     assert levels[1] / levels[0] == pytest.approx(0.5, abs=0.2)
@@ -90,7 +90,7 @@ def test_double_bounces_move_as_they_should():
     # A dihedral that approaches at 1 m/s: every path shortens by 2 m/s.
     radar = small_radar(60e9, loops=40)
     shape = mesh(*dihedral(0.1, 8), velocity=(0, -1.0, 0))
-    paths = only(trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounces=1), 1), 1)
+    paths = only(trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=1), 1), 1)
     lengths = 299792458.0 * (paths.tx_delay + paths.rx_delay)[:, 0]
     # Rows of the mesh are 1 ms apart, whatever the knots say.
     assert torch.allclose(lengths.diff(dim=1), torch.full((1,), -2e-3, dtype=torch.float64), atol=2e-6)
