@@ -98,7 +98,7 @@ ACTIVITIES: Mapping[str, Activity] = {
         {
             "tempo": Range(0.75, 1.45, "s a repetition (open and close); 40-80 a minute"),
             "rest": Range(0.0, 0.3, "s"),
-            "height": Range(0.01, 0.05, "m of flight"),
+            "height": Range(0.025, 0.06, "m of flight"),
             "narrow": Range(0.1, 0.22, "m between the ankles, closed"),
             "wide": Range(0.5, 0.85, "m between the ankles, open"),
             "arms": Range(2.3, 3.0, "rad of abduction at the top"),

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Beat, Clip, beats, ease, progress, rhythm, standing, track
-from mmsynth.motion.posing import Pose, aim, flat_foot, hang, keep_reachable, stack
+from mmsynth.motion.posing import Pose, aim, flat_foot, hang, keep_reachable, shifted, stack
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL
 
 GRAVITY = 9.81
 
@@ -59,41 +60,104 @@ def _squat_arms(pose: Pose, down: Tensor, lean: Tensor, habit: float) -> Pose:
 
 # --------------------------------------------------------------------------------------------- jumping
 
+# Seconds in which the heels rise before take-off and sink after landing, at most, and how far, in rad.
+_ROLL = 0.16
+_MOST_PITCH = 0.75
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Hop:
-    """Course of jumps [frames]: height of flight in m, depth of the crouch in m, and 0..1 while in the air."""
+    """Course of jumps [frames].
+
+    Attributes:
+        flight: height in m over take-off.
+        crouch: how much the pelvis is lowered, in m.
+        roll: heel-up pitch of the foot while it rolls over the ball, in rad; stays in the air what it was at take-off.
+        pitch: that of the foot itself: in the air it points further down.
+        drift: how far the ankles swing forward in the air, in m, from the speed that rolling has given them.
+        air: 0 on the floor .. 1 in mid-flight.
+    """
 
     flight: Tensor
     crouch: Tensor
+    roll: Tensor
+    pitch: Tensor
+    drift: Tensor
     air: Tensor
+
+    def __add__(self, other: "Hop") -> "Hop":
+        return Hop(*(getattr(self, f.name) + getattr(other, f.name) for f in dataclasses.fields(self)))
+
+
+def no_hop(times: Tensor) -> Hop:
+    """Standing."""
+    return Hop(*(torch.zeros_like(times) for _ in range(6)))
 
 
 def hop(times: Tensor, start: float, height: float, before: float, after: float) -> Hop:
     """One jump from `start`: a crouch of `before` s, a ballistic flight up to `height` m, a landing of `after` s.
 
-    Flight lasts 2 sqrt(2 h / g). The crouch pushes off through the standing height at the take-off speed and takes the
-    landing at the same speed, so that the pelvis moves with continuous velocity throughout.
+    Flight lasts 2 sqrt(2 h / g). Pelvis and ankles leave the floor at the take-off speed that they have gained from
+    stretching legs and feet, and come back in the same way, so that their velocity is continuous throughout.
     """
     speed = math.sqrt(2 * GRAVITY * height)
-    leave = start + before
-    land = leave + 2 * speed / GRAVITY
+    leave, flying = start + before, 2 * speed / GRAVITY
     t = times - leave
-    flying = (t > 0) & (times < land)
-    flight = torch.where(flying, speed * t - 0.5 * GRAVITY * t * t, torch.zeros_like(t))
-    # Crouch d(u) = a u^2 (1 - u) (u to take-off): zero and level at its start, slope -a/T at its end = take-off speed.
-    down = progress(times, Beat(start, before, 1.0))
-    up = 1 - progress(times, Beat(land, after, 1.0))
-    crouch = speed * (before * down**2 * (1 - down) + after * up**2 * (1 - up))
-    middle = ((times - leave) / (land - leave)).clamp(0, 1)
-    return Hop(flight, crouch, torch.sin(math.pi * middle) ** 2)
+    inside = (t > 0) & (t < flying)
+    flight = torch.where(inside, speed * t - 0.5 * GRAVITY * t * t, torch.zeros_like(t))
+    u = (t / flying).clamp(0, 1)
+    span = min(_ROLL, 0.8 * before, 0.8 * after)
+    top, gained = _take_off(speed, span)
+    roll = top * (1 + (t / span).clamp(-1, 0)) ** 2 * (1 - ((t - flying) / span).clamp(0, 1)) ** 2
+    # Goes on with the speed of take-off and comes back to that of landing.
+    coast = flying * (u * (1 - u) ** 6 + (1 - u) * u**6)
+    pitch = roll + 2 * top / span * coast
+    drift = (BALL[2] * math.sin(top) + ANKLE_HEIGHT * math.cos(top)) * 2 * top / span * coast
+    # What the rise of the ankles does not give (half of it reaches the pelvis), the legs do; and the crouch is as deep
+    # as if they gave all.
+    slope, deep = speed - 0.5 * gained, 0.5 * gained
+
+    def stretch(v: Tensor, length: float) -> Tensor:
+        return length * (slope * v**2 * (1 - v) + 16 * 0.148 * deep * v**2 * (1 - v) ** 2)
+
+    crouch = stretch(progress(times, Beat(start, before, 1.0)), before)
+    crouch = crouch + stretch(1 - progress(times, Beat(leave + flying, after, 1.0)), after)
+    return Hop(flight, crouch, roll, pitch, drift, torch.sin(math.pi * u) ** 2)
+
+
+def _take_off(speed: float, span: float) -> tuple[float, float]:
+    """Pitch in rad at take-off, and the upward speed in m/s that rolling (with the time's square) gives the ankle."""
+
+    def gain(pitch: float) -> float:
+        return (BALL[2] * math.cos(pitch) - ANKLE_HEIGHT * math.sin(pitch)) * 2 * pitch / span
+
+    low, high = 0.0, _MOST_PITCH
+    if gain(high) < speed:
+        return high, gain(high)
+    for _ in range(30):
+        low, high = (0.5 * (low + high), high) if gain(0.5 * (low + high)) < speed else (low, 0.5 * (low + high))
+    return high, gain(high)
+
+
+def _airborne(pose: Pose, yaw: Tensor, course: Hop) -> Pose:
+    """The pose with feet and pelvis on the course of the jumps."""
+    lifted = pose.ankle + stack(0.0, course.flight, 0.0, like=course.flight)[:, None]
+    ankle, _ = flat_foot(lifted, yaw, course.roll[:, None].expand(-1, 2))
+    _, foot = flat_foot(lifted, yaw, course.pitch[:, None].expand(-1, 2))
+    rise = 0.5 * (ankle - lifted)[:, 0, 1]
+    way = stack(yaw.sin(), 0.0, yaw.cos(), like=yaw)
+    ankle = ankle + course.drift[:, None, None] * way
+    # The toes stay bent until they are clear of the floor.
+    toes = (course.roll.clamp(max=0.7) * torch.exp(-((course.flight / 0.05) ** 2)))[:, None].expand(-1, 2)
+    pose = dataclasses.replace(pose, ankle=ankle, foot=foot, toes=toes)
+    return shifted(pose, pelvis=(0.0, course.flight - course.crouch + rise, 0.0))
 
 
 def jump(clip: Clip) -> Pose:
     """Jumps on the spot: crouch, take-off, flight, landing; from hops that hardly leave the floor to high ones."""
     s = clip.style
     base = standing(clip, s["width"], 0.1)
-    flight, crouch, air, swing, tiptoe = (torch.zeros_like(clip.times) for _ in range(5))
+    course, swing = no_hop(clip.times), torch.zeros_like(clip.times)
     flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
     # A quick hop has no time for the crouch of a single jump.
     crouching = min(s["crouch"], max(0.5 * (s["tempo"] - flying), 0.13))
@@ -101,9 +165,7 @@ def jump(clip: Clip) -> Pose:
         height, before = s["height"] * beat.size, crouching * (0.9 + 0.1 * beat.size)
         leave = beat.start + before
         land = leave + 2 * math.sqrt(2 * height / GRAVITY)
-        one = hop(clip.times, beat.start, height, before, 0.9 * before)
-        flight, crouch, air = flight + one.flight, crouch + one.crouch, air + one.air
-        tiptoe = tiptoe + _tiptoe(clip.times, leave, land)
+        course = course + hop(clip.times, beat.start, height, before, 0.9 * before)
         keys = [
             (beat.start, 0.0),
             (leave - 0.35 * before, -0.45),
@@ -111,65 +173,47 @@ def jump(clip: Clip) -> Pose:
             (land + before, 0.0),
         ]
         swing = swing + track(clip.times, keys)
-    fold, rise = 2.4 * crouch, 0.06 * tiptoe.clamp(max=1.0)
-    pose = dataclasses.replace(
-        _airborne(base, flight, air, tiptoe.clamp(max=1.0)),
-        pelvis=base.pelvis + stack(0.0, flight - crouch + rise, -0.35 * crouch, like=crouch),
-        turn=base.turn + stack(0.0, 0.55 * fold, 0.0, like=fold),
-        spine=base.spine + stack(0.0, 0.35 * fold, 0.0, like=fold),
-        head=base.head + stack(0.0, -0.5 * fold, 0.0, like=fold),
+    fold = 2.4 * course.crouch
+    pose = shifted(
+        _airborne(base, torch.tensor([0.1, -0.1], dtype=torch.float64).expand(len(swing), 2), course),
+        pelvis=(0.0, -0.008, -0.35 * course.crouch),
+        turn=(0.0, 0.55 * fold, 0.0),
+        spine=(0.0, 0.35 * fold, 0.0),
+        head=(0.0, -0.5 * fold, 0.0),
     )
     # Arms help a high jump, hardly a hop.
     lift = s["arms"] * min(1.0, 0.15 + s["height"] / 0.15) * torch.stack([swing, 0.95 * swing], 1)
     arm = hang(0.05 + lift, 0.22 + 0.05 * lift, 0.15 + 0 * lift)
-    pose = dataclasses.replace(pose, arm=arm, elbow=pose.elbow + 0.5 * lift.clamp_min(0))
-    return keep_reachable(pose, (1 - 2 * air).clamp(0, 1)[:, None].expand(-1, 2))
-
-
-def _airborne(pose: Pose, flight: Tensor, air: Tensor, tiptoe: Tensor) -> Pose:
-    """The pose with both feet carried by the flight; heels rise for take-off and sink after landing (`tiptoe`)."""
-    yaw = torch.atan2(pose.foot[..., 0, 2], pose.foot[..., 2, 2])
-    lifted = pose.ankle + stack(0.0, flight, 0.0, like=air)[:, None]
-    pitch = (0.55 * tiptoe)[:, None].expand(-1, 2)
-    ankle, foot = flat_foot(lifted, yaw, pitch)
-    toes = pitch * (1 - air[:, None])
-    return dataclasses.replace(pose, ankle=ankle, foot=foot, toes=toes)
-
-
-def _tiptoe(times: Tensor, leave: float, land: float) -> Tensor:
-    return track(
-        times, [(leave - 0.16, 0.0), (leave, 0.8), (0.5 * (leave + land), 1.0), (land, 0.6), (land + 0.1, 0.0)]
-    )
+    pose = dataclasses.replace(pose, arm=arm, elbow=pose.elbow + 0.5 * torch.nn.functional.softplus(8 * lift) / 8)
+    return keep_reachable(pose, torch.ones(len(swing), 2, dtype=torch.float64), 0.985)
 
 
 def jack(clip: Clip) -> Pose:
     """Jumping jacks: feet hop apart while the arms rise sideways overhead, and back."""
     s = clip.style
     base = standing(clip, s["narrow"], 0.1)
-    opened, raised, flight, crouch, air, tiptoe = (torch.zeros_like(clip.times) for _ in range(6))
+    opened, raised, course = torch.zeros_like(clip.times), torch.zeros_like(clip.times), no_hop(clip.times)
+    flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
     for beat in beats(clip, s["tempo"], s["rest"], bout=6):
         half = 0.5 * beat.length
-        flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
         ground = max(half - flying, 0.1)
         for k, sign in enumerate((1.0, -1.0)):
             start = beat.start + k * half
             leave = start + 0.5 * ground
-            one = hop(clip.times, start, s["height"], 0.5 * ground, 0.5 * ground)
-            flight, crouch, air = flight + one.flight, crouch + one.crouch, air + one.air
-            tiptoe = tiptoe + _tiptoe(clip.times, leave, leave + flying)
+            course = course + hop(clip.times, start, s["height"], 0.5 * ground, 0.5 * ground)
             opened = opened + sign * min(beat.size, 1.1) * ease((clip.times - leave) / flying)
             raised = raised + sign * min(beat.size, 1.05) * ease((clip.times - start - s["lag"]) / (0.95 * half))
     spread = 0.5 * (s["wide"] - s["narrow"]) * opened
     ankle = base.ankle + torch.stack([stack(sign * spread, 0.0, 0.0, like=spread) for sign in (1.0, -1.0)], 1)
-    _, foot = flat_foot(ankle, torch.stack([0.1 + 0.2 * opened, -0.1 - 0.2 * opened], 1), 0 * ankle[..., 0])
+    yaw = torch.stack([0.1 + 0.2 * opened, -0.1 - 0.2 * opened], 1)
     lift = torch.stack([raised, 0.98 * raised], 1)
     pose = dataclasses.replace(
-        _airborne(dataclasses.replace(base, ankle=ankle, foot=foot), flight, air, tiptoe.clamp(max=1.0)),
-        pelvis=base.pelvis + stack(0.0, flight - crouch - 0.015 + 0.05 * tiptoe.clamp(max=1.0), 0.0, like=flight),
+        _airborne(dataclasses.replace(base, ankle=ankle), yaw, course),
         arm=hang(0.05 + 0.15 * lift, 0.15 + (s["arms"] - 0.15) * lift, 0.15 - 0.9 * lift),
         elbow=0.15 + s["elbow"] * (0.4 + 0.6 * lift),
     )
-    return keep_reachable(pose, (1 - 2 * air).clamp(0, 1)[:, None].expand(-1, 2))
+    pose = shifted(pose, pelvis=(0.0, -0.012, 0.0))
+    return keep_reachable(pose, torch.ones(len(spread), 2, dtype=torch.float64), 0.985)
 
 
 # --------------------------------------------------------------------------------------------- arms

@@ -113,7 +113,7 @@ def reach(hand: Tensor, side: int, elbow_out: Tensor | float = 0.4) -> tuple[Ten
     hinge = torch.tensor([0.0, -sign, 0.0], dtype=hand.dtype, device=hand.device)
     bones = (offset(f"{name}_elbow", device=hand.device), offset(f"{name}_wrist", device=hand.device))
     # The elbow lies on the pole's side: the hinge is perpendicular to the plane of arm and pole.
-    return two_bone(bones, hinge, hand, torch.linalg.cross(pole, hand))
+    return two_bone(bones, hinge, hand, torch.linalg.cross(pole, hand), 0.93)
 
 
 def aim(pose: Pose, side: int, hand: Tensor, elbow_out: Tensor | float = 0.4) -> Pose:

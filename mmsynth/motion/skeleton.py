@@ -83,7 +83,9 @@ def frame(first: Tensor, second: Tensor) -> Tensor:
     return torch.stack([a, b, torch.linalg.cross(a, b)], -1)
 
 
-def two_bone(bones: tuple[Tensor, Tensor], hinge: Tensor, target: Tensor, hint: Tensor) -> tuple[Tensor, Tensor]:
+def two_bone(
+    bones: tuple[Tensor, Tensor], hinge: Tensor, target: Tensor, hint: Tensor, free: float = 0.994
+) -> tuple[Tensor, Tensor]:
     """Upper rotation [..., 3, 3] and hinge angle [...] in rad that bring the end of a limb to `target`.
 
     Closed form: the angle from the law of cosines for bones with any rest direction, the rotation from the frame that
@@ -94,6 +96,7 @@ def two_bone(bones: tuple[Tensor, Tensor], hinge: Tensor, target: Tensor, hint: 
         hinge: rest axis [3] (unit) of the joint between them; a positive angle flexes it.
         target: end of the limb from its root [..., 3] in m.
         hint: wanted direction [..., 3] of the hinge axis.
+        free: share of the limb's length up to which targets are met exactly.
     """
     upper, lower = bones
     along = (upper @ hinge) * (lower @ hinge)
@@ -102,7 +105,7 @@ def two_bone(bones: tuple[Tensor, Tensor], hinge: Tensor, target: Tensor, hint: 
     swing, phase = torch.hypot(even, odd), torch.atan2(odd, even)
     base = upper @ upper + lower @ lower + 2 * along
     reach = (base + 2 * swing).sqrt()
-    distance = _soft_ceiling(target.norm(dim=-1), 0.994 * reach, 0.9996 * reach)
+    distance = _soft_ceiling(target.norm(dim=-1), free * reach, (0.06 * free + 0.94) * reach)
     cosine = ((distance**2 - base) / (2 * swing)).clamp(-0.98, 1.0)
     angle = phase + cosine.acos()
     end = upper + (matrix_from_rotvec(angle[..., None] * hinge) @ lower)

@@ -50,7 +50,7 @@ class Subject:
 
 
 # Age in years, mean height in m and median body-mass index in kg/m^2, rounded to 0.5 cm and 0.1. To 20 years: CDC's
-# growth charts (Kuczmarski et al. 2002, Vital Health Stat 11(246)), medians; from 25: NHANES 2015-2018 (Fryar et al. 2021,
+# growth charts (Kuczmarski et al. 2002, Vital Health Stat 11(246)), medians; from 25: NHANES 2015-2018 (Fryar 2021,
 # Vital Health Stat 3(46)), means of the age groups, the index's brought to the median of its log-normal spread.
 _GROWTH: dict[str, tuple[tuple[float, float, float], ...]] = {
     "female": (

@@ -19,8 +19,8 @@ def test_every_activity_is_smooth_and_on_the_floor(activity):
         motion = clip(activity, seed)
         joints = forward(motion)
         rate = rotvec_from_matrix(motion.rotations[:-1].transpose(-1, -2) @ motion.rotations[1:]).norm(dim=-1) * 60
-        # rad/s: the elbow in a quick punch reaches 20 to 30, nothing else comes near.
-        assert rate.max() < (32 if activity == "box" else 18), JOINTS[int(rate.max(0).values.argmax())]
+        # rad/s: the elbow reaches 20 to 30 in a quick punch, the ankle 15 to 20 in a take-off.
+        assert rate.max() < {"box": 32, "jack": 22, "jump": 22}.get(activity, 18), JOINTS[int(rate.max(0).values.argmax())]
         velocity = joints.diff(dim=0).norm(dim=-1) * 60
         assert velocity.max() < 12, JOINTS[int(velocity.max(0).values.argmax())]
         ankles = joints[:, [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")], 2]
