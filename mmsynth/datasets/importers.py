@@ -12,7 +12,8 @@ from mmsynth.datasets.mmbody import import_mmbody
 from mmsynth.datasets.mmfi import import_mmfi
 from mmsynth.datasets.mri import import_mri
 from mmsynth.datasets.radhar import import_radhar
-from mmsynth.datasets.recordings import FORMATS, import_recordings
+from mmsynth.datasets.recordings import import_recordings
+from mmsynth.datasets.sources import FORMATS
 
 # Public data sets: the folder as published is all that they need.
 PUBLIC: dict[str, Callable[[Path], Capture]] = {
@@ -26,7 +27,7 @@ PUBLIC: dict[str, Callable[[Path], Capture]] = {
 
 
 def import_source(kind: str, source: Path | str, radar: str = "", labels: Path | None = None) -> Capture:
-    """Open real data by the name of its kind (a key of `PUBLIC` or of `recordings.FORMATS`).
+    """Open real data by the name of its kind (a key of `PUBLIC` or of `sources.FORMATS`).
 
     A public data set is compared with its card; what is missing or different is noted in the report.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
-from mmsynth.datasets.rostext import read_ros_text
+from mmsynth.datasets.rostext import read_ros_frames
 from mmsynth.radar import load_radar
 from mmsynth.types import Labels, Sample
 
@@ -22,8 +22,6 @@ _SESSIONS = (
     ("2019-06-30T00:00", "2019-06-30-a"),
     ("2019-06-30T04:12", "2019-06-30-b"),
 )
-# Messages come two frames at a time, 66.7 ms apart; a longer pause means that frames were lost.
-_PAUSE = 0.09
 # As the driver computes it of the demo's peak value; the unit that `processing` gives clouds simulated for this radar.
 _INTENSITY = "10 log10(ADC counts + 1)"
 
@@ -61,41 +59,23 @@ def _clips(files: list[Path], period: float, report: ImportReport) -> Iterator[S
 
 
 def _clip(path: Path, period: float, report: ImportReport) -> Sample:
-    columns, damaged = read_ros_text(path)
-    starts = columns["point_id"] == 0
-    if not starts.any():
-        raise ValueError(f"{path}: expected frames that begin with point_id 0, found none")
-    lead = int(np.argmax(starts))
-    frame = np.cumsum(starts)[lead:] - 1
-    columns = {name: column[lead:] for name, column in columns.items()}
-    stamp = columns["secs"] + 1e-9 * columns["nsecs"]
-    times = frame_times(stamp[starts[lead:]], period)
-    keep = _keep(columns, report)
-    report.read.update(files=1, frames=len(times), points=len(frame))
-    report.dropped["points in a damaged block"] += damaged
-    report.dropped["points before a file's first whole frame"] += lead
-    report.dropped["frames lost by the recorder"] += round(times[-1] / period) + 1 - len(times)
-    points = {
-        "x": -columns["y"][keep],
-        "y": columns["x"][keep],
-        "z": columns["z"][keep],
-        "v": columns["velocity"][keep],
-        "intensity": columns["intensity"][keep],
-    }
-    start = datetime.fromtimestamp(float(stamp[0]), UTC)
+    found = read_ros_frames(path, period)
+    keep = _keep(found.columns, report)
+    report.read.update(files=1, frames=len(found.times), points=len(found.frame))
+    report.dropped["points in a damaged block"] += found.damaged
+    report.dropped["points before a file's first whole frame"] += found.lead
+    report.dropped["frames lost by the recorder"] += found.lost
+    points = {name: column[keep] for name, column in found.columns.items()}
+    try:
+        start = datetime.fromtimestamp(found.start, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{path}: expected a stamp in seconds since 1970, got {found.start:g}") from None
     return Sample(
         id=path.stem,
         labels=Labels(path.parent.name, "", session_of(start), "radhar"),
-        cloud=make_cloud(points, frame[keep], times, _INTENSITY),
+        cloud=make_cloud(points, found.frame[keep], found.times, _INTENSITY),
         provenance={"start": start.isoformat(timespec="milliseconds"), "part": path.parent.parent.name},
     )
-
-
-def frame_times(stamps: NDArray[np.float64], period: float) -> NDArray[np.float64]:
-    """Seconds [frames] from the first frame, on the radar's own beat: stamps only tell where frames are missing."""
-    gaps = np.diff(stamps)
-    lost = np.where(gaps > _PAUSE, np.rint(gaps / period) - 2, 0).clip(0)
-    return np.concatenate([[0.0], np.cumsum(1 + lost)]) * period
 
 
 def session_of(start: datetime) -> str:
@@ -107,7 +87,7 @@ def session_of(start: datetime) -> str:
 
 def _keep(columns: dict[str, NDArray[np.float64]], report: ImportReport) -> NDArray[np.bool_]:
     distance = np.sqrt(columns["x"] ** 2 + columns["y"] ** 2 + columns["z"] ** 2)
-    near, far, fast = distance < NEAREST, distance > FARTHEST, np.abs(columns["velocity"]) > FASTEST
+    near, far, fast = distance < NEAREST, distance > FARTHEST, np.abs(columns["v"]) > FASTEST
     report.dropped[f"points nearer than {NEAREST} m (antenna coupling)"] += int(near.sum())
     report.dropped[f"points beyond {FARTHEST} m"] += int((far & ~near).sum())
     report.dropped[f"points faster than {FASTEST} m/s (corrupt)"] += int((fast & ~near & ~far).sum())

@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,172 +11,9 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport
-from mmsynth.datasets.clouds import cut_cloud, join_clouds, join_heatmaps
-from mmsynth.datasets.raw import Recording, infineon_setup, read_dca1000, read_infineon, read_ti_uart
-from mmsynth.datasets.table import read_table
+from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, Format, RecordingSettings, Source
 from mmsynth.datasets.takes import Take, read_takes
-from mmsynth.processing import beamform, detect, range_doppler
-from mmsynth.radar import load_radar
-from mmsynth.types import AdcFrames, Heatmap, Labels, PointCloud, Radar, RadarSetup, Sample
-
-
-@dataclass(frozen=True)
-class RecordingSettings:
-    """What a data set keeps of raw recordings.
-
-    Attributes:
-        adc: the samples themselves.
-        heatmaps: kinds of heatmaps, as `processing.beamform` names them.
-    """
-
-    adc: bool = False
-    heatmaps: tuple[str, ...] = ()
-
-
-class Source(Protocol):
-    """One opened recording."""
-
-    @property
-    def setup(self) -> RadarSetup | None:
-        """The radar that recorded it, if known."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was dropped or assumed."""
-        ...
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """Seconds of every frame."""
-        ...
-
-    def cut(self, start: int, stop: int) -> dict[str, Any]:
-        """Cloud (and ADC and heatmaps) of frames start to stop, as fields of a Sample; times from `start` on."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class RawSource:
-    """Raw ADC, processed as the device does it, a chunk of frames at a time."""
-
-    recording: Recording
-    setup: RadarSetup
-    settings: RecordingSettings
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was dropped or assumed."""
-        return self.recording.notes
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """Seconds of every frame."""
-        return self.recording.radar.waveform.frame_period * np.arange(float(len(self.recording)))
-
-    def cut(self, start: int, stop: int) -> dict[str, Any]:
-        """Cloud, and what the settings ask for, of frames start to stop."""
-        step = max(1, (32 << 20) // max(1, 8 * self.recording.frames(start, start + 1).samples.numel()))
-        parts = [self._process(a, min(a + step, stop), start) for a in range(start, stop, step)]
-        clouds, maps, frames = zip(*parts, strict=True)
-        radar = self.recording.radar
-        adc = AdcFrames(radar, torch.cat([f.samples for f in frames]), torch.cat([f.times for f in frames]))
-        return {
-            "cloud": join_clouds(clouds),
-            "heatmaps": tuple(join_heatmaps(kind) for kind in zip(*maps, strict=True)),
-            "adc": adc if self.settings.adc else None,
-        }
-
-    def _process(self, start: int, stop: int, zero: int) -> tuple[PointCloud, tuple[Heatmap, ...], AdcFrames]:
-        adc, chain = self.recording.frames(start, stop), self.setup.processing
-        adc = replace(adc, times=adc.times - zero * adc.radar.waveform.frame_period)
-        cube = range_doppler(adc, chain)
-        maps = tuple(beamform(cube, kind, chain) for kind in self.settings.heatmaps)
-        kept = adc if self.settings.adc else replace(adc, samples=adc.samples[:0], times=adc.times[:0])
-        return detect(cube, chain), maps, kept
-
-
-def raw_source(recording: Recording, setup: RadarSetup, settings: RecordingSettings) -> RawSource:
-    """A raw recording with a chain that its frames allow: few loops have no room for noise cells along Doppler."""
-    cfar, loops = setup.processing.doppler_cfar, setup.radar.waveform.loops
-    if cfar is None or 2 * (cfar.window + cfar.guard) < loops:
-        return RawSource(recording, setup, settings)
-    note = (
-        f"{loops} loops are too few for a CFAR along Doppler with {cfar.window} cells and {cfar.guard} guards: left out"
-    )
-    chain = replace(setup.processing, doppler_cfar=None)
-    return RawSource(replace(recording, notes=(*recording.notes, note)), replace(setup, processing=chain), settings)
-
-
-@dataclass(frozen=True, eq=False)
-class PointSource:
-    """A log of points, as the device sent them."""
-
-    cloud: PointCloud
-    setup: RadarSetup | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def times(self) -> NDArray[np.float64]:
-        """Seconds of every frame."""
-        return self.cloud.times.numpy().astype(np.float64)
-
-    def cut(self, start: int, stop: int) -> dict[str, Any]:
-        """Cloud of frames start to stop."""
-        return {"cloud": cut_cloud(self.cloud, start, stop)}
-
-
-def open_dca1000(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A DCA1000 file; parts `NAME_Raw_1.bin` and so on are taken with `NAME_Raw_0.bin`."""
-    if not radar:
-        raise ValueError("import dca1000: expected the radar's configuration (--cfg), got none")
-    setup = load_radar(radar)
-    return raw_source(read_dca1000(_raw_parts(path), setup), setup, settings)
-
-
-def open_infineon(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A folder with radar.npy and config.json."""
-    if radar:
-        raise ValueError("import infineon: config.json describes the radar; leave out --cfg")
-    return raw_source(read_infineon(path), infineon_setup(path / "config.json", path.name), settings)
-
-
-def open_ti_uart(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A log of the bytes that a TI demo sends over its data port."""
-    if not radar:
-        raise ValueError("import ti-uart: expected the radar's configuration (--cfg), got none")
-    setup = load_radar(radar)
-    log = read_ti_uart(path, setup.radar)
-    return PointSource(log.cloud, setup, log.notes)
-
-
-def open_table(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A CSV of points."""
-    setup = load_radar(radar) if radar else None
-    return PointSource(read_table(path, setup.radar.waveform.frame_period if setup else 0.0), setup)
-
-
-@dataclass(frozen=True)
-class Format:
-    """How recordings of one kind are found and opened.
-
-    Attributes:
-        patterns: of the files that are recordings, in a folder.
-        open: a file (or folder), radar and settings to a source.
-        folder: the recording is the folder of the file.
-    """
-
-    patterns: tuple[str, ...]
-    open: Callable[[Path, str, RecordingSettings], Source]
-    folder: bool = False
-
-
-FORMATS: dict[str, Format] = {
-    "dca1000": Format(("*.bin",), open_dca1000),
-    "infineon": Format(("radar.npy",), open_infineon, folder=True),
-    "ti-uart": Format(("*.dat", "*.bin"), open_ti_uart),
-    "csv": Format(("*.csv",), open_table),
-}
+from mmsynth.types import Labels, Radar, RadarSetup, Sample
 
 
 def import_recordings(
@@ -186,7 +21,7 @@ def import_recordings(
     source: Path | str,
     radar: str = "",
     labels: Path | None = None,
-    settings: RecordingSettings = RecordingSettings(),
+    settings: RecordingSettings = POINTS_ONLY,
 ) -> Capture:
     """Open recordings of a kind (a key of `FORMATS`), raw ones through the device's own processing.
 
@@ -285,12 +120,3 @@ def _same_radar(sample: Sample, setup: RadarSetup | None, first: RadarSetup | No
 
 def _equal(a: Radar, b: Radar) -> bool:
     return a.waveform == b.waveform and a.rx.shape == b.rx.shape and bool(torch.equal(a.codes, b.codes))
-
-
-def _raw_parts(path: Path) -> list[Path]:
-    """The files of a DCA1000 recording, in order."""
-    if not path.name.endswith("_Raw_0.bin"):
-        return [path]
-    prefix = path.name.removesuffix("0.bin")
-    parts = [p for p in path.parent.glob(f"{prefix}*.bin") if p.stem.removeprefix(prefix).isdigit()]
-    return sorted(parts, key=lambda p: int(p.stem.removeprefix(prefix)))

@@ -1,6 +1,8 @@
 """Text of ROS's `ti_mmwave_rospkg`, as `rostopic echo` prints it: one block of 16 lines a point."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,68 @@ _LINES = (
     (b"intensity: ", "intensity"),
 )
 _WIDTH = 24  # the longest float64 in Python's notation, "-2.2250738585072014e-308"
+
+
+# Messages come two frames at a time; a pause longer than this many frame periods means that frames were lost.
+_PAUSE = 2.7
+
+
+@dataclass(frozen=True, eq=False)
+class RosFrames:
+    """Points of a file in the radar's frame (x right, y forward, z up; v positive when receding), by frames.
+
+    Attributes:
+        columns: x, y, z, v, intensity (dB) of each point.
+        frame: of each point, increasing.
+        times: of each frame in s.
+        start: the first point's stamp, in s since 1970.
+        damaged: blocks that were left out.
+        lead: points before the first whole frame, left out.
+        lost: frames that are missing in between.
+    """
+
+    columns: dict[str, NDArray[np.float64]]
+    frame: Annotated[NDArray[np.int64], "points", "1"]
+    times: Annotated[NDArray[np.float64], "frames", "s"]
+    start: float
+    damaged: int
+    lead: int
+    lost: int
+
+
+def read_ros_frames(path: Path, period: float) -> RosFrames:
+    """The frames of a file: each begins with point_id 0.
+
+    The driver writes forward as x, and TI's x negated as y: lateral goes to -y. Its stamps tell where frames are
+    missing; times are frame numbers times the radar's frame period.
+
+    Args:
+        path: of the text.
+        period: of frames in s.
+
+    Raises:
+        ValueError: no block is whole, or none begins a frame.
+    """
+    columns, damaged = read_ros_text(path)
+    starts = columns["point_id"] == 0
+    if not starts.any():
+        raise ValueError(f"{path}: expected frames that begin with point_id 0, found none")
+    lead = int(np.argmax(starts))
+    columns = {name: column[lead:] for name, column in columns.items()}
+    starts = starts[lead:]
+    stamps = columns["secs"] + 1e-9 * columns["nsecs"]
+    times = frame_times(stamps[starts], period)
+    points = {"x": -columns["y"], "y": columns["x"], "z": columns["z"]}
+    points |= {"v": columns["velocity"], "intensity": columns["intensity"]}
+    lost = round(times[-1] / period) + 1 - len(times)
+    return RosFrames(points, np.cumsum(starts) - 1, times, float(stamps[0]), damaged, lead, lost)
+
+
+def frame_times(stamps: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """Seconds [frames] from the first frame, on the radar's own beat: stamps only tell where frames are missing."""
+    gaps = np.diff(stamps)
+    lost = np.where(gaps > _PAUSE * period, np.rint(gaps / period) - 2, 0).clip(0)
+    return np.concatenate([[0.0], np.cumsum(1 + lost)]) * period
 
 
 def read_ros_text(path: Path) -> tuple[dict[str, NDArray[np.float64]], int]:

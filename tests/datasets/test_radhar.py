@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mmsynth.datasets import Dataset, import_radhar, import_source, write_capture
-from mmsynth.datasets.radhar import frame_times
-from mmsynth.datasets.rostext import read_ros_text
+from mmsynth.datasets.rostext import frame_times, read_ros_text
 
 _START = 1561866868  # 30 June 2019, 03:54:28 UTC
 

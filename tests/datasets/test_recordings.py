@@ -128,6 +128,22 @@ def test_uart_log(tmp_path: Path) -> None:
         import_source("ti-uart", tmp_path)
 
 
+def test_ros_text(tmp_path: Path) -> None:
+    text = ""
+    for k, point in enumerate((0, 1, 0, 0)):
+        text += f'header: \n  seq: {k}\n  stamp: \n    secs: 100\n    nsecs: {k * 100:>9}\n  frame_id: "t"\n'
+        text += f"point_id: {point}\nx: 2.0\ny: {0.5 + k}\nz: -1.0\nrange: 2.0\nvelocity: 0.25\n"
+        text += "doppler_bin: 8\nbearing: 1.5\nintensity: 25.5\n---\n"
+    (tmp_path / "log.txt").write_text(text + "header: cut")
+    capture = import_source("ros-text", tmp_path, "radhar")
+    (sample,) = capture.samples
+    np.testing.assert_allclose(sample.cloud.position[:, 0], [-0.5, -1.5, -2.5, -3.5])
+    np.testing.assert_allclose(sample.cloud.position[:, 1:], [[2.0, -1.0]] * 4)
+    assert sample.cloud.offsets.tolist() == [0, 2, 3, 4]
+    np.testing.assert_allclose(sample.cloud.times * 30, [0, 1, 2], rtol=2e-5)  # the profile says 33.333 ms
+    assert capture.report.notes == ["log.txt: 1 damaged blocks were left out"]
+
+
 def test_point_table(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text(
