@@ -399,7 +399,7 @@ class Paths:
         knots: seconds from the start of the frame (float64), increasing.
         departure: unit vector in the radar frame in which the path leaves, at mid-frame.
         arrival: unit vector in the radar frame, from the radar towards where the path comes from.
-        region: index into `region_names` of what scattered last before the RX.
+        region: index into `region_names` of what scattered last before the RX (mirrors do not count).
         order: number of bounces beyond the single one of a direct path.
     """
 
@@ -642,7 +642,7 @@ class RadarSetup:
 
 @dataclass(frozen=True)
 class Material:
-    """What a surface does to a wave.
+    """What a surface does to a wave; scalar tensors in place of numbers make the trace differentiable in them.
 
     Attributes:
         permittivity: complex relative permittivity `eps' - j eps''` (time convention exp(+j omega t)) at `frequency`;
@@ -653,10 +653,10 @@ class Material:
     """
 
     name: str
-    permittivity: complex | None
+    permittivity: complex | Tensor | None
     frequency: float = 77e9
-    roughness: float = 0.0
-    layer_loss: float = 1.0
+    roughness: float | Tensor = 0.0
+    layer_loss: float | Tensor = 1.0
 
 
 @dataclass(frozen=True, eq=False)
