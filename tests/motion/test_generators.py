@@ -20,7 +20,9 @@ def test_every_activity_is_smooth_and_on_the_floor(activity):
         joints = forward(motion)
         rate = rotvec_from_matrix(motion.rotations[:-1].transpose(-1, -2) @ motion.rotations[1:]).norm(dim=-1) * 60
         # rad/s: the elbow reaches 20 to 30 in a quick punch, the ankle 15 to 20 in a take-off.
-        assert rate.max() < {"box": 32, "jack": 22, "jump": 22}.get(activity, 18), JOINTS[int(rate.max(0).values.argmax())]
+        assert rate.max() < {"box": 32, "jack": 22, "jump": 22}.get(activity, 18), JOINTS[
+            int(rate.max(0).values.argmax())
+        ]
         velocity = joints.diff(dim=0).norm(dim=-1) * 60
         assert velocity.max() < 12, JOINTS[int(velocity.max(0).values.argmax())]
         ankles = joints[:, [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")], 2]
