@@ -31,7 +31,7 @@ from torch import Tensor
 from mmsynth.types import Paths, Radar
 
 CACHE = 1 << 20  # numbers of the factor X that are formed at once: fits the cache, and memory is flat
-SAMPLE = 1000  # about so many of the paths are looked at to choose how far the series go
+SAMPLE = 500  # about so many of the paths are looked at to choose how far the series go
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,29 +258,28 @@ def _block_sum(frame: _Frame, block: _Block, order: _Order) -> Tensor:
     bounds = [0, *counts.cumsum(0).tolist()]
     state = math.tau * torch.stack([place[index] - bucket, frame.window * frame.bandwidth * speed[index]]).float()
     step = max(1, CACHE // (2 * len(order.drift) * len(block.phase)))
-    products, owners = [], []
+    size = 2 * len(order.bucket) * frame.rx
+    kinds = 2 if order.turning else 1
+    # Sums of A, of its change, and of A with each further power of epsilon.
+    total = state.new_zeros(len(bins), kinds + len(order.drift) - 1, size, len(block.phase))
     for start in range(0, len(index), step):
         part = slice(start, start + step)
         left = _arrival_factor(frame, block, order, index[part], state[:, part])
         right = _departure_factor(frame, block, index[part], len(order.drift))
         for b in range(len(bins)):
-            span = slice(max(bounds[b] - start, 0), min(bounds[b + 1] - start, left.shape[1]))
+            span = slice(max(bounds[b] - start, 0), min(bounds[b + 1] - start, right[0].shape[1]))
             if span.start < span.stop:
-                products.append(_product(left[:, span], [w[:, span] for w in right], order))
-                owners.append(b)
-    owner = torch.tensor(owners, device=index.device)
-    return _samples(frame, block, order, bins, _sum_by(torch.stack(products), owner, len(bins)))
+                _accumulate(total[b], [x[:, span] for x in left], [x[:, span] for x in right])
+    return _samples(frame, block, order, bins, total)
 
 
-def _product(left: Tensor, right: list[Tensor], order: _Order) -> Tensor:
-    """Sums over paths [terms * rows of `left`, chirps]; the change of A goes with the leading power of epsilon only."""
-    rest = left[: len(left) // 2] if order.turning else left
-    return torch.cat([left @ w.T for w in right[:2]] + [rest @ w.T for w in right[2:]])
-
-
-def _sum_by(pieces: Tensor, owner: Tensor, count: int) -> Tensor:
-    """Pieces [n, ...] added up by owner into [count, ...]."""
-    return pieces if len(pieces) == count else pieces.new_zeros(count, *pieces.shape[1:]).index_add(0, owner, pieces)
+def _accumulate(total: Tensor, left: list[Tensor], right: list[Tensor]) -> None:
+    """Add the products over paths; the change of A (second half of the rows) goes with epsilon's leading power only."""
+    kinds = len(left[0]) // total.shape[1]
+    for q in range(len(right) // 2):
+        rows = total[:kinds].flatten(0, 1) if q == 0 else total[kinds + q - 1]
+        for factor, power in zip(left, right[2 * q : 2 * q + 2], strict=True):
+            rows.addmm_(factor[: len(rows)], power.T)
 
 
 def _departure_factor(frame: _Frame, block: _Block, index: Tensor, terms: int) -> list[Tensor]:
@@ -295,7 +294,7 @@ def _departure_factor(frame: _Frame, block: _Block, index: Tensor, terms: int) -
     return wave
 
 
-def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, state: Tensor) -> Tensor:
+def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, state: Tensor) -> list[Tensor]:
     """A, and its change over half a block if the order has it, times the powers of 2 pi delta.
 
     Args:
@@ -306,11 +305,11 @@ def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, 
         state: [2, paths] in rad: 2 pi delta without the part of the RX, and 2 pi times the coefficient of u^2.
 
     Returns:
-        [powers * (A, change) * (real, imaginary) * rx, paths].
+        [(A, change) * powers * (real, imaginary) * rx, paths], and j times it, which goes with X's imaginary part.
     """
     angle, turn = (block.turn @ frame.arrival.index_select(1, index)).reshape(2, frame.rx, -1)
     cos, sin = angle.cos(), angle.sin()
-    waves = [cos, sin, -sin * turn, cos * turn] if order.turning else [cos, sin]
+    waves = [torch.stack([cos, sin])] + ([torch.stack([-sin * turn, cos * turn])] if order.turning else [])
     powers = [torch.stack(waves)]
     x = state[0] + angle * (frame.bandwidth / frame.carrier)
     for _ in order.bucket[1:]:
@@ -319,35 +318,29 @@ def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, 
     bend = torch.stack([state[1] * sin, -state[1] * cos])
     factor = torch.stack(powers, 1)
     for r in range(2, len(powers)):
-        factor[:2, r] += bend * (order.bucket[r - 2] / order.bucket[r])
+        factor[0, r] += bend * (order.bucket[r - 2] / order.bucket[r])
         bend = bend * x
-    return factor.flatten(0, 2)
+    times_j = torch.stack([-factor[:, :, 1], factor[:, :, 0]], 2)
+    return [factor.flatten(0, 3), times_j.flatten(0, 3)]
 
 
 def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: Tensor) -> Tensor:
     """Put the buckets' sums together: powers to orders of (j u), then times exp(j 2 pi bucket u) (j u)^order."""
-    kinds, chirps = 2 if order.turning else 1, block.offset.shape
-    rows = 2 * len(order.bucket) * frame.rx
-    lead, rest = sums[:, : 2 * kinds * rows], sums[:, 2 * kinds * rows :]
-    first = _complex(lead.reshape(len(bins), 1, 2, kinds, 2, len(order.bucket), frame.rx, *chirps))
-    rest = _complex(rest.reshape(len(bins), -1, 2, 1, 2, len(order.bucket), frame.rx, *chirps))
-    lead = first[:, :, 0] + first[:, :, 1] * block.offset if order.turning else first[:, :, 0]
-    parts = torch.cat([lead, rest[:, :, 0]], 1) * lead.real.new_tensor(order.bucket)[:, None, None, None]
-    total = lead.new_zeros(len(bins), len(order.bucket) + len(order.drift) - 1, frame.rx, *chirps)
-    for q, scale in enumerate(order.drift):
-        total[:, q : q + len(order.bucket)] += scale * parts[:, q]
-    total = _by_slot(total, frame.pairs)
+    chirps, powers = block.offset.shape, len(order.bucket)
+    parts = list(sums.reshape(len(bins), -1, powers, 2, frame.rx, *chirps).unbind(1))
+    if order.turning:
+        change = parts.pop(1)
+        parts[0] = parts[0] + change * block.offset
+    coefficients = sums.new_tensor(order.bucket)[:, None, None, None, None]
+    total = sums.new_zeros(len(bins), powers + len(parts) - 1, 2, frame.rx, *chirps)
+    for q, (scale, part) in enumerate(zip(order.drift, parts, strict=True)):
+        total[:, q : q + powers] += scale * coefficients * part
+    orders = _by_slot(torch.complex(total[:, :, 0], total[:, :, 1]), frame.pairs)
     angle = (math.tau * torch.remainder(bins[:, None] * frame.fast_time, 1.0)).float()
-    power = (1j * frame.fast_time).to(torch.complex64) ** torch.arange(total.shape[1], device=bins.device)[:, None]
+    power = (1j * frame.fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
     carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
-    flat = total.flatten(0, 1).flatten(1).T @ carrier.flatten(0, 1)
+    flat = orders.flatten(0, 1).flatten(1).T @ carrier.flatten(0, 1)
     return flat.reshape(frame.rx, -1, chirps[1], len(frame.fast_time)).permute(2, 1, 0, 3)
-
-
-def _complex(products: Tensor) -> Tensor:
-    """Complex products [bins, terms, kinds, powers, ...] of the four of real and imaginary parts, on axes 2 and 4."""
-    (rr, ir), (ri, ii) = (x.unbind(3) for x in products.unbind(2))
-    return torch.complex(rr - ii, ri + ir)
 
 
 def _by_slot(total: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
