@@ -23,7 +23,7 @@ def small_radar(frequency=60e9, loops=4, tx=((0, 0, 0),), rx=((0, 0, 0),), **wav
 def mesh(vertices, faces, rows=3, velocity=(0, 0, 0), region="conductor"):
     """A mesh sequence that moves at constant velocity over rows 1 ms apart."""
     times = torch.arange(rows, dtype=torch.float64) * 1e-3
-    start = torch.tensor(np.array(vertices), dtype=torch.float64)
+    start = vertices if isinstance(vertices, Tensor) else torch.tensor(np.array(vertices), dtype=torch.float64)
     faces = torch.tensor(np.array(faces))
     moved = start + times[:, None, None] * torch.tensor(velocity, dtype=torch.float64)
     return MeshSequence(moved, faces, times, torch.zeros(len(faces), dtype=torch.int64), (region,))
