@@ -1,0 +1,188 @@
+"""Joint angles, tempos and contacts of the generators against what is published for people."""
+
+import math
+
+import pytest
+import torch
+
+from mmsynth.geometry import rotvec_from_matrix
+from mmsynth.motion import Subject, generate_motion
+from mmsynth.motion.skeleton import JOINTS, forward
+
+SIDES = ("left", "right")
+
+
+def clip(activity: str, seed: int, duration: float = 8.0, **overrides: float):
+    return generate_motion(activity, duration, Subject(seed), torch.Generator().manual_seed(seed), overrides=overrides)
+
+
+def at(positions: torch.Tensor, name: str) -> torch.Tensor:
+    return positions[:, JOINTS.index(name)]
+
+
+def flexion(motion, name: str) -> torch.Tensor:
+    """Rotation about the joint's lateral axis in degrees, flexion of the knee positive."""
+    return torch.rad2deg(rotvec_from_matrix(motion.rotations[:, JOINTS.index(name)])[:, 0])
+
+
+def contacts(motion, side: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Heel and ball of a foot [frames, 3] each."""
+    ankle, turned = at(forward(motion), f"{side}_ankle"), world(motion, f"{side}_ankle")
+    sign = 1.0 if side == "left" else -1.0
+    heel = turned @ torch.tensor([0.0, -0.0753, -0.052]).double()
+    ball = turned @ torch.tensor([0.015 * sign, -0.0753, 0.14]).double()
+    return ankle + heel, ankle + ball
+
+
+def world(motion, name: str) -> torch.Tensor:
+    from mmsynth.joints import SMPLX_PARENT
+
+    parent = SMPLX_PARENT[name]
+    local = motion.rotations[:, JOINTS.index(name)]
+    return local if parent is None else world(motion, parent) @ local
+
+
+def slides(motion) -> torch.Tensor:
+    """How far heel or ball moves over the floor in each of its contacts (under 4 mm high), in m."""
+    found = []
+    for side in SIDES:
+        for point in contacts(motion, side):
+            low = point[:, 2] < 0.004
+            edges = torch.nonzero(torch.diff(low.int(), prepend=torch.tensor([0]), append=torch.tensor([0])))[:, 0]
+            for start, end in edges.reshape(-1, 2).tolist():
+                if end - start > 6:
+                    track = point[start:end, :2]
+                    found.append((track - track[len(track) // 2]).norm(dim=1).max())
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_level_walking(seed):
+    """Winter 1991, Perry 1992: hip excursion about 40-50 degrees, knee to 55-65 in swing and under 20 in stance."""
+    motion = clip("walk", seed, path=0.0, extent=20.0, speed=1.25, ratio=0.39)
+    p = forward(motion)
+    pace = at(p, "pelvis").diff(dim=0)[:, :2].norm(dim=-1) * 60
+    steady = torch.cat([torch.tensor([False]), pace > 1.0])
+    if steady.sum() < 120:
+        pytest.skip("this clip turns round most of the time")
+    knee, hip = flexion(motion, "left_knee")[steady], -flexion(motion, "left_hip")[steady]
+    assert 40 < knee.max() < 70 and 0 < knee.min() < 12
+    assert 40 < hip.max() - hip.min() < 75
+    height = at(p, "pelvis")[steady, 2]
+    assert 0.02 < height.max() - height.min() < 0.075  # Perry: 4 to 5 cm
+    apart = (at(p, "left_ankle") - at(p, "right_ankle"))[steady, :2].norm(dim=-1).max()
+    assert 0.55 < apart < 0.8  # a step of sqrt(1.25 * 0.39) = 0.70 m
+    arm = flexion(motion, "left_shoulder")[steady]
+    assert 3 < arm.max() - arm.min() < 60
+
+
+def test_feet_do_not_slide():
+    still = torch.cat([slides(clip(a, seed)) for a in ("squat", "box", "bend", "sit") for seed in (1, 2)])
+    assert still.max() < 0.002
+    walking = torch.cat([slides(clip("walk", seed, path=float(seed % 3))) for seed in range(6)])
+    assert walking.median() < 0.003 and walking.quantile(0.9) < 0.02
+
+
+@pytest.mark.parametrize("activity", ["walk", "run", "jack", "jump", "squat", "side_step", "turn"])
+def test_feet_stay_over_the_floor(activity):
+    for seed in (1, 2, 3):
+        for side in SIDES:
+            heel, ball = contacts(clip(activity, seed), side)
+            assert min(float(heel[:, 2].min()), float(ball[:, 2].min())) > -0.006
+
+
+@pytest.mark.parametrize("height", [0.03, 0.2])
+def test_jumps_are_ballistic(height):
+    """In the air the pelvis falls with g, and flight lasts 2 sqrt(2 h / g)."""
+    motion = generate_motion(
+        "jump", 12.0, Subject(1), torch.Generator().manual_seed(1), 480.0, {"height": height, "tempo": 1.2, "rest": 0.0}
+    )
+    p = forward(motion)
+    fall = at(p, "pelvis")[:, 2].diff().diff() * 480**2
+    sole = torch.stack([torch.minimum(*(c[:, 2] for c in contacts(motion, s))) for s in SIDES]).amin(0)[1:-1]
+    airborne = sole > 0.25 * height
+    assert airborne.any() and abs(float(fall[airborne].median()) + 9.81) < 0.3
+    rise = at(p, "pelvis")[:, 2].max() - at(p, "pelvis")[0, 2]
+    assert 0.5 * height < rise < 2.0 * height + 0.12
+
+
+def test_squats_go_as_deep_as_asked():
+    depths = [
+        float(flexion(clip("squat", seed, depth=d, tempo=2.5, rest=0.0), "left_knee").max())
+        for seed, d in ((1, 0.25), (1, 0.42))
+    ]
+    assert 65 < depths[0] < 95 < depths[1] < 140
+
+
+def rate_of(signal: torch.Tensor, low: float, high: float) -> float:
+    """The strongest frequency in Hz between two bounds."""
+    x = (signal - signal.mean()) * torch.hann_window(len(signal), dtype=signal.dtype)
+    power = torch.fft.rfft(x, 8192).abs()
+    freqs = torch.fft.rfftfreq(8192, 1 / 60)
+    return float(freqs[(power * ((freqs > low) & (freqs < high))).argmax()])
+
+
+@pytest.mark.parametrize(
+    ("activity", "overrides", "joint", "axis", "rate"),
+    [
+        ("wave", {"tempo": 1.5, "side": 1.0, "both": 0.0}, "right_wrist", 0, 1.5),
+        ("squat", {"tempo": 2.0, "rest": 0.0}, "pelvis", 2, 0.5),
+        ("jack", {"tempo": 1.0, "rest": 0.0}, "left_wrist", 2, 1.0),
+        ("clap", {"tempo": 3.0}, "left_wrist", 0, 3.0),
+    ],
+)
+def test_tempo_is_what_the_style_says(activity, overrides, joint, axis, rate):
+    motion = clip(activity, 1, 30.0, **overrides)
+    found = rate_of(at(forward(motion), joint)[:, axis], 0.35 * rate, 1.6 * rate)
+    # Tempo drifts by 6 % and differs by as much from one repetition to the next.
+    assert abs(found / rate - 1) < 0.15
+
+
+def test_punches_alternate_and_reach_out():
+    motion = clip("box", 1, 10.0, mix=0.0, tempo=0.6, rest=0.0)
+    p = forward(motion)
+    out = [-(at(p, f"{s}_wrist") - at(p, f"{s}_shoulder"))[:, 1] for s in SIDES]
+    for o in out:
+        assert o.max() > 0.42 and o.median() < 0.36
+    speed = at(p, "left_wrist").diff(dim=0).norm(dim=-1).max() * 60
+    assert 2 < speed < 9  # m/s; untrained 3-6, boxers 8-10 (Walilko 2005)
+    assert float(torch.corrcoef(torch.stack(out))[0, 1]) < 0
+
+
+def test_breath_and_heart_move_the_chest_by_millimetres():
+    """Chest 4 to 12 mm at 0.2 to 0.33 Hz (Droitcour 2006), at the height of the breastbone."""
+    for seed in range(4):
+        motion = clip("breathe", seed, 40.0)
+        p = forward(motion)
+        chest = (at(p, "neck") - at(p, "pelvis"))[:, 1]
+        wave = torch.fft.rfft((chest - chest.mean()) * torch.hann_window(len(chest)).double(), 8192).abs()
+        freqs = torch.fft.rfftfreq(8192, 1 / 60)
+        band = (freqs > 0.15) & (freqs < 0.5)
+        assert 0.18 < float(freqs[(wave * band).argmax()]) < 0.36
+        assert 0.003 < float(chest.max() - chest.min()) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("move", "joint"), [("left_arm_extension", "left_wrist"), ("right_limb_extension", "right_ankle")]
+)
+def test_mars_moves_go_sideways_on_their_side(move, joint):
+    p = forward(clip(move, 2, 10.0))
+    aside = (at(p, joint) - at(p, "pelvis"))[:, 0].abs()
+    lifted = at(p, joint)[:, 2]
+    assert aside.max() > 0.45 and aside.min() < 0.3
+    assert lifted.max() - lifted.min() > 0.12
+    other = joint.replace("left", "x").replace("right", "left").replace("x", "right")
+    assert at(p, other)[:, 2].max() - at(p, other)[:, 2].min() < 0.12
+
+
+@pytest.mark.parametrize("way", ["forward", "back", "side"])
+def test_falls_end_on_the_floor_in_published_time(way):
+    """From standing height to lying within 0.5 to 1.7 s; nothing through the floor."""
+    motion = clip(f"fall_{way}", 3, 6.0, tempo=1.0)
+    p = forward(motion)
+    head = at(p, "head")[:, 2]
+    high, low = torch.nonzero(head > 0.9 * head[0]).max(), torch.nonzero(head < 0.35)[0, 0]
+    assert head[0] > 1.4 and head[-1] < 0.35
+    assert 0.25 < float(low - high) / 60 < 1.7
+    assert p[..., 2].min() > 0.0
+    assert math.isfinite(float(p.sum()))
