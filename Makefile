@@ -21,7 +21,7 @@ bench: install-dev
 	$(BIN)/python benchmarks/run.py
 
 fuzz: install-dev
-	$(RUN) pytest -m fuzz
+	MMSYNTH_FUZZ=10000 $(RUN) pytest -m fuzz --timeout 3600
 
 real: install-dev
 	$(RUN) pytest -m "real or slow"

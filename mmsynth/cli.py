@@ -155,6 +155,7 @@ def radar(
         return
     setup = load_radar(name)
     _table(describe(setup.radar))
+    _say(*setup.notes)
     if figure:
         from mmsynth.view import array_figure, save_figure
 
