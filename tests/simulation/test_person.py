@@ -1,0 +1,55 @@
+"""A whole person: radar cross section, and knots against dense posing."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from simulation.scenes import decibel, rcs, small_radar
+
+from mmsynth import geometry
+from mmsynth.body_models import load_body
+from mmsynth.motion import generate_motion, place, resample, sample_subject
+from mmsynth.radar import load_radar
+from mmsynth.scene import person_materials
+from mmsynth.simulation.paths import trace
+from mmsynth.simulation.settings import Simulation, frame_knots
+from mmsynth.types import Scene
+
+
+@pytest.mark.parametrize("frequency", [pytest.param(60e9, marks=pytest.mark.slow), 77e9])
+def test_a_standing_adult_has_a_published_cross_section(frequency):
+    # People are measured at about -10 to 0 dBsm averaged over azimuth; 12 azimuths of a glinting target leave 1-2 dB.
+    radar, body = small_radar(frequency), load_body("free")
+    generator = torch.Generator().manual_seed(1)
+    motion = generate_motion("stand", 1.0, sample_subject(generator), generator)
+    materials = person_materials(body.region_names, frequency)
+    pose, rows = geometry.radar_pose((0.0, 0.0, 1.0)), torch.tensor([0.5, 0.501, 0.502]).double()
+    found = []
+    for azimuth in np.arange(12) * math.tau / 12:
+        mesh = body(resample(place(motion, (0.0, 20.0), azimuth), rows))
+        found.append(rcs(trace(Scene(pose, (mesh,), materials), radar, 0, Simulation(), 1), radar, 20.0))
+    assert -10 < decibel(np.mean(found)) < 0
+
+
+@pytest.mark.parametrize(("profile", "activity"), [("radhar", "box"), ("mmmesh", "run"), ("mmmesh", "box")])
+def test_default_knots_hold_the_way_to_a_fiftieth_of_a_wavelength(profile, activity):
+    radar, body = load_radar(profile).radar, load_body("free-low")
+    generator = torch.Generator().manual_seed(1)
+    motion = generate_motion(activity, 3.0, sample_subject(generator), generator)
+    motion = place(motion, (0.0, 2.5), 0.0)
+    knots = frame_knots(radar, Simulation())
+    chirps = radar.chirp_times().reshape(-1)[::16]
+    basis = []
+    for i in range(len(knots)):
+        rest = [(chirps - knots[j]) / (knots[i] - knots[j]) for j in range(len(knots)) if j != i]
+        basis.append(torch.stack(rest).prod(0))
+    worst = 0.0
+    for start in (0.7, 1.4, 2.1):
+        ways = [
+            2 * (body(resample(motion, start + t)).vertices - torch.tensor([0.0, 0.0, 1.0])).norm(dim=-1)
+            for t in (knots, chirps)
+        ]
+        error = torch.einsum("kt,kv->tv", torch.stack(basis), ways[0]) - ways[1]
+        worst = max(worst, float(error.abs().max()))
+    assert worst < radar.waveform.wavelength / 50
