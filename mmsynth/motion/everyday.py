@@ -126,11 +126,13 @@ def bend(clip: Clip) -> Pose:
     left, right = rhythm(clip)
     down = left + right
     crouch = s["crouch"] * down
+    # Who bends the knees more bends the trunk less, and the hands still end at the floor.
+    fold = s["lean"] * (1.1 - 1.3 * s["crouch"])
     pose = shifted(
         base,
         pelvis=(0.0, -crouch, -0.16 * down - 0.35 * crouch),
-        turn=(0.0, 0.95 * s["lean"] * down, 0.0),
-        spine=(0.1 * (left - right), 0.55 * s["lean"] * down, 0.0),
+        turn=(0.0, 0.95 * fold * down, 0.0),
+        spine=(0.1 * (left - right), 0.55 * fold * down, 0.0),
         head=(0.0, -0.35 * down, 0.0),
     )
     main, other = (left, right) if s["side"] < 0.5 else (right, left)
@@ -235,6 +237,8 @@ def kick(clip: Clip) -> Pose:
         at = hip + stack(0.0, -thigh * knee.cos() - shank * down.cos(), thigh * knee.sin() + shank * down.sin(), like=t)
         inside = ((u > 0) & (u < 1)).to(t)[:, None]
         ankle[:, side] = ankle[:, side] + inside * free[:, None] * (at - ankle[:, side])
+        # Off the floor at once, and down at the last.
+        ankle[:, side, 1] = ankle[:, side, 1] + 0.2 * free * (1 - free) * inside[:, 0]
         pitch = about("x", -0.9 * down * free * inside[:, 0])
         foot[:, side] = foot[:, side] @ pitch
         planted[:, side] = planted[:, side] - free * inside[:, 0]

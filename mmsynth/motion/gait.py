@@ -163,7 +163,7 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> Foo
     the stride in level walking; Perry 1992).
     """
     x, z, yaw = (torch.full_like(times, v) for v in (*steps[0].place, steps[0].yaw))
-    lift, air, toe_free = (torch.zeros_like(times) for _ in range(3))
+    lift, air = torch.zeros_like(times), torch.zeros_like(times)
     claim = torch.ones_like(times)
     pitch = [(float(times[0]) - 3.0, 0.0)]
     for old, new in zip(steps[:-1], steps[1:], strict=True):
@@ -177,7 +177,6 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> Foo
         bump = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1)) ** 2, torch.zeros_like(u))
         early = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1) ** 0.7) ** 2, torch.zeros_like(u))
         lift, air = lift + gait.lift * early, air + bump
-        toe_free = toe_free + torch.where(inside, ease(u * 3) * (1 - ease(u * 3 - 2)), torch.zeros_like(u))
         claim = claim - torch.where(inside, ease(u / 0.4) - ease((u - 0.6) / 0.4), torch.zeros_like(u)) * (1 - 1e-6)
         pitch += _roll(old, new, gait)
     past = (way[:, 0] - x) * yaw.sin() + (way[:, 1] - z) * yaw.cos()
@@ -185,7 +184,7 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> Foo
     pitch_track = track(times, pitch) + torch.tanh(heel) * (claim if not gait.always else claim**0.5)
     flat = stack(x, ANKLE_HEIGHT, z, like=x) + stack(0.0, lift, 0.0, like=x)
     ankle, rotation = flat_foot(flat, yaw, pitch_track)
-    toes = pitch_track.clamp(0, 0.7) * (1 - toe_free)
+    toes = pitch_track.clamp(0, 1.1)
     return FootTrack(ankle, rotation, toes, air, claim)
 
 

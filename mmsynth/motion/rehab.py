@@ -114,6 +114,7 @@ def extend_limb(clip: Clip, side: int) -> Pose:
     free = (4 * up).clamp(0, 1)[:, None] ** 2
     free = free * (3 - 2 * free)
     ankle[:, side] = ankle[:, side] + free * (raised - ankle[:, side])
+    ankle[:, side, 1] = ankle[:, side, 1] + (0.1 * free * (1 - free))[:, 0]
     foot[:, side] = about("z", 0.6 * sign * swing) @ foot[:, side]
     planted = 1 - share.clamp(0, 0.25) * 4
     return keep_reachable(dataclasses.replace(pose, ankle=ankle, foot=foot), planted)
