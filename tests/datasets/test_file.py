@@ -66,6 +66,14 @@ def test_what_goes_in_comes_out(tmp_path: Path, attributes: Attributes, make_sam
     assert_same(samples[-1], dataset[-1])
 
 
+def test_heatmaps_and_adc_may_begin_with_a_later_clip(
+    tmp_path: Path, attributes: Attributes, make_sample: Make
+) -> None:
+    samples = [make_sample(i, adc=i == 2, heatmap=i == 1) for i in range(4)]
+    for sample, found in zip(samples, Dataset.open(write(tmp_path / "a.h5", attributes, samples)), strict=True):
+        assert_same(sample, found)
+
+
 def test_attributes_come_back(tmp_path: Path, attributes: Attributes, make_sample: Make) -> None:
     found = Dataset.open(write(tmp_path / "a.h5", attributes, [make_sample(0)])).attributes
     for f in fields(Attributes):
@@ -271,3 +279,25 @@ def test_damaged_files_are_one_sentence(tmp_path: Path, attributes: Attributes, 
         file["frames/point_offsets"][-1] += 1
     with pytest.raises(ValueError, match="damaged"):
         Dataset.open(bad)
+
+
+@pytest.mark.parametrize("name", ["points/values", "adc/samples", "heatmaps/range_azimuth/power"])
+def test_a_flipped_bit_in_the_data_is_noticed(
+    tmp_path: Path, attributes: Attributes, make_sample: Make, name: str
+) -> None:
+    path = write(tmp_path / "a.h5", attributes, [make_sample(0)])
+    with h5py.File(path) as file:
+        chunk = file[name].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + chunk.size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.h5: not a readable data set"):
+        Dataset.open(path)[0]
+
+
+def test_a_header_that_promises_gigabytes_is_refused(tmp_path: Path, attributes: Attributes, make_sample: Make) -> None:
+    path = write(tmp_path / "a.h5", attributes, [make_sample(0)])
+    with h5py.File(path, "r+") as file:
+        file["joints/positions"].resize(10_000_000, axis=0)
+    with pytest.raises(ValueError, match="damaged: 'joints/positions' of shape"):
+        Dataset.open(path)
