@@ -83,7 +83,7 @@ def lie(clip: Clip) -> Pose:
     )
     # The feet turn with the body about its axis, knees drawn up on the side.
     turned = about("y", roll)[:, None]
-    ankle = (turned @ (pose.ankle + stack(0.0, 0.0, -0.18 * curl, like=t)[:, None])[..., None])[..., 0]
+    ankle = (turned @ (pose.ankle + stack(0.0, 0.0, 0.16 * curl, like=t)[:, None])[..., None])[..., 0]
     pose = dataclasses.replace(pose, ankle=ankle, foot=turned @ pose.foot @ about("x", 0.5 + 0 * t)[:, None])
     tilt = stack(-0.5 * math.pi, 0.0, 0.0, like=t)
     return dataclasses.replace(pose, tilt=tilt, pivot=(0.0, 0.9, 0.0))
