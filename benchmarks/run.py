@@ -35,6 +35,7 @@ from mmsynth.scene import load_room, person_materials
 from mmsynth.simulation import (
     Simulation,
     frame_knots,
+    hold_memory,
     knot_times,
     receive,
     synthesize,
@@ -180,6 +181,7 @@ def references(paths: Paths, radar: Radar) -> dict[str, float]:
 def run(name: str, frames: int) -> list[dict[str, Any]]:
     """Rows of one workload; runs in a process of its own, so that its peak memory is its own."""
     torch.set_num_threads(1)
+    hold_memory()
     line = prepare(WORKLOADS[name])
     clock, counts, paths = stages(line, frames)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -216,6 +218,7 @@ def work_through(job: tuple[str, int]) -> float:
     """Seconds for the line of `frames` frames as `generate` runs it: pose in one go, then frame by frame."""
     name, frames = job
     torch.set_num_threads(1)
+    hold_memory()
     line = prepare(WORKLOADS[name])
     radar, processing = line.setup.radar, line.setup.processing
     noise = torch.Generator().manual_seed(2)
@@ -262,6 +265,7 @@ def scaling(paths: Paths, radar: Radar) -> list[dict[str, Any]]:
 
 def run_scaling() -> list[dict[str, Any]]:
     torch.set_num_threads(1)
+    hold_memory()
     line = prepare(WORKLOADS["M"])
     scene = line.scene_of(posed(line, 1))
     return scaling(trace(scene, line.setup.radar, 0, line.settings, 0), line.setup.radar)

@@ -12,6 +12,7 @@ from mmsynth import __version__
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation.clip import Stage, make_clip, stage
 from mmsynth.generation.recipe import Recipe
+from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
 Progress = Callable[[int, int], None]
@@ -104,6 +105,7 @@ def _start(recipe: Recipe, device: str) -> None:
     """Set up a worker: one thread, body and radar loaded."""
     global _stage
     torch.set_num_threads(1)
+    hold_memory()
     _stage = stage(recipe, device)
 
 

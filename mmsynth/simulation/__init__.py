@@ -1,5 +1,6 @@
 """Simulation: from surfaces in motion to the samples of a radar's ADC."""
 
+from mmsynth.simulation.memory import hold_memory as hold_memory
 from mmsynth.simulation.paths import trace as trace
 from mmsynth.simulation.receiver import receive as receive
 from mmsynth.simulation.room import trace_room as trace_room

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from mmsynth.types import Paths, Radar
 
-CACHE = 1 << 20  # numbers of the factor X that are formed at once: fits the cache, and memory is flat
+CACHE = 1 << 21  # numbers of the factor X that are formed at once: fits the cache, and memory is flat
 SAMPLE = 500  # about so many of the paths are looked at to choose how far the series go
 
 

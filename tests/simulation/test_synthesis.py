@@ -1,6 +1,9 @@
 """Synthesis: the direct sum against exact distances, the fast sum against the direct one."""
 
 import math
+import platform
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +13,7 @@ from oracles import point_target_adc
 from scipy.constants import speed_of_light
 
 from mmsynth.radar import load_radar
-from mmsynth.simulation import Simulation, frame_knots, synthesize, synthesize_direct
+from mmsynth.simulation import Simulation, frame_knots, memory, synthesize, synthesize_direct
 from mmsynth.types import Paths, Radar, Receiver
 
 UNIT = Receiver(load=1.0)  # with 1 W, a path of gain 1 has 1 V
@@ -186,3 +189,10 @@ def test_cuda_gives_the_same_samples() -> None:
     there = replace(paths, **{f: getattr(paths, f).cuda() for f in fields})
     # TF32 is off by default: both are float32 sums
     assert error_db(synthesize(there, radar).cpu(), synthesize(paths, radar)) < -90
+
+
+def test_process_keeps_its_memory_where_the_c_library_can() -> None:
+    # In a process of its own: the setting stays. The file alone, since the package takes seconds to import.
+    call = f"import runpy; print(runpy.run_path({memory.__file__!r})['hold_memory']())"
+    found = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == str(platform.libc_ver()[0] == "glibc")
