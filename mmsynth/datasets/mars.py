@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
+from mmsynth.datasets.mars_features import feature_clips
 from mmsynth.joints import JOINT_SETS
 from mmsynth.radar import load_radar
 from mmsynth.types import Labels, Sample
@@ -48,7 +49,8 @@ def import_mars(src: Path | str) -> Capture:
     (both shares rounded up; this reproduces the published counts and boundaries). Ids are `s2-m04-train` for subject 2,
     move 4. Joints are Kinect's 19 of the paper, moved by `LABEL_OFFSET` into the radar frame; where labels were not
     published (subject 1, train) they are NaN. Frames without points or pose were left out by the publishers, which
-    shows as gaps in the times (10 frames/s). Intensity is linear. Nothing is dropped.
+    shows as gaps in the times (10 frames/s). Intensity is linear. Nothing is dropped. A folder that holds only the
+    published feature maps is read too (`mars_features`).
 
     Raises:
         ValueError: there is no such folder or nothing in it, or the labels do not fit the recordings.
@@ -61,8 +63,9 @@ def import_mars(src: Path | str) -> Capture:
     kinds = {p.parent.name for p in folders} & pairs
     if len(kinds) > 1:
         folders = [p for p in folders if p.parent.name == "woutlier"]
-    if not folders:
-        raise ValueError(f"{src}: expected folders subjectN with radar_data1.mat, found none")
+    features = next(iter(sorted(src.rglob("featuremap_*.npy"))), None)
+    if not folders and features is None:
+        raise ValueError(f"{src}: expected folders subjectN with radar_data1.mat (or featuremap_*.npy), found none")
     setup = load_radar("mars")
     report = ImportReport()
     offset = "x {:+.2f} m, y {:+.2f} m, z {:+.2f} m".format(*LABEL_OFFSET)
@@ -74,6 +77,8 @@ def import_mars(src: Path | str) -> Capture:
         intensity_unit="ADC counts",
         notes={"label_offset": offset},
     )
+    if features is not None and not folders:
+        return Capture(attributes, feature_clips(features.parent, LABEL_OFFSET, report), report)
     return Capture(attributes, _clips(folders, report), report)
 
 

@@ -95,6 +95,25 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         import_mars(tmp_path / "subject2" / "timesplit")
 
 
+def test_feature_maps(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    maps, labels = draw.normal(size=(3, 8, 8, 5)), draw.normal(size=(3, 57))
+    maps[1, 5:] = 0
+    maps[2, 0, 0, :4] = 0  # a point at the origin that has an intensity
+    np.save(tmp_path / "featuremap_test.npy", maps)
+    np.save(tmp_path / "labels_test.npy", labels)
+    (sample,) = import_mars(tmp_path).samples
+    assert sample.id == "features-test" and sample.cloud.offsets.tolist() == [0, 64, 104, 168]
+    np.testing.assert_allclose(sample.cloud.position[64:104], maps[1, :5].reshape(-1, 5)[:, :3], rtol=1e-6)
+    np.testing.assert_allclose(sample.cloud.intensity[104:], maps[2].reshape(-1, 5)[:, 4], rtol=1e-6)
+    assert sample.joints is not None
+    # X of all joints first, then Y, then Z.
+    np.testing.assert_allclose(sample.joints[2, 7], labels[2, [7, 26, 45]] + np.array(LABEL_OFFSET), atol=1e-5)
+    np.save(tmp_path / "labels_test.npy", labels[:2])
+    with pytest.raises(ValueError, match=r"labels_test.npy: expected \[3, 57\]"):
+        list(import_mars(tmp_path).samples)
+
+
 @pytest.mark.real
 def test_the_published_folder(real_data: Path, tmp_path: Path) -> None:
     report = write_capture(import_mars(real_data / "mars"), tmp_path / "m.h5")
