@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics
+from mmsynth.body_models.feet import plant
 from mmsynth.body_models.limits import limit_tensors
-from mmsynth.body_models.pose_solver import Pose, Problem, solve, with_rest
-from mmsynth.body_models.pose_start import start
+from mmsynth.body_models.pose_solver import Pose, Problem, solve, targets, with_rest
+from mmsynth.body_models.pose_start import row_of, start
 from mmsynth.joints import JOINT_SETS, LANDMARKS, SMPLX_JOINTS
 from mmsynth.types import Motion, Skeleton
 
@@ -24,6 +25,8 @@ _BONES = (
 )
 
 
+# What stands on the floor.
+_FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 # Every source puts these elsewhere along the trunk; they count for less where no known set says where.
 _VAGUE = {"pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar"}
 
@@ -39,6 +42,7 @@ class FitSettings:
         acceleration: typical of the pelvis, m/s^2.
         shape_weight: precision of betas against bone lengths known to 2 cm; larger stays nearer to the mean person.
         steps: of Gauss-Newton for the pose, before and after smoothness joins.
+        plant_feet: hold feet still that are seen to stand.
         gender: of the body model's variant.
     """
 
@@ -48,6 +52,7 @@ class FitSettings:
     acceleration: float = 10.0
     shape_weight: float = 3.0
     steps: tuple[int, int] = (6, 4)
+    plant_feet: bool = True
     gender: Literal["neutral", "female", "male"] = "neutral"
 
 
@@ -88,6 +93,9 @@ def fit_skeleton(skeleton: Skeleton, body: AbstractBodyModel, settings: FitSetti
     pose = solve(problem, start(problem, names), settings.steps[0], smooth=False)
     shape = _shape_from_pose(problem, pose, body, shape, settings)
     problem = with_rest(problem, _rest(body, shape, settings))
+    if settings.plant_feet:
+        feet = [r for j in _FEET if (r := row_of(mix, names.index(j))) is not None]
+        problem = plant(problem, targets(problem, pose), feet, skeleton.times.to(problem.seen))
     pose = solve(problem, pose, settings.steps[1], smooth=True)
     return Motion(
         joint_names=tuple(names[j] for j in active),

@@ -27,7 +27,7 @@ def start(problem: Problem, names: tuple[str, ...]) -> Pose:
     for side, sign in (("left", 1.0), ("right", -1.0)):
         for joint, hinge, end, along, across in _LIMBS:
             chain = [names.index(f"{side}_{j}") for j in (joint, hinge, end)]
-            rows = [_row(problem.mix, j) for j in chain]
+            rows = [row_of(problem.mix, j) for j in chain]
             if None in rows or not {chain[0], chain[1]} <= set(problem.active):
                 continue
             seen = [problem.seen[:, r] for r in rows]
@@ -39,7 +39,7 @@ def start(problem: Problem, names: tuple[str, ...]) -> Pose:
     return pose
 
 
-def _row(mix: Tensor, joint: int) -> int | None:
+def row_of(mix: Tensor, joint: int) -> int | None:
     """The target that is mostly this joint."""
     rows = torch.nonzero(mix[:, joint] > 0.8).flatten().tolist()
     return rows[0] if rows else None
