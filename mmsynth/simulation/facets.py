@@ -29,18 +29,15 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
     """
     tx, rx = ends
     facets = seen.any(0).nonzero()[:, 0]
-    last, middle = len(pose.knots) - 1, len(pose.knots) // 2
-    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
-    into, out = (unit((centre[middle] - leg.centre[:, None]).to(torch.float32)) for leg in (tx, rx))
+    corner = surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets))
+    centre = surface.centroid(corner)
+    into, out = (unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in (tx, rx))
     common = _coefficient(pose, facets, ends, (into, out))
-    sag = _sagitta(pose, facets)
-    gain = torch.stack(
-        [
-            _amplitude(pose, (facets, sag, knot), centre[knot], ends) * common * seen[row, facets]
-            for row, knot in ((0, 0), (-1, last))
-        ],
-        1,
-    )
+    # Both ends of the frame in one go, as facets beside each other. Differences are taken in float64, so that a shape
+    # is as exact far from the origin as near it.
+    shape = torch.cat([(corner[k] - centre[k][:, None]).to(torch.float32) for k in (0, -1)], -1)
+    amplitude = _amplitude(pose, facets, shape, torch.cat([centre[0], centre[-1]], -1), ends)
+    gain = amplitude.reshape(2, -1).T * common[:, None] * seen[[0, -1]].index_select(1, facets).T
     keep = strongest(gain, pose.settings.drop, budget)
     centre, into, out = (x.index_select(-1, keep) for x in (centre, into, out))
     return Paths(
@@ -60,7 +57,8 @@ def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
     """Whether [instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
     tx, rx = ends
     if not tx.mirrors and not rx.mirrors and bool((tx.centre - rx.centre).norm() < SHARED_RAY):
-        return seen_from(pose, _between(tx, rx)) & facing(pose, tx) & facing(pose, rx)
+        # A facet that has its back to one of the two by a hair is left to its cosine, which is cut at zero.
+        return seen_from(pose, _between(tx, rx))
     return seen_from(pose, tx) & seen_from(pose, rx)
 
 
@@ -110,7 +108,8 @@ def strongest(gain: Tensor, drop: float, budget: float | None = None) -> Tensor:
 
 def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
     """What hardly changes within a frame [facets]: polarised reflection, losses, patterns, lambda / (4 pi)^1.5."""
-    eps, _, loss = (x[pose.topology.region[facets]] for x in pose.materials)
+    region = pose.topology.region.index_select(0, facets)
+    eps, _, loss = (x.index_select(0, region) for x in pose.materials)
     wavelength = pose.radar.waveform.wavelength
     there, back = (legs.field(leg, way, math.tau / wavelength) for leg, way in zip(ends, ways, strict=True))
     turned = scattering.polarised_reflection(eps, ways[0], -ways[1], there)
@@ -128,36 +127,43 @@ def _sagitta(pose: Pose, facets: Tensor) -> Tensor:
     return surface.sagitta(corner, pose.area[-1].index_select(1, facets), pose.normals, faces)
 
 
-def _amplitude(pose: Pose, shape: tuple[Tensor, Tensor, int], centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
-    """Square-root RCS [facets] in m over the lengths of both legs in m, at one knot, but for the reflection.
+def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
+    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, [2 * facets].
 
-    `shape` = indices of the facets, their sagitta, the knot; `centre` [3, facets] in m.
+    Args:
+        pose: of the frame.
+        facets: [facets] indices.
+        corner: [3, 3, 2 * facets] in m relative to the centroid, of all facets at the first knot, then at the last.
+        centre: [3, 2 * facets] centroids in the world.
+        ends: legs of TX and RX.
     """
-    (facets, sag, knot), settings = shape, pose.settings
-    wavenumber = math.tau / pose.radar.waveform.wavelength
+    settings, wavelength = pose.settings, pose.radar.waveform.wavelength
+    wavenumber = math.tau / wavelength
     ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
-    spread = length(ways[0]) * length(ways[1])
-    into, out = unit(ways[0]), unit(ways[1])
-    # Differences in float64, so that a shape is as exact far from the origin as near it.
-    corner = surface.gather(pose.vertices[knot], pose.topology.faces.index_select(1, facets))
-    corner = (corner - centre[:, None]).to(torch.float32)
+    lengths = [length(way) for way in ways]
+    into, out = ways[0] / lengths[0], ways[1] / lengths[1]
+    spread = lengths[0] * lengths[1]
     area = surface.area_vectors(corner)
     size = length(area)
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
-    rough = pose.materials[1][pose.topology.region[facets]]
+    rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(2)
     real, imag = torch.zeros_like(size), torch.zeros_like(size)
     if settings.method == "points":
         return torch.complex(point_amplitude(size, cosines) / spread, imag)
     if settings.coherent:
-        cut = (wavenumber, settings.flatness * pose.radar.waveform.wavelength)
+        sag = _sagitta(pose, facets).repeat(1, 1, 2)
+        cut = (wavenumber, settings.flatness * wavelength)
         real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
         # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
         left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
         real, imag = imag * left, -real * left
     if settings.diffuse:
         lambert = _sqrt(scattering.diffuse_rcs(rough, wavenumber, size, cosines))
-        phase = scattering.surface_phase(pose.seed, pose.topology.person[facets], pose.topology.facet[facets])
-        real, imag = real + lambert * phase.cos(), imag + lambert * phase.sin()
+        phase = scattering.surface_phase(
+            pose.seed, *(x.index_select(0, facets) for x in (pose.topology.person, pose.topology.facet))
+        )
+        turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, 2)
+        real, imag = real + lambert * turn[0], imag + lambert * turn[1]
     return torch.complex(real / spread, imag / spread)
 
 
