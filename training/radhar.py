@@ -1,6 +1,8 @@
-"""RadHAR across recording days: one command for the figures of RESULTS.md.
+"""RadHAR across recording days: one command a part of RESULTS.md.
 
+python training/radhar.py sets --out synthetic --draws 5 --clips 100
 python training/radhar.py real radhar.h5
+python training/radhar.py transfer radhar.h5 synthetic/*
 """
 
 import argparse
@@ -9,26 +11,50 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmsynth.datasets import Dataset
+from mmsynth.evaluation.curve import Drawn, few_shot_rows, transfer_rows, zero_shot_values
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
-from mmsynth.evaluation.scores import Row, text_table, update_ledger
-from mmsynth.training import WindowSettings
+from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
+from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table
+from mmsynth.training import WindowSettings, cut
 from mmsynth.training.fit import commit
+
+HERE = Path(__file__).parent
 
 
 def main() -> None:
     """Parse, run, print, and keep the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", choices=["real"])
-    parser.add_argument("recordings", type=Path, help="RadHAR as `mmsynth import radhar` writes it")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--ledger", type=Path, default=Path(__file__).with_name("results.json"))
+    parts = parser.add_subparsers(required=True)
+    real_ = parts.add_parser("real", help="recordings alone, and the controls")
+    real_.add_argument("recordings", type=Path, help="RadHAR as `mmsynth import radhar` writes it")
+    real_.add_argument("--seeds", type=int, default=5)
+    real_.set_defaults(run=real)
+    transfer_ = parts.add_parser("transfer", help="synthetic data alone, adapted, and with few recordings")
+    transfer_.add_argument("recordings", type=Path)
+    transfer_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
+    transfer_.add_argument("--blind", type=Path, nargs="*", default=[], help="sets of radhar_blind.toml")
+    transfer_.add_argument("--naive", type=Path, nargs="*", default=[], help="the first sets again, by another method")
+    transfer_.add_argument("--draws", type=int, default=20)
+    transfer_.set_defaults(run=transfer)
+    sets_ = parts.add_parser("sets", help="draw synthetic sets")
+    sets_.add_argument("--recipe", type=Path, default=HERE.parent / "datasets" / "radhar_synthetic.toml")
+    sets_.add_argument("--out", type=Path, required=True)
+    sets_.add_argument("--first", type=int, default=1, help="seed of the first draw")
+    sets_.add_argument("--draws", type=int, default=5)
+    sets_.add_argument("--clips", type=int, default=500)
+    sets_.add_argument("--body", default="free")
+    sets_.add_argument("--method", default="facets")
+    sets_.add_argument("--workers", type=int, default=2)
+    sets_.set_defaults(run=sets)
+    parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
-    rows = RUN[options.experiment](options)
-    command = f"python training/radhar.py {' '.join(sys.argv[1:])}"
-    rows = [replace(r, command=command, commit=commit()) for r in rows]
-    print(text_table(rows))
-    update_ledger(options.ledger, rows)
+    rows = options.run(options)
+    if rows:
+        command = f"python training/radhar.py {' '.join(sys.argv[1:])}"
+        rows = [replace(r, command=command, commit=commit()) for r in rows]
+        print(text_table(rows))
+        update_ledger(options.ledger, rows)
 
 
 def real(options: argparse.Namespace) -> list[Row]:
@@ -38,7 +64,60 @@ def real(options: argparse.Namespace) -> list[Row]:
     return all_real(moving, static, range(options.seeds))
 
 
-RUN = {"real": real}
+def transfer(options: argparse.Namespace) -> list[Row]:
+    """What synthetic data is worth: alone, with unlabelled recordings, with few labelled ones."""
+    recordings = Dataset.open(options.recordings)
+    levelled = real_tables(corpus(recordings, WindowSettings(heights="relative")))
+    drawn = read_sets(options.synthetic, levelled)
+    rows = transfer_rows(levelled, drawn)
+    print(text_table(rows), flush=True)
+    if options.blind:
+        blind = read_sets(options.blind, levelled)
+        more = {"method": blind.method, "facets": blind.facets, "note": "nothing known of style and place"}
+        rows.append(row("radhar/zero_shot_blind", zero_shot_values(levelled, blind), "trees", **more))
+    if options.naive:
+        naive = read_sets(options.naive, levelled)
+        pairs = zip(zero_shot_values(levelled, drawn), zero_shot_values(levelled, naive), strict=False)
+        gains = [a - b for a, b in pairs]
+        note = f"{drawn.method} less {naive.method}, same motions, noise and trees"
+        rows.append(
+            row("radhar/chain_minus_naive", gains, "trees", method=naive.method, facets=drawn.facets, note=note)
+        )
+    if options.draws:
+        real = real_tables(corpus(recordings, WindowSettings()))
+        for found in few_shot_rows(real, levelled, drawn, options.draws):
+            print(text_table([found]), flush=True)
+            rows.append(found)
+    return rows
+
+
+def read_sets(folders: list[Path], real: Real) -> Drawn:
+    """Synthetic sets as feature tables, heights relative."""
+    files = [Dataset.open(f / "dataset.h5") for f in folders]
+    settings = WindowSettings(heights="relative")
+    tables = tuple(synthetic_table(cut(f, settings), real.data.classes, k) for k, f in enumerate(files))
+    return Drawn(tables, files[0].attributes.method, files[0].attributes.facets)
+
+
+def sets(options: argparse.Namespace) -> list[Row]:
+    """Synthetic sets from one recipe that differ in the seed: other people, places, motions and noise."""
+    from mmsynth.generation import generate, load_recipe
+
+    for seed in range(options.first, options.first + options.draws):
+        recipe = load_recipe(options.recipe)
+        recipe = replace(
+            recipe,
+            seed=seed,
+            clips=options.clips,
+            subjects=replace(recipe.subjects, body=options.body),
+            simulation=replace(recipe.simulation, method=options.method),
+        )
+        out = options.out / f"{recipe.name}-{options.method}-{seed}"
+        if not (out / "dataset.h5").exists():
+            generate(recipe, out, lambda done, total: None, options.workers)
+        print(out / "dataset.h5", flush=True)
+    return []
+
 
 if __name__ == "__main__":
     main()

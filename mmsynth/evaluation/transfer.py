@@ -84,14 +84,17 @@ def adapted(real: Real, synthetic: Synthetic, seed: int, settings: AdaptSettings
     return _scored(real, found)
 
 
-def few_shot(real: Real, forest: Forest, fraction: float, draws: int) -> tuple[Array, Array]:
-    """Balanced accuracy [draws, groups] of trees on a share of the recordings, and with `forest`'s probabilities added.
+def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int) -> tuple[Array, Array]:
+    """Balanced accuracy [draws, groups] of trees on a share of the recordings, and with further features added.
 
-    Both see the same windows and the same number of trees; the second gets, as further features, what the synthetic
-    model says of each window.
+    Args:
+        real: recordings.
+        told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
+        fraction: of the clips of each activity; see `draw_rows`.
+        draws: of clips; both kinds of trees see the same windows in each.
     """
     alone, stacked = [], []
-    told_dense, told_apart = (np.hstack([t, forest.probabilities(t)]) for t in (real.dense, real.apart))
+    told_dense, told_apart = (np.hstack([t, p]) for t, p in zip((real.dense, real.apart), told, strict=True))
     truth, labels = real.labels(False), real.labels(True)
     for draw in range(draws):
         pair: tuple[list[float], list[float]] = ([], [])

@@ -26,6 +26,7 @@ class WindowSettings:
         step: seconds from the start of one window to the next; equal to `duration` = no overlap.
         points: which points count: those with a radial velocity, those without, or all.
         min_range, max_range: m; points outside are dropped (0.35 m keeps antenna coupling out).
+        heights: as recorded, or relative to each window's median: for a radar whose height or tilt is not known.
     """
 
     duration: float = 2.0
@@ -33,6 +34,7 @@ class WindowSettings:
     points: Selection = "moving"
     min_range: float = 0.35
     max_range: float = 5.1
+    heights: Literal["recorded", "relative"] = "recorded"
 
     def __post_init__(self) -> None:
         if not (self.duration > 0 and self.step > 0):
@@ -130,7 +132,7 @@ def cut(dataset: Clips, settings: WindowSettings, clips: Sequence[int] | Array |
     # A window begins half a frame before its first frame.
     half = 0.5 * settings.duration / np.maximum(stop - start, 1)
     labels = dataset.labels
-    return Windows(
+    found = Windows(
         time=(time + half[index]).astype(np.float32),
         position=flat.values[points, :3],
         velocity=flat.values[points, 3],
@@ -144,6 +146,16 @@ def cut(dataset: Clips, settings: WindowSettings, clips: Sequence[int] | Array |
         session=labels.session[clip].astype(object),
         subject=labels.subject[clip].astype(object),
     )
+    return level(found) if settings.heights == "relative" else found
+
+
+def level(windows: Windows) -> Windows:
+    """The windows with heights relative to the median of each."""
+    position = windows.position.copy()
+    for a, b in zip(windows.offsets[:-1], windows.offsets[1:], strict=True):
+        if b > a:
+            position[a:b, 2] -= np.median(position[a:b, 2])
+    return replace(windows, position=position)
 
 
 def concatenate(parts: Sequence[Windows]) -> Windows:

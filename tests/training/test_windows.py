@@ -10,7 +10,7 @@ import pytest
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
 from mmsynth.training.features import feature_names, features
-from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut
+from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut, level
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,13 @@ def test_near_and_far_points_are_left_out(recordings: Path) -> None:
     some = cut(Dataset.open(recordings), WindowSettings(points="all", min_range=2.3, max_range=2.6))
     distance = np.linalg.norm(some.position, axis=1)
     assert len(distance) > 100 and distance.min() >= 2.3 and distance.max() <= 2.6
+
+
+def test_relative_heights_do_not_know_how_high_the_radar_was(recordings: Path, windows: Windows) -> None:
+    relative = cut(Dataset.open(recordings), WindowSettings(points="all", heights="relative"))
+    raised = level(replace(windows, position=windows.position + np.float32([0, 0, 0.4])))
+    assert np.allclose(raised.position, relative.position, atol=1e-6)
+    assert not np.allclose(relative.position, windows.position, atol=1e-3)
 
 
 def test_chosen_clips_alone(recordings: Path) -> None:
