@@ -86,7 +86,7 @@ def plan_path(times: Tensor, speed: list[tuple[float, float, float]], yaw: list[
     turn = track(grid, yaw).numpy()
     velocity = np.stack([fore * np.sin(turn) + left * np.cos(turn), fore * np.cos(turn) - left * np.sin(turn)], 1)
     position = np.concatenate([np.zeros((1, 2)), np.cumsum(0.5 * (velocity[1:] + velocity[:-1]) * 0.01, 0)])
-    inside = (grid.numpy() >= 0) & (grid.numpy() <= float(times[-1]))
+    inside = (grid.numpy() > -0.006) & (grid.numpy() < float(times[-1]) + 0.006)
     middle = 0.5 * (position[inside].max(0) + position[inside].min(0))
     return Path(grid.numpy(), position - middle, turn)
 

@@ -44,3 +44,10 @@ def test_bad_requests_are_refused_in_one_sentence():
         generate_motion("walk", math.nan, Subject(0), generator)
     with pytest.raises(ValueError, match="walk: expected one of the parameters"):
         generate_motion("walk", 2.0, Subject(0), generator, overrides={"sped": 1.0})
+
+
+@pytest.mark.parametrize("duration", [0.001, 0.3])
+def test_clips_of_any_length(duration):
+    for activity in ACTIVITIES:
+        motion = clip(activity, duration=duration)
+        assert len(motion.times) == round(duration * 60) + 1
