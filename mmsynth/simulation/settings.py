@@ -40,7 +40,7 @@ class Simulation:
 
     method: Literal["facets", "points", "bones"] = "facets"
     knots: int = 0
-    flatness: float = 0.02
+    flatness: float = 0.01
     grain: float = 0.01
     bounces: int = 0
     static_room: bool = True
