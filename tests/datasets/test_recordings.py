@@ -251,3 +251,24 @@ def test_breathing_from_file_to_data_set(real_data: Path, tmp_path: Path) -> Non
         # Someone sits at 0.33 m, bin 12 of 2.725 cm: beyond the antennas' coupling no range has as many points.
         bins = np.rint(np.linalg.norm(flat.values[:, :3], axis=1) / 0.02725).astype(int)
         assert np.bincount(bins[bins > 4]).argmax() == 12
+
+
+@pytest.mark.real
+def test_from_a_raw_capture_to_a_prediction(real_data: Path, tmp_path: Path) -> None:
+    from mmsynth.training import fit, load_recipe, load_run, predict
+
+    capture = real_data / "raw_adc" / "bgt60_breathing"
+    spans = ((0, 4, "one"), (4, 8, "two"), (8, 12, "one"), (12, 19, "two"))
+    labels = table(tmp_path / "l.csv", *(f"bgt60_breathing,{a},{b},{label},anna,d1" for a, b, label in spans))
+    write_capture(import_source("infineon", capture, labels=labels), tmp_path / "mine.h5")
+    write_capture(import_source("infineon", capture), tmp_path / "new.h5")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(
+        f'model = "trees"\n[data]\nreal = ["{tmp_path}/mine.h5"]\nvalidation = 0.0\n'
+        '[window]\npoints = "all"\nmin_range = 0.1\n'
+    )
+    fit(load_recipe(recipe), tmp_path / "run", lambda done, total: None)
+    found = predict(load_run(tmp_path / "run"), Dataset.open(tmp_path / "new.h5"))
+    # 19.8 s hold windows of 2 s from 0, 1, ... or 2, 4, ... s on; each has one of the labels, with a confidence.
+    assert len(found.label) in (9, 18) and set(found.label) <= {"one", "two"}
+    assert all(0.5 <= p <= 1 for p in found.confidence)
