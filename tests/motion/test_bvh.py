@@ -9,6 +9,7 @@ import torch
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about
 from mmsynth.joints import SMPLX_PARENT
 from mmsynth.motion import Subject, generate_motion, read_motion
+from mmsynth.motion.retarget import match_joints
 from mmsynth.motion.skeleton import JOINTS, forward, offset
 
 CMU = {
@@ -201,3 +202,40 @@ def test_bandai_clips(real_data):
         feet = joints[:, [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")], 2]
         assert 0.02 < feet.min() < 0.13, path.name
         assert joints[:, JOINTS.index("head"), 2].median() > 1.25, path.name
+
+
+RIGS = {
+    "lafan": "Hips>LeftUpLeg>LeftLeg>LeftFoot>LeftToe Hips>RightUpLeg>RightLeg>RightFoot>RightToe "
+    "Hips>Spine>Spine1>Spine2>Neck>Head "
+    "Spine2>LeftShoulder>LeftArm>LeftForeArm>LeftHand Spine2>RightShoulder>RightArm>RightForeArm>RightHand",
+    "rokoko": "Hips>LeftThigh>LeftShin>LeftFoot>LeftToe Hips>RightThigh>RightShin>RightFoot>RightToe "
+    "Hips>Spine1>Spine2>Spine3>Spine4>Neck>Head Spine4>LeftShoulder>LeftArm>LeftForeArm>LeftHand "
+    "Spine4>RightShoulder>RightArm>RightForeArm>RightHand",
+    "xsens": "Hips>LeftUpperLeg>LeftLowerLeg>LeftFoot>LeftToe Hips>RightUpperLeg>RightLowerLeg>RightFoot>RightToe "
+    "Hips>Chest>Chest2>Chest3>Chest4>Neck>Head Chest4>LeftCollar>LeftShoulder>LeftElbow>LeftWrist "
+    "Chest4>RightCollar>RightShoulder>RightElbow>RightWrist",
+    "asf": "root>lhipjoint>lfemur>ltibia>lfoot>ltoes root>rhipjoint>rfemur>rtibia>rfoot>rtoes "
+    "root>lowerback>upperback>thorax>lowerneck>upperneck>head thorax>lclavicle>lhumerus>lradius>lwrist>lhand "
+    "thorax>rclavicle>rhumerus>rradius>rwrist>rhand",
+}
+
+
+@pytest.mark.parametrize("rig", RIGS)
+def test_joints_of_other_rigs_are_found(rig):
+    names, parents = [], []
+    for chain in RIGS[rig].split():
+        links = chain.split(">")
+        for above, name in zip(["", *links], links, strict=False):
+            if name not in names:
+                names.append(name)
+                parents.append(names.index(above) if above else -1)
+    found = {joint: names[i] for joint, i in match_joints(tuple(names), tuple(parents)).items()}
+    assert set(found) >= set(JOINTS) - {"spine2"} and len(set(found.values())) == len(found)
+    assert found["pelvis"] == names[0] and found["head"].lower() in ("head", "upperneck")
+    for joint, name in found.items():
+        side = joint.split("_")[0]
+        assert side not in ("left", "right") or name.lower().startswith(side[0])
+    chain = [names.index(found[j]) for j in ("left_shoulder", "left_elbow", "left_wrist")]
+    assert parents[chain[1]] == chain[0] and parents[chain[2]] == chain[1]
+    legs = [names.index(found[j]) for j in ("right_hip", "right_knee", "right_ankle", "right_foot")]
+    assert all(parents[b] == a for a, b in zip(legs, legs[1:], strict=False))
