@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-out_console, console = Console(), Console(stderr=True)
+console = Console(stderr=True)
 
 Out = Annotated[Path, typer.Option(help="Folder or file to write; it must not exist yet.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
@@ -205,7 +205,7 @@ def motions(
 
 def _say(*lines: str) -> None:
     for line in lines:
-        out_console.print(line, markup=False, highlight=False, soft_wrap=True)
+        typer.echo(line)
 
 
 def _table(rows: dict[str, Any]) -> None:

@@ -25,9 +25,6 @@ motion = "box"
 
 [subjects]
 body = "free-low"
-
-[simulation]
-subdivision = 1
 """
 
 TRAINING = """

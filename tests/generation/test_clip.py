@@ -36,9 +36,6 @@ body = "free-low"
 distance = [1.9, 2.1]
 bearing_deg = [20, 22]
 
-[simulation]
-subdivision = 1
-
 [outputs]
 heatmaps = ["range_doppler"]
 """
