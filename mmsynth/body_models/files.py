@@ -95,6 +95,9 @@ def _arrays(data: dict[str, Any]) -> BodyArrays:
     for key, shape in wanted.items():
         if np.shape(data[key]) != shape:
             raise ValueError(f"{key}: expected the shape {shape}, got {np.shape(data[key])}")
+    for key in ("v_template", "shapedirs", "weights", "J_regressor"):
+        if not np.isfinite(np.asarray(data[key], np.float64)).all():
+            raise ValueError(f"{key}: expected finite numbers, got NaN or infinite ones")
     shape, expression = _split(np.asarray(data["shapedirs"], np.float64), joints)
     pose = None
     if "posedirs" in data:

@@ -174,7 +174,17 @@ def test_every_region_lies_where_its_name_says():
     order = ["shoe:left_foot", "cloth:left_shin", "cloth:left_thigh", "cloth:hips", "cloth:torso", "skin:face"]
     assert sorted(order, key=height.get) == order
     assert height["hair:head"] > height["skin:face"]
-    assert float(at["hair:head"][:, 1].mean()) > float(at["skin:face"][:, 1].mean())  # hair behind the face
+    # Bare at the eyes and on the brow, hair on the crown and at the back of the head at the height of the eyes.
+    eye = mesh.joints[0, mesh.joint_names.index("left_eye")]
+    back, brow, crown = (
+        eye.clone(),
+        eye + torch.tensor([0, -0.02, 0.03], dtype=D),
+        eye + torch.tensor([0, 0, 1.0], dtype=D),
+    )
+    back[1] += 1.0
+    for point, name in ((eye, "skin:face"), (brow, "skin:face"), (crown, "hair:head"), (back, "hair:head")):
+        nearest = int((center - point).norm(dim=-1).argmin())
+        assert mesh.region_names[int(mesh.region[nearest])] == name
 
 
 def test_refuses_what_it_does_not_have():

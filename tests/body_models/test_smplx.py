@@ -212,6 +212,7 @@ def test_broken_arrays_are_one_sentence(tmp_path):
         "weights": np.zeros((6890, 7)),
         "posedirs": np.zeros((6890, 3, 12)),
         "shapedirs": np.zeros((6890, 3)),
+        "v_template": np.full((6890, 3), np.nan),
     }
     for key, value in wrong.items():
         path = tmp_path / f"{key}.pkl"
