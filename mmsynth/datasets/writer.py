@@ -43,6 +43,7 @@ class DatasetWriter:
             raise ValueError(f"{self.path}: no such folder {self.path.parent}")
         self._part = self.path.with_name(self.path.name + ".part")
         self._ids: set[str] = set()
+        self._arrays: dict[str, h5py.Dataset] = {}  # those that grow, by path
         self._texts: dict[str, list[bytes]] = {name: [] for name in TEXT_COLUMNS}
         self._regions: dict[str, int] = {}
         try:
@@ -128,7 +129,7 @@ class DatasetWriter:
     def _array(self, path: str, shape: tuple[int, ...], dtype: Any, rows: int, pack: bool = True) -> None:
         """An empty array that grows along its first axis, `rows` of them a chunk; radar noise is not worth packing."""
         packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if pack else {}
-        data = self._file.create_dataset(
+        data = self._arrays[path] = self._file.create_dataset(
             path,
             (0, *shape),
             dtype,
@@ -151,7 +152,7 @@ class DatasetWriter:
 
     def _extend(self, path: str, rows: NDArray[Any]) -> int:
         """Append rows; the number of rows before."""
-        data = self._file[path]
+        data = self._arrays[path]
         before = int(data.shape[0])
         if len(rows):
             data.resize(before + len(rows), axis=0)
@@ -205,10 +206,9 @@ class DatasetWriter:
         self._extend(f"{place}/frame_offsets", np.zeros(len(self._ids) + 1, np.int64))
 
     def _close_clip(self) -> None:
-        streams = [f"heatmaps/{kind}" for kind in self._file.get("heatmaps", ())]
-        for place in [*streams, *(["adc"] if "adc" in self._file else [])]:
-            self._extend(f"{place}/frame_offsets", np.array([self._file[f"{place}/time"].shape[0]]))
-        self._extend("clips/frame_offsets", np.array([self._file["frames/time"].shape[0]]))
+        for path in [path for path in self._arrays if path.endswith("/frame_offsets")]:
+            frames = "frames" if path.startswith("clips") else path.removesuffix("/frame_offsets")
+            self._extend(path, np.array([len(self._arrays[f"{frames}/time"])]))
 
     def _check(self, sample: Sample) -> None:
         if not self._file:
