@@ -73,7 +73,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "tempo": Range(2.5, 3.0, "steps/s; 150-180 a minute"),
             "extent": Range(0.0, 8.0, "m covered before coming back; under 0.5 on the spot"),
             "lift": Range(0.12, 0.28, "m"),
-            "drop": Range(0.05, 0.09, "m"),
+            "drop": Range(0.02, 0.05, "m that the pelvis is carried lower than standing"),
             "bounce": Range(0.025, 0.045, "m; vertical oscillation 6-10 cm"),
             "arms": Range(0.35, 0.7, "rad"),
         },
