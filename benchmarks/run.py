@@ -41,9 +41,11 @@ from mmsynth.simulation import (
     synthesize,
     synthesize_direct,
     trace,
+    trace_room,
 )
+from mmsynth.simulation.facets import visible
 from mmsynth.simulation.legs import direct_legs
-from mmsynth.simulation.paths import pose_frame, visible
+from mmsynth.simulation.pose import pose_frame
 from mmsynth.types import AdcFrames, MeshSequence, Paths, Radar, RadarSetup, Scene
 
 HERE = Path(__file__).parent
@@ -133,12 +135,14 @@ def stages(line: Line, frames: int) -> tuple[Clock, list[int], Paths]:
     """Run the line frame by frame under the clock."""
     radar, processing, settings = line.setup.radar, line.setup.processing, line.settings
     noise, clock, counts = torch.Generator().manual_seed(2), Clock(), []
-    scene = line.scene_of(posed(line, frames))
+    posed(line, 1)
+    for _ in range(3):  # a clip at once, as `generate` does
+        scene = line.scene_of(clock("pose", lambda: posed(line, frames), share=frames))
     paths = trace(scene, radar, 0, settings, 0)  # compiles the kernels, builds the BVH
     ends = direct_legs(scene, radar, settings)
+    clock("room", lambda: trace_room(scene, radar, settings, 0))  # once a clip, not a frame
     for frame in range(frames):
-        clock("pose", lambda f=frame: posed(line, 1, 1.0 + f * radar.waveform.frame_period))
-        clock("visibility", lambda f=frame: visible(pose_frame(scene, radar, f, settings, 0), *ends))
+        clock("visibility", lambda f=frame: visible(pose_frame(scene, radar, f, settings, 0), ends))
         paths = clock("trace", lambda f=frame: trace(scene, radar, f, settings, 0))
         clean = clock("synthesis", lambda p=paths: synthesize(p, radar))
         samples = clock("receiver", lambda c=clean: receive(c[None], radar, noise))
@@ -198,7 +202,17 @@ def run(name: str, frames: int) -> list[dict[str, Any]]:
     wave, count = radar.waveform, statistics.median(counts)
     terms = count * radar.slots * len(radar.rx) * wave.loops * wave.samples
     rows = []
-    for stage in ("pose", "visibility", "scattering", "synthesis", "receiver", "processing", "heatmaps", "total"):
+    for stage in (
+        "room",
+        "pose",
+        "visibility",
+        "scattering",
+        "synthesis",
+        "receiver",
+        "processing",
+        "heatmaps",
+        "total",
+    ):
         row = {"workload": name, "stage": stage, "seconds": wall[stage], "cpu_seconds": cpu[stage], "paths": count}
         row |= {"frames_per_second": 1 / max(wall[stage], 1e-9), "peak_mib": peak, "commit": commit()}
         if stage == "synthesis":

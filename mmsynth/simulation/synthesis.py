@@ -5,7 +5,8 @@ With tau = tau_mn(t) the delay of a path from TX m to RX n at the time t = t_chi
     sum_p gain_p(t) exp(j 2 pi (f0 tau + S tau t_k - S tau^2 / 2)),
 
 with every term of it: delay drift and acceleration through the frame, fast-time Doppler, and the offsets of TDM. A gain
-that fades does so from chirp to chirp. The fast one (`fast.py`) turns the sum over paths into small matrix products; it runs on any device and is differentiable.
+that fades does so from chirp to chirp. The fast one (`fast.py`) turns the sum over paths into small matrix products; it
+runs on any device and is differentiable.
 
 Volts are those at the ADC input before the receiver adds anything: |sample|^2 = received power * load * gain^2, that
 is, the rms of the IF signal. Real samples are sqrt(2) times the in-phase part, so that the mean square is the same.
@@ -16,7 +17,8 @@ import math
 import torch
 from torch import Tensor
 
-from mmsynth.simulation.fast import fast_sum, interpolation
+from mmsynth.simulation.fast import fast_sum
+from mmsynth.simulation.series import interpolation
 from mmsynth.types import Paths, Radar
 
 
