@@ -1,6 +1,9 @@
 """Trace: from the surfaces of a scene, posed at the knots of a frame, to the paths that the radar sees."""
 
+from dataclasses import replace
+
 import torch
+from torch import Tensor
 
 from mmsynth.simulation import legs
 from mmsynth.simulation.bones import bone_paths
@@ -37,8 +40,15 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     return join([direct, *mirror_paths(scene, pose, ends, power), *tubes])
 
 
+_ROWS = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
+
+
 def join(parts: list[Paths]) -> Paths:
     """One set of paths out of several of the same frame."""
-    names = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
-    rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in _ROWS}
     return Paths(knots=parts[0].knots, region_names=parts[0].region_names, **rows)
+
+
+def select(paths: Paths, keep: Tensor) -> Paths:
+    """The paths at the indices `keep`."""
+    return replace(paths, **{name: getattr(paths, name)[keep] for name in _ROWS})

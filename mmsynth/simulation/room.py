@@ -2,7 +2,7 @@
 
 Flat surfaces reflect as mirrors do (image method, exact for a plane), also around corners; what their roughness takes
 from the mirror image, patches scatter diffusely; surfaces too small to be mirrors and meshes from files are facets, as
-people are. Shadows that people cast on the room are left out, since they move.
+people are. Shadows that people cast on the room change with them: `shadows.py`.
 """
 
 import math

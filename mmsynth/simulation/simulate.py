@@ -5,10 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mmsynth.simulation.paths import trace
+from mmsynth.simulation.paths import join, trace
 from mmsynth.simulation.receiver import receive
 from mmsynth.simulation.room import trace_room
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.shadows import shadow_paths
 from mmsynth.simulation.synthesis import synthesize
 from mmsynth.types import AdcFrames, Radar, Scene
 
@@ -23,8 +24,13 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
         settings: of the simulator.
         seed: of the phases of diffuse scattering.
     """
-    samples = torch.stack([synthesize(trace(scene, radar, frame, settings, seed), radar) for frame in range(frames)])
     room = trace_room(scene, radar, settings, seed) if settings.static_room else None
+    rows = []
+    for frame in range(frames):
+        paths = trace(scene, radar, frame, settings, seed)
+        shadow = shadow_paths(scene, radar, frame, settings, room) if room is not None else None
+        rows.append(synthesize(paths if shadow is None else join([paths, shadow]), radar))
+    samples = torch.stack(rows)
     if room is None:
         return samples
     # Nothing in it moves: one loop of one frame is every loop of every frame.

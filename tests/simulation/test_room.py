@@ -110,7 +110,8 @@ def test_cut_triangles_keep_area_side_and_place() -> None:
 
 def test_room_is_the_same_in_every_loop_and_frame_and_adds_to_the_people() -> None:
     radar = small_radar(loops=3)
-    settings = Simulation(diffuse=False)
+    # Shadows of people on the room are in test_shadows.py.
+    settings = Simulation(diffuse=False, occlusion=False)
     person = mesh(*plate(0.05, 0.05, 1.5, cells=4), rows=2 * 3, velocity=(0, 1, 0))
     person = replace(person, times=knot_times(radar, 2, settings))
     walls = room([wall_ahead(2.5)])

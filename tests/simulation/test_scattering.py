@@ -159,6 +159,16 @@ def test_reflection_of_a_conductor_turns_the_field_about_the_normal():
     assert torch.allclose(got.real, want, atol=1e-12)
 
 
+def test_a_lossy_surface_reflects_a_little_late():
+    # The field enters a good conductor by its skin depth: beside a perfect one, the way is longer, and in exp(+j omega
+    # tau) the phase greater. This is what the conjugation of the literature's coefficient is for.
+    way = torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64)
+    field = torch.tensor([[0.0], [0.0], [1.0]], dtype=torch.float64)
+    eps = torch.tensor([1 - 400j], dtype=torch.complex128)
+    got = complex(polarised_reflection(eps, way, -way, field)[2])
+    assert np.angle(-got) == pytest.approx(2 / math.sqrt(400) * math.sin(math.pi / 4), rel=0.1)
+
+
 def test_roughness_moves_power_from_the_coherent_to_the_diffuse_part():
     radar = small_radar(60e9)
     shape = mesh(*plate(0.1, 0.1, 60.0, cells=12))
