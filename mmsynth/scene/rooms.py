@@ -119,7 +119,10 @@ def read_room(source: Path | str | Mapping[str, Any]) -> Room:
 
 
 def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = DEFAULT_FREQUENCY) -> Loaded:
-    """What stands still in a room: its mesh, its mirrors [mirrors, 4, 3] with a region each, its materials.
+    """What stands still in a room: its mesh, its mirrors [mirrors, 4, 3] with a region each, and all materials.
+
+    Fans and doors move: `movers(read_room(source).fan + read_room(source).door, times)` are people to the simulator;
+    their materials are here too.
 
     Args:
         source: TOML file, table, or `Room`.
@@ -130,7 +133,9 @@ def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = 
     parts += [_furniture(item) for item in room.furniture]
     parts = [part for part in parts if len(part[0])]
     meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item) for item in room.mesh]
-    materials = {region: material(region.split(":")[0], frequency) for _, _, regions in meshes for region in regions}
+    regions = {region for _, _, names in meshes for region in names}
+    regions |= {f"{item.material}:{item.name}" for group in (room.fan, room.door) for item in group}
+    materials = {region: material(region.split(":")[0], frequency) for region in sorted(regions)}
     mirrors = [(quad, name) for corners, names in parts for quad, name in zip(corners, names, strict=True)]
     large = [(quad, name) for quad, name in mirrors if _quad_area(quad) >= SMALLEST_MIRROR]
     quads = torch.tensor(np.array([quad for quad, _ in large]).reshape(-1, 4, 3))

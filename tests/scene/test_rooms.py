@@ -131,3 +131,14 @@ def test_a_door_swings_between_its_ends():
     angle = torch.atan2(edge[:, 1] - 3, edge[:, 0])
     assert float(angle.max()) == pytest.approx(1.0, abs=1e-6) and float(angle.min()) == pytest.approx(0.0, abs=1e-6)
     assert door.region_names == ("wood:door",)
+
+
+def test_what_moves_has_a_material_too():
+    table = ROOM | {"fan": [{"position": [1, 4, 2]}], "door": [{"position": [2, 1, 0], "material": "glass"}]}
+    materials = load_room(table)[3]
+    assert materials["metal:fan"].permittivity is None and "glass:door" in materials
+    times = torch.linspace(0, 1, 3, dtype=torch.float64)
+    names = {
+        name for mover in movers(read_room(table).fan + read_room(table).door, times) for name in mover.region_names
+    }
+    assert names <= set(materials)
