@@ -85,8 +85,8 @@ def find_file(family: Family, folder: Path, gender: str) -> Path:
         return chosen[0]
     raise ValueError(
         f"body model '{family.name}' ({gender}): no file of it below {folder}; download {family.download} from "
-        f"{family.page} (free registration, non-commercial licence) and unpack it there, or name the folder where it "
-        "is; the body 'free' comes with mmsynth and needs nothing"
+        f"{family.page} (free registration, non-commercial licence) and unpack it there, or set MMSYNTH_BODY_MODELS to "
+        "the folder where it is; the body 'free' comes with mmsynth and needs nothing"
     )
 
 
