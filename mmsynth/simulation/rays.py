@@ -3,17 +3,32 @@
 The only file of the simulator that imports Warp. CPU and CUDA run the same kernels.
 """
 
+import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-wp.config.log_level = wp.LOG_ERROR
-wp.init()
 
-# A ray starts this far (in m) off its surface, so that it cannot hit the facet that it leaves or one beside it.
-SURFACE_OFFSET = 5e-4
+def _init_quietly() -> None:
+    """Start Warp; where there is no GPU, its native code would say so on stderr every time."""
+    wp.config.log_level = wp.LOG_ERROR
+    if torch.cuda.is_available():
+        wp.init()
+        return
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        wp.init()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+_init_quietly()
 
 
 @wp.kernel  # type: ignore[untyped-decorator]
@@ -53,12 +68,14 @@ class Bvh:
         self._device: Any = wp.device_from_torch(vertices.device)
         self._points = vertices.detach().to(torch.float32).contiguous().clone()
         self._faces = faces.to(torch.int32).reshape(-1).contiguous()
-        self._mesh: Any = wp.Mesh(wp.from_torch(self._points, dtype=wp.vec3), wp.from_torch(self._faces))
+        with _torch_stream(vertices.device):
+            self._mesh: Any = wp.Mesh(wp.from_torch(self._points, dtype=wp.vec3), wp.from_torch(self._faces))
 
     def refit(self, vertices: Tensor) -> None:
         """Move the vertices [vertices, 3]; the tree keeps its shape, its boxes follow."""
         self._points.copy_(vertices.detach())
-        self._mesh.refit()
+        with _torch_stream(vertices.device):
+            self._mesh.refit()
 
     def blocked(self, origin: Tensor, target: Tensor) -> Tensor:
         """Whether [rays] something lies between each origin [rays, 3] and its target [rays, 3] (or [1, 3] for all)."""
@@ -66,7 +83,8 @@ class Bvh:
         hit = torch.zeros(len(origin), dtype=torch.uint8, device=origin.device)
         if len(origin):
             arrays = [wp.from_torch(start, dtype=wp.vec3), wp.from_torch(end, dtype=wp.vec3), wp.from_torch(hit)]
-            wp.launch(_shadow, dim=len(origin), inputs=[self._mesh.id, *arrays], device=self._device)
+            with _torch_stream(origin.device):
+                wp.launch(_shadow, dim=len(origin), inputs=[self._mesh.id, *arrays], device=self._device)
         return hit.bool()
 
     def first_hit(self, origin: Tensor, direction: Tensor, reach: float = 1e3) -> tuple[Tensor, Tensor]:
@@ -77,8 +95,17 @@ class Bvh:
         if len(origin):
             inputs = [self._mesh.id, wp.from_torch(start, dtype=wp.vec3), wp.from_torch(way, dtype=wp.vec3), reach]
             outputs = [wp.from_torch(face), wp.from_torch(distance)]
-            wp.launch(_closest, dim=len(origin), inputs=inputs, outputs=outputs, device=self._device)
+            with _torch_stream(origin.device):
+                wp.launch(_closest, dim=len(origin), inputs=inputs, outputs=outputs, device=self._device)
         return face.long(), distance
+
+
+def _torch_stream(device: torch.device) -> AbstractContextManager[Any]:
+    """On CUDA, let Warp work in torch's stream, so that neither reads what the other has not written yet."""
+    if device.type != "cuda":
+        return nullcontext()
+    stream: AbstractContextManager[Any] = wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device)))
+    return stream
 
 
 def _vec3(points: Tensor) -> Tensor:
