@@ -78,7 +78,7 @@ def log_cfar_false_alarm(mode, window, antennas, threshold_db, order=None):
 
 
 def chirp_figures(start, slope, samples, rate, chirp, loops, slots, adc_start=0.0):
-    """Range resolution, FFT bin, velocity resolution and limit of a TDM-FMCW frame, from c/2B, lambda/2T, lambda/4Tc."""
+    """Range resolution, FFT bin, velocity resolution and limit of a TDM-FMCW frame: c/2B, lambda/2T, lambda/4Tc."""
     light = 299_792_458.0
     fft = 2 ** int(np.ceil(np.log2(samples)))
     wavelength = light / (start + slope * (adc_start + samples / rate / 2))
@@ -91,7 +91,7 @@ def chirp_figures(start, slope, samples, rate, chirp, loops, slots, adc_start=0.
     }
 
 
-# ------------------------------------------------------------------------------------------- scattering (physical optics)
+# ----------------------------------------------------------------------------------------- scattering (physical optics)
 
 
 def plate_rcs(width, height, wavelength, angle):
@@ -111,7 +111,7 @@ def cylinder_rcs(radius, length, wavelength):
 
 
 def dihedral_rcs(width, height, wavelength):
-    """RCS in m^2 of a right-angled dihedral of two plates width x height, seen along its bisector: 8 pi a^2 b^2 / l^2."""
+    """RCS in m^2 of a right-angled dihedral of two plates width x height along its bisector: 8 pi a^2 b^2 / l^2."""
     return 8 * np.pi * (width * height) ** 2 / wavelength**2
 
 

@@ -1,0 +1,41 @@
+"""Every TOML of the outer folders is loaded by the code that a user's would be, so that none can rot."""
+
+from pathlib import Path
+
+import pytest
+
+from mmsynth import generation
+from mmsynth.body_models.cards import load_cards as load_body_cards
+from mmsynth.datasets import load_split
+from mmsynth.datasets.cards import load_card
+from mmsynth.training import load_recipe as load_training
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "datasets").glob("*.toml"))
+TRAININGS = sorted((ROOT / "training").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_recipes_of_data_sets(path: Path) -> None:
+    recipe = generation.load_recipe(path)
+    assert recipe.clips > 0 and recipe.name
+
+
+@pytest.mark.parametrize("path", TRAININGS, ids=lambda p: p.stem)
+def test_training_recipes(path: Path) -> None:
+    load_training(path)
+
+
+def test_cards_and_splits() -> None:
+    for path in (ROOT / "datasets" / "cards").glob("*.toml"):
+        load_card(path.stem)
+    for path in (ROOT / "datasets" / "splits").glob("*.toml"):
+        load_split(path.stem)
+    assert set(load_body_cards()) == {p.stem for p in (ROOT / "body_models").glob("*.toml")}
+
+
+def test_no_toml_lies_where_nothing_reads_it() -> None:
+    known = {*RECIPES, *TRAININGS, *(ROOT / "datasets" / "cards").glob("*.toml")}
+    known |= {*(ROOT / "datasets" / "splits").glob("*.toml"), *(ROOT / "body_models").glob("*.toml")}
+    found = {p for folder in ("datasets", "training", "body_models") for p in (ROOT / folder).rglob("*.toml")}
+    assert found == known
