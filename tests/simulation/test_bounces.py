@@ -36,6 +36,16 @@ def order(paths, n):
     return replace(paths, **{name: getattr(paths, name)[keep] for name in names})
 
 
+@pytest.mark.parametrize(("near", "far", "seen"), [(1.5, 2.2, True), (2.3, 20.0, False), (-20.0, 1.4, False)])
+def test_a_mirror_reflects_within_its_edges(near, far, seen):
+    # From 1 m to a ball at 4 m and 1.2 m high the floor reflects at 4 / 2.2 = 1.82 m (of the ball: 1.74 to 1.90 m).
+    scene = over_floor(ball(), CONDUCTOR)
+    piece = FLOOR.clone()
+    piece[0, :2, 1], piece[0, 2:, 1] = near, far
+    paths = trace(replace(scene, mirrors=piece), small_radar(60e9), 0, Simulation(bounces=1), 1)
+    assert bool((paths.order == 1).any()) == seen
+
+
 @pytest.mark.parametrize("polarization", ["vertical", "horizontal"])
 def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polarization):
     radar = small_radar(60e9)
