@@ -16,6 +16,9 @@ So for a bucket and block the sum over its paths is one product [RX * powers, pa
 last product with exp(j 2 pi bucket u) (j u)^order yields the samples. All but the phase of the block's middle is
 float32. The two lengths that trade cost for error, loops a block and terms of the series, follow from the paths' own
 speeds and the tolerance.
+
+Why not a kernel that walks along slow time with a recurrence and spreads each path onto a range grid: in Warp, on the
+same core, that takes 17.5 ns a path, antenna and chirp; this takes 5 to 9 at -60 dB, and is plain torch.
 """
 
 import math
