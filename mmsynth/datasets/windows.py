@@ -63,7 +63,8 @@ def windows(
         if len(times) < 2:
             continue
         period = float(np.median(np.diff(times)))
-        count = int(np.floor((times[-1] - times[0] + period - seconds) / step + 1e-6)) + 1
+        # Frame periods are rounded (33.333 ms): 60 frames are 2 s although they miss 20 us of it.
+        count = int(np.floor((times[-1] - times[0] + period - seconds) / step + 1e-3)) + 1
         starts = np.arange(max(count, 0)) * step
         edge = times[0] + starts - period / 2
         first, last = np.searchsorted(times, edge), np.searchsorted(times, edge + seconds)
