@@ -119,6 +119,25 @@ def test_arms_are_found_wherever_they_are(raised):
     assert sticking_out(fitted).max() < 3
 
 
+def test_one_wild_joint_does_not_pull_the_others():
+    body, truth = load_body("free-low"), marching(1)
+    clean = skeleton_of(truth, "smplx22")
+    wild = clean.positions.clone()
+    wild[:, SMPLX_JOINTS.index("spine2")] += torch.tensor([0.5, 0.0, 0.3], dtype=D)
+    fitted = fit_skeleton(Skeleton(clean.joint_names, wild, clean.times, joint_set="smplx22"), body)
+    assert fit_error(clean, body, fitted).max() < 0.03
+
+
+def test_knees_and_elbows_seen_bent_backwards_stay_human():
+    body, truth = load_body("free-low"), marching(4)
+    rotations = truth.rotations.clone()
+    for name, axis, angle in (("left_knee", "x", -0.6), ("right_elbow", "y", -0.6)):
+        rotations[:, SMPLX_JOINTS.index(name)] = rotation_about(axis, angle)
+    wrong = Motion(SMPLX_JOINTS, rotations, truth.translation, truth.times, truth.shape)
+    assert sticking_out(wrong).max() > 20
+    assert sticking_out(fit_skeleton(skeleton_of(wrong, "mars19"), body)).max() < 5
+
+
 def test_turning_the_person_turns_the_motion():
     body, truth = load_body("free-low"), marching(12)
     skeleton = skeleton_of(truth, "mars19")
