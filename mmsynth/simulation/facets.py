@@ -118,13 +118,17 @@ def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[
     return dot(turned, back) * scale
 
 
-def _sagitta(pose: Pose, facets: Tensor) -> Tensor:
-    """The smooth surface [3, 3, facets] off the edges, at the last instant of visibility (it turns by little)."""
-    faces = pose.topology.faces.index_select(1, facets)
-    corner = surface.gather(pose.local[pose.instants[-1]], faces)
+def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
+    """The smooth surface [3, 3, 2 * facets] off the edges of `corner` [3, 3, 2 * facets], both ends of the frame.
+
+    It is found once, at the last instant of visibility, and turns with the facets.
+    """
     if pose.settings.flatness == 0:
         return torch.zeros_like(corner)
-    return surface.sagitta(corner, pose.area[-1].index_select(1, facets), pose.normals, faces)
+    faces = pose.topology.faces.index_select(1, facets)
+    before = surface.gather(pose.local[pose.instants[-1]], faces)
+    sag = surface.sagitta(before, pose.area[-1].index_select(1, facets), pose.normals, faces)
+    return surface.carry(sag.repeat(1, 1, 2), before.repeat(1, 1, 2), corner)
 
 
 def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
@@ -151,7 +155,7 @@ def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends:
     if settings.method == "points":
         return torch.complex(point_amplitude(size, cosines) / spread, imag)
     if settings.coherent:
-        sag = _sagitta(pose, facets).repeat(1, 1, 2)
+        sag = _sagitta(pose, facets, corner)
         cut = (wavenumber, settings.flatness * wavelength)
         real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
         # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.

@@ -161,3 +161,23 @@ def sagitta(corner: Tensor, area: Tensor, normals: Tensor, faces: Tensor) -> Ten
     following = normal.roll(-1, 1)
     bend = dot(edge, normal) * normal - dot(edge, following) * following
     return -0.125 * bend * smooth
+
+
+def carry(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Vectors [3, 3, faces] (component, any, face) that move with their facets from corners `before` to `after`.
+
+    They keep their components along two edges and the unit normal of the facet.
+    """
+    one, two, normal = _frame(before)
+    along, across = dot(vectors, one[:, None]), dot(vectors, two[:, None])
+    a, b, c = dot(one, one), dot(one, two), dot(two, two)
+    scale = 1 / (a * c - b * b).clamp_min(1e-30)
+    first, second = (c * along - b * across) * scale, (a * across - b * along) * scale
+    out = _frame(after)
+    height = dot(vectors, normal[:, None])
+    return first * out[0][:, None] + second * out[1][:, None] + height * out[2][:, None]
+
+
+def _frame(corner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    one, two = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    return one, two, unit(cross(one, two))
