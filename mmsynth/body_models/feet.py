@@ -42,8 +42,9 @@ def plant(problem: Problem, placed: Tensor, rows: list[int], times: Tensor) -> P
             if float(times[stop - 1] - times[start]) >= _LEAST:
                 middle = place[start:stop].median(0).values
                 held = torch.nonzero((place[start:stop] - middle).norm(dim=-1) < _NEAR).flatten() + start
-                seen[held, row] = placed[held, row].median(0).values
-                weight[held, row] *= FIRM
+                if len(held):
+                    seen[held, row] = placed[held, row].median(0).values
+                    weight[held, row] *= FIRM
     return replace(problem, seen=seen, weight=weight)
 
 

@@ -48,6 +48,21 @@ def test_a_raised_foot_held_still_is_no_stand():
     assert (out.weight[42:] == 1).all()
 
 
+def test_slow_steps_are_no_stand():
+    seen, times = stepping()
+    creeping = seen.clone()
+    creeping[..., 1] = -0.3 * times[:, None]  # 0.3 m/s all the time: within 4 cm of its middle for a fifth of a second
+    creeping[..., 2] = 0.05
+    out = plant(problem_of(creeping), creeping, [0], times)
+    assert int((out.weight > 1).sum()) <= 9
+    # From one place to another: no frame is near the middle of the two (the median takes each axis alone).
+    ring = creeping.clone()
+    angle = times * 2.0
+    ring[:, 0, 0], ring[:, 0, 1] = 0.2 * torch.cos(angle), 0.2 * torch.sin(angle)
+    out = plant(problem_of(ring), ring, [0], times)
+    assert torch.equal(out.seen, ring)
+
+
 def test_runs():
     assert _runs(torch.tensor([True, True, False, True, False])) == [(0, 2), (3, 4)]
     assert _runs(torch.zeros(3, dtype=torch.bool)) == []
