@@ -84,35 +84,60 @@ def adapted(real: Real, synthetic: Synthetic, seed: int, settings: AdaptSettings
     return _scored(real, found)
 
 
-def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int) -> tuple[Array, Array]:
-    """Balanced accuracy [draws, groups] of trees on a share of the recordings, and with further features added.
+@dataclass(frozen=True, eq=False)
+class FewShot:
+    """Balanced accuracy [draws, groups] of trees on a share of the recordings.
+
+    Attributes:
+        alone: on recordings alone.
+        stacked: with the synthetic model's class probabilities as further features.
+        blended: the stacked trees' probabilities and the synthetic model's, multiplied.
+    """
+
+    alone: Array
+    stacked: Array
+    blended: Array
+
+
+# So many recorded windows weigh as much in a blend as the synthetic model.
+PSEUDO_WINDOWS = 100
+
+
+def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int) -> FewShot:
+    """Scores with few labelled recordings, with and without a synthetic model; all see the same windows in each draw.
+
+    The blend is `p_stacked^(1 - w) p_synthetic^w` with w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows): it starts from
+    the synthetic model and leaves it as recordings come in.
 
     Args:
         real: recordings.
         told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
         fraction: of the clips of each activity; see `draw_rows`.
-        draws: of clips; both kinds of trees see the same windows in each.
+        draws: of clips.
     """
-    alone, stacked = [], []
     told_dense, told_apart = (np.hstack([t, p]) for t, p in zip((real.dense, real.apart), told, strict=True))
     truth, labels = real.labels(False), real.labels(True)
+    found: list[list[list[float]]] = []
     for draw in range(draws):
-        pair: tuple[list[float], list[float]] = ([], [])
+        stream = np.random.default_rng([draw, int(fraction * 1e4)])
+        each = []
         for fold in folds(real.data):
-            rows = draw_rows(
-                real.data.dense,
-                np.flatnonzero(fold.train),
-                fraction,
-                np.random.default_rng([draw, int(fraction * 1e4)]),
+            rows = draw_rows(real.data.dense, np.flatnonzero(fold.train), fraction, stream)
+            alone, stacked = (
+                _few(table[rows], labels[rows], real.classes, draw).probabilities(test[fold.test])
+                for table, test in ((real.dense, real.apart), (told_dense, told_apart))
             )
-            for scores, table, test in ((pair[0], real.dense, real.apart), (pair[1], told_dense, told_apart)):
-                grown = grow(table[rows], labels[rows], real.classes, TreeSettings(200), draw, np.ones(len(rows)))
-                found = grown.probabilities(test[fold.test]).argmax(1)
-                matrix = metrics.confusion(truth[fold.test], found, real.classes)
-                scores.append(metrics.balanced_accuracy(matrix))
-        alone.append(pair[0])
-        stacked.append(pair[1])
-    return np.array(alone), np.array(stacked)
+            trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + len(rows))
+            blended = (1 - trust) * np.log(stacked + 1e-2) + trust * np.log(told[1][fold.test] + 1e-2)
+            answers = [p.argmax(1) for p in (alone, stacked, blended)]
+            matrices = [metrics.confusion(truth[fold.test], a, real.classes) for a in answers]
+            each.append([metrics.balanced_accuracy(m) for m in matrices])
+        found.append(each)
+    return FewShot(*np.moveaxis(np.array(found), 2, 0))
+
+
+def _few(table: Array, labels: Array, classes: int, seed: int) -> Forest:
+    return grow(table, labels, classes, TreeSettings(200), seed, np.ones(len(labels)))
 
 
 def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:
