@@ -2,7 +2,7 @@
 
 Prints tables and writes `latest.json` beside this file: rows of workload, stage, seconds (median, wall clock, a frame
 and core), cpu_seconds, frames_per_second, paths, ns_per_term (per path, antenna, chirp and sample), error_db,
-ratio_direct, peak_mib, commit. Each workload runs in a process of its own, with one thread.
+ratio_direct (of CPU seconds, one thread each), peak_mib, commit. Each workload runs in a process of its own.
 
     python benchmarks/run.py [R M I] [--frames N] [--scaling]
 """
@@ -177,8 +177,8 @@ def references(paths: Paths, radar: Radar) -> dict[str, float]:
     error = float((fast - direct).abs().square().sum() / direct.abs().square().sum())
     return {
         "error_db": 10 * math.log10(error),
-        "direct_seconds": clock.wall["direct"][0] * radar.waveform.loops / len(loops),
-        "others_seconds": min(clock.wall["others"]) / chirps * radar.waveform.loops * radar.slots * len(radar.rx),
+        "direct_seconds": clock.cpu["direct"][0] * radar.waveform.loops / len(loops),
+        "others_seconds": min(clock.cpu["others"]) / chirps * radar.waveform.loops * radar.slots * len(radar.rx),
     }
 
 
@@ -217,9 +217,9 @@ def run(name: str, frames: int) -> list[dict[str, Any]]:
         row |= {"frames_per_second": 1 / max(wall[stage], 1e-9), "peak_mib": peak, "commit": commit()}
         if stage == "synthesis":
             row |= {"ns_per_term": wall[stage] / terms * 1e9, "ns_per_term_cpu": cpu[stage] / terms * 1e9}
-            row |= {"error_db": reference["error_db"], "ratio_direct": reference["direct_seconds"] / wall[stage]}
+            row |= {"error_db": reference["error_db"], "ratio_direct": reference["direct_seconds"] / cpu[stage]}
             row |= {
-                "ratio_others": reference["others_seconds"] / wall[stage],
+                "ratio_others": reference["others_seconds"] / cpu[stage],
                 "seconds_per_10k": wall[stage] / count * 1e4,
             }
         if stage == "total":
@@ -321,7 +321,7 @@ def main() -> None:
         found[-1]["frames_per_second"] = found[-1]["frames_per_second_2"]
         show(name, found)
         rows += found
-    (HERE / "latest.json").write_text(json.dumps(rows, indent=1) + "\n")
+        (HERE / "latest.json").write_text(json.dumps(rows, indent=1) + "\n")
     if options.scaling:
         table = run_scaling()
         for row in table:
