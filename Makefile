@@ -9,8 +9,9 @@ RUN := $(BIN)/python -m
 demo: install
 	$(BIN)/mmsynth demo --out demo
 
+# Two processes: the tests are single-threaded, and the machines that run them have two cores.
 test: install-dev lint
-	$(RUN) pytest
+	$(RUN) pytest -n 2
 
 lint: install-dev
 	$(BIN)/ruff check mmsynth tests benchmarks body_models datasets training

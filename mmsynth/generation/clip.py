@@ -125,7 +125,7 @@ def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], dr
         own = stream(stage.recipe.seed, 3, person)
         style = {name: _uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
         motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
-        motion = replace(motion, shape=_shape(subject))
+        motion = replace(motion, shape=_shape(subject), shape_of="free")
         return ground(motion, stage.body)
     paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
     motion = _read(str(paths[_integer(len(paths), draw)]), stage.body)
