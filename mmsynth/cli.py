@@ -135,6 +135,25 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
+    captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels.")],
+    out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
+    clips: Annotated[int, typer.Option(min=1, help="Clips to simulate, before and after.")] = 20,
+) -> None:
+    """Bring a recipe's noise floor, thresholds and places to those of unlabelled recordings."""
+    from mmsynth.calibration import CalibrationSettings
+    from mmsynth.calibration import calibrate as match
+    from mmsynth.datasets import Dataset
+    from mmsynth.generation import load_recipe
+
+    loaded = load_recipe(recipe)
+    with Dataset.open(captures) as recordings, _Progress("clips") as progress:
+        found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips))
+    _say(found.text(), f"wrote {out}")
+
+
+@app.command()
 def info(file: Annotated[Path, typer.Argument(help="Data set.")]) -> None:
     """Say what a data set holds."""
     from mmsynth.datasets import info as describe
