@@ -1,0 +1,58 @@
+"""Made-up recordings of two activities that differ in tempo, by two people on two days."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets import Attributes, DatasetWriter
+from mmsynth.types import Labels, PointCloud, Sample
+
+
+def swing(activity: str, seed: int, seconds: float = 6.0) -> Sample:
+    """A point that swings in range, 4 points a frame and noise on each."""
+    draw = np.random.default_rng(seed)
+    rate = {"slow": 0.5, "fast": 1.5}[activity] * draw.uniform(0.85, 1.15)
+    times = np.arange(int(seconds * 20)) / 20
+    phase = 2 * np.pi * (rate * times + draw.random())
+    depth, speed = 2 + draw.random() + 0.2 * np.sin(phase), 0.8 * np.cos(phase)
+    frame = np.repeat(np.arange(len(times)), 4)
+    position = np.stack([0 * frame, depth[frame], 0 * frame], 1) + draw.normal(0, 0.05, (len(frame), 3))
+    unknown = torch.full((len(frame),), torch.nan)
+    return Sample(
+        f"{activity}-{seed}",
+        Labels(activity, f"p{seed % 2}", f"2020-01-0{1 + seed % 2}-a"),
+        PointCloud(
+            torch.from_numpy(position).float(),
+            torch.from_numpy(speed[frame]).float(),
+            unknown,
+            unknown,
+            unknown,
+            torch.arange(len(times) + 1) * 4,
+            torch.from_numpy(times),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Path]:
+    def make(path: Path, seeds: range, seconds: float = 6.0) -> Path:
+        with DatasetWriter(path, Attributes()) as writer:
+            for seed in seeds:
+                for activity in ("fast", "slow"):
+                    writer.append(swing(activity, seed, seconds))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory, write: Callable[..., Path]) -> Path:
+    return write(tmp_path_factory.mktemp("data") / "real.h5", range(8))
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory, write: Callable[..., Path]) -> Path:
+    return write(tmp_path_factory.mktemp("data") / "synthetic.h5", range(100, 108))
