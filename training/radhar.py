@@ -45,6 +45,7 @@ def main() -> None:
     sets_.add_argument("--clips", type=int, default=500)
     sets_.add_argument("--body", default="free")
     sets_.add_argument("--method", default="facets")
+    sets_.add_argument("--points", type=int, default=32, help="a frame, with --method surface")
     sets_.add_argument("--workers", type=int, default=2)
     sets_.set_defaults(run=sets)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
@@ -101,6 +102,8 @@ def read_sets(folders: list[Path], real: Real) -> Drawn:
 
 def sets(options: argparse.Namespace) -> list[Row]:
     """Synthetic sets from one recipe that differ in the seed: other people, places, motions and noise."""
+    from mmsynth.datasets import Attributes, DatasetWriter
+    from mmsynth.evaluation.naive import naive_clips
     from mmsynth.generation import generate, load_recipe
 
     for seed in range(options.first, options.first + options.draws):
@@ -110,10 +113,16 @@ def sets(options: argparse.Namespace) -> list[Row]:
             seed=seed,
             clips=options.clips,
             subjects=replace(recipe.subjects, body=options.body),
-            simulation=replace(recipe.simulation, method=options.method),
         )
+        if options.method != "surface":
+            recipe = replace(recipe, simulation=replace(recipe.simulation, method=options.method))
         out = options.out / f"{recipe.name}-{options.method}-{seed}"
-        if not (out / "dataset.h5").exists():
+        if options.method == "surface" and not (out / "dataset.h5").exists():
+            out.mkdir(parents=True)
+            with DatasetWriter(out / "dataset.h5", Attributes(method="surface", recipe=recipe.text())) as writer:
+                for sample in naive_clips(recipe, options.points):
+                    writer.append(sample)
+        elif not (out / "dataset.h5").exists():
             generate(recipe, out, lambda done, total: None, options.workers)
         print(out / "dataset.h5", flush=True)
     return []

@@ -1,0 +1,58 @@
+"""The cloud that needs no radar: random points of the visible surface with their true radial velocity.
+
+It is what many synthesise instead of a radar's detections, and the control of what the chain from waves to detections
+is worth: the same people, motions, places and grid of velocities.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from mmsynth.generation.clip import Stage, Take, draw_take, stage, stream
+from mmsynth.generation.recipe import Recipe
+from mmsynth.geometry import apply, inverse
+from mmsynth.simulation import frame_knots
+from mmsynth.types import PointCloud, Sample
+
+
+def naive_clips(recipe: Recipe, points: int) -> list[Sample]:
+    """Every clip of a recipe as surface points, `points` a frame."""
+    ready = stage(recipe)
+    found = []
+    for index in range(recipe.clips):
+        take = draw_take(ready, index)
+        cloud = surface_cloud(ready, take, points, stream(recipe.seed, 5, index))
+        found.append(Sample(f"{recipe.name}-{index:07d}", take.labels, cloud, provenance={"method": "surface"}))
+    return found
+
+
+def surface_cloud(ready: Stage, take: Take, points: int, draw: torch.Generator) -> PointCloud:
+    """Points drawn uniformly over the area that faces the radar, velocities rounded to the radar's Doppler grid."""
+    radar, mesh = ready.setup.radar, take.scene.people[0]
+    knots = len(frame_knots(radar, ready.recipe.simulation))
+    corners = apply(inverse(take.scene.world_from_radar), mesh.vertices)[:, mesh.faces]
+    seconds = radar.active_time
+    where, speed = [], []
+    for frame in range(take.frames):
+        first, last = corners[frame * knots], corners[(frame + 1) * knots - 1]
+        area = 0.5 * torch.linalg.cross(first[:, 1] - first[:, 0], first[:, 2] - first[:, 0])
+        facing = (-(area * first.mean(1)).sum(1)).clamp_min(0) / first.mean(1).norm(dim=1)
+        face = torch.multinomial(facing, points, replacement=True, generator=draw)
+        mix = torch.rand(points, 3, generator=draw, dtype=first.dtype).log().neg()
+        mix = (mix / mix.sum(1, keepdim=True))[:, :, None]
+        begin, end = (first[face] * mix).sum(1), (last[face] * mix).sum(1)
+        where.append(begin)
+        speed.append((end.norm(dim=1) - begin.norm(dim=1)) / seconds)
+    step = radar.velocity_resolution
+    velocity = (torch.cat(speed) / step).round() * step
+    unknown = torch.full_like(velocity, torch.nan).float()
+    cloud = PointCloud(
+        position=torch.cat(where).float(),
+        velocity=velocity.float(),
+        intensity=unknown,
+        snr_db=unknown,
+        noise_db=unknown,
+        offsets=torch.arange(take.frames + 1) * points,
+        times=torch.arange(take.frames, dtype=torch.float64) * radar.waveform.frame_period,
+    )
+    return replace(cloud, region=None)
