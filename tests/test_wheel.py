@@ -44,8 +44,9 @@ def test_wheel_is_what_is_imported(installed: Path, tmp_path: Path) -> None:
     assert "py.typed" in files and "_data" in files
 
 
+@pytest.mark.timeout(600)  # the whole demo, small, in one process
 def test_wheel_runs_the_demo_elsewhere(installed: Path, tmp_path: Path) -> None:
     command = "from mmsynth.cli import main; main()"
-    printed = run(installed, "-c", command, "demo", "--out", "here", "--clips", "8", "--workers", "1", cwd=tmp_path)
+    printed = run(installed, "-c", command, "demo", "--out", "here", "--clips", "6", "--workers", "1", cwd=tmp_path)
     assert "confusion" in printed
     assert (tmp_path / "here" / "data" / "dataset.h5").is_file()
