@@ -1,0 +1,62 @@
+"""From synthetic to recorded: adaptation, few labels, and what they must not do."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mmsynth.datasets import Dataset
+from mmsynth.evaluation.curve import Drawn, few_shot_rows, transfer_rows
+from mmsynth.evaluation.protocol import corpus
+from mmsynth.evaluation.transfer import few_shot, real_tables, synthetic_table
+from mmsynth.training import WindowSettings, cut
+from mmsynth.training.adapt import AdaptSettings, adapt, believed, likeness
+
+
+def test_windows_like_the_recorded_ones_weigh_more() -> None:
+    draw = np.random.default_rng(0)
+    # Sixteen features of which four tell: trees try four at a split.
+    synthetic = draw.normal(0, 1, (400, 16))
+    recorded = draw.normal([1.5] * 4 + [0.0] * 12, 0.7, (400, 16))
+    weight = likeness(synthetic, recorded, 8.0, 0)
+    near = synthetic[:, :4].mean(1) > 0.5
+    assert abs(weight.mean() - 1) < 1e-9
+    assert weight[near].mean() > 3 * weight[~near].mean()
+
+
+def test_every_class_stays_believed() -> None:
+    p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.45, 0.55]])
+    rows, guess = believed(p, 0.34)
+    assert sorted(zip(rows.tolist(), guess.tolist(), strict=True)) == [(0, 0), (3, 1)]
+
+
+def test_adaptation_follows_a_shift_that_labels_do_not_tell() -> None:
+    draw = np.random.default_rng(1)
+    labels = np.arange(400) % 2
+    synthetic = np.stack([labels + draw.normal(0, 0.25, 400), draw.normal(0, 1, 400)], 1)
+    recorded = np.stack([labels + 0.45 + draw.normal(0, 0.15, 400), draw.normal(0, 1, 400)], 1)
+    clip = np.array([f"c{k // 4}" for k in np.argsort(np.argsort(labels, kind="stable"))])
+    accuracy = []
+    for rounds in (0, 4):
+        forest = adapt((synthetic, labels), (recorded, clip), 2, AdaptSettings(rounds=rounds, vote=False), 0)
+        accuracy.append(np.mean(forest.probabilities(recorded).argmax(1) == labels))
+    # The best threshold of the source (0.5) is wrong for a quarter or more of one class of the target (0.45 +- 0.15).
+    assert accuracy[1] > accuracy[0] + 0.05 and accuracy[1] > 0.9
+
+
+def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated: Path) -> None:
+    data = corpus(Dataset.open(recordings), WindowSettings(heights="relative"))
+    real = real_tables(data)
+    windows = cut(Dataset.open(generated), WindowSettings(heights="relative"))
+    drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
+    rows = {r.experiment: r for r in transfer_rows(real, drawn)}
+    assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
+    assert {r.model for r in few_shot_rows(real, real, drawn, 1)} == {"trees, blended", "trees, stacked"}
+
+
+def test_a_model_that_knows_helps_and_one_that_guesses_does_little_harm(recordings: Path) -> None:
+    real = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
+    truth = [np.eye(2)[real.labels(dense)] for dense in (True, False)]
+    knows = few_shot(real, (truth[0], truth[1]), 0.01, 3)
+    assert knows.blended.mean() > 0.99 >= knows.alone.mean() - 0.01
+    guess = few_shot(real, (truth[0] * 0 + 0.5, truth[1] * 0 + 0.5), 0.5, 3)
+    assert abs(guess.blended.mean() - guess.stacked.mean()) < 1e-9
