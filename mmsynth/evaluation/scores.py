@@ -114,9 +114,9 @@ def text_table(rows: Sequence[Row]) -> str:
 
 
 def update_ledger(path: Path, rows: Sequence[Row]) -> None:
-    """Put rows into the JSON ledger, replacing older ones of the same experiment, model and method."""
+    """Put rows into the JSON ledger, replacing older ones of the same experiment, model, method and mesh."""
     old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    table = {(r["experiment"], r["model"], r["method"]): r for r in [*old, *(asdict(r) for r in rows)]}
+    table = {(r["experiment"], r["model"], r["method"], r["facets"]): r for r in [*old, *map(asdict, rows)]}
     text = json.dumps(sorted(table.values(), key=lambda r: (r["experiment"], r["model"], r["method"])), indent=1)
     beside = path.with_suffix(".tmp")
     beside.write_text(text + "\n", encoding="utf-8")
