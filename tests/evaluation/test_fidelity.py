@@ -1,0 +1,66 @@
+"""Frame-by-frame comparison and pose protocols, on clouds whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.evaluation.fidelity import Pair, chamfer, chamfer_contrast, correlations, series, steady_stretch
+from mmsynth.evaluation.mars import Poses, constant_pose, leave_one_out
+from mmsynth.types import Labels, PointCloud, Sample
+
+
+def test_chamfer_of_a_shifted_grid_is_the_shift() -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(4.0)] * 3), -1).reshape(-1, 3)
+    assert chamfer(grid, grid) == 0
+    # Shifted by less than half the grid, each point's nearest is itself.
+    assert chamfer(grid, grid + [0.1, 0.2, 0.2]) == pytest.approx(0.3)
+
+
+def moving_clouds(draw: np.random.Generator, noise: float, frames: int = 60) -> tuple[np.ndarray, ...]:
+    """Clouds that go to and fro, sideways and up, each with its own period."""
+    found = []
+    for k in range(frames):
+        middle = np.array([0.5 * np.sin(k / 3), 2 + 0.5 * np.sin(k / 5), 0.4 * np.sin(k / 7), np.cos(k / 5)])
+        found.append(middle + draw.normal(0, noise, (12, 4)))
+    return tuple(found)
+
+
+def test_clouds_of_one_motion_correlate_and_lie_closer_than_shuffled() -> None:
+    draw = np.random.default_rng(0)
+    pairs = [Pair("a", moving_clouds(draw, 0.05), moving_clouds(draw, 0.05))]
+    assert all(pooled > 0.95 and within > 0.95 for pooled, within in correlations(pairs).values())
+    matched, shuffled = chamfer_contrast(pairs, draw)
+    assert matched < 0.5 * shuffled
+    order = draw.permutation(60)
+    other = [Pair("a", pairs[0].recorded, tuple(pairs[0].simulated[k] for k in order))]
+    # Independent series of 60 frames: r beyond 4 / sqrt(60) would be four standard deviations.
+    assert max(abs(pooled) for pooled, _ in correlations(other).values()) < 0.52
+
+
+def test_frames_without_points_count_as_unknown() -> None:
+    found = series((np.zeros((0, 4)), np.array([[0.0, 3.0, 4.0, -1.0]])))
+    assert np.isnan(found["range"][0]) and found["range"][1] == 5 and found["doppler"][1] == -1
+
+
+def test_the_longest_stretch_has_no_gap_in_time_or_pose() -> None:
+    times = torch.tensor([0.0, 0.1, 0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], dtype=torch.float64)
+    joints = torch.zeros(9, 19, 3)
+    joints[8] = torch.nan
+    unknown = torch.zeros(0)
+    cloud = PointCloud(torch.zeros(0, 3), unknown, unknown, unknown, unknown, torch.zeros(10, dtype=torch.long), times)
+    sample = Sample("x", Labels(), cloud, joints, "mars19")
+    assert steady_stretch(sample, 0.1, 100) == slice(3, 8)
+    assert steady_stretch(sample, 0.1, 3) == slice(3, 6)
+
+
+def test_the_constant_pose_is_the_others_mean_and_trees_learn_what_tells_the_pose() -> None:
+    draw = np.random.default_rng(1)
+    height = draw.uniform(0, 1, 600)
+    subject = np.repeat(["a", "b", "c"], 200)
+    joints = np.zeros((600, 2, 3), np.float32)
+    joints[:, :, 2] = height[:, None]
+    table = (height[:, None] + draw.normal(0, 0.01, (600, 6))).astype(np.float32)
+    poses = Poses(table, joints, subject, subject)
+    # Mean absolute deviation of a uniform height is 0.25 m, on one coordinate of three.
+    assert np.mean(list(constant_pose(poses).values())) == pytest.approx(100 * 0.25 / 3, rel=0.1)
+    assert max(leave_one_out(poses, 0, 20).values()) < 2.0
