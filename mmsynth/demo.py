@@ -38,7 +38,8 @@ def run_demo(out: Path, bar: Bar, workers: int, device: str = "cpu", clips: int 
     recipe = load_recipe(data_file("datasets", "demo.toml"))
     recipe = replace(recipe, clips=clips or recipe.clips)
     people = replace(recipe.subjects, first=HELD_OUT)
-    held_out = replace(recipe, name="demo-test", seed=recipe.seed + 1, clips=max(6, recipe.clips // 4), subjects=people)
+    held_out = replace(recipe, name="demo-test", seed=recipe.seed + 1, clips=max(6, recipe.clips // 4), noise_draws=1)
+    held_out = replace(held_out, subjects=people)
     files = []
     for one, folder in ((recipe, "data"), (held_out, "test")):
         with bar(f"generate {one.name}") as progress:
