@@ -1,4 +1,4 @@
-"""The whole line on the embedded default, from a recipe to a scored network, with pictures: `mmsynth demo`."""
+"""The whole line on the embedded default, from a recipe to a scored model, with pictures: `mmsynth demo`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
