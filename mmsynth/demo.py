@@ -44,7 +44,7 @@ def run_demo(out: Path, bar: Bar, workers: int, device: str = "cpu", clips: int 
     for one, folder in ((recipe, "data"), (held_out, "test")):
         with bar(f"generate {one.name}") as progress:
             files.append(generate(one, out / folder, progress, workers, device))
-        yield f"{files[-1]}: {one.samples} clips of {one.seconds:g} s"
+        yield f"{files[-1]}: {one.samples} samples of {one.seconds:g} s"
     training = load_training(data_file("training", "demo.toml"))
     training = replace(training, data=replace(training.data, synthetic=(files[0],)), device=device)
     with bar("train") as progress:
