@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from mmsynth.datasets import Clips
-from mmsynth.evaluation.figures import draw_confusion
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training import Predictions, Run, predict
+from mmsynth.view import confusion_figure, save_figure
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
     content["confidence"] = report.confidence
     (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draw_confusion(report.windows, out / "confusion.png")
+    save_figure(confusion_figure(np.asarray(report.windows.matrix), report.windows.classes), out / "confusion.png")
     return report
 
 
