@@ -216,7 +216,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
     if radar:
         table = {**table, "radar": radar}
     try:
-        recipe = _resolve(parse(Recipe, table), Path(path).parent)
+        recipe = _resolve(parse(Recipe, table), Path(path).resolve().parent)
         check_range(recipe, resolve_radar(recipe))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -75,3 +75,10 @@ def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], message: st
         text = text.replace(table, "\n") + table
     with pytest.raises(ValueError, match=message):
         load_recipe(write(tmp_path, text))
+
+
+def test_motion_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clip.bvh").write_text("")
+    write(tmp_path, GOOD.replace('motion = "squat"', 'files = ["*.bvh"]'))
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("recipe.toml").activities[1].files == (str(tmp_path.resolve() / "*.bvh"),)
