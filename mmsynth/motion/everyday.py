@@ -277,7 +277,7 @@ def carry(clip: Clip) -> Pose:
     """Walking with a box held in front of the belly by both hands."""
     s = clip.style
     path = to_and_fro(clip, s["speed"], s["extent"], "turn")
-    pose, _ = follow(clip, path, Gait(ratio=0.36, width=0.15, lead=0.4), 0.0)
+    pose, _ = follow(clip, path, Gait(ratio=0.36, width=0.15, lead=0.42), 0.0)
     hand = torch.tensor([s["wide"] / 2 - 0.18, -0.3, 0.26], dtype=torch.float64)
     pose = _hands(clip, pose, hand, hand, _pair(0.0, clip.times))
     return shifted(pose, spine=(0.0, -0.06, 0.0))
@@ -287,7 +287,7 @@ def walk_aided(clip: Clip) -> Pose:
     """Slow, stooped walking behind a walker (`aid` below 0.5) or with a stick in one hand."""
     s, t = clip.style, clip.times
     path = to_and_fro(clip, s["speed"], s["extent"], "turn")
-    gait = Gait(ratio=0.33, width=0.16, lift=0.02, strike=0.15, push=0.08, lead=0.42, cadence=1.1)
+    gait = Gait(ratio=0.33, width=0.16, lift=0.02, strike=0.15, push=0.6, lead=0.42, cadence=1.1)
     pose, (left, right) = follow(clip, path, gait, 0.15)
     pose = shifted(
         pose, turn=(0.0, 0.3 * s["stoop"], 0.0), spine=(0.0, 0.7 * s["stoop"], 0.0), head=(0.0, -0.7 * s["stoop"], 0.0)
