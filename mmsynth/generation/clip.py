@@ -13,7 +13,7 @@ from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shap
 from mmsynth.generation.recipe import ActivityRecipe, Recipe, resolve_radar
 from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
-from mmsynth.motion import Subject, cut, generate_motion, place, read_motion, resample, sample_subject
+from mmsynth.motion import Subject, cut, generate_motion, keep_feet, place, read_motion, resample, sample_subject
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.scene import Room, load_room, material, mounted, movers, person_materials, read_room
 from mmsynth.simulation import knot_times, receive, simulate_clean
@@ -126,7 +126,8 @@ def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], dr
         style = {name: _uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
         motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
         motion = replace(motion, shape=_shape(subject), shape_of="free")
-        return ground(motion, stage.body)
+        rest = dict(zip(stage.body.joint_names, stage.body.rest_joints(motion), strict=True))
+        return ground(keep_feet(motion, subject, rest), stage.body)
     paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
     motion = _read(str(paths[_integer(len(paths), draw)]), stage.body)
     spare = motion.duration - seconds

@@ -16,6 +16,7 @@ from mmsynth.motion.edit import place as place
 from mmsynth.motion.edit import speed as speed
 from mmsynth.motion.generators import generate_motion as generate_motion
 from mmsynth.motion.interpolate import resample as resample
+from mmsynth.motion.legs import keep_feet as keep_feet
 from mmsynth.motion.read import FORMATS as FORMATS
 from mmsynth.motion.read import read_motion as read_motion
 from mmsynth.motion.subject import Range as Range

@@ -1,0 +1,61 @@
+"""A generated motion on a person's own legs: feet stand still, whatever the body's proportions."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mmsynth.geometry import matrix_from_rotvec
+from mmsynth.joints import SMPLX_PARENT
+from mmsynth.motion.posing import SIDES
+from mmsynth.motion.skeleton import forward, offset, two_bone
+from mmsynth.motion.subject import Subject
+from mmsynth.types import Motion
+
+
+def keep_feet(motion: Motion, subject: Subject, rest: Mapping[str, Tensor]) -> Motion:
+    """The motion with hips and knees turned so that a body's own ankles are where the generic proportions' would be.
+
+    Places scale with the length of the legs instead of the height, so that angles hardly change; what differs besides
+    (thigh against shank, where the hips are) hips and knees take up. Feet keep their direction. How high the sole is
+    is the body's matter: ground the result.
+
+    Args:
+        motion: that `generate_motion` made for the subject.
+        subject: the person.
+        rest: the body's joints [3] in m in the T-pose by SMPL-X's names, in its axes.
+
+    Raises:
+        ValueError: `rest` lacks a joint of the legs.
+    """
+    legs = [f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee", "ankle")]
+    if missing := [name for name in ("pelvis", *legs) if name not in rest]:
+        raise ValueError(f"keep_feet.rest: expected the joints of the legs, got no '{missing[0]}'")
+    own = {name: (rest[name] - rest[str(SMPLX_PARENT[name])]).to("cpu", torch.float64) for name in legs}
+    size = _length(own) / _length({name: offset(name) for name in legs})
+    index = {name: j for j, name in enumerate(motion.joint_names)}
+    generic = dataclasses.replace(motion, translation=motion.translation / subject.scale)
+    where = size * forward(generic)
+    pelvis, rotations = motion.rotations[:, 0], motion.rotations.clone()
+    hips = {side: (pelvis @ own[f"{side}_hip"]) for side in SIDES}
+    middle = 0.5 * (where[:, index["left_hip"]] + where[:, index["right_hip"]])
+    place = middle - 0.5 * (hips["left"] + hips["right"])
+    hinge = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    for side in SIDES:
+        hip, knee, ankle = (index[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
+        thigh = pelvis @ motion.rotations[:, hip]
+        foot = thigh @ motion.rotations[:, knee] @ motion.rotations[:, ankle]
+        bones = (own[f"{side}_knee"], own[f"{side}_ankle"])
+        # The generator has softened the end of the legs' reach already.
+        turned, bend = two_bone(bones, hinge, where[:, ankle] - place - hips[side], thigh[..., 0], 0.999)
+        flexed = matrix_from_rotvec(bend[:, None] * hinge)
+        rotations[:, hip] = pelvis.transpose(-1, -2) @ turned
+        rotations[:, knee] = flexed
+        rotations[:, ankle] = (turned @ flexed).transpose(-1, -2) @ foot
+    return dataclasses.replace(motion, rotations=rotations, translation=place)
+
+
+def _length(bones: Mapping[str, Tensor]) -> float:
+    """Of both legs straight, in m."""
+    return sum(float((bones[f"{side}_knee"] + bones[f"{side}_ankle"]).norm()) for side in SIDES)
