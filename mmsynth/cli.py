@@ -68,14 +68,32 @@ def import_(
     out: Out,
     cfg: Annotated[str, typer.Option(help="TI .cfg or device .toml of the radar that recorded.")] = "",
     labels: Annotated[Path | None, typer.Option(help="CSV: file,start,end,label,subject,session.")] = None,
+    adc: Annotated[bool, typer.Option("--adc", help="Keep the samples of raw recordings.")] = False,
+    heatmaps: Annotated[str, typer.Option(help="Of raw recordings: range_azimuth,range_doppler ...")] = "",
+    layout: Annotated[Path | None, typer.Option(help="TOML that names the axes of plain arrays.")] = None,
 ) -> None:
     """Read real captures, public or your own, into one data set."""
-    from mmsynth.datasets import import_source, write_capture
+    from mmsynth.datasets import import_source, recording_settings, write_capture
 
-    capture = import_source(format, source, cfg, labels)
+    settings = recording_settings(adc, heatmaps, layout)
+    capture = import_source(format, source, cfg, labels, settings)
     with _Progress("clips") as progress:
         report = write_capture(capture, out, lambda done: progress(done, None))
     _say(*report.lines(), f"wrote {out}")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Data set with ADC samples.")],
+    out: Out,
+    format: Annotated[str, typer.Option(help="dca1000, cascade or infineon; none = that of the data's radar.")] = "",
+) -> None:
+    """Write a data set's samples as the radar's own tools record them, for chains that read those."""
+    from mmsynth.datasets import Dataset, export_recordings
+
+    with Dataset.open(file) as data:
+        written = export_recordings(data, out, data.attributes.processing, format)
+    _say(f"{out}: {len(written)} recordings")
 
 
 @app.command()

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmsynth.cli import main
+from mmsynth.datasets import Dataset
 
 RECIPE = """
 name = "tiny"
@@ -76,6 +78,29 @@ def test_generate_info_train_predict_evaluate(
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
 
 
+def test_samples_and_heatmaps_go_out_to_recordings_and_come_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    kept = '[outputs]\nadc = true\nheatmaps = ["range_doppler"]\n'
+    recipe.write_text(RECIPE.replace("clips = 4", "clips = 1") + kept)
+    assert call(monkeypatch, "generate", recipe, "--out", tmp_path / "data", "--workers", "1") == 0
+    data, raw, back = tmp_path / "data" / "dataset.h5", tmp_path / "raw", tmp_path / "back.h5"
+    assert call(monkeypatch, "export", data, "--format", "dca1000", "--out", raw) == 0
+    assert "1 recordings" in capsys.readouterr().out
+    options = ("--cfg", raw / "radar.cfg", "--labels", raw / "labels.csv", "--adc", "--heatmaps", "range_doppler")
+    assert call(monkeypatch, "import", "dca1000", raw, "--out", back, *options) == 0
+    with Dataset.open(data) as before, Dataset.open(back) as after:
+        assert after.labels.activity.tolist() == before.labels.activity.tolist() == ["walk"]
+        # Both are counts of 16 bits at the same full scale.
+        assert torch.equal(after[0].adc.samples, before[0].adc.samples)
+        assert torch.equal(after[0].cloud.position, before[0].cloud.position)
+        # float16 keeps 11 bits: half a step at 100 dB, and the samples were rounded after the first map was made.
+        torch.testing.assert_close(after[0].heatmaps[0].power, before[0].heatmaps[0].power, rtol=0, atol=0.2)
+    assert call(monkeypatch, "export", data, "--format", "infineon", "--out", tmp_path / "no") == 1
+    assert "expected one TX and real samples" in capsys.readouterr().err
+
+
 def test_a_finished_data_set_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +124,11 @@ def test_a_finished_data_set_is_not_overwritten(
         (("generate", "good.toml", "--out", "out", "--overlay", "none.toml"), "none.toml: no such file"),
         (("import", "radhar", "nowhere", "--out", "out.h5"), "nowhere"),
         (("import", "radhra", ".", "--out", "out.h5"), "radhar"),
+        (("import", "csv", ".", "--out", "out.h5", "--adc"), "import csv: holds points, not ADC samples"),
+        (("import", "dca1000", ".", "--out", "out.h5", "--heatmaps", "range"), "heatmaps: expected some of"),
+        (("import", "array", ".", "--out", "out.h5", "--layout", "none.toml"), "none.toml: no such file"),
+        (("export", "none.h5", "--out", "out"), "none.h5: no such file"),
+        (("export", "empty.toml", "--out", "out"), "empty.toml"),
         (("train", "none.toml", "--out", "out"), "none.toml: no such file"),
         (("predict", "none", "none.h5"), "none"),
         (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),

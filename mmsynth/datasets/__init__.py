@@ -24,8 +24,10 @@ from mmsynth.datasets.info import info as info
 from mmsynth.datasets.joined import Datasets as Datasets
 from mmsynth.datasets.mars import import_mars as import_mars
 from mmsynth.datasets.radhar import import_radhar as import_radhar
+from mmsynth.datasets.raw.export import export_recordings as export_recordings
 from mmsynth.datasets.recordings import import_recordings as import_recordings
 from mmsynth.datasets.sources import RecordingSettings as RecordingSettings
+from mmsynth.datasets.sources import recording_settings as recording_settings
 from mmsynth.datasets.splits import Split as Split
 from mmsynth.datasets.splits import load_split as load_split
 from mmsynth.datasets.splits import split_names as split_names

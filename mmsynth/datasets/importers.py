@@ -13,7 +13,7 @@ from mmsynth.datasets.mmfi import import_mmfi
 from mmsynth.datasets.mri import import_mri
 from mmsynth.datasets.radhar import import_radhar
 from mmsynth.datasets.recordings import import_recordings
-from mmsynth.datasets.sources import FORMATS
+from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, RecordingSettings
 
 # Public data sets: the folder as published is all that they need.
 PUBLIC: dict[str, Callable[[Path], Capture]] = {
@@ -26,7 +26,13 @@ PUBLIC: dict[str, Callable[[Path], Capture]] = {
 }
 
 
-def import_source(kind: str, source: Path | str, radar: str = "", labels: Path | None = None) -> Capture:
+def import_source(
+    kind: str,
+    source: Path | str,
+    radar: str = "",
+    labels: Path | None = None,
+    settings: RecordingSettings = POINTS_ONLY,
+) -> Capture:
     """Open real data by the name of its kind (a key of `PUBLIC` or of `sources.FORMATS`).
 
     A public data set is compared with its card; what is missing or different is noted in the report.
@@ -36,18 +42,22 @@ def import_source(kind: str, source: Path | str, radar: str = "", labels: Path |
         source: its folder or file.
         radar: profile, .toml or .cfg of the radar that recorded; public data sets have theirs.
         labels: CSV of labels of one's own recordings.
+        settings: what is kept of raw recordings.
 
     Raises:
-        ValueError: there is no such kind, it takes no radar or labels, or the source is not what it should be.
+        ValueError: there is no such kind, it takes no radar or labels, it has no raw samples to keep or to make
+            heatmaps of, or the source is not what it should be.
     """
     if kind in FORMATS:
-        return import_recordings(kind, source, radar, labels)
+        return import_recordings(kind, source, radar, labels, settings)
     if kind not in PUBLIC:
         known = (*PUBLIC, *FORMATS)
         near = difflib.get_close_matches(kind, known, 1, 0.0)[0]
         raise ValueError(f"import: expected one of {', '.join(known)}, got '{kind}' (nearest: '{near}')")
     if radar or labels:
         raise ValueError(f"import {kind}: has its radar and labels; leave out --cfg and --labels")
+    if not settings.points_only:
+        raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc and --heatmaps")
     capture = PUBLIC[kind](Path(source))
     capture.report.notes.extend(check_source(load_card(kind), source))
     return capture

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport
-from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, Format, RecordingSettings, Source
+from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, Format, RecordingSettings, Source, is_start
 from mmsynth.datasets.takes import Take, read_takes
 from mmsynth.types import Labels, Radar, RadarSetup, Sample
 
@@ -37,9 +37,11 @@ def import_recordings(
 
     Raises:
         ValueError: there is no such source, nothing in it, a labelled file is missing or shorter than its label says,
-            or the recordings were made by different radars.
+            the recordings were made by different radars, or samples or heatmaps are asked of a log of points.
     """
     source, how = Path(source), FORMATS[kind]
+    if not how.raw and not settings.points_only:
+        raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc and --heatmaps")
     takes = read_takes(labels) if labels else tuple(Take(name, "") for name in _find(source, how, kind))
     report = ImportReport()
     clips = _clips(source, takes, lambda path: how.open(path, radar, settings), report)
@@ -62,7 +64,7 @@ def _find(source: Path, how: Format, kind: str) -> list[str]:
         return [source.name]
     found = sorted({p for pattern in how.patterns for p in source.rglob(pattern)}, key=lambda p: p.as_posix())
     names = [(p.parent if how.folder else p).relative_to(source).as_posix() for p in found]
-    names = [name for name in names if not name.endswith(".bin") or "_Raw_" not in name or name.endswith("_Raw_0.bin")]
+    names = [name for name in names if is_start(name)]
     if not names:
         raise ValueError(f"{source}: expected {kind} recordings ({', '.join(how.patterns)}), found none")
     return names

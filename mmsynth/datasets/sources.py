@@ -1,5 +1,6 @@
 """The kinds of recordings of one's own: how each is found, opened and cut."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,12 +10,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmsynth.config import load
 from mmsynth.datasets.capture import make_cloud
 from mmsynth.datasets.clouds import cut_cloud, join_clouds, join_heatmaps
-from mmsynth.datasets.raw import Recording, infineon_setup, read_dca1000, read_infineon, read_ti_uart
+from mmsynth.datasets.raw import (
+    Layout,
+    Recording,
+    infineon_setup,
+    read_array,
+    read_cascade,
+    read_dca1000,
+    read_infineon,
+    read_ti_uart,
+)
 from mmsynth.datasets.rostext import read_ros_frames
 from mmsynth.datasets.table import read_table
 from mmsynth.processing import beamform, detect, range_doppler
+from mmsynth.processing.heatmaps import KINDS
 from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames, Heatmap, PointCloud, RadarSetup
 
@@ -26,13 +38,35 @@ class RecordingSettings:
     Attributes:
         adc: the samples themselves.
         heatmaps: kinds of heatmaps, as `processing.beamform` names them.
+        layout: what the axes of plain arrays mean.
     """
 
     adc: bool = False
     heatmaps: tuple[str, ...] = ()
+    layout: Layout = Layout()
+
+    def __post_init__(self) -> None:
+        for kind in self.heatmaps:
+            if kind not in KINDS:
+                raise ValueError(f"heatmaps: expected some of {', '.join(KINDS)}, got '{kind}'")
+
+    @property
+    def points_only(self) -> bool:
+        """Whether neither samples nor heatmaps are kept."""
+        return not self.adc and not self.heatmaps
 
 
 POINTS_ONLY = RecordingSettings()
+
+
+def recording_settings(adc: bool, heatmaps: str, layout: Path | None) -> RecordingSettings:
+    """Settings as a command gives them: kinds of heatmaps apart by commas, the layout as a TOML file.
+
+    Raises:
+        ValueError: there is no such kind of heatmap or no such file, or it is no layout.
+    """
+    kinds = tuple(kind.strip() for kind in heatmaps.split(",") if kind.strip())
+    return RecordingSettings(adc, kinds, load(Layout, layout) if layout else Layout())
 
 
 class Source(Protocol):
@@ -129,9 +163,21 @@ class PointSource:
 
 
 def open_dca1000(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A DCA1000 file; parts `NAME_Raw_1.bin` and so on are taken with `NAME_Raw_0.bin`."""
+    """A DCA1000 file; later parts are taken with `NAME_Raw_0.bin` and `NAME_hdr_0ADC_0.bin`."""
     setup = _setup("dca1000", radar)
     return raw_source(read_dca1000(_raw_parts(path), setup), setup, settings)
+
+
+def open_cascade(path: Path, radar: str, settings: RecordingSettings) -> Source:
+    """A folder with the files of TI's four-device cascade; --cfg is mmWave Studio's NAME.mmwave.json or a .cfg."""
+    setup = _setup("cascade", radar)
+    return raw_source(read_cascade(path, setup), setup, settings)
+
+
+def open_array(path: Path, radar: str, settings: RecordingSettings) -> Source:
+    """A plain array of samples, whose axes the settings' layout names."""
+    setup = _setup("array", radar)
+    return raw_source(read_array(path, setup.radar, settings.layout), setup, settings)
 
 
 def open_infineon(path: Path, radar: str, settings: RecordingSettings) -> Source:
@@ -181,26 +227,42 @@ class Format:
         patterns: of the files that are recordings, in a folder.
         open: a file (or folder), radar and settings to a source.
         folder: the recording is the folder of the file.
+        raw: it holds ADC samples, not points.
     """
 
     patterns: tuple[str, ...]
     open: Callable[[Path, str, RecordingSettings], Source]
     folder: bool = False
+    raw: bool = False
 
 
 FORMATS: dict[str, Format] = {
-    "dca1000": Format(("*.bin",), open_dca1000),
-    "infineon": Format(("radar.npy",), open_infineon, folder=True),
+    "dca1000": Format(("*.bin",), open_dca1000, raw=True),
+    "cascade": Format(("master_0000_data.bin",), open_cascade, folder=True, raw=True),
+    "infineon": Format(("radar.npy",), open_infineon, folder=True, raw=True),
+    "array": Format(("*.npy", "*.npz", "*.mat"), open_array, raw=True),
     "ti-uart": Format(("*.dat", "*.bin"), open_ti_uart),
     "ros-text": Format(("*.txt", "*.yaml"), open_ros_text),
     "csv": Format(("*.csv",), open_table),
 }
 
 
+# What the DCA1000's software calls the parts of a recording, and the buffers beside the samples that are none.
+PARTS = re.compile(r"_(Raw|hdr_0ADC)_(\d+)\.bin$")
+BESIDE = re.compile(r"_hdr_0CC9_\d+\.bin$")
+
+
+def is_start(name: str) -> bool:
+    """Whether a file begins a recording: neither a later part of a DCA1000's, nor buffers beside its samples."""
+    part = PARTS.search(name)
+    return not BESIDE.search(name) and (part is None or int(part[2]) == 0)
+
+
 def _raw_parts(path: Path) -> list[Path]:
     """The files of a DCA1000 recording, in order."""
-    if not path.name.endswith("_Raw_0.bin"):
+    found = PARTS.search(path.name)
+    if found is None or int(found[2]) != 0:
         return [path]
-    prefix = path.name.removesuffix("0.bin")
-    parts = [p for p in path.parent.glob(f"{prefix}*.bin") if p.stem.removeprefix(prefix).isdigit()]
-    return sorted(parts, key=lambda p: int(p.stem.removeprefix(prefix)))
+    stem = path.name[: found.start(2)]
+    parts = [p for p in path.parent.iterdir() if p.name.startswith(stem) and PARTS.search(p.name)]
+    return sorted(parts, key=lambda p: int(p.name[len(stem) :].removesuffix(".bin")))

@@ -17,6 +17,7 @@ CHIRP = (
     "chirpStartIdx chirpEndIdx profileId startFreqVar_MHz freqSlopeVar_KHz_usec idleTimeVar_usec adcStartTimeVar_usec "
     "txEnable"
 ).split()
+CHANNELS = (("rxChannelEn", 4), ("txChannelEn", 3))  # and how many antennas a device has
 FRAME = "chirpStartIdx chirpEndIdx numLoops numFrames framePeriodicity_msec triggerSelect frameTriggerDelay".split()
 
 
@@ -31,8 +32,10 @@ def read_studio(path: Path | str, device: str | None = None) -> RadarSetup:
     path = Path(path)
     name = path.name.partition(".")[0]
     try:
-        text = studio_cfg(_json(path))
-        device = device or _device(path.with_name(f"{name}.setup.json"))
+        table = _json(path)
+        text = studio_cfg(table)
+        cascade = "AWR2243CASCADE" if len(table["mmWaveDevices"]) > 1 else None
+        device = device or cascade or _device(path.with_name(f"{name}.setup.json"))
         return parse_cfg(text, device, 0, name)
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
@@ -45,14 +48,15 @@ def studio_cfg(table: Any) -> str:
         ValueError: an entry is missing.
     """
     try:
-        rf = table["mmWaveDevices"][0]["rfConfig"]
-        channel, adc = rf["rlChanCfg_t"], rf["rlAdcOutCfg_t"]["fmt"]
+        devices = [device["rfConfig"] for device in sorted(table["mmWaveDevices"], key=_device_id)]
+        receive, send = (_joined([d["rlChanCfg_t"][k] for d in devices], n) for k, n in CHANNELS)
+        rf, adc = devices[0], devices[0]["rlAdcOutCfg_t"]["fmt"]
         lines = [
             "dfeDataOutputMode 1",
-            f"channelCfg {_number(channel['rxChannelEn'])} {_number(channel['txChannelEn'])} 0",
+            f"channelCfg {receive} {send} 0",
             f"adcCfg {_number(adc['b2AdcBits'])} {_number(adc['b2AdcOutFmt'])}",
             *(_line("profileCfg", entry["rlProfileCfg_t"], PROFILE) for entry in rf["rlProfiles"]),
-            *(_line("chirpCfg", entry["rlChirpCfg_t"], CHIRP) for entry in rf["rlChirps"]),
+            *(_line("chirpCfg", entry, CHIRP) for entry in _chirps(devices)),
             _line("frameCfg", rf["rlFrameCfg_t"], FRAME),
         ]
     except KeyError as error:
@@ -60,6 +64,32 @@ def studio_cfg(table: Any) -> str:
     except (TypeError, IndexError):
         raise ValueError("mmWave Studio: expected tables mmWaveDevices[0].rfConfig, got another structure") from None
     return "\n".join(lines)
+
+
+def _device_id(device: dict[str, Any]) -> int:
+    return int(device.get("mmWaveDeviceId", 0))
+
+
+def _chirps(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The chirps of the first device, with the TX that any device sends in them."""
+    rows = [[entry["rlChirpCfg_t"] for entry in device["rlChirps"]] for device in devices]
+    spans = [[(chirp["chirpStartIdx"], chirp["chirpEndIdx"]) for chirp in row] for row in rows]
+    if any(other != spans[0] for other in spans):
+        raise ValueError("mmWave Studio: expected the same chirps of every device, got others")
+    return [
+        {**together[0], "txEnable": _joined([c["txEnable"] for c in together], 3)}
+        for together in zip(*rows, strict=True)
+    ]
+
+
+def _joined(masks: list[Any], count: int) -> str:
+    """One mask of `count` antennas a device, those of the first device lowest; as it stands of a single device."""
+    if len(masks) == 1:
+        return _number(masks[0])
+    bits = [int(float(_number(mask))) for mask in masks]
+    if any(not 0 <= mask < 1 << count for mask in bits):
+        raise ValueError(f"mmWave Studio: expected masks of {count} antennas a device, got {masks}")
+    return str(sum(mask << count * i for i, mask in enumerate(bits)))
 
 
 def _line(command: str, entry: dict[str, Any], keys: list[str]) -> str:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.datasets import Dataset, RecordingSettings, import_recordings, import_source, write_capture
+from mmsynth.datasets import (
+    Dataset,
+    RecordingSettings,
+    import_recordings,
+    import_source,
+    recording_settings,
+    sources,
+    write_capture,
+)
 from mmsynth.datasets.raw import write_dca1000, write_infineon
 from mmsynth.datasets.table import read_table
 from mmsynth.datasets.takes import Take, read_takes
@@ -97,6 +105,48 @@ def test_raw_adc_without_labels_and_a_folder_of_infineon(tmp_path: Path) -> None
     ]
     with pytest.raises(ValueError, match="leave out --cfg"):
         import_source("infineon", tmp_path / "src", radar="radhar")
+
+
+def test_plain_arrays_with_named_axes(tmp_path: Path) -> None:
+    adc = recorded("mmmesh")
+    words = torch.view_as_real(adc.samples).permute(0, 3, 1, 2, 4, 5).flatten(2, 3) * 32768
+    np.save(tmp_path / "a.npy", words.to(torch.int16).numpy())
+    (tmp_path / "layout.toml").write_text('axes = "frames rx chirps samples iq"\nvolts = 3.0517578125e-5\n')
+    settings = recording_settings(True, " range_azimuth, range_doppler,", tmp_path / "layout.toml")
+    assert settings.heatmaps == ("range_azimuth", "range_doppler")
+    (sample,) = import_source("array", tmp_path, "mmmesh", None, settings).samples
+    processing = load_radar("mmmesh").processing
+    assert torch.equal(sample.adc.samples, adc.samples)
+    for heatmap in sample.heatmaps:
+        direct = beamform(range_doppler(adc, processing), heatmap.kind, processing)
+        torch.testing.assert_close(heatmap.power, direct.power)
+        assert torch.equal(heatmap.columns, direct.columns)
+    with pytest.raises(ValueError, match="heatmaps: expected some of range_doppler"):
+        recording_settings(False, "range", None)
+
+
+def test_samples_are_not_asked_of_logs_of_points(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("time,x,y,z\n0,1,2,3\n")
+    with pytest.raises(ValueError, match="import csv: holds points, not ADC samples"):
+        import_source("csv", tmp_path, settings=RecordingSettings(adc=True))
+    with pytest.raises(ValueError, match="import radhar: holds points, not ADC samples"):
+        import_source("radhar", tmp_path, settings=RecordingSettings(heatmaps=("range_doppler",)))
+
+
+def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
+    names = [
+        "a_hdr_0ADC_0.bin",
+        "a_hdr_0ADC_1.bin",
+        "a_hdr_0ADC_10.bin",
+        "a_hdr_0CC9_0.bin",
+        "b_Raw_0.bin",
+        "b_Raw_1.bin",
+    ]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    assert [name for name in names if sources.is_start(name)] == ["a_hdr_0ADC_0.bin", "b_Raw_0.bin"]
+    assert [p.name for p in sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")] == [names[0], names[1], names[2]]
+    assert [p.name for p in sources._raw_parts(tmp_path / "b_Raw_0.bin")] == names[4:]
 
 
 def packet(number: int, points: np.ndarray) -> bytes:

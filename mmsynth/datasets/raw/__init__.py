@@ -1,7 +1,9 @@
-"""Raw recordings and device logs: DCA1000, Infineon, plain arrays (to AdcFrames) and TI's UART logs (to points)."""
+"""Raw recordings and device logs: DCA1000, TI's cascade, Infineon, plain arrays, and TI's UART logs (points)."""
 
 from mmsynth.datasets.raw.arrays import Layout as Layout
 from mmsynth.datasets.raw.arrays import read_array as read_array
+from mmsynth.datasets.raw.cascade import read_cascade as read_cascade
+from mmsynth.datasets.raw.cascade import write_cascade as write_cascade
 from mmsynth.datasets.raw.dca1000 import Order as Order
 from mmsynth.datasets.raw.dca1000 import order_of as order_of
 from mmsynth.datasets.raw.dca1000 import read_dca1000 as read_dca1000

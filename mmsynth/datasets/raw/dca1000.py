@@ -3,14 +3,16 @@
 The card saves the LVDS stream as it comes, int16, chirp after chirp (TI SWRA581, "Mmwave Radar Device ADC Raw Data
 Capture"):
 
-- xWR16xx, 18xx, 68xx (two lanes, RX one after the other): for each RX, pairs of samples as I0 I1 Q0 Q1;
+- xWR16xx, 18xx, 68xx (two lanes, RX one after the other): for each RX, pairs of samples as I0 I1 Q0 Q1 (mmWave Studio;
+  Q0 Q1 I0 I1 with the SDK's demos, whose adcbufCfg says Q first; Q0 I0 Q1 I1 from TI's command-line tool, which takes
+  the card's order apart again);
 - xWR12xx, 14xx, 22xx (four lanes, interleaved): for each sample, I of four RX, then Q of four RX; RX that are off still
   have their lanes;
 - real samples: the same without Q.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmsynth.datasets.raw.hsi import Headers, find_headers
 from mmsynth.datasets.raw.recording import Recording, board_correction, step_of
+from mmsynth.datasets.raw.words import Stream
 from mmsynth.radar import device_named
 from mmsynth.types import AdcFrames, Radar, RadarSetup
 
@@ -33,11 +37,21 @@ class Order:
         interleaved: four lanes with a sample of each RX at a time; else one RX after the other in pairs of samples.
         swap: Q comes before I.
         lanes: which lane (of four) each RX has; only for the interleaved order.
+        paired: I and Q of a sample stand side by side, not those of two samples; not for the interleaved order.
     """
 
     interleaved: bool = False
     swap: bool = False
     lanes: tuple[int, ...] = (0, 1, 2, 3)
+    paired: bool = False
+
+    @property
+    def words(self) -> str:
+        """The first words of two samples of one RX, for people."""
+        first, second = "QI" if self.swap else "IQ"
+        pattern = (first, second, first, second) if self.paired or self.interleaved else (first, first, second, second)
+        index = (0, 0, 1, 1) if self.paired or self.interleaved else (0, 1, 0, 1)
+        return " ".join(f"{part}{i}" for part, i in zip(pattern, index, strict=True))
 
 
 def order_of(radar: Radar) -> Order:
@@ -47,56 +61,78 @@ def order_of(radar: Radar) -> Order:
 
 
 def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, order: Order | None = None) -> Recording:
-    """Open a recording.
+    """Open a recording, with the headers that TI's SDK can put before each chirp or without.
+
+    The order of I and Q hangs on how the radar and the card's software were set up, and the file does not say: unless
+    it is given, it is the board's, or another one of two lanes if that one alone has its power at positive beats.
 
     Args:
         paths: one file, or the files of one recording in order (the card starts a new one at 1 GB; frames may lie
             across).
         setup: the configuration with which it was recorded (`load_radar("my.cfg")`); the board's range bias and channel
             errors in its processing are taken out.
-        order: of the words; None = that of the board.
+        order: of the words; None = found as above.
 
     Raises:
-        ValueError: a file is missing or the files hold less than one frame.
+        ValueError: a file is missing, the files hold less than one frame, or headers tell of other samples.
     """
     files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     if not files:
         raise ValueError("DCA1000: expected at least one file, got none")
-    radar = setup.radar
-    order = order or order_of(radar)
-    stream = _Stream(files)
-    words = frame_words(radar, order)
-    count, rest = divmod(stream.words, words)
-    name = files[0].name
-    if count == 0:
-        raise ValueError(f"{name}: expected frames of {2 * words} bytes, got {stream.words * 2} bytes in all")
-    notes = list(setup.notes)
-    if rest or stream.odd:
-        left = 2 * rest + stream.odd
-        notes.append(f"{name}: the last {left} bytes are not a whole frame of {2 * words} bytes and were dropped")
+    radar, name = setup.radar, files[0].name
+    stream = Stream(files)
+    try:
+        headers = find_headers(stream)
+        frames = _Frames(stream, frame_words(radar, order or order_of(radar)), radar, headers)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if frames.count == 0:
+        raise ValueError(f"{name}: expected frames of {2 * frames.size} bytes, got {stream.words * 2} bytes in all")
+    notes = [*setup.notes, *(f"{name}: {note}" for note in frames.notes)]
+    if order is None:
+        order = _order_in(frames.read(0, 1), radar, headers)
+        if order != order_of(radar):
+            notes.append(f"{name}: words are taken to be in the order {order.words}")
 
     def decode(start: int, stop: int) -> Tensor:
-        raw = stream.read(start * words, stop * words).reshape(stop - start, -1)
-        return _decode(raw, radar, order)
+        return _decode(frames.read(start, stop), radar, order)
 
     correction = board_correction(radar, setup.processing, board_rx(radar), _board_rx_count(radar))
     if correction is not None and not radar.waveform.complex_samples:
         notes.append("samples are real: range bias and channel errors of the board are left in")
         correction = None
-    if radar.waveform.complex_samples and beats_backwards(decode(0, 1)):
+    if radar.waveform.complex_samples and forwardness(decode(0, 1)) < 0.1:
         notes.append(f"{name}: beat frequencies are negative, as if I and Q were the other way round (Order(swap=...))")
-    return Recording(radar, count, decode, tuple(notes), correction)
+    return Recording(radar, frames.count, decode, tuple(notes), correction)
 
 
-def beats_backwards(samples: Tensor) -> bool:
-    """Whether complex samples [..., samples] have most of their power at negative beat frequencies.
+def _order_in(frame: NDArray[np.int16], radar: Radar, headers: Headers | None) -> Order:
+    """The order of a frame's words: the expected one, unless another alone has its power at positive beats."""
+    board = order_of(radar)
+    if not radar.waveform.complex_samples:
+        return board
+    # Only the SDK's demos send headers, and TI's configurations for them say Q first.
+    expected = board if headers is None else replace(board, swap=True, paired=not headers.card)
+    choices = [replace(expected, swap=not expected.swap)]
+    if not board.interleaved:
+        choices += [replace(expected, swap=swap, paired=not expected.paired) for swap in (False, True)]
+    best = max(choices, key=lambda order: forwardness(_decode(frame, radar, order)))
+    clear = forwardness(_decode(frame, radar, best)) > 10 > forwardness(_decode(frame, radar, expected))
+    return best if clear else expected
 
-    What stands in front of a radar is at low positive ones; noise alone is even, hence ten times as the bound.
+
+def forwardness(samples: Tensor) -> float:
+    """Power of complex samples [..., samples] at low positive beat frequencies over that at low negative ones.
+
+    What stands in front of a radar is at positive ones; noise, and samples too few to tell, give one.
     """
-    spectrum = torch.fft.fft(samples - samples.mean(-1, keepdim=True)).abs().square()
-    power = spectrum.reshape(-1, spectrum.shape[-1]).mean(0)
-    quarter = len(power) // 4
-    return len(power) >= 16 and bool(power[-quarter:-1].sum() > 10 * power[2 : quarter + 1].sum())
+    count = samples.shape[-1]
+    if count < 16:
+        return 1.0
+    tapered = (samples - samples.mean(-1, keepdim=True)) * torch.hann_window(count, device=samples.device)
+    power = torch.fft.fft(tapered).abs().square().reshape(-1, count).mean(0)
+    quarter, tiny = count // 4, torch.finfo(power.dtype).tiny
+    return float((power[3 : quarter + 1].sum() + tiny) / (power[-quarter:-2].sum() + tiny))
 
 
 def write_dca1000(
@@ -130,6 +166,51 @@ def frame_words(radar: Radar, order: Order) -> int:
     return w.loops * radar.slots * channels * w.samples * (2 if w.complex_samples else 1)
 
 
+class _Frames:
+    """Whole frames of words in a stream, without the headers.
+
+    Attributes:
+        size: words of a frame in the stream.
+        count: of whole frames.
+        notes: what was dropped.
+    """
+
+    def __init__(self, stream: Stream, words: int, radar: Radar, headers: Headers | None) -> None:
+        """Find the frames; `words` are those of a frame's samples.
+
+        Raises:
+            ValueError: the headers tell of other samples than the radar's.
+        """
+        self.stream, self.headers, self.size, self.notes = stream, headers, words, list[str]()
+        usable = stream.words
+        if headers is not None:
+            chirps = radar.waveform.loops * radar.slots
+            got, want = headers.record - headers.words, headers.chirps * words // chirps
+            if chirps % headers.chirps:
+                raise ValueError(f"HSI headers: expected a divisor of {chirps} chirps a record, got {headers.chirps}")
+            if got != want:
+                raise ValueError(f"HSI headers: expected {2 * want} bytes of samples in each record, got {2 * got}")
+            self.size = chirps // headers.chirps * headers.record
+            found = np.flatnonzero(headers.intact(stream))
+            last = int(found[-1]) + 1 if len(found) else 0
+            lost = last - len(found)
+            if lost:
+                self.notes.append(f"{lost} of {last} HSI headers are damaged or lost; their samples were kept")
+            # Beyond the last header that stands where it should, nothing says where a chirp begins.
+            usable = last * headers.record
+        self.count = min(usable, stream.words) // self.size
+        left = 2 * (stream.words - self.count * self.size) + stream.odd
+        if left:
+            self.notes.append(f"the last {left} bytes are not a whole frame of {2 * self.size} bytes and were dropped")
+
+    def read(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Words [frames, words a frame] of samples."""
+        raw = self.stream.read(start * self.size, stop * self.size)
+        if self.headers is not None:
+            raw = raw.reshape(-1, self.headers.record)[:, self.headers.words :]
+        return raw.reshape(stop - start, -1)
+
+
 def _decode(raw: NDArray[np.int16], radar: Radar, order: Order) -> Tensor:
     """Samples [frames, loops, slots, rx, samples] of words [frames, words a frame]."""
     w, rx = radar.waveform, len(radar.rx)
@@ -147,6 +228,9 @@ def _decode(raw: NDArray[np.int16], radar: Radar, order: Order) -> Tensor:
                     target[:, index, :, place if parts == 2 else 0] = source[:, :, part, lane]
         elif parts == 1:
             target[..., 0] = words.reshape(chirps, rx, w.samples)
+        elif order.paired:
+            source = words.reshape(target.shape)
+            target[..., first], target[..., second] = source[..., 0], source[..., 1]
         else:
             pairs, quads = target.reshape(-1, 2, 2), words.reshape(-1, 4)
             pairs[:, 0, first], pairs[:, 1, first] = quads[:, 0], quads[:, 1]
@@ -172,39 +256,10 @@ def encode(samples: Tensor, radar: Radar, order: Order) -> NDArray[np.int16]:
         for index, lane in enumerate(order.lanes):
             words[..., lane] = steps[:, :, index]
         return words.reshape(frames, -1)
-    if parts == 1:
-        return steps.reshape(frames, -1)
+    if parts == 1 or order.paired:
+        return np.ascontiguousarray(steps).reshape(frames, -1)
     pairs = steps.reshape(frames, -1, 2, 2)
     return np.ascontiguousarray(pairs.swapaxes(-1, -2)).reshape(frames, -1)
-
-
-class _Stream:
-    """The words of several files as one; what lies in one file is not copied."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self.parts: list[NDArray[np.int16]] = []
-        self.odd = 0
-        for file in files:
-            if not file.is_file():
-                raise ValueError(f"{file}: no such file")
-            size = file.stat().st_size
-            if size % 2 and file != files[-1]:
-                raise ValueError(f"{file}: expected whole 16-bit words before the next file, got {size} bytes")
-            self.odd = size % 2
-            empty: NDArray[np.int16] = np.empty(0, np.int16)
-            self.parts.append(np.memmap(file, np.int16, "r", shape=(size // 2,)) if size > 1 else empty)
-        self.ends = np.cumsum([len(part) for part in self.parts])
-        self.words = int(self.ends[-1])
-
-    def read(self, start: int, stop: int) -> NDArray[np.int16]:
-        """Words start to stop."""
-        pieces = []
-        for part, end in zip(self.parts, self.ends, strict=True):
-            offset = int(end) - len(part)
-            low, high = max(start - offset, 0), min(stop - offset, len(part))
-            if low < high:
-                pieces.append(part[low:high])
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def _kind(radar: Radar) -> str:

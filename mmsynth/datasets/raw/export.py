@@ -1,13 +1,16 @@
 """A data set's raw samples as recordings of the radar's own tools, for chains that read those."""
 
 import csv
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from mmsynth.datasets.raw.cascade import write_cascade
 from mmsynth.datasets.raw.dca1000 import write_dca1000
 from mmsynth.datasets.raw.infineon import write_infineon
 from mmsynth.radar import device_named, write_cfg
-from mmsynth.types import Processing, RadarSetup, Sample
+from mmsynth.types import AdcFrames, Labels, Processing, Radar, RadarSetup, Sample
 
 COLUMNS = ("file", "start", "end", "label", "subject", "session")
 
@@ -20,45 +23,83 @@ class Clips(Protocol):
     def __getitem__(self, index: int, /) -> Sample: ...
 
 
-def export_recordings(clips: Clips, folder: Path | str, processing: Processing | None = None) -> tuple[Path, ...]:
+def export_recordings(
+    clips: Clips, folder: Path | str, processing: Processing | None = None, kind: str = ""
+) -> tuple[Path, ...]:
     """Write the raw samples of every clip that has some to a new folder; returns the recordings.
 
-    TI's boards: a DCA1000 .bin a clip and one radar.cfg; Infineon's: a folder a clip with radar.npy and config.json.
-    labels.csv beside them names each recording's activity, subject and session, as `mmsynth import` reads it.
+    A DCA1000 .bin a clip (`NAME_Raw_0.bin` ... beyond 1 GB), or a folder a clip with the cascade's files or with
+    Infineon's radar.npy and config.json; beside TI's, radar.cfg. labels.csv names each recording's activity, subject
+    and session, as `mmsynth import` reads it. The folder is written beside its name and renamed.
 
     Args:
         clips: a data set.
         folder: that does not exist.
         processing: goes into the .cfg; None = TI's defaults.
+        kind: a key of `KINDS`; "" = that of the radar's board.
 
     Raises:
-        ValueError: the folder exists, no clip has samples, or the radar is of another maker.
+        ValueError: the folder exists, no clip has samples, or the radar is not of a board that records so.
     """
     folder = Path(folder)
     if folder.exists():
         raise ValueError(f"{folder}: exists already")
-    written: list[tuple[Path, Sample]] = []
+    if kind and kind not in KINDS:
+        raise ValueError(f"export: expected one of {', '.join(KINDS)}, got '{kind}'")
+    beside = folder.with_name(folder.name + ".part")
+    beside.mkdir(parents=True, exist_ok=True)
+    try:
+        written = _write_all(clips, beside, processing or Processing(), kind)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return tuple(folder / name for name in written)
+
+
+def _write_all(clips: Clips, folder: Path, processing: Processing, kind: str) -> list[str]:
+    """Names of the recordings."""
+    rows: list[tuple[str, Labels]] = []
     for index in range(len(clips)):
         sample = clips[index]
         if sample.adc is None:
             continue
-        radar = sample.adc.radar
-        folder.mkdir(parents=True, exist_ok=True)
+        used = kind or _kind_of(sample.adc.radar)
         name = "".join(c if c.isalnum() or c in "-_." else "_" for c in sample.id)
-        if device_named(radar.name.partition("/")[0]).kind == "bgt60":
-            write_infineon(folder / name, sample.adc)
-            written.append((folder / name, sample))
-        else:
-            written += [(path, sample) for path in write_dca1000(folder / f"{name}.bin", sample.adc)]
-            if not (folder / "radar.cfg").exists():
-                text = write_cfg(RadarSetup(radar, processing or Processing()))
-                (folder / "radar.cfg").write_text(text, encoding="utf-8")
-    if not written:
-        raise ValueError("export: expected clips with raw samples, got none (generate with ADC kept)")
+        rows.append((KINDS[used](folder / name, sample.adc), sample.labels))
+        if used != "infineon" and len(rows) == 1:
+            text = write_cfg(RadarSetup(sample.adc.radar, processing))
+            (folder / "radar.cfg").write_text(text, encoding="utf-8")
+    if not rows:
+        raise ValueError("export: expected clips with raw samples, got none (generate or import with ADC kept)")
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        for path, sample in written:
-            labels = sample.labels
-            table.writerow([path.name, "", "", labels.activity, labels.subject, labels.session])
-    return tuple(path for path, _ in written)
+        table.writerows((name, "", "", labels.activity, labels.subject, labels.session) for name, labels in rows)
+    return [name for name, _ in rows]
+
+
+def _kind_of(radar: Radar) -> str:
+    board = device_named(radar.name.partition("/")[0])
+    if board.name == "AWR2243CASCADE":
+        return "cascade"
+    return "infineon" if board.kind == "bgt60" else "dca1000"
+
+
+def _dca1000(path: Path, adc: AdcFrames) -> str:
+    if _kind_of(adc.radar) != "dca1000":
+        raise ValueError(f"radar {adc.radar.name}: expected a board that goes with a DCA1000, got another one")
+    return write_dca1000(path.with_name(path.name + ".bin"), adc)[0].name
+
+
+def _cascade(path: Path, adc: AdcFrames) -> str:
+    write_cascade(path, adc)
+    return path.name
+
+
+def _infineon(path: Path, adc: AdcFrames) -> str:
+    write_infineon(path, adc)
+    return path.name
+
+
+# Writers of one recording by the kind that `mmsynth import` reads it as; each gives the name of what it wrote.
+KINDS: dict[str, Callable[[Path, AdcFrames], str]] = {"dca1000": _dca1000, "cascade": _cascade, "infineon": _infineon}

@@ -168,15 +168,38 @@ def test_board_calibration_moves_range_and_turns_channels(tmp_path):
     assert (got - want).abs().max() < 1.1 / 32768
 
 
-def test_swapped_i_and_q_are_noticed(tmp_path):
-    setup = load_radar("mmmesh")
-    w = setup.radar.waveform
+def facing(setup: RadarSetup, frames: int = 1) -> AdcFrames:
+    """A target at 2 m, in whole ADC steps: its beat is positive."""
+    w, radar = setup.radar.waveform, setup.radar
     beat = torch.polar(torch.ones(w.samples), (4 * math.pi * w.slope * 2 / LIGHT * w.sample_times()).float())
-    samples = (0.3 * beat).expand(1, w.loops, 3, 4, w.samples).contiguous()
-    (file,) = write_dca1000(tmp_path / "a.bin", AdcFrames(setup.radar, samples, torch.zeros(1)))
-    assert read_dca1000(file, setup).notes == ()
-    (note,) = read_dca1000(file, setup, Order(swap=True)).notes
+    steps = (9000 * torch.view_as_real(beat)).round() / 32768
+    shape = (frames, w.loops, radar.slots, len(radar.rx), w.samples)
+    samples = torch.view_as_complex(steps).expand(shape).contiguous()
+    return AdcFrames(radar, samples, torch.arange(frames, dtype=torch.float64) * w.frame_period)
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_order_of_i_and_q_is_found_from_where_the_beats_lie(tmp_path, swap, paired):
+    setup = load_radar("mmmesh")
+    order, adc = Order(swap=swap, paired=paired), facing(setup)
+    (file,) = write_dca1000(tmp_path / "a.bin", adc, order)
+    recording = read_dca1000(file, setup)
+    assert torch.equal(recording.frames().samples, adc.samples)
+    names = {(False, False): "I0 I1 Q0 Q1", (True, False): "Q0 Q1 I0 I1", (False, True): "I0 Q0 I1 Q1"}
+    said = f"a.bin: words are taken to be in the order {names.get((swap, paired), 'Q0 I0 Q1 I1')}"
+    assert recording.notes == (() if order == Order() else (said,))
+    # An order that is given is kept, and its beats are told of.
+    (note,) = read_dca1000(file, setup, replace(order, swap=not swap)).notes
     assert "beat frequencies are negative" in note
+
+
+def test_swapped_words_of_four_lanes_are_found_too(tmp_path):
+    setup = load_radar("radhar")
+    adc = facing(setup)
+    (file,) = write_dca1000(tmp_path / "a.bin", adc, replace(order_of(setup.radar), swap=True))
+    recording = read_dca1000(file, setup)
+    assert torch.equal(recording.frames().samples, adc.samples) and "Q0 I0 Q1 I1" in recording.notes[0]
 
 
 @pytest.mark.slow

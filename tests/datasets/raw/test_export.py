@@ -1,11 +1,12 @@
 """A data set's samples, written as recordings and read back."""
 
 import csv
+from functools import partial
 
 import pytest
 import torch
 
-from mmsynth.datasets.raw import export_recordings, read_dca1000, read_infineon
+from mmsynth.datasets.raw import export, export_recordings, read_dca1000, read_infineon, write_dca1000
 from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames, Labels, PointCloud, Sample
 
@@ -41,6 +42,26 @@ def test_ti_recordings(tmp_path):
         export_recordings(clips, tmp_path / "out")
 
 
+def test_a_recording_of_several_files_has_one_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "write_dca1000", partial(write_dca1000, split=1 << 20))
+    (first,) = export_recordings([clip("mmmesh", "long")], tmp_path / "out")
+    assert first.name == "long_Raw_0.bin" and (tmp_path / "out" / "long_Raw_1.bin").exists()
+    with (tmp_path / "out" / "labels.csv").open() as file:
+        assert [row["file"] for row in csv.DictReader(file)] == ["long_Raw_0.bin"]
+
+
+def test_a_board_that_does_not_record_so_is_refused_and_leaves_nothing(tmp_path):
+    for name, kind, said in (
+        ("bgt60", "dca1000", "expected a board that goes with a DCA1000"),
+        ("radhar", "infineon", "expected one TX and real samples"),
+        ("radhar", "cascade", "expected the cascade's 16 RX"),
+        ("radhar", "dca", "expected one of dca1000, cascade, infineon, got 'dca'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            export_recordings([clip(name, "a")], tmp_path / "out", kind=kind)
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_infineon_recordings(tmp_path):
     clips = [clip("bgt60", "x")]
     (folder,) = export_recordings(clips, tmp_path / "out")
@@ -50,4 +71,4 @@ def test_infineon_recordings(tmp_path):
 def test_nothing_to_export_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="expected clips with raw samples, got none"):
         export_recordings([clip("radhar", "a", adc=False)], tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -12,9 +12,11 @@ import torch
 from mmsynth.datasets.raw import (
     Layout,
     read_array,
+    read_cascade,
     read_dca1000,
     read_infineon,
     read_ti_uart,
+    write_cascade,
     write_dca1000,
     write_infineon,
 )
@@ -22,6 +24,9 @@ from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames
 
 sys.path.insert(0, str(Path(__file__).parent))
+from test_hsi import recorded as recorded_hsi  # noqa: E402
+from test_hsi import small as small_hsi  # noqa: E402
+from test_hsi import with_headers  # noqa: E402
 from uart import counting, packet, sdk2, sdk3, tlv  # noqa: E402
 
 # Ten thousand draws take minutes on a busy machine.
@@ -106,6 +111,45 @@ def test_mutated_dca1000_recordings(tmp_path):
         assert len(recording) == len(data) // 768
         assert len(recording.notes) == (1 if len(data) % 768 else 0)
         assert bool(torch.isfinite(torch.view_as_real(recording.frames().samples)).all())
+
+
+def test_mutated_recordings_with_headers(tmp_path):
+    setup = small_hsi(samples=8)
+    adc = recorded_hsi(setup, 4)
+    content = b"".join(with_headers(setup, adc, tmp_path / "a.bin", chirps=2))
+    rng = np.random.default_rng(5)
+    path = tmp_path / "m.bin"
+    for draw in range(DRAWS):
+        # Every second time within the first header, which says how the rest is read.
+        head = content[:64] if draw % 2 else content
+        path.write_bytes(mutated(head, rng) + content[len(head) :])
+        try:
+            recording = read_dca1000(path, setup)
+            samples = recording.frames().samples
+        except ValueError as error:
+            one_sentence(error)
+            continue
+        assert len(samples) == len(recording) <= path.stat().st_size // 768
+        assert bool(torch.isfinite(torch.view_as_real(samples)).all())
+
+
+def test_mutated_cascade_recordings(tmp_path):
+    setup = load_radar("cascade_mimo")
+    waveform = replace(setup.radar.waveform, samples=4, loops=1)
+    setup = replace(setup, radar=replace(setup.radar, waveform=waveform))
+    samples = torch.zeros(3, 1, 12, 16, 4, dtype=torch.complex64)
+    write_cascade(tmp_path, AdcFrames(setup.radar, samples, torch.arange(3.0)))
+    files = {path: path.read_bytes() for path in sorted(tmp_path.iterdir())}
+    rng = np.random.default_rng(6)
+    for _ in range(DRAWS):
+        path = list(files)[rng.integers(len(files))]
+        path.write_bytes(mutated(files[path], rng))
+        try:
+            recording = read_cascade(tmp_path, setup)
+            assert len(recording.frames().samples) == len(recording) <= 4
+        except ValueError as error:
+            one_sentence(error)
+        path.write_bytes(files[path])
 
 
 def test_mutated_infineon_recordings(tmp_path):
