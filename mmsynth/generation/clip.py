@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
-from mmsynth.generation.recipe import ActivityRecipe, Recipe, resolve_radar
+from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of, resolve_radar
 from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
 from mmsynth.motion import Subject, cut, generate_motion, keep_feet, place, read_motion, resample, sample_subject
@@ -79,7 +79,8 @@ def draw_take(stage: Stage, index: int) -> Take:
     frames = max(1, round(recipe.seconds / radar.waveform.frame_period))
     activity, person = _who(recipe, index)
     subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
-    motion, world_from_radar = _stand(recipe, _motion(stage, activity, (person, subject), draw), draw)
+    moving = _motion(stage, activity, (person, subject), draw)
+    motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
     mesh = stage.body(resample(motion, knot_times(radar, frames, recipe.simulation).to(stage.device)))
     clothes = recipe.subjects.clothing[_integer(len(recipe.subjects.clothing), draw)]
     scene = _scene(recipe, mesh, world_from_radar, (clothes, radar.waveform.center_frequency))
@@ -154,9 +155,8 @@ def _read(path: str, body: BodyModel) -> Motion:
     return ground(fit_skeleton(found, body) if isinstance(found, Skeleton) else found, body)
 
 
-def _stand(recipe: Recipe, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
+def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
     """The motion where the recipe puts it, and the radar's pose: the room's mount, or the origin looking along +y."""
-    where = recipe.placement
     distance, bearing = _uniform(where.distance, draw), _uniform(where.bearing, draw)
     facing = _uniform(where.facing, draw)
     height, tilt = _uniform(where.radar_height, draw), _uniform(where.radar_tilt, draw)

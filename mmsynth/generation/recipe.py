@@ -34,6 +34,7 @@ class ActivityRecipe:
         files: motion files (glob patterns, relative to the recipe), one drawn for each clip.
         share: of the clips, relative to the other activities.
         style: ranges of parameters of the generator that replace its own; each person draws once from them.
+        placement: keys of the recipe's placement that differ for this class: who walks needs more room than who boxes.
     """
 
     label: str
@@ -41,6 +42,7 @@ class ActivityRecipe:
     files: tuple[str, ...] = ()
     share: int = 1
     style: dict[str, Range] = field(default_factory=dict)
+    placement: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bool(self.motion) == bool(self.files):
@@ -230,12 +232,26 @@ def resolve_radar(recipe: Recipe) -> RadarSetup:
     return replace(setup, processing=changed)
 
 
+def placement_of(recipe: Recipe, activity: ActivityRecipe) -> Placement:
+    """Where people stand who do `activity`: the recipe's placement, with the activity's changes to it.
+
+    Raises:
+        ValueError: the activity changes a key that a placement does not have, or to something wrong.
+    """
+    changed = parse(Placement, activity.placement, f"activity '{activity.label}': placement")
+    named = {key.removesuffix("_deg") for key in activity.placement}
+    return replace(recipe.placement, **{name: getattr(changed, name) for name in named})
+
+
 def check_range(recipe: Recipe, setup: RadarSetup) -> None:
     """Refuse a recipe that places a person where the radar's beat frequency has left its band."""
-    far, limit = recipe.placement.distance[1], setup.radar.waveform.max_range
-    if far > limit:
-        name = setup.radar.name
-        raise ValueError(f"placement.distance: radar {name} measures up to {limit:.2f} m, got a person at {far:g} m")
+    limit = setup.radar.waveform.max_range
+    for activity in recipe.activities:
+        far = placement_of(recipe, activity).distance[1]
+        if far > limit:
+            raise ValueError(
+                f"placement.distance: radar {setup.radar.name} measures up to {limit:.2f} m, got a person at {far:g} m"
+            )
 
 
 def _resolve(recipe: Recipe, folder: Path) -> Recipe:

@@ -1,11 +1,12 @@
 """Recipes of synthetic data sets: strict, resolved, refused in one sentence."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from mmsynth.generation import load_recipe
-from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.recipe import Recipe, placement_of
 
 GOOD = """
 name = "two"
@@ -55,6 +56,8 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
         (('motion = "squat"', 'motion = "squad"'), r"no built-in motion 'squad' \(nearest: 'squat'\)"),
         (('motion = "squat"', 'files = ["none*.bvh"]'), "activity 'squats': no file matches"),
         (('motion = "squat"', ""), "expected either a motion or files"),
+        (('motion = "squat"', 'motion = "squat"\nplacement = { facin_deg = [0, 1] }'), "'squats': placement.facin_deg"),
+        (('motion = "squat"', 'motion = "squat"\nplacement = { distance = [2, 12] }'), "got a person at 12 m"),
         (('radar = "radhar"', 'radar = "radhra"'), "radhra"),
         (("seed = 3", "seed = 3\n[placement]\ndistance = [2.0, 12.0]"), "measures up to 10.46 m, got a person at 12 m"),
         (("seed = 3", "seed = 3\n[placement]\ndistance = [3.0, 2.0]"), r"distance: expected \[low, high\]"),
@@ -82,3 +85,13 @@ def test_motion_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pyt
     write(tmp_path, GOOD.replace('motion = "squat"', 'files = ["*.bvh"]'))
     monkeypatch.chdir(tmp_path)
     assert load_recipe("recipe.toml").activities[1].files == (str(tmp_path.resolve() / "*.bvh"),)
+
+
+def test_an_activity_has_a_placement_of_its_own_where_it_says_so(tmp_path: Path) -> None:
+    changed = GOOD.replace('motion = "squat"', 'motion = "squat"\nplacement = { facing_deg = [80, 90] }')
+    recipe = load_recipe(write(tmp_path, changed))
+    walk, squats = (placement_of(recipe, activity) for activity in recipe.activities)
+    assert walk == recipe.placement
+    assert squats.facing == pytest.approx((math.radians(80), math.radians(90)))
+    assert squats.distance == recipe.placement.distance
+    assert load_recipe(write(tmp_path, recipe.text())) == recipe
