@@ -6,15 +6,18 @@ from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
 from mmsynth.geometry import UPRIGHT, rotation_about
 from mmsynth.motion import ACTIVITIES, Subject, generate_motion, read_motion, resample
+from mmsynth.motion.skeleton import forward
 from mmsynth.types import MeshSequence, Motion, Skeleton
 from mmsynth.view import contact_sheet
 
-_SECONDS = 2.4  # of a built-in motion on a sheet
 _INSTANTS = 6
+_SECONDS = 8.0  # of a built-in motion, of which the most telling stretch is drawn
+_STRETCHES = (1.0, 1.5, 2.2, 3.2, 4.8)  # in s
 
 
 def motions_sheet(names: Sequence[str] = tuple(ACTIVITIES), seed: int = 0) -> Figure:
@@ -23,8 +26,22 @@ def motions_sheet(names: Sequence[str] = tuple(ACTIVITIES), seed: int = 0) -> Fi
     rows = []
     for name in names:
         motion = generate_motion(name, _SECONDS, subject, torch.Generator().manual_seed(seed))
-        rows.append((name, body(_thinned(ground(motion, body)))))
-    return contact_sheet(rows, _INSTANTS)
+        rows.append((name, body(resample(ground(motion, body), _telling(motion)))))
+    return contact_sheet(rows, _INSTANTS, 0.8)
+
+
+def _telling(motion: Motion) -> Tensor:
+    """Six times [6] in s, evenly spread, at which poses differ most; a longer stretch must gain a tenth by it."""
+    poses = forward(motion)
+    poses = (poses - poses[:, :1] * torch.tensor([1.0, 1.0, 0.0], dtype=poses.dtype)).flatten(1)
+    rate, best, found = (len(poses) - 1) / motion.duration, 0.0, motion.times[:_INSTANTS]
+    for length in _STRETCHES:
+        offsets = torch.linspace(0.0, length * rate, _INSTANTS).round().long()
+        for start in range(0, len(poses) - int(offsets[-1]), 6):
+            apart = float(torch.nn.functional.pdist(poses[start + offsets]).mean())
+            if apart > 1.1 * best:
+                best, found = apart, motion.times[start + offsets]
+    return found
 
 
 def files_sheet(paths: Sequence[Path]) -> Figure:

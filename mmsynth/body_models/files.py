@@ -17,6 +17,8 @@ JOINTS_OF: dict[int, tuple[str, ...]] = {
     52: SMPLX_JOINTS[:22] + SMPLX_JOINTS[25:],
     24: (*SMPLX_JOINTS[:22], "left_hand", "right_hand"),
 }
+# No coordinate or weight of a body is as large.
+_MOST = 1e30
 _KEYS = ("v_template", "shapedirs", "f", "weights", "J_regressor", "kintree_table")
 
 
@@ -95,9 +97,11 @@ def _arrays(data: dict[str, Any]) -> BodyArrays:
     for key, shape in wanted.items():
         if np.shape(data[key]) != shape:
             raise ValueError(f"{key}: expected the shape {shape}, got {np.shape(data[key])}")
-    for key in ("v_template", "shapedirs", "weights", "J_regressor"):
-        if not np.isfinite(np.asarray(data[key], np.float64)).all():
-            raise ValueError(f"{key}: expected finite numbers, got NaN or infinite ones")
+    numbers = ("v_template", "shapedirs", "weights", "J_regressor", "posedirs")
+    for key in (k for k in numbers if k in data):
+        # Within float32, in which some of them are kept. NaN is not below.
+        if not (np.abs(np.asarray(data[key], np.float64)) < _MOST).all():
+            raise ValueError(f"{key}: expected finite numbers, got NaN, infinite or absurd ones")
     shape, expression = _split(np.asarray(data["shapedirs"], np.float64), joints)
     pose = None
     if "posedirs" in data:

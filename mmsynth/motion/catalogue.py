@@ -12,7 +12,11 @@ from mmsynth.motion.subject import Range
 
 @dataclass(frozen=True)
 class Activity:
-    """A generator, the ranges of the parameters of its style, and what it is in a few words."""
+    """A generator, the ranges of the parameters of its style, and what it is in a few words.
+
+    Ranges are means and spreads of the publication that stands beside them. Those beside which none stands are
+    defaults of ours, chosen by the look of the motion.
+    """
 
     generate: Callable[[Clip], Pose]
     parameters: Mapping[str, Range]
@@ -50,17 +54,24 @@ _LIMB = {
     "leg": Range(0.5, 0.85, f"rad of abduction; {_KINECT}"),
     "arm": Range(1.2, 1.6, f"rad of abduction; {_KINECT}"),
 }
+# Millimetres as commonly given for radar of vital signs (Droitcour 2006 and many since); not checked by measurement.
+_VITAL = {
+    "breath": Range(0.2, 0.33, "Hz; 12-20 a minute in adults at rest"),
+    "depth": Range(0.001, 0.012, "m of the breastbone, shallow to deep"),
+    "heart": Range(0.9, 1.5, "Hz; our default, 54-90 a minute"),
+    "pulse": Range(0.0001, 0.0005, "m of the breastbone"),
+}
 _REST = Range(0.0, 0.6, "pauses between repetitions, s; mean, in bouts")
 
 ACTIVITIES: Mapping[str, Activity] = {
     "walk": Activity(
         gait.walk,
         {
-            "speed": Range(0.45, 1.4, "m/s; comfortable 1.27-1.46 outdoors (Bohannon 1997), slower in a small room"),
-            "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 % (Sekiya and Nagasaki 1998)"),
+            "speed": Range(0.45, 1.4, "m/s; comfortable 1.27-1.46 (means, Bohannon 1997), slower in a small room"),
+            "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 %"),
             "width": Range(0.09, 0.17, "step width, m"),
             "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),
-            "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet; 20-45 degrees in all (Perry 1992)"),
+            "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet"),
             "extent": Range(0.6, 2.0, "m covered before coming back"),
             "path": Range(0.0, 3.0, "0 turns round, 1 walks backward, 2 sideways"),
         },
@@ -74,7 +85,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "extent": Range(0.0, 8.0, "m covered before coming back; under 0.5 on the spot"),
             "lift": Range(0.12, 0.28, "m"),
             "drop": Range(0.02, 0.05, "m that the pelvis is carried lower than standing"),
-            "bounce": Range(0.025, 0.045, "m; vertical oscillation 6-10 cm"),
+            "bounce": Range(0.025, 0.045, "m; about half of the pelvis' rise and fall"),
             "arms": Range(0.35, 0.7, "rad"),
         },
         "running to and fro or on the spot",
@@ -183,11 +194,11 @@ ACTIVITIES: Mapping[str, Activity] = {
     "sit": Activity(
         everyday.sit,
         {
-            "tempo": Range(1.3, 2.6, "s down or up; 1.5-2.5 s (Schenkman 1990)"),
+            "tempo": Range(1.3, 2.6, "s down or up; means 1.97 and 1.91 s (Kerr 1997)"),
             "stay": Range(1.0, 4.0, "s seated"),
             "pause": Range(0.5, 2.5, "s standing"),
             "seat": Range(0.38, 0.5, "m, height of the seat"),
-            "lean": Range(0.5, 0.9, "rad of the trunk; 35-45 degrees (Schenkman 1990)"),
+            "lean": Range(0.5, 0.9, "rad of the trunk"),
         },
         "sitting down and standing up",
     ),
@@ -216,7 +227,7 @@ ACTIVITIES: Mapping[str, Activity] = {
         f"fall_{way}": Activity(
             partial(everyday.fall, way=way),
             {
-                "tempo": Range(0.75, 1.3, "s; 0.7-1.3 (Hsiao and Robinovitch 1998)"),
+                "tempo": Range(0.65, 1.15, "s; wrists touch the floor at 0.68, the pelvis at 0.72 (Robinovitch 2005)"),
                 "curl": Range(0.0, 0.35, "how much knees and hips stay bent, lying"),
             },
             f"falling ({way})",
@@ -236,7 +247,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "walk_aided": Activity(
         everyday.walk_aided,
         {
-            "speed": Range(0.25, 0.6, "m/s; frail elderly (Studenski 2011)"),
+            "speed": Range(0.25, 0.6, "m/s; over 65s' mean 0.92 +- 0.27 (Studenski 2011), with an aid slower"),
             "extent": Range(1.0, 3.0, "m"),
             "stoop": Range(0.15, 0.6, "rad"),
             "aid": Range(0.0, 1.0, "below 0.5 a walker, else a stick"),
@@ -256,8 +267,8 @@ ACTIVITIES: Mapping[str, Activity] = {
     ),
     "breathe": Activity(
         exercises.stand,
-        {"width": Range(0.12, 0.28, "m"), "shift": Range(0.0, 0.001, "m of weight shift")},
-        "standing still: chest 4-12 mm at 0.2-0.33 Hz, heart 0.1-0.5 mm (Droitcour 2006)",
+        {"width": Range(0.12, 0.28, "m"), "shift": Range(0.0, 0.001, "m of weight shift"), **_VITAL},
+        "standing still: breath and heart",
     ),
     **{
         f"{side}_arm_extension": Activity(

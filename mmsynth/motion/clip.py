@@ -121,8 +121,8 @@ def track(times: Tensor, keys: list[tuple[float, float]]) -> Tensor:
 def standing(clip: Clip, width: float = 0.2, toes_out: float = 0.12) -> Pose:
     """A person who stands at the origin and faces forward: sway, breath, arms hanging; the start of other poses.
 
-    Sway of the pelvis is about 4 mm fore and aft and 3 mm sideways below 0.5 Hz (Winter 1995); the chest moves 4 to
-    12 mm at 0.2 to 0.33 Hz with the breath and 0.1 to 0.5 mm with the heart (Droitcour 2006).
+    Sway of the pelvis, 4 mm fore and aft and 3 mm sideways below 0.5 Hz, is a default of ours; for the chest see
+    `breath`.
 
     Args:
         clip: times and draws.
@@ -140,21 +140,20 @@ def standing(clip: Clip, width: float = 0.2, toes_out: float = 0.12) -> Pose:
     )
     ankle, foot = plant(times, width, toes_out)
     eye = torch.eye(3, dtype=torch.float64).expand(len(times), 2, 3, 3)
-    spine = stack(0.0, breath(clip), 0.0, like=zero)
+    chest = breath(clip)
     return Pose(
         times=times,
         pelvis=pelvis,
         turn=torch.cat([clip.noise(0.01, 0.05, 0.3), stack(0.0, 0.0, like=zero)], 1),
-        spine=spine,
-        head=torch.cat(
-            [clip.noise(0.03, 0.05, 0.4), -spine[:, 1:2] + clip.noise(0.015, 0.05, 0.4), 0 * spine[:, :1]], 1
-        ),
+        spine=stack(0.0, 0.0, 0.0, like=zero),
+        head=torch.cat([clip.noise(0.03, 0.05, 0.4), clip.noise(0.015, 0.05, 0.4), 0 * zero[:, None]], 1),
         ankle=ankle,
         foot=foot,
         toes=torch.zeros(len(times), 2, dtype=torch.float64),
         arm=arms,
         elbow=torch.full((len(times), 2), clip.uniform(0.2, 0.35), dtype=torch.float64) + clip.noise(0.01, 0.1, 0.5, 2),
         wrist=eye,
+        breath=chest,
     )
 
 
@@ -169,13 +168,17 @@ def plant(times: Tensor, width: float, toes_out: float) -> tuple[Tensor, Tensor]
 
 
 def breath(clip: Clip) -> Tensor:
-    """Backward bend of the trunk [frames] in rad (negative) that moves the breastbone as breath and heart do."""
-    rate, depth = clip.uniform(0.2, 0.33), clip.uniform(0.004, 0.012)
-    beat, pulse = clip.uniform(0.9, 1.5), clip.uniform(0.0001, 0.0005)
+    """How far breath and heart push the breastbone forward [frames] in m.
+
+    By the person's `breath` (Hz), `depth` (m), `heart` (Hz) and `pulse` (m) where the activity has them, otherwise the
+    clip's own; both depths from peak to peak.
+    """
+    drawn = {"breath": clip.uniform(0.2, 0.33), "depth": clip.uniform(0.004, 0.012)}
+    drawn |= {"heart": clip.uniform(0.9, 1.5), "pulse": clip.uniform(0.0001, 0.0005)}
+    rate, depth, beat, pulse = (clip.style.get(name, value) for name, value in drawn.items())
     t = clip.times + 0.15 * clip.noise(1.0, 0.03, 0.1)[:, 0]
     cycle = 2 * math.pi * (rate * t + clip.uniform())
     # In is quicker than out: about 1 to 1.5.
     wave = 0.5 * (cycle + 0.4 * cycle.sin()).sin()
     throb = 0.5 * (2 * math.pi * (beat * clip.times + clip.uniform())).sin() ** 3
-    # The breastbone lies about 0.3 m above the middle of the bend.
-    return -(depth * wave + pulse * throb) / 0.3
+    return depth * wave + pulse * throb

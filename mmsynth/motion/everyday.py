@@ -28,14 +28,17 @@ def fall(clip: Clip, way: str) -> Pose:
     """Standing, then falling "forward", "back" or to the "side" within about a second, then lying still.
 
     The body tips about its feet like a rod that gives way at knees and hips, the arms are thrown out to break the fall;
-    0.7 to 1.3 s from the loss of balance to the ground (Hsiao and Robinovitch 1998).
+    wrists touch the floor 0.68 +- 0.12 s and the pelvis 0.72 +- 0.16 s after the loss of balance (young people on a
+    mattress that slides away; quoted by Robinovitch 2005, J. Gerontol. A 60(12)).
     """
     s, t = clip.style, clip.times
     base = standing(clip, 0.2)
     start, last = clip.uniform(0.1, 0.45) * clip.duration, s["tempo"]
     u = (t - start) / last
     tipped = track(u, [(-0.25, 0.0), (0.0, 0.05), (0.35, 0.28), (0.7, 0.62), (1.0, 1.0), (1.15, 0.985), (1.35, 1.0)])
-    bent = track(u, [(-0.25, 0.0), (0.15, 0.3), (0.6, 1.0), (1.0, 0.45), (1.6, s["curl"])])
+    # Prone, bent knees would hold the hips up.
+    curl = s["curl"] * (0.25 if way == "forward" else 1.0)
+    bent = track(u, [(-0.25, 0.0), (0.15, 0.3), (0.6, 1.0), (1.0, 0.45), (1.6, curl)])
     thrown = track(u, [(0.0, 0.0), (0.3, 0.8), (0.75, 1.0), (1.1, 0.8), (1.9, 0.45)])
     side = 1.0 if clip.uniform() < 0.5 else -1.0
     angle = 0.5 * math.pi * tipped
@@ -57,7 +60,9 @@ def fall(clip: Clip, way: str) -> Pose:
     low = [fore or (1 - fore - back) * 0.6 * float(side == sign) for sign in (1.0, -1.0)]
     flex = torch.stack([low[k] * ahead + (0.4 * (1 - fore - back) - 0.3 * back) * thrown for k in (0, 1)], 1)
     spread = 0.25 + (0.1 + 0.7 * back) * thrown
-    arm = hang(flex, stack(spread, 0.9 * spread, like=t), _pair(0.2, t))
+    # On the side, the lower arm lies in front of the chest, not under it, and the upper one on the hip.
+    close = 1 - (1 - fore - back) * ease(u)
+    arm = hang(flex, stack(spread * close, 0.9 * spread * close, like=t), _pair(0.2, t))
     # Lying, the feet hang over: soles to the back, prone; toes up, supine.
     point = ease(u - 0.1) * (0.9 * fore - 0.1 * back + 0.3)
     foot = pose.foot @ about("x", point)[:, None]
@@ -72,15 +77,14 @@ def lie(clip: Clip) -> Pose:
     left, right = rhythm(clip, 0.15)
     roll = s["roll"] * (left - right)
     curl = (left + right).clamp(0, 1.1)
-    ahead = ease(1.4 * curl)
     pose = shifted(
         base, pelvis=(0.0, -0.25 * curl, 0.0), turn=(roll, 0.35 * curl, 0.0), spine=(0.12 * roll, 0.15 * curl, 0.0)
     )
-    # Arms beside the body; rolling, the upper one comes across.
-    flex = stack(0.05 + 0.9 * ease(right) + 0.25 * ahead, 0.05 + 0.9 * ease(left) + 0.25 * ahead, like=t)
-    pose = dataclasses.replace(
-        pose, arm=hang(flex, _pair(0.3, t) - 0.25 * flex, _pair(0.2, t)), elbow=0.35 + 0.7 * flex
-    )
+    # Arms beside the body; rolling, the upper one comes across the chest and the lower one gets out of the way.
+    for side, sign, over, under in ((0, 1.0, right, left), (1, -1.0, left, right)):
+        hand = stack(0.1 * sign, -0.46, 0.03, like=t)
+        hand = hand + ease(over)[:, None] * stack(-0.3 * sign, 0.32, 0.29, like=t)
+        pose = aim(pose, side, hand + ease(under)[:, None] * stack(-0.06 * sign, 0.26, 0.36, like=t), 0.5)
     # The feet turn with the body about its axis, knees drawn up on the side.
     turned = about("y", roll)[:, None]
     ankle = (turned @ (pose.ankle + stack(0.0, 0.0, 0.16 * curl, like=t)[:, None])[..., None])[..., 0]
@@ -93,7 +97,10 @@ def lie(clip: Clip) -> Pose:
 
 
 def sit(clip: Clip) -> Pose:
-    """Sitting down on a chair, staying, standing up: the trunk leans forward in both (Schenkman 1990)."""
+    """Sitting down on a chair, staying, standing up: the trunk leans forward in both.
+
+    50 healthy people took 1.97 s down and 1.91 s up (Kerr 1997, Clin. Biomech. 12(4)).
+    """
     s, t = clip.style, clip.times
     base = standing(clip, 0.24, 0.15)
     seated, lean = torch.zeros_like(t), torch.zeros_like(t)

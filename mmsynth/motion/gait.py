@@ -40,7 +40,8 @@ class Gait:
     Attributes:
         swing: share of the stride in which a foot leaves, swings and lands. Because it leaves and lands softly it is
             off the floor for five hundredths less: 0.43 gives the 38 % of level walking (Perry 1992).
-        ratio: step length over cadence in m s (walk ratio 0.0065 m/(steps/min) = 0.39 m s; Sekiya and Nagasaki 1998).
+        ratio: step length over cadence in m s: a person's is the same at all but slow speeds (Sekiya and Nagasaki
+            1998); 0.0065 m/(steps/min) = 0.39 m s.
         cadence: least steps a second while moving.
         width: between the ankles in m.
         lift: of the foot in swing, in m.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmsynth.arrays import check_shapes
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
-from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, JOINTS, forward, offset, two_bone
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, JOINTS, at_rest, forward, offset, two_bone
 from mmsynth.types import Labels, Motion
 
 SIDES = ("left", "right")
@@ -36,6 +36,7 @@ class Pose:
         arm: rotation of each upper arm in the chest's axes, identity = T-pose.
         elbow: flexion.
         wrist: rotation of each hand against its forearm.
+        breath: how far breath and heart push the breastbone forward.
         tilt: rotation vector that lays the whole posed person, about `pivot`, down to the floor; None = not laid.
         pivot: the point that stays, in the standing person's axes.
     """
@@ -51,6 +52,7 @@ class Pose:
     arm: Annotated[Tensor, "frames 2 3 3", "1"]
     elbow: Annotated[Tensor, "frames 2", "rad"]
     wrist: Annotated[Tensor, "frames 2 3 3", "1"]
+    breath: Annotated[Tensor, "frames", "m"]
     tilt: Annotated[Tensor, "frames 3", "rad"] | None = None
     pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
@@ -224,7 +226,23 @@ def _on_floor(motion: Motion) -> Tensor:
 
 def _trunk(pose: Pose) -> dict[str, Tensor]:
     third, half = body_turn(pose.spine / 3), body_turn(pose.head / 2)
-    return {"spine1": third, "spine2": third, "spine3": third, "neck": half, "head": half}
+    fore, back = _chest(pose.breath)
+    rocked = {"spine1": third @ about("x", fore), "spine2": third, "spine3": third @ about("x", -back)}
+    return rocked | {"neck": about("x", back - fore) @ half, "head": half}
+
+
+# How far above spine1 the breastbone moves as if it lay, in m: by the skin of the free body.
+_BREASTBONE = 0.19
+
+
+def _chest(breath: Tensor) -> tuple[Tensor, Tensor]:
+    """Forward bend of spine1 and backward bend of spine3 [frames] in rad for a breastbone moved forward by `breath` m.
+
+    The neck stays where it is. The body model cannot widen its chest: the back goes with the front.
+    """
+    fore = breath / _BREASTBONE
+    lower, upper = (float(at_rest("neck")[1] - at_rest(name)[1]) for name in ("spine1", "spine3"))
+    return fore, fore * lower / upper
 
 
 def _legs(pose: Pose, pelvis: Tensor) -> dict[str, Tensor]:
@@ -245,6 +263,7 @@ def _legs(pose: Pose, pelvis: Tensor) -> dict[str, Tensor]:
 
 def _arms(pose: Pose) -> dict[str, Tensor]:
     local = {}
+    fore, back = _chest(pose.breath)
     for s, (name, sign) in enumerate(zip(SIDES, SIGN, strict=True)):
         arm = pose.arm[:, s]
         # The shoulder girdle takes a third of the lift beyond 30 degrees (scapulohumeral rhythm, Inman 1944).
@@ -253,7 +272,8 @@ def _arms(pose: Pose) -> dict[str, Tensor]:
         raised = torch.nn.functional.softplus(12 * (lift - torch.pi / 6)) / 12
         side = (sign * direction[..., 0]).clamp_min(0)
         collar = about("z", sign * 0.25 * raised * (0.4 + 0.6 * side))
-        local[f"{name}_collar"] = collar
+        # Arms hang still while the chest rocks.
+        local[f"{name}_collar"] = about("x", back - fore) @ collar
         local[f"{name}_shoulder"] = collar.transpose(-1, -2) @ arm
         local[f"{name}_elbow"] = about("y", -sign * pose.elbow[:, s])
         local[f"{name}_wrist"] = pose.wrist[:, s]

@@ -213,10 +213,12 @@ def test_broken_arrays_are_one_sentence(tmp_path):
         "posedirs": np.zeros((6890, 3, 12)),
         "shapedirs": np.zeros((6890, 3)),
         "v_template": np.full((6890, 3), np.nan),
+        "weights_beyond_float32": good["weights"] + 1e200,
+        "posedirs_nan": good["posedirs"] * np.nan,
     }
     for key, value in wrong.items():
         path = tmp_path / f"{key}.pkl"
-        path.write_bytes(pickle.dumps(good | {key: value}))
+        path.write_bytes(pickle.dumps(good | {key.partition("_beyond")[0].partition("_nan")[0]: value}))
         with pytest.raises(ValueError, match=f"{key}.pkl: not a body model: ") as info:
             read_body(path)
         assert "\n" not in str(info.value)
