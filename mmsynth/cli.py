@@ -223,8 +223,8 @@ def motions(
     files: Annotated[list[Path] | None, typer.Argument(help="Motion files; none = the built-in motions.")] = None,
     figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.")] = None,
 ) -> None:
-    """List the built-in motions, or say what motion files were taken for."""
-    from mmsynth.motion import ACTIVITIES, read_motion
+    """List the built-in motions and where files come from, or say what motion files were taken for."""
+    from mmsynth.motion import ACTIVITIES, FORMATS, list_sources, read_motion
 
     for file in files or ():
         found = read_motion(file)
@@ -233,6 +233,10 @@ def motions(
         _say(f"{file}: {found.labels.source or 'unknown format'}: {kind}")
     if not files:
         _say(*(f"{name:24}{activity.about}" for name, activity in ACTIVITIES.items()))
+        _say("", f"Files are read of {', '.join(FORMATS)}; here, in folders of these names below MMSYNTH_MOTIONS:")
+        for source, count in list_sources():
+            here = f"{count} files" if count else "none"
+            _say(f"{source.name:12}{here:12}{source.title}: {source.licence}; {source.page}")
     if figure:
         from mmsynth.look import files_sheet, motions_sheet
         from mmsynth.view import save_figure

@@ -19,6 +19,9 @@ from mmsynth.motion.interpolate import resample as resample
 from mmsynth.motion.legs import keep_feet as keep_feet
 from mmsynth.motion.read import FORMATS as FORMATS
 from mmsynth.motion.read import read_motion as read_motion
+from mmsynth.motion.sources import SOURCES as SOURCES
+from mmsynth.motion.sources import Source as Source
+from mmsynth.motion.sources import list_sources as list_sources
 from mmsynth.motion.subject import Range as Range
 from mmsynth.motion.subject import Subject as Subject
 from mmsynth.motion.subject import sample_subject as sample_subject

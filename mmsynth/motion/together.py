@@ -13,12 +13,15 @@ from mmsynth.types import Motion
 
 @dataclass(frozen=True)
 class Area:
-    """Where people may be placed: ranges of x and y in m and of heading in rad; `gap` in m is kept between joints."""
+    """Where people may be placed: ranges of x and y in m and of heading in rad; `gap` in m is kept between joints.
+
+    The surface of a heavy body is up to 0.17 m from its joints: of two such bellies the default keeps them apart.
+    """
 
     x: tuple[float, float] = (-1.5, 1.5)
     y: tuple[float, float] = (1.5, 4.0)
     heading: tuple[float, float] = (-3.14159, 3.14159)
-    gap: float = 0.25
+    gap: float = 0.35
 
 
 def place_apart(motions: Sequence[Motion], area: Area, generator: torch.Generator, tries: int = 200) -> list[Motion]:

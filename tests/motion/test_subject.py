@@ -1,9 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 import torch
 
-from mmsynth.motion import ACTIVITIES, Area, Subject, generate_motion, place_apart, sample_subject
+from mmsynth.body_models import load_body, shape_for
+from mmsynth.motion import ACTIVITIES, Area, Subject, generate_motion, list_sources, place_apart, sample_subject
 from mmsynth.motion.subject import style
 from mmsynth.motion.together import distance
 
@@ -90,11 +92,35 @@ def test_people_are_placed_apart():
         generate_motion(a, 4.0, Subject(k), generator, overrides=o)
         for k, (a, o) in enumerate((("walk", {"extent": 1.5}), ("squat", {}), ("jack", {}), ("box", {})))
     ]
-    area = Area(gap=0.3)
+    area = Area()
     placed = place_apart(clips, area, generator)
     for i in range(4):
         for j in range(i):
-            assert distance(placed[i], placed[j]) >= 0.3
-    assert distance(clips[1], clips[2]) < 0.3  # unplaced, they stand in one another
+            assert distance(placed[i], placed[j]) >= area.gap
+    assert distance(clips[1], clips[2]) < area.gap  # unplaced, they stand in one another
     with pytest.raises(ValueError, match="expected room for 4 people"):
         place_apart(clips, Area(x=(0.0, 0.1), y=(2.0, 2.1)), generator, tries=3)
+
+
+def test_bodies_of_people_placed_apart_do_not_touch():
+    """Two heavy people who walk and push within two square metres: their surfaces keep apart at all times."""
+    generator, body = torch.Generator().manual_seed(5), load_body("free-low")
+    people = [Subject(1, "male", 45.0, 1.85, 125.0), Subject(2, "female", 50.0, 1.65, 105.0)]
+    clips = []
+    for person, activity in zip(people, ("walk", "push"), strict=True):
+        motion = generate_motion(activity, 3.0, person, generator, 10.0, {"extent": 0.8} if activity == "walk" else {})
+        shape = shape_for(person.height, person.mass, person.sex, person.age)
+        clips.append(dataclasses.replace(motion, shape=shape, shape_of="free"))
+    least = []
+    for _ in range(5):
+        first, second = place_apart(clips, Area(x=(-0.7, 0.7), y=(2.0, 3.4)), generator)
+        surfaces = body(first).vertices, body(second).vertices
+        least.append(min(float(torch.cdist(a.float(), b.float()).min()) for a, b in zip(*surfaces, strict=True)))
+    assert min(least) > 0.03 and min(least) < 0.5
+
+
+def test_motion_files_here_are_counted_by_source(tmp_path):
+    assert all(count == 0 for _, count in list_sources(tmp_path))
+    (tmp_path / "cmu" / "subject_13").mkdir(parents=True)
+    (tmp_path / "cmu" / "subject_13" / "13_29.bvh").touch()
+    assert {source.name: count for source, count in list_sources(tmp_path)}["cmu"] == 1
