@@ -4,16 +4,15 @@ Legs are exact for every antenna; what is common (visibility, scattering, spread
 centres of the TX and RX arrays.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
-from mmsynth.simulation import legs, scattering, surface
+from mmsynth.simulation import legs, surface
+from mmsynth.simulation.gains import facet_gains
+from mmsynth.simulation.kernels import fused_gains
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
-from mmsynth.simulation.points import point_amplitude
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.surface import dot, length, unit
+from mmsynth.simulation.surface import dot, unit
 from mmsynth.types import Paths
 
 # TX and RX nearer to each other than this (in m) share one shadow ray, to the middle between them: at the edge of an
@@ -27,19 +26,13 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
     The weakest are left out as long as together they hold less than `budget` of power gain; its default is the fraction
     `settings.drop` of all of these paths. `seen` [instants, moving faces] is that of `visible`.
     """
-    tx, rx = ends
     facets = seen.any(0).nonzero()[:, 0]
-    corner = surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets))
-    centre = surface.centroid(corner)
-    into, out = (unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in (tx, rx))
-    common = _coefficient(pose, facets, ends, (into, out))
-    # Both ends of the frame in one go, as facets beside each other. Differences are taken in float64, so that a shape
-    # is as exact far from the origin as near it.
-    shape = torch.cat([(corner[k] - centre[k][:, None]).to(torch.float32) for k in (0, -1)], -1)
-    amplitude = _amplitude(pose, facets, shape, torch.cat([centre[0], centre[-1]], -1), ends)
-    gain = amplitude.reshape(2, -1).T * common[:, None] * seen[[0, -1]].index_select(1, facets).T
+    gain = (facet_gains if _differentiable(pose, ends) else fused_gains)(pose, facets, ends, seen)
     keep = strongest(gain, pose.settings.drop, budget)
-    centre, into, out = (x.index_select(-1, keep) for x in (centre, into, out))
+    facets = facets[keep]
+    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
+    tx, rx = ends
+    into, out = (unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends)
     return Paths(
         gain=gain[keep],
         tx_delay=legs.delays(tx, centre),
@@ -47,7 +40,7 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
         knots=pose.knots,
         departure=legs.in_radar(tx, into),
         arrival=legs.in_radar(rx, out),
-        region=pose.topology.region[facets[keep]],
+        region=pose.topology.region[facets],
         order=torch.full_like(keep, len(tx.mirrors) + len(rx.mirrors)),
         region_names=pose.topology.region_names,
     )
@@ -106,74 +99,13 @@ def strongest(gain: Tensor, drop: float, budget: float | None = None) -> Tensor:
     return order[int(torch.searchsorted(total, limit)) :].sort().values
 
 
-def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
-    """What hardly changes within a frame [facets]: polarised reflection, losses, patterns, lambda / (4 pi)^1.5."""
-    region = pose.topology.region.index_select(0, facets)
-    eps, _, loss = (x.index_select(0, region) for x in pose.materials)
-    wavelength = pose.radar.waveform.wavelength
-    there, back = (legs.field(leg, way, math.tau / wavelength) for leg, way in zip(ends, ways, strict=True))
-    turned = scattering.polarised_reflection(eps, ways[0], -ways[1], there)
-    beam = legs.pattern(ends[0], ways[0], pose.radar) * legs.pattern(ends[1], ways[1], pose.radar)
-    scale: Tensor = wavelength / (4 * math.pi) ** 1.5 * beam * loss.sqrt()
-    return dot(turned, back) * scale
-
-
-def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
-    """The smooth surface [3, 3, 2 * facets] off the edges of `corner` [3, 3, 2 * facets], both ends of the frame.
-
-    It is found once, at the last instant of visibility, and turns with the facets.
-    """
-    if pose.settings.flatness == 0:
-        return torch.zeros_like(corner)
-    faces = pose.topology.faces.index_select(1, facets)
-    before = surface.gather(pose.local[pose.instants[-1]], faces)
-    sag = surface.sagitta(before, pose.area[-1].index_select(1, facets), pose.normals, faces)
-    return surface.carry(sag.repeat(1, 1, 2), before.repeat(1, 1, 2), corner)
-
-
-def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
-    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, [2 * facets].
-
-    Args:
-        pose: of the frame.
-        facets: [facets] indices.
-        corner: [3, 3, 2 * facets] in m relative to the centroid, of all facets at the first knot, then at the last.
-        centre: [3, 2 * facets] centroids in the world.
-        ends: legs of TX and RX.
-    """
-    settings, wavelength = pose.settings, pose.radar.waveform.wavelength
-    wavenumber = math.tau / wavelength
-    ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
-    lengths = [length(way) for way in ways]
-    into, out = ways[0] / lengths[0], ways[1] / lengths[1]
-    spread = lengths[0] * lengths[1]
-    area = surface.area_vectors(corner)
-    size = length(area)
-    cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
-    rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(2)
-    real, imag = torch.zeros_like(size), torch.zeros_like(size)
-    if settings.method == "points":
-        return torch.complex(point_amplitude(size, cosines) / spread, imag)
-    if settings.coherent:
-        sag = _sagitta(pose, facets, corner)
-        cut = (wavenumber, settings.flatness * wavelength)
-        real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
-        # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
-        left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
-        real, imag = imag * left, -real * left
-    if settings.diffuse:
-        lambert = _sqrt(scattering.diffuse_rcs(rough, wavenumber, size, cosines))
-        phase = scattering.surface_phase(
-            pose.seed, *(x.index_select(0, facets) for x in (pose.topology.person, pose.topology.facet))
-        )
-        turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, 2)
-        real, imag = real + lambert * turn[0], imag + lambert * turn[1]
-    return torch.complex(real / spread, imag / spread)
-
-
-def _sqrt(power: Tensor) -> Tensor:
-    """Square root with a finite gradient at zero."""
-    return (power + 1e-24).sqrt() * (power > 0)
+def _differentiable(pose: Pose, ends: tuple[Leg, Leg]) -> bool:
+    """Whether somebody asks for gradients: then the gains come from the reference."""
+    tensors = [pose.vertices, *pose.materials, *(leg.antennas for leg in ends)]
+    tensors += [
+        x for leg in ends for mirror in leg.mirrors for x in (mirror.permittivity, mirror.roughness, mirror.layer_loss)
+    ]
+    return torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
 
 
 def _between(tx: Leg, rx: Leg) -> Leg:

@@ -68,13 +68,13 @@ class Bvh:
         self._device: Any = wp.device_from_torch(vertices.device)
         self._points = vertices.detach().to(torch.float32).contiguous().clone()
         self._faces = faces.to(torch.int32).reshape(-1).contiguous()
-        with _torch_stream(vertices.device):
+        with torch_stream(vertices.device):
             self._mesh: Any = wp.Mesh(wp.from_torch(self._points, dtype=wp.vec3), wp.from_torch(self._faces))
 
     def refit(self, vertices: Tensor) -> None:
         """Move the vertices [vertices, 3]; the tree keeps its shape, its boxes follow."""
         self._points.copy_(vertices.detach())
-        with _torch_stream(vertices.device):
+        with torch_stream(vertices.device):
             self._mesh.refit()
 
     def blocked(self, origin: Tensor, target: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class Bvh:
         hit = torch.zeros(len(origin), dtype=torch.uint8, device=origin.device)
         if len(origin):
             arrays = [wp.from_torch(start, dtype=wp.vec3), wp.from_torch(end, dtype=wp.vec3), wp.from_torch(hit)]
-            with _torch_stream(origin.device):
+            with torch_stream(origin.device):
                 wp.launch(_shadow, dim=len(origin), inputs=[self._mesh.id, *arrays], device=self._device)
         return hit.bool()
 
@@ -95,12 +95,12 @@ class Bvh:
         if len(origin):
             inputs = [self._mesh.id, wp.from_torch(start, dtype=wp.vec3), wp.from_torch(way, dtype=wp.vec3), reach]
             outputs = [wp.from_torch(face), wp.from_torch(distance)]
-            with _torch_stream(origin.device):
+            with torch_stream(origin.device):
                 wp.launch(_closest, dim=len(origin), inputs=inputs, outputs=outputs, device=self._device)
         return face.long(), distance
 
 
-def _torch_stream(device: torch.device) -> AbstractContextManager[Any]:
+def torch_stream(device: torch.device) -> AbstractContextManager[Any]:
     """On CUDA, let Warp work in torch's stream, so that neither reads what the other has not written yet."""
     if device.type != "cuda":
         return nullcontext()

@@ -1,0 +1,98 @@
+"""What every facet scatters, in plain torch: the reference of `kernels.py`, and the route that is differentiable."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mmsynth.simulation import legs, scattering, surface
+from mmsynth.simulation.legs import Leg
+from mmsynth.simulation.points import point_amplitude
+from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.surface import dot, length, unit
+
+
+def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
+    """Gains [facets, 2] (complex64) of the paths over the faces `facets` at both ends of the frame.
+
+    `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end has no gain there.
+    """
+    corner = surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets))
+    centre = surface.centroid(corner)
+    into, out = (unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends)
+    common = _coefficient(pose, facets, ends, (into, out))
+    # Both ends of the frame in one go, as facets beside each other. Differences are taken in float64, so that a shape
+    # is as exact far from the origin as near it.
+    shape = torch.cat([(corner[k] - centre[k][:, None]).to(torch.float32) for k in (0, -1)], -1)
+    amplitude = _amplitude(pose, facets, shape, torch.cat([centre[0], centre[-1]], -1), ends)
+    return amplitude.reshape(2, -1).T * common[:, None] * seen[[0, -1]].index_select(1, facets).T
+
+
+def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
+    """What hardly changes within a frame [facets]: polarised reflection, losses, patterns, lambda / (4 pi)^1.5."""
+    region = pose.topology.region.index_select(0, facets)
+    eps, _, loss = (x.index_select(0, region) for x in pose.materials)
+    wavelength = pose.radar.waveform.wavelength
+    there, back = (legs.field(leg, way, math.tau / wavelength) for leg, way in zip(ends, ways, strict=True))
+    turned = scattering.polarised_reflection(eps, ways[0], -ways[1], there)
+    beam = legs.pattern(ends[0], ways[0], pose.radar) * legs.pattern(ends[1], ways[1], pose.radar)
+    scale: Tensor = wavelength / (4 * math.pi) ** 1.5 * beam * loss.sqrt()
+    return dot(turned, back) * scale
+
+
+def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
+    """The smooth surface [3, 3, 2 * facets] off the edges of `corner` [3, 3, 2 * facets], both ends of the frame.
+
+    It is found once, at the last instant of visibility, and turns with the facets.
+    """
+    if pose.settings.flatness == 0:
+        return torch.zeros_like(corner)
+    faces = pose.topology.faces.index_select(1, facets)
+    before = surface.gather(pose.local[pose.instants[-1]], faces)
+    sag = surface.sagitta(before, pose.area[-1].index_select(1, facets), pose.normals, faces)
+    return surface.carry(sag.repeat(1, 1, 2), before.repeat(1, 1, 2), corner)
+
+
+def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
+    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, [2 * facets].
+
+    Args:
+        pose: of the frame.
+        facets: [facets] indices.
+        corner: [3, 3, 2 * facets] in m relative to the centroid, of all facets at the first knot, then at the last.
+        centre: [3, 2 * facets] centroids in the world.
+        ends: legs of TX and RX.
+    """
+    settings, wavelength = pose.settings, pose.radar.waveform.wavelength
+    wavenumber = math.tau / wavelength
+    ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
+    lengths = [length(way) for way in ways]
+    into, out = ways[0] / lengths[0], ways[1] / lengths[1]
+    spread = lengths[0] * lengths[1]
+    area = surface.area_vectors(corner)
+    size = length(area)
+    cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
+    rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(2)
+    real, imag = torch.zeros_like(size), torch.zeros_like(size)
+    if settings.method == "points":
+        return torch.complex(point_amplitude(size, cosines) / spread, imag)
+    if settings.coherent:
+        sag = _sagitta(pose, facets, corner)
+        cut = (wavenumber, settings.flatness * wavelength)
+        real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
+        # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
+        left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
+        real, imag = imag * left, -real * left
+    if settings.diffuse:
+        lambert = _sqrt(scattering.diffuse_rcs(rough, wavenumber, size, cosines))
+        phase = scattering.surface_phase(
+            pose.seed, *(x.index_select(0, facets) for x in (pose.topology.person, pose.topology.facet))
+        )
+        turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, 2)
+        real, imag = real + lambert * turn[0], imag + lambert * turn[1]
+    return torch.complex(real / spread, imag / spread)
+
+
+def _sqrt(power: Tensor) -> Tensor:
+    """Square root with a finite gradient at zero."""
+    return (power + 1e-24).sqrt() * (power > 0)

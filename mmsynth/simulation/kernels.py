@@ -1,0 +1,482 @@
+"""What every facet scatters, as one Warp kernel: the arithmetic of `gains.py` with nothing stored in between.
+
+`gains.py` stays as its reference, and as the route that can be differentiated. CPU and CUDA run one source. Complex
+numbers are `vec2` (real, imaginary).
+"""
+
+import math
+from typing import Any
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from mmsynth.radar import cosine_exponent
+from mmsynth.simulation.legs import Leg
+from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.rays import torch_stream
+from mmsynth.simulation.scattering import MOST_PIECES
+from mmsynth.simulation.surface import CREASE_COSINE
+from mmsynth.types import Pattern
+
+# Gradients go the way of the reference.
+wp.set_module_options({"enable_backward": False})
+
+_SMOOTH, _PIECES = wp.constant(CREASE_COSINE), wp.constant(float(MOST_PIECES))
+_TURN, _PI = wp.constant(1 / math.tau), wp.constant(math.pi)
+_GOLDEN = wp.constant(wp.uint64(0x9E3779B97F4A7C15))
+_MIX1, _MIX2 = wp.constant(wp.uint64(0xBF58476D1CE4E5B9)), wp.constant(wp.uint64(0x94D049BB133111EB))
+
+# Rows 0 to 2 are the corners of a facet, 3 to 5 the sagittas of its edges 0-1, 1-2, 2-0.
+_Patch = wp.types.matrix(shape=(6, 3), dtype=float)
+
+
+@wp.struct
+class _Ends:
+    """One leg: `legs.Leg` without its antennas, and its mirrors as arrays."""
+
+    centre: wp.vec3d
+    polarization: wp.vec3
+    radar_from_world: wp.mat33
+    normal: wp.array(dtype=wp.vec3)
+    permittivity: wp.array(dtype=wp.vec2)
+    roughness: wp.array(dtype=float)
+    loss: wp.array(dtype=float)
+
+
+@wp.struct
+class _Beam:
+    """`types.Pattern`: two exponents of cosines, or a table."""
+
+    peak: float
+    azimuth: float
+    elevation: float
+    angle: wp.array(dtype=float)
+    azimuth_cut: wp.array(dtype=float)
+    elevation_cut: wp.array(dtype=float)
+
+
+@wp.struct
+class _Way:
+    """Both legs and the pattern of the elements at their ends."""
+
+    tx: _Ends
+    rx: _Ends
+    beam: _Beam
+
+
+@wp.struct
+class _Law:
+    """Scalars of the simulation: see `settings.Simulation`; `flatness` in m, `scale` = lambda / (4 pi)^1.5."""
+
+    wavenumber: float
+    flatness: float
+    scale: float
+    coherent: int
+    diffuse: int
+    points: int
+    seed: wp.uint64
+
+
+@wp.struct
+class _Mesh:
+    """What `pose.Pose` and its topology hold; `normals` are those at the knot `shape`."""
+
+    vertices: wp.array3d(dtype=wp.float64)
+    faces: wp.array2d(dtype=wp.int64)
+    normals: wp.array2d(dtype=float)
+    shape: int
+    person: wp.array(dtype=wp.int64)
+    facet: wp.array(dtype=wp.int64)
+    region: wp.array(dtype=wp.int64)
+    permittivity: wp.array(dtype=wp.vec2)
+    roughness: wp.array(dtype=float)
+    loss: wp.array(dtype=float)
+
+
+@wp.func
+def _times(a: wp.vec2, b: wp.vec2):
+    return wp.vec2(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
+
+
+@wp.func
+def _over(a: wp.vec2, b: wp.vec2):
+    return wp.vec2(a[0] * b[0] + a[1] * b[1], a[1] * b[0] - a[0] * b[1]) / wp.dot(b, b)
+
+
+@wp.func
+def _root(a: wp.vec2):
+    """The principal square root."""
+    size = wp.length(a)
+    real = wp.sqrt(wp.max(0.5 * (size + a[0]), 0.0))
+    imag = wp.sqrt(wp.max(0.5 * (size - a[0]), 0.0))
+    return wp.vec2(real, wp.where(a[1] < 0.0, -imag, imag))
+
+
+@wp.func
+def _expj(phase: float):
+    """Cosine and sine, each within 3e-7: by those of half the angle, which need no branch."""
+    turns = phase * _TURN
+    half = (turns - wp.floor(turns + 0.5)) * _PI
+    w = half * half
+    sine = w * (1.0 / 120.0 + w * (-1.0 / 5040.0 + w * (1.0 / 362880.0 - w / 39916800.0)))
+    sine = half * (1.0 + w * (-1.0 / 6.0 + sine))
+    cosine = w * (-1.0 / 720.0 + w * (1.0 / 40320.0 + w * (-1.0 / 3628800.0 + w / 479001600.0)))
+    cosine = 1.0 + w * (-0.5 + w * (1.0 / 24.0 + cosine))
+    return wp.vec2(1.0 - 2.0 * sine * sine, 2.0 * sine * cosine)
+
+
+@wp.func
+def _chord(a: float, ea: wp.vec2, b: float, eb: wp.vec2):
+    """The divided difference (exp(j a) - exp(j b)) / (j (a - b)); a series where a is near b."""
+    d = a - b
+    if wp.abs(d) < 0.5:
+        w = d * d
+        real = 1.0 + w * (-1.0 / 6.0 + w * (1.0 / 120.0 - w / 5040.0))
+        imag = d * (0.5 + w * (-1.0 / 24.0 + w * (1.0 / 720.0 - w / 40320.0)))
+        return _times(eb, wp.vec2(real, imag))
+    e = (ea - eb) / d
+    return wp.vec2(e[1], -e[0])
+
+
+@wp.func
+def _mean_wave(a: float, ea: wp.vec2, b: float, eb: wp.vec2, c: float, ec: wp.vec2):
+    """Mean of exp(j phase) over a triangle from phases at its corners and their exponentials.
+
+    See `scattering.triangle_phase_integral`; the exponentials are shared with the neighbours.
+    """
+    x, y, z = a, b, c
+    ex, ey, ez = ea, eb, ec
+    ab, bc, ca = wp.abs(a - b), wp.abs(b - c), wp.abs(c - a)
+    if ab > ca and ab >= bc:
+        y, z = c, b
+        ey, ez = ec, eb
+    elif bc > ca:
+        x, y = b, a
+        ex, ey = eb, ea
+    spread = x - z
+    if wp.abs(spread) < 0.5:
+        mean = (a + b + c) / 3.0
+        p, q, r = a - mean, b - mean, c - mean
+        e2, e3 = p * q + q * r + r * p, p * q * r
+        w = p * p
+        turn = wp.vec2(1.0 + w * (-0.5 + w * (1.0 / 24.0 - w / 720.0)), -p * (1.0 + w * (-1.0 / 6.0 + w / 120.0)))
+        return _times(_times(ea, turn), wp.vec2(1.0 + e2 / 12.0 + e2 * e2 / 360.0, -e3 / 60.0))
+    e = (_chord(x, ex, y, ey) - _chord(y, ey, z, ez)) * (2.0 / spread)
+    return wp.vec2(e[1], -e[0])
+
+
+@wp.func
+def _node(i: int, j: int, cut: int, shape: _Patch):
+    """Node (i, j) of the cut quadratic triangle, from corners and sagittas (`scattering._pieces`)."""
+    a, b = float(i) / float(cut), float(j) / float(cut)
+    c = 1.0 - a - b
+    arc = c * a * shape[3] + a * b * shape[4] + b * c * shape[5]
+    return c * shape[0] + a * shape[1] + b * shape[2] + 4.0 * arc
+
+
+@wp.func
+def _smooth_integral(shape: _Patch, bisector: wp.vec3, wavenumber: float, flatness: float):
+    """`scattering.smooth_integral` of one facet, strip by strip of its pieces.
+
+    Along the bisector a node has a phase, across it a place; the area that a piece shows is that of its places.
+    """
+    size = wp.length(bisector)
+    if size < 1e-9:
+        return wp.vec2(0.0, 0.0)
+    ahead = bisector / size
+    helper = wp.where(wp.abs(ahead[2]) < 0.7, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0))
+    across = wp.normalize(wp.cross(helper, ahead))
+    up = wp.cross(ahead, across)
+    worst = 0.0
+    flat = _Patch()
+    for n in range(6):
+        point = shape[n]
+        along = wp.dot(point, bisector)
+        flat[n] = wp.vec3(wp.dot(point, across), wp.dot(point, up), -2.0 * wavenumber * along)
+        if n >= 3:
+            worst = wp.max(worst, wp.abs(along))
+    cut = 1
+    if flatness > 0.0:
+        cut = int(wp.clamp(wp.ceil(wp.sqrt(worst / flatness)), 2.0, _PIECES))
+    bulge = (flat[3, 2] + flat[4, 2] + flat[5, 2]) / float(3 * cut * cut)
+    total = wp.vec2(0.0, 0.0)
+    for i in range(cut):
+        old = _node(i, 0, cut, flat)
+        last = _node(i + 1, 0, cut, flat)
+        old_wave, last_wave = _expj(old[2] + bulge), _expj(last[2] + bulge)
+        for m in range(1, 2 * (cut - i)):
+            # The strip zigzags: (i, 0), (i + 1, 0), (i, 1), (i + 1, 1), ...; every second piece is turned over.
+            new = _node(i + 1 - m % 2, (m + 1) // 2, cut, flat)
+            wave = _expj(new[2] + bulge)
+            area = (last[0] - old[0]) * (new[1] - old[1]) - (last[1] - old[1]) * (new[0] - old[0])
+            if m % 2 == 0:
+                area = -area
+            if area > 0.0:
+                total += area * _mean_wave(old[2], old_wave, last[2], last_wave, new[2], wave)
+            old, last = last, new
+            old_wave, last_wave = last_wave, wave
+    return (0.5 * size) * total
+
+
+@wp.func
+def _least_axis(direction: wp.vec3):
+    size = wp.vec3(wp.abs(direction[0]), wp.abs(direction[1]), wp.abs(direction[2]))
+    least = wp.min(size)
+    return wp.vec3(
+        wp.where(size[0] == least, 1.0, 0.0),
+        wp.where(size[1] == least, 1.0, 0.0),
+        wp.where(size[2] == least, 1.0, 0.0),
+    )
+
+
+@wp.func
+def _reflected(permittivity: wp.vec2, incident: wp.vec3, scattered: wp.vec3, real: wp.vec3, imag: wp.vec3):
+    """`scattering.polarised_reflection` of the field (real, imag)."""
+    cosine = wp.clamp(0.5 * wp.length(scattered - incident), 1e-6, 1.0)
+    te, tm = wp.vec2(-1.0, 0.0), wp.vec2(1.0, 0.0)
+    if wp.isfinite(permittivity[0]):
+        root = _root(permittivity - wp.vec2(1.0 - cosine * cosine, 0.0))
+        straight, slanted = wp.vec2(cosine, 0.0), permittivity * cosine
+        te = _over(straight - root, straight + root)
+        tm = _over(slanted - root, slanted + root)
+    axis = wp.cross(incident, scattered)
+    if wp.dot(axis, axis) <= 1e-8:
+        axis = wp.cross(incident, _least_axis(incident))
+    axis = wp.normalize(axis)
+    into, out = wp.cross(axis, incident), wp.cross(axis, scattered)
+    # Conjugated to exp(+j omega tau).
+    s = _times(wp.vec2(te[0], -te[1]), wp.vec2(wp.dot(real, axis), wp.dot(imag, axis)))
+    p = _times(wp.vec2(tm[0], -tm[1]), wp.vec2(wp.dot(real, into), wp.dot(imag, into)))
+    return s[0] * axis + p[0] * out, s[1] * axis + p[1] * out
+
+
+@wp.func
+def _before(leg: _Ends, mirror: int, direction: wp.vec3):
+    """The direction before the mirrors from `mirror` on, for that in which the leg arrives."""
+    way = direction
+    for m in range(leg.normal.shape[0] - 1, mirror - 1, -1):
+        way = way - 2.0 * wp.dot(way, leg.normal[m]) * leg.normal[m]
+    return way
+
+
+@wp.func
+def _field(leg: _Ends, direction: wp.vec3, wavenumber: float):
+    """`legs.field` of one direction."""
+    way = _before(leg, 0, direction)
+    real = wp.normalize(leg.polarization - wp.dot(leg.polarization, way) * way)
+    imag = wp.vec3(0.0, 0.0, 0.0)
+    for m in range(leg.normal.shape[0]):
+        after = _before(leg, m + 1, direction)
+        lost = wavenumber * leg.roughness[m] * wp.dot(way, leg.normal[m])
+        left = wp.exp(-2.0 * lost * lost) * wp.sqrt(leg.loss[m])
+        real, imag = _reflected(leg.permittivity[m], way, after, real, imag)
+        real, imag = real * left, imag * left
+        way = after
+    return real, imag
+
+
+@wp.func
+def _read(angle: float, knots: wp.array(dtype=float), values: wp.array(dtype=float)):
+    right = wp.clamp(wp.lower_bound(knots, angle), 1, knots.shape[0] - 1)
+    weight = wp.clamp((angle - knots[right - 1]) / (knots[right] - knots[right - 1]), 0.0, 1.0)
+    return values[right - 1] + weight * (values[right] - values[right - 1])
+
+
+@wp.func
+def _amplitude_gain(beam: _Beam, leg: _Ends, direction: wp.vec3):
+    """`legs.pattern` of one direction."""
+    way = leg.radar_from_world * _before(leg, 0, direction)
+    level = wp.sqrt(way[0] * way[0] + way[1] * way[1])
+    if beam.angle.shape[0] > 0:
+        azimuth, elevation = wp.atan2(way[0], way[1]), wp.atan2(way[2], level)
+        cuts = _read(azimuth, beam.angle, beam.azimuth_cut) * _read(elevation, beam.angle, beam.elevation_cut)
+        return wp.sqrt(beam.peak * cuts)
+    power = beam.peak
+    if beam.azimuth != 0.0:
+        power *= wp.pow(wp.max(way[1] / wp.max(level, 1e-30), 1e-9), beam.azimuth)
+    if beam.elevation != 0.0:
+        power *= wp.pow(wp.max(level / wp.length(way), 1e-9), beam.elevation)
+    return wp.sqrt(power)
+
+
+@wp.func
+def _mixed(x: wp.uint64):
+    """SplitMix64, as `scattering._mix`."""
+    x += _GOLDEN
+    x = (x ^ (x >> wp.uint64(30))) * _MIX1
+    x = (x ^ (x >> wp.uint64(27))) * _MIX2
+    return x ^ (x >> wp.uint64(31))
+
+
+@wp.func
+def _corner(mesh: _Mesh, knot: int, face: wp.int64, corner: int):
+    v = mesh.faces[corner, face]
+    return wp.vec3d(mesh.vertices[knot, 0, v], mesh.vertices[knot, 1, v], mesh.vertices[knot, 2, v])
+
+
+@wp.func
+def _normal(mesh: _Mesh, face: wp.int64, corner: int):
+    v = mesh.faces[corner, face]
+    return wp.vec3(mesh.normals[0, v], mesh.normals[1, v], mesh.normals[2, v])
+
+
+@wp.func
+def _shape(mesh: _Mesh, knot: int, face: wp.int64):
+    """Corners relative to their mean as rows 0 to 2, and the mean."""
+    a, b, c = _corner(mesh, knot, face, 0), _corner(mesh, knot, face, 1), _corner(mesh, knot, face, 2)
+    centre = (a + b + c) / wp.float64(3.0)
+    shape = _Patch()
+    shape[0] = wp.vec3(a - centre)
+    shape[1] = wp.vec3(b - centre)
+    shape[2] = wp.vec3(c - centre)
+    return shape, centre
+
+
+@wp.func
+def _bent(mesh: _Mesh, face: wp.int64, knot: int, shape: _Patch):
+    """`shape` with the sagittas of `surface.sagitta`, found at the knot of the normals and carried, as rows 3 to 5."""
+    before, _ = _shape(mesh, mesh.shape, face)
+    one, two = before[1] - before[0], before[2] - before[0]
+    up = wp.normalize(wp.cross(one, two))
+    a, b, c = wp.dot(one, one), wp.dot(one, two), wp.dot(two, two)
+    scale = 1.0 / wp.max(a * c - b * b, 1e-30)
+    new_one, new_two = shape[1] - shape[0], shape[2] - shape[0]
+    new_up = wp.normalize(wp.cross(new_one, new_two))
+    n0, n1, n2 = _normal(mesh, face, 0), _normal(mesh, face, 1), _normal(mesh, face, 2)
+    least = wp.min(wp.dot(n0, up), wp.min(wp.dot(n1, up), wp.dot(n2, up)))
+    if least > _SMOOTH:
+        for n in range(3):
+            start = wp.where(n == 0, n0, wp.where(n == 1, n1, n2))
+            end = wp.where(n == 0, n1, wp.where(n == 1, n2, n0))
+            edge = before[(n + 1) % 3] - before[n]
+            bend = -0.125 * (wp.dot(edge, start) * start - wp.dot(edge, end) * end)
+            along, aside = wp.dot(bend, one), wp.dot(bend, two)
+            first, second = (c * along - b * aside) * scale, (a * aside - b * along) * scale
+            shape[3 + n] = first * new_one + second * new_two + wp.dot(bend, up) * new_up
+    return shape
+
+
+@wp.func
+def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, knot: int):
+    """`gains._amplitude` of one facet at one knot."""
+    shape, centre = _shape(mesh, knot, face)
+    way, back = wp.vec3(centre - legs.tx.centre), wp.vec3(centre - legs.rx.centre)
+    spread = wp.length(way) * wp.length(back)
+    into, out = wp.normalize(way), wp.normalize(back)
+    area = 0.5 * wp.cross(shape[1] - shape[0], shape[2] - shape[0])
+    size = wp.length(area)
+    cos_in, cos_out = wp.max(-wp.dot(into, area), 0.0) / size, wp.max(-wp.dot(out, area), 0.0) / size
+    if law.points != 0:
+        return wp.vec2(wp.sqrt(size * wp.sqrt(wp.max(cos_in * cos_out, 1e-12))) / spread, 0.0)
+    rough = law.wavenumber * mesh.roughness[mesh.region[face]] * (cos_in + cos_out)
+    value = wp.vec2(0.0, 0.0)
+    if law.coherent != 0:
+        if law.flatness > 0.0:
+            shape = _bent(mesh, face, knot, shape)
+        wave = _smooth_integral(shape, -0.5 * (into + out), law.wavenumber, law.flatness)
+        left = law.wavenumber / wp.sqrt(_PI) * wp.exp(-0.5 * rough * rough)
+        value = left * wp.vec2(wave[1], -wave[0])
+    if law.diffuse != 0:
+        lost = 1.0 - wp.exp(-rough * rough)
+        bits = _mixed(_mixed(_mixed(law.seed) + wp.uint64(mesh.person[face])) + wp.uint64(mesh.facet[face]))
+        phase = float(bits >> wp.uint64(40)) * (2.0 * _PI / 16777216.0)
+        value += wp.sqrt(4.0 * lost * size * cos_in * cos_out) * _expj(phase)
+    return value / spread
+
+
+@wp.func
+def _coefficient(mesh: _Mesh, law: _Law, way: _Way, face: wp.int64, knot: int):
+    """`gains._coefficient` of one facet."""
+    _, centre = _shape(mesh, knot, face)
+    into, out = wp.normalize(wp.vec3(centre - way.tx.centre)), wp.normalize(wp.vec3(centre - way.rx.centre))
+    real, imag = _field(way.tx, into, law.wavenumber)
+    real, imag = _reflected(mesh.permittivity[mesh.region[face]], into, -out, real, imag)
+    back, turn = _field(way.rx, out, law.wavenumber)
+    scale = law.scale * _amplitude_gain(way.beam, way.tx, into) * _amplitude_gain(way.beam, way.rx, out)
+    scale *= wp.sqrt(mesh.loss[mesh.region[face]])
+    return scale * wp.vec2(
+        wp.dot(real, back) - wp.dot(imag, turn),
+        wp.dot(real, turn) + wp.dot(imag, back),
+    )
+
+
+@wp.kernel
+def _gains(
+    mesh: _Mesh,
+    law: _Law,
+    way: _Way,
+    facets: wp.array(dtype=wp.int64),
+    seen: wp.array2d(dtype=wp.uint8),
+    gain: wp.array2d(dtype=wp.vec2),
+):
+    row = wp.tid()
+    face = facets[row]
+    last = mesh.vertices.shape[0] - 1
+    common = _coefficient(mesh, law, way, face, mesh.vertices.shape[0] // 2)
+    for end in range(2):
+        if seen[end * (seen.shape[0] - 1), face] != wp.uint8(0):
+            gain[row, end] = _times(common, _amplitude(mesh, law, way, face, end * last))
+
+
+def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
+    """Gains [facets, 2] (complex64) of the paths over the faces `facets` at both ends of the frame.
+
+    `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end has no gain there.
+    """
+    settings, wavelength = pose.settings, pose.radar.waveform.wavelength
+    gain = torch.zeros(len(facets), 2, 2, dtype=torch.float32, device=facets.device)
+    topology = pose.topology
+    mesh = _Mesh()
+    mesh.vertices, mesh.faces = _array(pose.vertices), _array(topology.faces)
+    mesh.normals, mesh.shape = _array(pose.normals), pose.instants[-1]
+    mesh.person, mesh.facet, mesh.region = _array(topology.person), _array(topology.facet), _array(topology.region)
+    mesh.permittivity, mesh.roughness, mesh.loss = _materials(*pose.materials)
+    law = _Law()
+    law.wavenumber, law.flatness = math.tau / wavelength, settings.flatness * wavelength
+    law.scale = wavelength / (4 * math.pi) ** 1.5
+    law.coherent, law.diffuse, law.points = settings.coherent, settings.diffuse, settings.method == "points"
+    law.seed = pose.seed & (2**64 - 1)
+    way = _Way()
+    way.tx, way.rx = (_leg(leg) for leg in ends)
+    way.beam = _beam(pose.radar.pattern, facets.device)
+    inputs = [mesh, law, way, _array(facets), _array(seen.view(torch.uint8))]
+    with torch_stream(facets.device):
+        device = wp.device_from_torch(facets.device)
+        wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=[_array(gain, wp.vec2)], device=device)
+    return torch.view_as_complex(gain)
+
+
+def _array(values: Tensor, dtype: Any = None) -> Any:
+    return wp.from_torch(values.detach().contiguous(), dtype=dtype)
+
+
+def _materials(permittivity: Tensor, roughness: Tensor, loss: Tensor) -> tuple[Any, Any, Any]:
+    """Material arrays of a kernel, from tensors [n]."""
+    eps = torch.view_as_real(permittivity.detach().to(torch.complex64).contiguous())
+    return _array(eps, wp.vec2), _array(roughness.to(torch.float32)), _array(loss.to(torch.float32))
+
+
+def _leg(leg: Leg) -> Any:
+    out = _Ends()
+    out.centre = wp.vec3d(*leg.centre.tolist())
+    out.polarization = wp.vec3(*leg.polarization.tolist())
+    out.radar_from_world = wp.mat33(*leg.world_from_radar.T.flatten().tolist())
+    if leg.mirrors:
+        out.normal = _array(torch.stack([m.normal for m in leg.mirrors]).to(torch.float32), wp.vec3)
+        parts = ((m.permittivity, m.roughness, m.layer_loss) for m in leg.mirrors)
+        out.permittivity, out.roughness, out.loss = _materials(*(torch.stack(x) for x in zip(*parts, strict=True)))
+    return out
+
+
+def _beam(pattern: Pattern, device: torch.device) -> Any:
+    out = _Beam()
+    out.peak = pattern.peak_gain
+    out.azimuth, out.elevation = cosine_exponent(pattern.azimuth_width), cosine_exponent(pattern.elevation_width)
+    if pattern.table_angle is not None:
+        names = ("angle", "azimuth_cut", "elevation_cut")
+        cuts = (pattern.table_angle, pattern.azimuth_cut, pattern.elevation_cut)
+        for name, values in zip(names, cuts, strict=True):
+            if values is not None:
+                setattr(out, name, _array(values.to(device, torch.float32)))
+    return out
