@@ -17,17 +17,20 @@ def array_figure(radar: Radar) -> Figure:
     used = (radar.codes != 0).any(0).cpu().numpy()
     virtual = (tx[used][:, None] + rx[None]).reshape(-1, 2)
     virtual = virtual - virtual.min(0)
-    left.scatter(*tx[used].T, marker="^", s=60, color=SECOND, label="TX", zorder=3)
-    left.scatter(*tx[~used].T, marker="^", s=60, facecolors="none", edgecolors=MUTED, zorder=3)
-    left.scatter(*rx.T, marker="o", s=36, color=ACCENT, label="RX", zorder=3)
-    for number, place in enumerate(tx):
+    # Cascades spread over 90 places: smaller marks, and heights on a scale of their own.
+    wide = np.ptp(virtual[:, 0]) > 20
+    size = 12 if wide else 36
+    left.scatter(*rx.T, marker="o", s=size, color=ACCENT, label="RX", zorder=3)
+    left.scatter(*tx[used].T, marker="^", s=size, color=SECOND, label="TX", zorder=4)
+    left.scatter(*tx[~used].T, marker="^", s=size, facecolors="none", edgecolors=MUTED, zorder=4)
+    for number, place in enumerate(tx, 1):
         left.annotate(f"{number}", place, (0, 7), textcoords="offset points", ha="center", fontsize=8, color=INK)
     left.legend(fontsize=8, frameon=False, loc="best")
-    middle.scatter(*virtual.T, marker="s", s=30, color=INK, zorder=3)
+    middle.scatter(*virtual.T, marker="s", s=4 if wide else 30, color=INK, zorder=3)
     dress(left, "antennas", "x, half wavelengths", "z, half wavelengths")
     dress(middle, f"virtual array: {len(virtual)}", "x, half wavelengths")
     for axes in (left, middle):
-        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_aspect("auto" if wide else "equal", adjustable="datalim")
         axes.margins(0.2)
     _beams(right, virtual)
     figure.suptitle(radar.name, fontsize=12, color=INK, fontweight="bold")
@@ -48,8 +51,18 @@ def _beams(axes: Axes, virtual: np.ndarray) -> None:
         width = 2 * np.degrees(first[0]) if len(first) else 180.0
         label = f"{name}: {width:.0f}° at -3 dB" if len(first) else f"{name}: none"
         axes.plot(np.degrees(angle), gain_db, color=colour, lw=1.5, label=label)
-    axes.set_ylim(-40, 1)
+    axes.set_ylim(-40, 10)  # room for the legend
+    axes.set_yticks(range(-40, 1, 10))
     axes.set_xlim(-90, 90)
     axes.set_xticks(range(-90, 91, 30))
     dress(axes, "array factor", "angle, degrees", "dB")
-    axes.legend(fontsize=8, frameon=True, framealpha=0.9, edgecolor="none", loc="lower center")
+    axes.legend(
+        fontsize=8,
+        frameon=True,
+        framealpha=0.9,
+        edgecolor="none",
+        loc="upper center",
+        ncols=2,
+        handlelength=1.2,
+        columnspacing=1,
+    )

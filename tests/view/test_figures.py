@@ -122,6 +122,8 @@ def test_array_figure_gives_the_beam_widths_of_theory():
     # Uniform array of 8 half wavelengths: 0.886 lambda / L = 12.7 degrees.
     assert "azimuth: 13° at -3 dB" in found and "elevation: none" in found
     assert "virtual array: 8" in found and "eight in a row" in found
+    # TX are numbered as on the board and in the printed schedule.
+    assert [text for text in found if text.isdigit()] == ["1"]
 
 
 def test_a_figure_is_written_in_the_format_of_its_name(tmp_path, cube, cloud):
