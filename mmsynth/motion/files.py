@@ -14,7 +14,7 @@ MOST_BYTES = 4 << 30
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
-    """The arrays of an `.npz`, `.npy` (under the name "array") or `.pkl` file by name.
+    """The arrays of an `.npz`, `.npy` (under the name "array", or of a dictionary in it) or `.pkl` file by name.
 
     Arrays of objects, as some published files hold for a single string, are read through the allow-list unpickler.
 
@@ -29,7 +29,10 @@ def read_arrays(path: Path) -> dict[str, Any]:
             return {str(key): plain(value) for key, value in content.items()}
         if path.suffix.lower() == ".npy":
             with open(path, "rb") as file:
-                return {"array": _array(file, path.stat().st_size)}
+                array = _array(file, path.stat().st_size)
+            # What `numpy.save` makes of a dictionary.
+            whole = array.item() if array.dtype == object and array.ndim == 0 else None
+            return {str(k): plain(v) for k, v in whole.items()} if isinstance(whole, dict) else {"array": array}
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
                 raise ValueError(f"expected at most {MOST_BYTES >> 30} GB of arrays, got more")

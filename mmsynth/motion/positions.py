@@ -18,7 +18,11 @@ from mmsynth.motion.files import floats, number_of, text_of
 from mmsynth.motion.retarget import match_names, upright_from
 from mmsynth.types import Labels, Skeleton
 
-_KEYS = ("positions", "joint_positions", "joints", "joints3d", "xpos", "keypoints_3d", "keypoints", "skeleton", "array")
+# NTU RGB+D's files, converted as is usual, hold each person under a key of its own: the first is read.
+_KEYS = (
+    *("positions", "joint_positions", "joints", "joints3d", "xpos", "keypoints_3d", "keypoints", "skeleton"),
+    *("skel_body0", "array"),
+)
 _NAMES = ("joint_names", "body_names", "names", "joints_names")
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "rate")
 _TIMES = ("times", "time", "timestamps", "t")

@@ -184,6 +184,19 @@ def test_bare_arrays_by_count_unit_and_axis(tmp_path, walking):
     assert (found.positions.norm(dim=-1) - values.norm(dim=-1)).abs().max() < 1e-5
 
 
+def test_dictionary_in_npy_as_ntu_is_converted(tmp_path, walking):
+    """NTU RGB+D's text files, converted to .npy as is usual: a dictionary, a key a person, y up in metres."""
+    positions, names = kinect(walking)
+    camera = positions @ UPRIGHT.numpy() - np.array([0.0, 0.9, -3.0])
+    content = {"file_name": "S001C001P001R001A001", "nbodys": [1] * len(camera), "njoints": 25, "skel_body0": camera}
+    np.save(tmp_path / "S001C001P001R001A001.skeleton.npy", content)
+    found = read_motion(tmp_path / "S001C001P001R001A001.skeleton.npy")
+    assert isinstance(found, Skeleton) and found.joint_set == "kinect25" and "+y up" in found.labels.source
+    low = found.joint_names.index("AnkleL")
+    raised = found.positions[:, low, 2] - torch.from_numpy(positions[:, names.index("AnkleL"), 2])
+    assert (raised - raised[0]).abs().max() < 1e-6
+
+
 def test_gaps_stay_gaps(tmp_path, walking):
     positions, names = kinect(walking)
     positions[3:5, 7] = np.nan
