@@ -14,6 +14,7 @@ from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placeme
 from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
 from mmsynth.motion import Subject, cut, generate_motion, keep_feet, place, read_motion, resample, sample_subject
+from mmsynth.motion.together import Area, distance
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.scene import Room, load_room, material, mounted, movers, person_materials, read_room
 from mmsynth.simulation import knot_times, receive, simulate_clean
@@ -30,6 +31,9 @@ from mmsynth.types import (
     Scene,
     Skeleton,
 )
+
+# Attempts to place a person beside others.
+_TRIES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +65,7 @@ class Take:
         labels: of the clip.
         subject: who performs.
         motion: where the recipe puts it.
-        scene: posed at the knots of every frame.
+        scene: posed at the knots of every frame; the labelled person is the first of its people.
         frames: how many the radar takes.
     """
 
@@ -81,9 +85,11 @@ def draw_take(stage: Stage, index: int) -> Take:
     subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
     moving = _motion(stage, activity, (person, subject), draw)
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
-    mesh = stage.body(resample(motion, knot_times(radar, frames, recipe.simulation).to(stage.device)))
+    knots = knot_times(radar, frames, recipe.simulation).to(stage.device)
+    people = (motion, *_others(stage, index, person, motion))
+    meshes = tuple(stage.body(resample(one, knots)) for one in people)
     clothes = recipe.subjects.clothing[_integer(len(recipe.subjects.clothing), draw)]
-    scene = _scene(recipe, mesh, world_from_radar, (clothes, radar.waveform.center_frequency))
+    scene = _scene(recipe, meshes, world_from_radar, (clothes, radar.waveform.center_frequency))
     labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
     return Take(labels, subject, motion, scene, frames)
 
@@ -166,23 +172,48 @@ def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generat
     return place(motion, (float(pose[0, 3]) + x, float(pose[1, 3]) + y), yaw - bearing + facing), pose
 
 
+def _others(stage: Stage, index: int, person: int, labelled: Motion) -> list[Motion]:
+    """The other people of clip `index`, at activities and places of the recipe, where nobody walks through anybody.
+
+    Raises:
+        ValueError: no place was found for one.
+    """
+    recipe, found = stage.recipe, [labelled]
+    draw, pool = stream(recipe.seed, 4, index), recipe.subjects
+    for _ in range(pool.others):
+        number = pool.first + (person - pool.first + 1 + _integer(pool.count - 1, draw)) % pool.count
+        subject = sample_subject(stream(recipe.seed, 1, number), pool.age)
+        activity = recipe.activities[_integer(len(recipe.activities), draw)]
+        moving = _motion(stage, activity, (number, subject), draw)
+        for _ in range(_TRIES):
+            there, _ = _stand(recipe, placement_of(recipe, activity), moving, draw)
+            if all(distance(there, other) >= Area().gap for other in found):
+                found.append(there)
+                break
+        else:
+            raise ValueError(f"others: expected room for {pool.others + 1} people, found none in {_TRIES} tries")
+    return found[1:]
+
+
 @lru_cache(maxsize=8)
 def _room(path: str) -> Room:
     return read_room(path)
 
 
-def _scene(recipe: Recipe, mesh: MeshSequence, world_from_radar: Tensor, setting: tuple[str, float]) -> Scene:
-    """The person in the room, if any; `setting` is the clothing and the frequency in Hz of the materials."""
+def _scene(
+    recipe: Recipe, people: tuple[MeshSequence, ...], world_from_radar: Tensor, setting: tuple[str, float]
+) -> Scene:
+    """The people in the room, if any; `setting` is the clothing and the frequency in Hz of the materials."""
     clothing, frequency = setting
-    materials = person_materials(mesh.region_names, frequency, clothing)
+    materials = person_materials(people[0].region_names, frequency, clothing)
     if not recipe.room:
-        return Scene(world_from_radar, (mesh,), materials)
+        return Scene(world_from_radar, people, materials)
     room = _room(recipe.room)
-    things = movers((*room.fan, *room.door), mesh.times.cpu())
+    things = movers((*room.fan, *room.door), people[0].times.cpu())
     still, mirrors, regions, found = load_room(room, frequency)
     names = {name for thing in things for name in thing.region_names}
     materials = materials | found | {name: material(name.split(":")[0], frequency) for name in names}
-    return Scene(world_from_radar, (mesh, *things), materials, still, mirrors, regions)
+    return Scene(world_from_radar, (*people, *things), materials, still, mirrors, regions)
 
 
 def _joints(stage: Stage, motion: Motion, world_from_radar: Tensor) -> Tensor:

@@ -70,6 +70,7 @@ class SubjectRecipe:
         age: in years.
         body: model that they are drawn in.
         clothing: kinds, one drawn for each clip.
+        others: of them who are in every clip beside the one with the labels, at activities and places of the recipe.
     """
 
     count: int = 20
@@ -77,10 +78,13 @@ class SubjectRecipe:
     age: Range = (18.0, 65.0)
     body: str = "free"
     clothing: tuple[str, ...] = CLOTHING_KINDS
+    others: int = 0
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count: expected at least one person, got {self.count}")
+        if not 0 <= self.others < self.count:
+            raise ValueError(f"others: expected fewer than the {self.count} people of the recipe, got {self.others}")
         _check_range("age", self.age, 2.0, 100.0)
         if not self.clothing or any(kind not in CLOTHING for kind in self.clothing):
             raise ValueError(

@@ -143,3 +143,30 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(recipe: Recipe, tmp_pa
     (out / "recipe.toml").write_text(replace(recipe, seed=9).text())
     with pytest.raises(ValueError, match="unfinished run of another recipe"):
         generate(recipe, out, quiet)
+
+
+def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: Recipe) -> None:
+    people = replace(recipe.subjects, count=4, others=2)
+    room = replace(recipe.placement, distance=(1.5, 4.0), bearing=(-0.6, 0.6))
+    alone, crowd = (
+        replace(recipe, seconds=1.0, placement=room, subjects=replace(people, others=others)) for others in (0, 2)
+    )
+    for index in range(3):
+        single, several = (draw_take(stage(r), index) for r in (alone, crowd))
+        assert torch.equal(single.motion.translation, several.motion.translation)
+        assert single.labels == several.labels and len(single.scene.people) == 1
+        first, *others = several.scene.people
+        assert torch.equal(first.vertices, single.scene.people[0].vertices) and len(others) == 2
+        for a, b in ((first, others[0]), (first, others[1]), (others[0], others[1])):
+            near = [float(torch.cdist(a.vertices[k].float(), b.vertices[k].float()).min()) for k in (0, 20, -1)]
+            assert min(near) > 0.05  # m, between the surfaces
+
+
+def test_more_people_than_there_is_room_for_are_refused(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmsynth.generation.clip._TRIES", 3)
+    with pytest.raises(ValueError, match="fewer than the 2 people of the recipe, got 2"):
+        replace(recipe.subjects, others=2)
+    crowded = replace(recipe, subjects=replace(recipe.subjects, others=1))
+    tight = replace(crowded, placement=replace(crowded.placement, distance=(2.0, 2.01), bearing=(0.0, 0.001)))
+    with pytest.raises(ValueError, match="expected room for 2 people"):
+        draw_take(stage(tight), 0)
