@@ -1,0 +1,153 @@
+"""A chest that breathes at 0.33 m, simulated with the configuration of a real capture, beside that capture.
+
+    python benchmarks/bgt60_breathing.py [--data FOLDER] [--out bgt60_breathing.png] [--draws 3]
+
+The recording: Infineon's BGT60TR13C, 256 frames of 8 chirps at 12.9 frames/s, a person who breathes (`bgt60_breathing`
+of the raw captures). The simulation: the free body at full resolution, standing, whose chest wall alone moves, by 8 mm
+peak to peak at 0.25 Hz: the middle of the 4-12 mm that are published (Droitcour 2006). Radar and receiver are the
+shipped profile, noise and quantisation on. Both go through the same range FFT; what does not move is taken away.
+
+Printed for each: the strongest bin; the width at half its power in bins; the highest level in dB below the peak of the
+bins that neither the chest nor the antennas' coupling fills (side lobes and noise); the noise of a sample in steps of
+the ADC; the rms of the way that the phase of the strongest bin goes, for each antenna, less its mean over 8 s (people
+drift). The way is less than the chest's, since the phase is that of all that is in the bin, still or moving.
+"""
+
+import argparse
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from scipy.ndimage import uniform_filter1d
+
+from mmsynth.body_models import load_body
+from mmsynth.motion import generate_motion, place, resample, sample_subject
+from mmsynth.processing.spectrum import range_spectrum
+from mmsynth.radar import load_radar
+from mmsynth.scene import person_materials
+from mmsynth.simulation import Simulation, knot_times, simulate
+from mmsynth.types import AdcFrames, MeshSequence, Processing, Scene
+
+DISTANCE, DEPTH, RATE = 0.33, 8e-3, 0.25
+# Bins that the window's main lobe about bin 12 and the coupling in 0 to 3 leave.
+SIDE = slice(5, 9)
+DRIFT = 104  # frames: 8 s
+
+
+def recorded(folder):
+    """Frames of the recording, in V as its device's full scale has them."""
+    radar = load_radar("bgt60_breathing").radar
+    raw = np.load(folder / "raw_adc/bgt60_breathing/radar.npy").astype(np.float32)
+    volts = (raw - 2048) * step(radar)
+    samples = torch.from_numpy(volts).transpose(1, 2)[:, :, None]
+    return AdcFrames(radar, samples, torch.arange(len(raw)) * radar.waveform.frame_period)
+
+
+def step(radar):
+    """Volts of a step of the ADC."""
+    return 2 * radar.receiver.full_scale / 2**radar.receiver.bits
+
+
+def simulated(body, frames, seed, rate=RATE):
+    """Frames of a person whose chest is `DISTANCE` m before the radar and moves by `DEPTH` m, breath out at first."""
+    radar = load_radar("bgt60_breathing").radar
+    generator = torch.Generator().manual_seed(seed)
+    motion = place(generate_motion("stand", 1.0, sample_subject(generator), generator), (0.0, 1.0))
+    still = body(resample(motion, torch.tensor([0.5], dtype=torch.float64)))
+    chest = breastbone(still.vertices[0].double())
+    near = still.vertices[0].double() - chest
+    times = knot_times(radar, frames, Simulation())
+    wall = torch.exp(-(near[:, 0] ** 2 + near[:, 2] ** 2) / 2 / 0.1**2) * (near[:, 1] < 0.1)
+    wave = 0.5 * DEPTH * torch.cos(2 * math.pi * rate * times)
+    # From the chest to the origin of the radar, which looks along +y.
+    vertices = (near + torch.tensor([0.0, DISTANCE, 0.0])).expand(len(times), -1, -1).clone()
+    vertices[:, :, 1] += wave[:, None] * wall
+    mesh = MeshSequence(vertices, still.faces, times, still.region, still.region_names)
+    materials = person_materials(body.region_names, radar.waveform.center_frequency)
+    return simulate(
+        Scene(torch.eye(4, dtype=torch.float64), (mesh,), materials), radar, frames, Simulation(), generator
+    )
+
+
+def breastbone(vertices):
+    """The foremost point [3], of vertices [vertices, 3] of someone who faces -y, 0.3 to 0.4 m under the crown."""
+    depth = vertices[:, 2].max() - vertices[:, 2]
+    rows = ((depth > 0.3) & (depth < 0.4) & (vertices[:, 0].abs() < 0.15)).nonzero()[:, 0]
+    return vertices[rows[vertices[rows, 1].argmin()]]
+
+
+@dataclass
+class Figures:
+    """What is compared: see the module's text."""
+
+    peak: int
+    width: float
+    side: float
+    noise: float
+    way: np.ndarray
+    level: np.ndarray
+
+
+def figures(frames):
+    """The figures of frames of real samples."""
+    radar = frames.radar
+    samples = frames.samples - frames.samples.mean(-1, keepdim=True)
+    whole = range_spectrum(AdcFrames(radar, samples, frames.times), Processing())[:, :, 0].mean(1).numpy()
+    level = 10 * np.log10((np.abs(whole - whole.mean(0)) ** 2).mean((0, 1)))
+    peak = 4 + int(level[4:].argmax())
+    fine = np.linspace(peak - 4, peak + 4, 801)
+    inside = np.interp(fine, np.arange(len(level)), level) > level[peak] - 3.01
+    # The stretch about the peak only: something else may be as strong.
+    left, right = (np.argmin(inside[400::s]) for s in (-1, 1))
+    way = np.unwrap(np.angle(whole[:, :, peak]), axis=0) * radar.waveform.wavelength / (4 * np.pi)
+    way -= uniform_filter1d(way, DRIFT, axis=0) if len(way) > DRIFT else way.mean(0)
+    noise = float(frames.samples.diff(dim=1).std()) / math.sqrt(2) / step(radar)
+    return Figures(peak, (left + right) / 100, float(level[SIDE].max() - level[peak]), noise, way, level)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    home = os.environ.get("MMSYNTH_DATA", Path.home() / ".cache/mmsynth-data")
+    parser.add_argument("--data", type=Path, default=Path(home))
+    parser.add_argument("--out", default="bgt60_breathing.png")
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=104)
+    parser.add_argument("--body", default="free")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    body = load_body(options.body)
+    found = {"recorded": figures(recorded(options.data))}
+    for seed in range(1, options.draws + 1):
+        found[f"simulated, person {seed}"] = figures(simulated(body, options.frames, seed))
+    print(f"simulated chest: {DEPTH * 1e3:.0f} mm peak to peak, {DEPTH * 1e3 / math.sqrt(8):.2f} mm rms")
+    print(f"{'capture':20s} {'peak bin':>8s} {'width':>6s} {'side dB':>8s} {'noise':>6s}  way rms mm, each antenna")
+    for name, f in found.items():
+        way = "  ".join(f"{w * 1e3:.2f}" for w in f.way.std(0))
+        print(f"{name:20s} {f.peak:8d} {f.width:6.2f} {f.side:8.1f} {f.noise:6.2f}  {way}")
+    draw(found, options.out)
+
+
+def draw(found, path):
+    """The profiles of what moves, and the way of the strongest bin's phase."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    frame_period = load_radar("bgt60_breathing").radar.waveform.frame_period
+    for name, f in found.items():
+        strong = {"color": "black", "linewidth": 2} if name == "recorded" else {}
+        left.plot(f.level - f.level[f.peak], label=name, **strong)
+        way = f.way[:DRIFT, 0] * 1e3
+        right.plot(np.arange(len(way)) * frame_period, way, **strong)
+    left.set(xlabel="range bin (2.725 cm)", ylabel="dB below the peak", title="what moves, all antennas", ylim=(-70, 3))
+    right.set(xlabel="s", ylabel="mm", title="way of the strongest bin's phase, antenna 1")
+    left.legend()
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""A chest at 0.33 m, simulated with the configuration of a real capture, against that capture."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmsynth.body_models import load_body
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks/bgt60_breathing.py"
+
+
+@pytest.mark.real
+def test_a_breathing_chest_is_as_recorded(real_data):
+    bench = runpy.run_path(str(BENCHMARK))
+    real = bench["figures"](bench["recorded"](real_data))
+    body = load_body("free")
+    # Three people, one breath in. Judged by the middle one: how deep the chest's glint is depends on the person.
+    drawn = [bench["figures"](bench["simulated"](body, 16, seed, 0.4)) for seed in (1, 2, 3)]
+    assert real.peak == 12
+    assert np.median([f.peak for f in drawn]) == pytest.approx(real.peak, abs=1)
+    # Before the peak is nothing but the window's main lobe about the chest's first reflection, at bin 12.
+    edge = np.median([f.level[10:12] - f.level[f.peak] for f in drawn], 0)
+    assert edge == pytest.approx(real.level[10:12] - real.level[12], abs=2)
+    # A lone point would be 1.7 bins wide; the recorded chest is one glint, as that of the first of the three is.
+    assert min(f.width for f in drawn) == pytest.approx(real.width, rel=0.15)
+    # The noise is the same; it hides the side lobes, on peaks that differ by 8 dB with the person's glint.
+    assert np.median([f.noise for f in drawn]) == pytest.approx(real.noise, rel=0.05)
+    assert np.median([f.side for f in drawn]) == pytest.approx(real.side, abs=4)
+    # What lies still in the bin takes a part of the 2.8 mm rms that the wall moves, a third to all of it.
+    swing = [float(np.median(f.way.std(0))) for f in drawn]
+    assert np.median(swing) == pytest.approx(float(np.median(real.way.std(0))), rel=0.3)
+    assert max(swing) < bench["DEPTH"] / np.sqrt(8)
