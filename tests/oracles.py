@@ -105,6 +105,16 @@ def plate_rcs(width, height, wavelength, angle):
     return 4 * np.pi * (area / wavelength * np.cos(angle) * np.sinc(x / np.pi)) ** 2
 
 
+def sphere_po_rcs(radius, wavelength):
+    """RCS in m^2 of a conducting sphere by physical optics: pi a^2 |1 - (exp(2 j k a) - 1) / (2 j k a)|^2.
+
+    The integral of (depth below the pole) over the lit half; the second term, 1 / (2 k a), is that of its rim (Knott,
+    Radar Cross Section, section 5.3).
+    """
+    x = 4 * np.pi * radius / wavelength
+    return np.pi * radius**2 * abs(1 - (np.exp(1j * x) - 1) / (1j * x)) ** 2
+
+
 def cylinder_rcs(radius, length, wavelength):
     """Broadside RCS in m^2 of a conducting cylinder, k a L^2 (Knott, Radar Cross Section, table 5-1)."""
     return 2 * np.pi / wavelength * radius * length**2

@@ -22,9 +22,9 @@ from mmsynth.types import Material
 EXACT = Simulation(drop=0.0)
 
 
-def sphere(radius, level, distance=40.0):
+def sphere(radius, level, distance=40.0, turn=0):
     ball = trimesh.creation.icosphere(subdivisions=level, radius=radius)
-    ball.apply_transform(trimesh.transformations.rotation_matrix(0.7, [0.3, 0.5, 0.8]))
+    ball.apply_transform(trimesh.transformations.random_rotation_matrix(np.random.default_rng(turn).random(3)))
     return mesh(ball.vertices + [0, distance, 0], ball.faces)
 
 
@@ -79,13 +79,28 @@ def test_plate_and_its_lobes(degrees):
     assert decibel(got / oracles.plate_rcs(size, size, wavelength, angle)) == pytest.approx(0, abs=0.1)
 
 
-@pytest.mark.parametrize(("radius", "level"), [(0.04, 4), (0.1, 4)])
+@pytest.mark.parametrize(
+    ("radius", "level", "bound"),
+    [
+        # Edges of 2.7 and 6.6 mm, sagitta / lambda of 0.006 and 0.014 at 60 GHz.
+        (0.04, 4, 0.15),
+        (0.1, 4, 0.25),
+        # 6 mm on 4 cm, 0.023 to 0.029: the rim of the lit side is as ragged as the mesh, which adds up where a row of
+        # edges lies along it. Ten per cent of the field in one of these turns, 3 % in the middle.
+        (0.04, 3, 1.0),
+    ],
+)
 @pytest.mark.parametrize("frequency", [60e9, 77e9])
-def test_sphere(radius, level, frequency):
-    # Edges of 2.7 and 6.6 mm. PO itself oscillates about pi a^2 by 1 / (2 k a) in amplitude: 0.09 dB at most here.
+def test_sphere(radius, level, bound, frequency):
     radar = small_radar(frequency)
-    got = rcs(trace(free_space(sphere(radius, level)), radar, 0, EXACT, 1), radar, 40.0)
-    assert decibel(got / (math.pi * radius**2)) == pytest.approx(0, abs=0.3)
+    want = oracles.sphere_po_rcs(radius, radar.waveform.wavelength)
+    error = []
+    for turn in range(4):
+        shape = sphere(radius, level, turn=turn)
+        got = rcs(trace(free_space(shape), radar, 0, EXACT, 1), radar, 40.0 - radius)
+        error.append(decibel(got / want))
+    assert np.abs(error).max() < bound
+    assert abs(np.mean(error)) < 0.4 * bound
 
 
 def tube(radius, height, around, along):
