@@ -129,7 +129,7 @@ def test_tubes_off_a_floor_are_its_mirror_paths():
     # Of the mirror's two families, the one whose departure goes down to the floor.
     image = select(both, (both.departure[:, 2] < 0).nonzero()[:, 0])
     ratio = complex(response(shot, radar) / response(image, radar))
-    # Tubes of 3 x 5 mm: those that straddle the plate's edge (0.8 m long, of 0.04 m^2) count whole or not at all, 1 % of
+    # Tubes of 3 x 5 mm: those that straddle the edge of the plate (0.2 x 0.2 m) count whole or not at all, 1 % of
     # the sum; the phase, taken as linear over a tube, is k e^2 / 12 (1 / R1 + 1 / R2) = 0.003 rad off at its corners.
     # With tubes twice and four times as wide the ratio is 3 % and 0.03 rad, 1.3 % and 0.19 rad off 1.
     assert abs(ratio) == pytest.approx(1, abs=0.01)
