@@ -138,7 +138,8 @@ class Device:
         source: where positions and figures come from.
         platform: other names for it (lower case): its chip family as `% Platform:` comments of TI configurations name
             it, the chip as mmWave Studio does.
-        kind: what wrote its raw recordings: "xwr14xx", "xwr16xx" (and 18xx, 68xx), "bgt60", or "" for others.
+        kind: what wrote its raw recordings and reads its configuration: "xwr14xx", "xwr16xx" (and 18xx, 68xx), the
+            low-power "xwrl" (xWRL6432) and "xwrl68xx", "bgt60", or "" for others.
         beam: of every element.
         tx_power: W into each TX antenna.
         receiver: noise figure, ADC; its `gain` is set by the profile's `rx_gain_db`.
@@ -150,7 +151,7 @@ class Device:
     array: Array
     source: str = ""
     platform: tuple[str, ...] = ()
-    kind: Literal["xwr14xx", "xwr16xx", "xwrl", "bgt60", ""] = ""
+    kind: Literal["xwr14xx", "xwr16xx", "xwrl", "xwrl68xx", "bgt60", ""] = ""
     beam: Beam = Beam()
     tx_power: float = 0.01
     receiver: Receiver = Receiver()

@@ -26,7 +26,9 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "extendedMaxVelocity": (1, 2),
     "compRangeBiasAndRxChanPhase": tuple(range(3, 1 + 2 * 192 + 1, 2)),
     "aoaFovCfg": (4, 5),
-    "cfarFovCfg": (4,),
+    "cfarFovCfg": (3, 4),
+    "cfarProcCfg": (8,),
+    "aoaProcCfg": (2,),
     "antGeometry0": tuple(range(1, 193)),
     "antGeometry1": tuple(range(1, 193)),
     "antPhaseRot": tuple(range(1, 193)),
@@ -154,6 +156,9 @@ def split(text: str) -> Lines:
             continue
         words = re.split(r"[%#]", content, maxsplit=1)[0].split()
         if not words or words[0] in SILENT:
+            continue
+        if words[0] == "antGeometryBoard" and len(words) == 2:
+            comments.append(f"Device: {words[1]}")
             continue
         if words[0] not in COUNTS:
             notes.append(f"line {number}: '{_short(words[0])}' is not used")

@@ -7,22 +7,26 @@ from mmsynth.radar.ti_lines import Line, Lines
 from mmsynth.types import Waveform
 
 # The ADC's samples leave the decimator at this rate divided by chirpComnCfg's first argument.
-CLOCK = 100e6
+CLOCK = {"xwrl": 100e6, "xwrl68xx": 200e6}
 
 
 def profile(lines: Lines, board: Device) -> Profile:
     """The profile that the configuration sets, without its processing.
 
-    A frame is a number of bursts; each burst sends the TX pattern once, so a burst is a loop.
+    A frame is a number of bursts. Each burst sends the TX pattern once, so a burst is a loop; or a single burst is the
+    whole frame and repeats the pattern. The xWRL6844 has two bits an antenna in its masks (cli.c of TI's demo).
 
     Raises:
         ValueError: a line is wrong or missing.
     """
     common, timing, frame = lines.need("chirpComnCfg"), lines.need("chirpTimingCfg"), lines.need("frameCfg")
     channel = lines.need("channelCfg")
+    if board.kind == "xwrl68xx":
+        channel = replace(channel, values=(*map(_one_bit, channel.values[:2]), channel.values[2]))
     rx, tx = channel.antennas(0, len(board.array.rx), "RX"), channel.antennas(1, len(board.array.tx), "TX")
     chirps, bursts = frame.whole(0, 1, 65535), frame.whole(3, 1, 4096)
-    waveform = _waveform(common, timing, frame)
+    waveform = _waveform(common, timing, frame, CLOCK.get(board.kind, CLOCK["xwrl"]))
+    waveform = replace(waveform, loop_idle=0.0) if bursts == 1 else waveform
     if chirps % len(tx):
         raise frame.error(f"expected a multiple of {len(tx)} chirps a burst, one a TX, got {chirps}")
     try:
@@ -49,8 +53,15 @@ def _calibration(lines: Lines) -> tuple[float, float]:
     return (float(line.whole(2, 0, 63)), float(line.whole(3, 0, 63))) if line else (36.0, 0.0)
 
 
-def _waveform(common: Line, timing: Line, frame: Line) -> Waveform:
-    rate = CLOCK / common.positive(0)
+def _one_bit(mask: float) -> float:
+    """A mask of two bits an antenna, either of which switches it on, as one of one bit."""
+    if mask != int(mask) or not 0 <= mask < 1 << 16:
+        return -1.0  # refused with the line's number where the antennas are read
+    return float(sum(1 << i for i in range(8) if int(mask) >> 2 * i & 3))
+
+
+def _waveform(common: Line, timing: Line, frame: Line, clock: float) -> Waveform:
+    rate = clock / common.positive(0)
     idle, ramp = timing.positive(0) / 1e6, common.positive(5) / 1e6
     chirps, burst = frame.whole(0, 1, 65535), frame.positive(2) / 1e6
     pause = burst - chirps * (idle + ramp)

@@ -26,7 +26,9 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
     negative, positive = _dc_bins(lines, subframe)
     bias, compensation = _compensation(lines, board)
     azimuth, elevation = _angles(lines, subframe)
+    size = lines.last("aoaProcCfg")
     return Processing(
+        angle_fft=size.whole(0, 8, 1024) if size else 64,
         range_cfar=range_cfar,
         doppler_cfar=doppler_cfar,
         peak_grouping_range=grouping[0],
@@ -96,6 +98,8 @@ def _one_cfar(line: Line, threshold: float) -> Cfar:
 
 def _low_power_cfar(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bool], bool]:
     line = lines.last("cfarCfg")
+    if lines.last("cfarProcCfg"):
+        return _cfar_in_directions(lines)
     if line is None:
         return Cfar(mode="CASO"), None, (True, False), False
     if len(line.values) != 12:
@@ -113,13 +117,26 @@ def _low_power_cfar(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bool],
     return cfar, None, (line.flag(8) or line.flag(6), False), False
 
 
+def _cfar_in_directions(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bool], bool]:
+    """The xWRL6844's cfarProcCfg, which is SDK 3's cfarCfg without a subframe."""
+    found: dict[int, Cfar] = {}
+    grouping = [False, False]
+    for line in lines.all("cfarProcCfg"):
+        direction = line.whole(0, 0, 1)
+        found[direction] = _one_cfar(line, line.positive(6, zero=True))
+        grouping[direction] = line.flag(7)
+    return found.get(0, Cfar(mode="CASO")), found.get(1), (grouping[0], grouping[1]), False
+
+
 def _limits(lines: Lines, profile: Profile, subframe: int) -> tuple[tuple[float, float], tuple[float, float]]:
     span = [(0.0, math.inf), (-math.inf, math.inf)]
     step = profile.waveform.range_bin
     for line in lines.of_subframe("peakGrouping", subframe, 6):
         span[0] = _interval(line, 3, step)
     for line in lines.all("cfarFovCfg"):
-        if line.whole(0, -1, 3) in (-1, subframe):
+        if len(line.values) == 3:  # the low-power SDK's, which has no subframes
+            span[line.whole(0, 0, 1)] = _interval(line, 1, 1.0)
+        elif line.whole(0, -1, 3) in (-1, subframe):
             span[line.whole(1, 0, 1)] = _interval(line, 2, 1.0)
     for line in lines.all("rangeSelCfg"):
         span[0] = _interval(line, 0, 1.0)

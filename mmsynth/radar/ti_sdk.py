@@ -73,7 +73,9 @@ def _frame(lines: Lines, subframe: int) -> tuple[int, int, int, float, Line]:
     first, last = frame.whole(0, 0, 511), frame.whole(1, 0, 511)
     if last < first:
         raise frame.error(f"expected the last chirp not before the first, got {first} to {last}")
-    return first, last - first + 1, frame.whole(2, 1, 65535), frame.positive(4) / 1e3, frame
+    # SDK 4 puts the number of samples before the period.
+    period = frame.positive(5 if len(frame.values) == 8 else 4) / 1e3
+    return first, last - first + 1, frame.whole(2, 1, 65535), period, frame
 
 
 def _chirp(lines: Lines, index: int, frame: Line) -> Line:

@@ -11,6 +11,7 @@ from mmsynth.config import dumps, to_table
 from mmsynth.radar import ti_write_low
 from mmsynth.radar.device import Device, device_named
 from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
+from mmsynth.radar.ti_lsdk import CLOCK
 from mmsynth.radar.ti_write_low import degrees, mask, rx_mask, us
 from mmsynth.types import Cfar, Processing, Radar, RadarSetup
 
@@ -33,7 +34,7 @@ def write_cfg(setup: RadarSetup) -> str:
         f"% Range resolution (m): {radar.waveform.range_resolution:.4g}",
         f"% Maximum radial velocity (m/s): {radar.max_velocity:.4g}",
     ]
-    if board.kind == "xwrl":
+    if board.kind in CLOCK:
         body = [
             "sensorStop 0",
             *ti_write_low.signal(radar, board),

@@ -26,12 +26,17 @@ def signal(radar: Radar, board: Device) -> list[str]:
     backoff = round(10 * math.log10(board.tx_power / radar.tx_power))
     skipped = w.adc_start * w.sample_rate
     return [
-        f"channelCfg {rx_mask(radar, board)} {mask(on)} 0",
-        f"chirpComnCfg {CLOCK / w.sample_rate:.10g} 0 0 {w.samples} {1 if tdm else 4} {us(w.ramp_time)} 0",
+        f"channelCfg {_masks(board, rx_mask(radar, board))} {_masks(board, mask(on))} 0",
+        f"chirpComnCfg {CLOCK[board.kind] / w.sample_rate:.10g} 0 0 {w.samples} {1 if tdm else 4} {us(w.ramp_time)} 0",
         f"chirpTimingCfg {us(w.idle_time)} {skipped:.10g} 0 {w.slope / 1e12:.10g} {w.start_frequency / 1e9:.10g}",
         f"frameCfg {radar.slots} 0 {us(radar.loop_time)} {w.loops} {w.frame_period * 1e3:.10g} 0",
         f"factoryCalibCfg 1 0 {gain} {backoff} 0x1ff000",
     ]
+
+
+def _masks(board: Device, mask: int) -> int:
+    """A mask as the board's SDK writes it: the xWRL6844 has two bits an antenna."""
+    return sum(3 << 2 * i for i in range(8) if mask >> i & 1) if board.kind == "xwrl68xx" else mask
 
 
 def chain(p: Processing) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from mmsynth.datasets import (
     Dataset,
     RecordingSettings,
+    export_recordings,
     import_recordings,
     import_source,
     recording_settings,
@@ -301,6 +302,23 @@ def test_breathing_from_file_to_data_set(real_data: Path, tmp_path: Path) -> Non
         # Someone sits at 0.33 m, bin 12 of 2.725 cm: beyond the antennas' coupling no range has as many points.
         bins = np.rint(np.linalg.norm(flat.values[:, :3], axis=1) / 0.02725).astype(int)
         assert np.bincount(bins[bins > 4]).argmax() == 12
+
+
+@pytest.mark.real
+def test_a_raw_capture_goes_out_again_as_it_came(real_data: Path, tmp_path: Path) -> None:
+    settings = RecordingSettings(adc=True, heatmaps=("range_azimuth",))
+    source = real_data / "raw_adc" / "bgt60_breathing"
+    write_capture(import_source("infineon", source, settings=settings), tmp_path / "a.h5")
+    with Dataset.open(tmp_path / "a.h5") as data:
+        (folder,) = export_recordings(data, tmp_path / "back")
+        power = data[0].heatmaps[0].power.mean(0)
+    assert np.array_equal(np.load(folder / "radar.npy"), np.load(source / "radar.npy"))
+    write_capture(import_source("infineon", tmp_path / "back", settings=settings), tmp_path / "b.h5")
+    with Dataset.open(tmp_path / "a.h5") as a, Dataset.open(tmp_path / "b.h5") as b:
+        assert np.array_equal(a.points().values, b.points().values, equal_nan=True)
+        assert torch.equal(a[0].heatmaps[0].power, b[0].heatmaps[0].power)
+    # Someone sits at 0.33 m: beyond the antennas' coupling that is where the map is brightest, bin 12.
+    assert int(power.amax(1)[5:].argmax()) + 5 in (11, 12, 13)
 
 
 @pytest.mark.real

@@ -190,3 +190,28 @@ def studio(**changes) -> dict:
         "rlFrameCfg_t": frame | changes,
     }
     return {"mmWaveDevices": [{"rfConfig": rf}]}
+
+
+# The xWRL6844's out-of-box demo (TI's cli.c, commands of its bypass).
+LOW_POWER_6844 = """\
+sensorStop 0
+channelCfg 153 255 0
+chirpComnCfg 8 0 0 256 1 13.1 3
+chirpTimingCfg 6 63 0 160 58
+frameCfg 64 0 1358 1 100 0
+guiMonitor 1 1 0 0 0 1
+cfarProcCfg 0 2 8 4 3 0 9.0 0
+cfarProcCfg 1 2 4 2 2 1 8.0 1
+cfarFovCfg 0 0.25 9.0
+cfarFovCfg 1 -20.16 20.16
+aoaProcCfg 64 64
+aoaFovCfg -60 60 -60 60
+clutterRemoval 0
+factoryCalibCfg 1 0 44 2 0x1ff000
+runtimeCalibCfg 1
+antGeometryBoard xWRL6844EVM
+adcDataSource 0 adc_test_data_0001.bin
+adcLogging 0
+lowPowerCfg 1
+sensorStart 0 0 0 0
+"""

@@ -14,12 +14,19 @@ from mmsynth.radar.ti_json import studio_cfg
 from mmsynth.types import RadarSetup
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cfgs import DEMOS, LOW_POWER, RADHAR, SUBFRAMES, people_counting, studio  # noqa: E402
+from cfgs import DEMOS, LOW_POWER, LOW_POWER_6844, RADHAR, SUBFRAMES, people_counting, studio  # noqa: E402
 
 # Ten thousand draws take minutes on a busy machine.
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1800)]
 DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "300"))
-SEEDS = [RADHAR, SUBFRAMES, LOW_POWER, people_counting("IWR6843AOP"), *(text for text, _ in DEMOS.values())]
+SEEDS = [
+    RADHAR,
+    SUBFRAMES,
+    LOW_POWER,
+    LOW_POWER_6844,
+    people_counting("IWR6843AOP"),
+    *(text for text, _ in DEMOS.values()),
+]
 NUMBERS = [
     "-1",
     "0",

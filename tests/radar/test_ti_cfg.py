@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from oracles import chirp_figures
 
 from mmsynth.radar import load_radar, parse_cfg, radar_names, write_cfg
 from mmsynth.types import Cfar
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cfgs import DEMOS, LOW_POWER, RADHAR, SDK3, SUBFRAMES, demo, people_counting, studio  # noqa: E402
+from cfgs import DEMOS, LOW_POWER, LOW_POWER_6844, RADHAR, SDK3, SUBFRAMES, demo, people_counting, studio  # noqa: E402
 
 LIGHT = 299_792_458
 
@@ -131,7 +132,7 @@ def test_low_power_sdk():
     assert radar.name == "xWRL6432BOOST/cfg" and setup.notes == ()
     # The xWRL6844's array, rows downwards, with the first board's chirps.
     wide = "2 1 2 1 3 0 3 0 0 1 0 1 1 0 1 2 0 3 0 3 1 2 1 2 2 3 2 3 3 2 3 2.540 2.540"
-    text = LOW_POWER.replace("0 1 1 0 2 0 1 1 2 0 3 2.418 2.418", wide).replace("channelCfg 7 3", "channelCfg 15 3")
+    text = LOW_POWER.replace("0 1 1 0 2 0 1 1 2 0 3 2.418 2.418", wide).replace("channelCfg 7 3", "channelCfg 255 15")
     other = parse_cfg("\n".join(line for line in text.splitlines() if not line.startswith("compRange")))
     assert other.radar.name == "xWRL6844EVM/cfg" and other.notes == ()
     assert not w.complex_samples and w.samples == 128
@@ -249,6 +250,7 @@ def test_round_trip_through_a_cfg(name):
     [
         RADHAR,
         LOW_POWER,
+        LOW_POWER_6844,
         LOW_POWER.replace("128 1 34 3", "128 4 34 3"),
         people_counting("IWR6843AOP"),
         *(text for text, _ in DEMOS.values()),
@@ -304,3 +306,32 @@ def test_mmwave_studio_json(tmp_path):
     path.write_text("[1")
     with pytest.raises(ValueError, match="not JSON"):
         load_radar(str(path))
+
+
+def test_the_xwrl6844_s_own_demo():
+    setup = parse_cfg(LOW_POWER_6844)
+    radar, w, processing = setup.radar, setup.radar.waveform, setup.processing
+    assert radar.name == "xWRL6844EVM/cfg" and setup.notes == ()
+    # Two bits an antenna: 153 and 255 switch all four on. Its decimator divides 200 MHz.
+    assert (len(radar.tx), len(radar.rx), radar.slots, radar.slot_tx) == (4, 4, 4, (0, 1, 2, 3))
+    assert w.sample_rate == pytest.approx(25e6) and w.adc_start == pytest.approx(63 / 25e6)
+    # One burst of 64 chirps is sixteen loops of four without a pause.
+    assert (w.loops, w.loop_idle, w.frame_period) == (16, 0.0, 0.1)
+    assert radar.loop_time == pytest.approx(4 * 19.1e-6)
+    assert processing.range_cfar == Cfar("CASO", 8, 4, 9.0) and processing.peak_grouping_range is False
+    assert processing.doppler_cfar == Cfar("CASO", 4, 2, 8.0, cyclic=True, divide_shift=None)
+    assert processing.peak_grouping_doppler is True
+    assert processing.range_limits == (0.25, 9.0) and processing.velocity_limits == (-20.16, 20.16)
+    again = parse_cfg(write_cfg(setup))
+    assert again.processing == processing and again.radar.codes.tolist() == radar.codes.tolist()
+    assert again.radar.waveform.loops == 16 and again.radar.loop_time == pytest.approx(radar.loop_time)
+    one = parse_cfg(LOW_POWER_6844.replace("channelCfg 153 255 0", "channelCfg 8 5 0"))
+    assert torch.equal(one.radar.rx, radar.rx[1:2]) and one.radar.slot_tx == (0, 1)
+    with pytest.raises(ValueError, match="line 2: channelCfg: expected a RX mask"):
+        parse_cfg(LOW_POWER_6844.replace("channelCfg 153", "channelCfg 0"))
+
+
+def test_sdk_4_puts_the_samples_before_the_frame_period():
+    text = RADHAR.replace("frameCfg 0 2 16 0 33.333 1 0", "frameCfg 0 2 16 0 240 33.333 1 0")
+    assert text != RADHAR
+    assert parse_cfg(text).radar.waveform == parse_cfg(RADHAR).radar.waveform
