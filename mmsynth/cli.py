@@ -103,22 +103,27 @@ def train(
     estimate: Annotated[bool, typer.Option("--estimate", help="Measure a few steps, print the cost, stop.")] = False,
     device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.")] = "",
 ) -> None:
-    """Train a model; interrupted, the same command goes on where it stopped."""
+    """Train a model; interrupted, the same command goes on where it stopped.
+
+    Several GPUs of a machine: `torchrun --no-python --nproc-per-node 4 mmsynth train RECIPE --device cuda`.
+    """
     from dataclasses import replace
 
     from mmsynth.training import estimate as measure
-    from mmsynth.training import fit, load_recipe
+    from mmsynth.training import fit, load_recipe, local_device, team
 
     loaded = load_recipe(recipe)
-    loaded = replace(loaded, device=device or loaded.device)
+    loaded = replace(loaded, device=local_device(device or loaded.device))
     if estimate:
         cost = measure(loaded)
         size = f"{cost.parameters} parameters, {cost.windows} windows"
         _say(f"{cost.seconds:.0f} s and {cost.memory / 2**20:.0f} MiB on {loaded.device}: {size}")
         return
-    with _Progress("train") as progress:
-        run = fit(loaded, out, progress)
-    _say(f"{run.folder}: {loaded.model} for {', '.join(run.classes)}")
+    with team(loaded.device) as processes, _Progress("train") as progress:
+        run = fit(loaded, out, progress, processes)
+    what = ", ".join(run.classes) or f"the joints of {run.targets.joint_set}"
+    if processes.leads:
+        _say(f"{run.folder}: {loaded.model} for {what}")
 
 
 @app.command()
@@ -126,12 +131,22 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
     file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
 ) -> None:
-    """Print label and confidence of every window of a recording."""
+    """Print label and confidence of every window of a recording, or joints and their expected error."""
     from mmsynth.datasets import Dataset
-    from mmsynth.training import load_run
+    from mmsynth.joints import JOINT_SETS
+    from mmsynth.training import load_run, predict_poses
     from mmsynth.training import predict as ask
 
-    found = ask(load_run(run), Dataset.open(file))
+    loaded = load_run(run)
+    if loaded.recipe.task == "pose":
+        poses = predict_poses(loaded, Dataset.open(file))
+        names = tuple(JOINT_SETS[poses.joint_set])
+        _say("clip\ttime_s\tjoint\tx_m\ty_m\tz_m\texpected_error_m")
+        for clip, time, joints, error in zip(poses.clip, poses.time, poses.joints, poses.error, strict=True):
+            for name, (x, y, z), e in zip(names, joints, error, strict=True):
+                _say(f"{clip}\t{time:.2f}\t{name}\t{x:.3f}\t{y:.3f}\t{z:.3f}\t{e:.3f}")
+        return
+    found = ask(loaded, Dataset.open(file))
     rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
     _say("clip\tstart_s\tend_s\tlabel\tconfidence")
     _say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))
@@ -146,9 +161,11 @@ def evaluate(
     """Score a trained model on labelled recordings: table, figure, JSON."""
     from mmsynth.datasets import Dataset
     from mmsynth.evaluation import evaluate as score
+    from mmsynth.evaluation import evaluate_poses
     from mmsynth.training import load_run
 
-    report = score(load_run(run), Dataset.open(on), out)
+    loaded, data = load_run(run), Dataset.open(on)
+    report = evaluate_poses(loaded, data, out) if loaded.recipe.task == "pose" else score(loaded, data, out)
     _say(report.text(), f"wrote {out}")
 
 

@@ -153,3 +153,46 @@ def convert_joints(positions: Tensor, names: tuple[str, ...], target: str) -> Te
                 raise ValueError(f"joint set {target}: needs joint '{joint}', which the body does not have")
             weights[row, names.index(joint)] = weight
     return weights @ positions
+
+
+# Which joints of a labelled set a bone joins, in whatever set has both; `{}` stands for a side.
+_CHAINS = (
+    "SpineBase SpineMid SpineShoulder Neck Head",
+    "SpineShoulder Shoulder{} Elbow{} Wrist{} Hand{} HandTip{}",
+    "Hand{} Thumb{}",
+    "SpineBase Hip{} Knee{} Ankle{} Foot{}",
+    "Hip Spine Thorax Neck Head",
+    "Thorax {}Shoulder {}Elbow {}Wrist",
+    "Hip {}Hip {}Knee {}Foot",
+    "nose {}_eye {}_ear",
+    "neck nose",
+    "neck {}_shoulder {}_elbow {}_wrist",
+    "{}_shoulder {}_hip {}_knee {}_ankle",
+    "left_shoulder right_shoulder",
+    "left_hip right_hip",
+)
+_NAMES_OF_SIDES = (("L", "R"), ("left", "right"))
+
+
+def bones(joint_set: str) -> tuple[tuple[int, int], ...]:
+    """Pairs of joint indices of a set whose distance is a bone's length, or nearly."""
+    names = tuple(JOINT_SETS[joint_set])
+    if joint_set.startswith("smplx"):
+        return tuple((SMPLX_PARENTS[k], k) for k in range(1, len(names)))
+    sides = [side for pair in _NAMES_OF_SIDES for side in pair]
+    chains = [chain.format(*[side] * chain.count("{}")).split() for chain in _CHAINS for side in sides]
+    pairs = dict.fromkeys((a, b) for chain in chains for a, b in zip(chain[:-1], chain[1:], strict=True))
+    return tuple((names.index(a), names.index(b)) for a, b in pairs if a in names and b in names)
+
+
+def mirror_order(joint_set: str) -> tuple[int, ...]:
+    """For each joint of a set the index of the one on the other side of the body; in the middle, its own."""
+    names = tuple(JOINT_SETS[joint_set])
+    other = []
+    for name in names:
+        found = [name]
+        for one, two in (*_NAMES_OF_SIDES, *((b, a) for a, b in _NAMES_OF_SIDES)):
+            found += [two + name.removeprefix(one)] * name.startswith(one)
+            found += [name.removesuffix(one) + two] * name.endswith(one)
+        other.append(next(names.index(n) for n in reversed(found) if n in names))
+    return tuple(other)

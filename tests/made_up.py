@@ -36,6 +36,11 @@ def swing(activity: str, seed: int, seconds: float = 6.0) -> Sample:
     )
 
 
+@pytest.fixture(name="swing", scope="session")
+def swing_() -> Callable[..., Sample]:
+    return swing
+
+
 @pytest.fixture(scope="session")
 def write() -> Callable[..., Path]:
     def make(path: Path, seeds: range, seconds: float = 6.0) -> Path:

@@ -1,10 +1,16 @@
-"""Random changes to windows of points that leave the label true."""
+"""Random changes to windows that leave the label true; poses and heatmaps go with the points."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mmsynth.training.windows import Windows
+from mmsynth.joints import mirror_order
+from mmsynth.training.maps import ROWS, UNIT_DB
+from mmsynth.training.windows import BINS_PER_SECOND, Windows
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,10 @@ class Augment:
         speed: largest relative change of tempo; velocities change with it.
         shift: time shift, as a share of the window, circular.
         mirror: probability of swapping left and right.
-        move: standard deviation in m of a shift of the whole window in range and height.
+        turn: standard deviation in rad of a rotation about the radar's vertical axis.
+        range: standard deviation in m of a shift along the line of sight.
+        move: standard deviation in m of a shift of the whole window in depth and height.
+        level: standard deviation in dB of noise on heatmaps.
     """
 
     drop: float = 0.3
@@ -27,41 +36,128 @@ class Augment:
     speed: float = 0.15
     shift: float = 0.0
     mirror: float = 0.5
+    turn: float = 0.0
+    range: float = 0.0
     move: float = 0.08
+    level: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("drop", "ghost", "speed", "shift", "mirror"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"augment.{name}: expected a number from 0 to 1, got {getattr(self, name)}")
+        for name in ("jitter", "turn", "range", "move", "level"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"augment.{name}: expected 0 or more, got {getattr(self, name)}")
 
 
 def augment(windows: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
     """A changed copy of the windows, with as many windows and their labels."""
-    count, index = len(windows), windows.index
-    position, velocity, time = windows.position.copy(), windows.velocity.copy(), windows.time.copy()
-    points = len(time)
+    windows = _noise(windows, settings, draw)
+    windows = _place(windows, settings, draw)
+    windows = _tempo(windows, settings, draw)
+    keep = draw.random(len(windows.time)) >= (settings.drop * draw.random(len(windows)))[windows.index]
+    return _pick(windows, np.flatnonzero(keep))
 
-    ghost = draw.random(points) < (settings.ghost * draw.random(count))[index]
+
+def _noise(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
+    """Ghosts, jitter, and noise on heatmaps."""
+    position, velocity, points = w.position.copy(), w.velocity.copy(), len(w.time)
+    ghost = draw.random(points) < (settings.ghost * draw.random(len(w)))[w.index]
     other = draw.permutation(points)
     position[ghost], velocity[ghost] = position[other][ghost], velocity[other][ghost]
-
     position += draw.normal(0, settings.jitter, position.shape)
-    position[:, 1:] += draw.normal(0, settings.move, (count, 2))[index]
-    position[:, 0] *= np.where(draw.random(count) < settings.mirror, -1, 1)[index]
+    maps = w.maps
+    if maps.size and settings.level:
+        noise = draw.standard_normal(maps.shape, np.float32) * np.float32(settings.level / UNIT_DB)
+        maps = (maps + noise).clip(0).astype(np.float16)
+    return replace(w, position=position, velocity=velocity, maps=maps)
 
+
+def _place(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
+    """Another place before the radar, and perhaps the other way round."""
+    count, index = len(w), w.index
+    move = draw.normal(0, settings.move, (count, 2))
+    mirrored = draw.random(count) < settings.mirror
+    turn, far = draw.normal(0, settings.turn, count), draw.normal(0, settings.range, count)
+
+    def put(place: Array, own: Array) -> Array:
+        """Places [..., 3] of the windows `own` [..., 1] after the move."""
+        distance = np.linalg.norm(place, axis=-1, keepdims=True)
+        place = place * (1 + far[own] / np.maximum(distance, 0.1))
+        x = np.where(mirrored, -1, 1)[own] * place[..., :1]
+        y = place[..., 1:2] + move[own, 0]
+        cos, sin = np.cos(turn)[own], np.sin(turn)[own]
+        height = place[..., 2:] + move[own, 1]
+        return np.concatenate([cos * x + sin * y, cos * y - sin * x, height], -1).astype(np.float32)
+
+    joints = w.joints
+    if joints.size:
+        joints = put(joints, np.arange(count)[:, None, None, None])
+        order = list(mirror_order(w.joint_set))
+        joints[mirrored] = joints[mirrored][:, :, order]
+    maps = _moved_maps(w, mirrored, far + move[:, 0])
+    return replace(w, position=put(w.position, index[:, None]), joints=joints, maps=maps)
+
+
+def _moved_maps(w: Windows, mirrored: Array, far: Array) -> Array:
+    """Heatmaps moved by whole cells of range, azimuth mirrored."""
+    maps = w.maps
+    if not maps.size:
+        return maps
+    maps = maps.copy()
+    for channel, kind in enumerate(w.map_kinds):
+        if kind == "range_azimuth":
+            maps[mirrored, :, channel] = maps[mirrored, :, channel, :, ::-1]
+    for row, cells in enumerate(np.round(far / w.map_step).astype(int) if w.map_step else ()):
+        kept = np.arange(ROWS) - cells
+        inside = (kept >= 0) & (kept < ROWS)
+        maps[row] = np.where(inside[:, None], maps[row][:, :, kept.clip(0, ROWS - 1)], 0)
+    return maps
+
+
+def _tempo(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
+    """Another tempo and start; what a faster window lacks at its end comes round again from its start."""
+    count, span = len(w), w.duration
     tempo = 1 + settings.speed * draw.uniform(-1, 1, count)
-    velocity *= tempo[index]
-    time = time / tempo[index] + (settings.shift * windows.duration * draw.random(count))[index]
-    # Faster than recorded leaves the end of the window without motion: its points come round again from the start.
-    time = np.mod(time, windows.duration)
-
-    keep = draw.random(points) >= (settings.drop * draw.random(count))[index]
-    kept = np.bincount(index[keep], minlength=count)
+    start = settings.shift * span * draw.random(count)
+    time = np.mod(w.time + start[w.index], span) / tempo[w.index]
+    again = np.flatnonzero(time + (span / tempo)[w.index] < span)
+    first = np.flatnonzero(time < span)
+    rows = np.concatenate([first, again])
+    order = np.argsort(w.index[rows], kind="stable")
+    later = np.concatenate([np.zeros(len(first)), (span / tempo)[w.index[again]]])
+    rows, later = rows[order], later[order]
+    new_time = np.minimum(time[rows] + later, np.nextafter(np.float32(span), np.float32(0))).astype(np.float32)
+    # The bin of the old window that each new one shows.
+    middle = (np.arange(w.bins) + 0.5) / BINS_PER_SECOND
+    old = np.mod(middle * tempo[:, None] - start[:, None], span) * BINS_PER_SECOND
+    bins = np.minimum(old.astype(int), w.bins - 1)
+    pick = np.arange(count)[:, None], bins
+    velocity = (w.velocity * tempo[w.index]).astype(np.float32)
     return replace(
-        windows,
-        time=time[keep].astype(np.float32),
-        position=position[keep].astype(np.float32),
-        velocity=velocity[keep].astype(np.float32),
-        intensity=windows.intensity[keep],
-        offsets=np.concatenate([[0], np.cumsum(kept)]),
+        _pick(replace(w, velocity=velocity), rows), time=new_time, joints=_between(w.joints, old), maps=w.maps[pick]
+    )
+
+
+def _between(joints: Array, place: Array) -> Array:
+    """Joints [windows, bins, ...] at fractional places [windows, bins], in bins; the middle of bin k is k + 1/2."""
+    bins, rows = joints.shape[1], np.arange(len(joints))[:, None]
+    low = np.clip(np.floor(place - 0.5), 0, bins - 1).astype(int)
+    high = np.minimum(low + 1, bins - 1)
+    mix = np.clip(place - 0.5 - low, 0, 1).round(9)[:, :, None, None]
+    found = (1 - mix) * joints[rows, low] + mix * joints[rows, high]
+    # On a place itself the other neighbour counts nothing, known or not.
+    return np.asarray(np.where(mix == 0, joints[rows, low], found), np.float32)
+
+
+def _pick(w: Windows, points: Array) -> Windows:
+    """The windows with these of their points, which lie window by window."""
+    counts = np.bincount(w.index[points], minlength=len(w))
+    return replace(
+        w,
+        time=w.time[points],
+        position=w.position[points],
+        velocity=w.velocity[points],
+        intensity=w.intensity[points],
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
     )

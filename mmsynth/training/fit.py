@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 
 from mmsynth.config import load
 from mmsynth.datasets import Clips, Dataset, Datasets
+from mmsynth.joints import JOINT_SETS
 from mmsynth.training.features import features
 from mmsynth.training.loop import Material, Progress, steps_timed, train_network
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import Model, Run, TreeModel, build, load_run, save_model
+from mmsynth.training.run import Model, Run, Targets, TreeModel, build, load_run, save_model
 from mmsynth.training.trees import grow
-from mmsynth.training.windows import concatenate, cut
+from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut
+from mmsynth.training.workers import Team
 
 Array = NDArray[Any]
 
@@ -29,8 +32,8 @@ class Estimate:
     """What a training will cost here, measured on a few steps.
 
     Attributes:
-        seconds: of the whole training.
-        memory: largest amount of memory in bytes on the training device (on a CPU: of weights, gradients and averages).
+        seconds: of the whole training, without reading the data.
+        memory: largest amount in bytes so far: on a GPU of the training, on a CPU of the whole process.
         parameters: of the model; 0 for trees.
         windows: to train on.
     """
@@ -50,37 +53,53 @@ def load_recipe(path: Path | str) -> Recipe:
     return load(Recipe, path)
 
 
-def fit(recipe: Recipe, out: Path | str, progress: Progress) -> Run:
+def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None = None) -> Run:
     """Train what the recipe says and keep it in the folder `out`; an interrupted run goes on where it stopped.
 
     Args:
         recipe: what to train, on what and how.
         out: folder of the run.
         progress: called with (steps done, steps in all).
+        team: processes that train together (`workers.team`).
 
     Raises:
         ValueError: a file is missing or holds no usable clip, or `out` holds a run of another recipe.
     """
-    out = Path(out)
+    out, team = Path(out), team or Team()
     if (out / "recipe.toml").is_file() and (out / "recipe.toml").read_text(encoding="utf-8") != recipe.text():
         raise ValueError(f"{out}: holds a training run of another recipe; give a new folder")
     if (out / "run.json").is_file():
         return load_run(out)
     material = gather(recipe)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
-    model = fit_model(recipe, material, out, progress)
+    team.wait()
+    if team.leads:
+        (out / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
+    model = fit_model(recipe, material, out, progress, team)
+    if team.leads:
+        _keep(out, recipe, material.targets, model)
+    team.wait()
+    return Run(out, recipe, material.targets, model)
+
+
+def _keep(out: Path, recipe: Recipe, targets: Targets, model: Model) -> None:
     save_model(out / ("model.npz" if recipe.model == "trees" else "model.pt"), model)
-    about = {"classes": list(material.classes), "version": version("mmsynth"), "commit": commit()}
-    (out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    return Run(out, recipe, material.classes, model)
+    about = {
+        "classes": list(targets.classes),
+        "joint_set": targets.joint_set,
+        "version": version("mmsynth"),
+        "commit": commit(),
+    }
+    beside = out / "run.tmp"
+    beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    beside.replace(out / "run.json")
 
 
-def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progress) -> Model:
+def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progress, team: Team | None = None) -> Model:
     """Train on windows that are at hand; see `fit`."""
     if recipe.model == "trees":
         return _fit_trees(recipe, material, progress)
-    return train_network(recipe, material, folder, progress)
+    return train_network(recipe, material, folder, progress, team)
 
 
 def gather(recipe: Recipe) -> Material:
@@ -92,24 +111,53 @@ def gather(recipe: Recipe) -> Material:
     data = recipe.data
     draw = np.random.default_rng([recipe.seed, 1])
     files = [(_open(paths), hold) for paths, hold in ((data.real, data.hold_out), (data.synthetic, ()))]
-    found = sorted({str(a) for source, _ in files if source for a in source.labels.activity} - {""})
-    classes = recipe.classes or tuple(found)
-    real, synthetic = (_usable(source, classes, hold) for source, hold in files)
+    targets = _targets(recipe, [source for source, _ in files if source])
+    names = targets.classes if recipe.task == "activity" else recipe.classes
+    real, synthetic = (_usable(source, names, hold) for source, hold in files)
     if len(real):
         real, _ = _divide(files[0][0], real, data.real_fraction, draw)
     if not len(real) and not len(synthetic):
-        raise ValueError(f"data: no clip of {', '.join(classes) or 'any activity'} is left to train on")
+        raise ValueError(f"data: no clip of {', '.join(names) or 'any activity'} is left to train on")
     # The model is chosen on recordings where there are any: on synthetic clips every model looks good.
     source, mine = (files[0][0], real) if len(real) else (files[1][0], synthetic)
     withheld, kept = _divide(source, mine, data.validation, draw, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     apart = replace(recipe.window, step=recipe.window.duration)
+    other = _open(data.unlabelled)
+
+    def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
+        return cut(source, settings, clips, recipe.task == "pose") if source and len(clips) else None
+
     return Material(
-        classes,
-        cut(files[0][0], recipe.window, real) if files[0][0] and len(real) else None,
-        cut(files[1][0], recipe.window, synthetic) if files[1][0] and len(synthetic) else None,
-        cut(source, apart, withheld) if source and len(withheld) else None,
+        targets=targets,
+        real=windows(files[0][0], real),
+        synthetic=windows(files[1][0], synthetic),
+        validation=windows(source, withheld, apart),
+        unlabelled=_unlabelled(other, recipe) if other else None,
     )
+
+
+def _targets(recipe: Recipe, sources: list[Clips]) -> Targets:
+    """What the run tells: the recipe's activities, or all that there are; the joints of the data."""
+    if recipe.task == "pose":
+        sets = sorted({source.joint_set for source in sources})
+        if len(sets) > 1 or not sets[0]:
+            raise ValueError(
+                f"data: expected one set of joints to train on, got {', '.join(s or 'none' for s in sets)}"
+            )
+        return Targets(joint_set=sets[0])
+    found = sorted({str(a) for source in sources for a in source.labels.activity} - {""})
+    return Targets(recipe.classes or tuple(found))
+
+
+def _unlabelled(source: Clips, recipe: Recipe) -> Windows:
+    """Windows of recordings to adapt to, with poses marked as not known, so that none can be learnt from them."""
+    windows = cut(source, recipe.window, np.flatnonzero(~_held(source, recipe.data.hold_out)))
+    if recipe.task != "pose":
+        return windows
+    joint_set = _targets(recipe, [s for s in (_open(recipe.data.real), _open(recipe.data.synthetic)) if s]).joint_set
+    shape = (len(windows), windows.bins, len(JOINT_SETS[joint_set]), 3)
+    return replace(windows, joints=np.full(shape, np.nan, np.float32), joint_set=joint_set)
 
 
 def estimate(recipe: Recipe) -> Estimate:
@@ -120,12 +168,21 @@ def estimate(recipe: Recipe) -> Estimate:
         small = replace(recipe, trees=replace(recipe.trees, count=10))
         began = time.perf_counter()
         _fit_trees(small, material, lambda done, total: None)
-        return Estimate((time.perf_counter() - began) * recipe.trees.count / 10, 0, 0, windows)
-    parameters = sum(p.numel() for p in build(recipe, len(material.classes)).parameters())
-    seconds = float(np.median(list(steps_timed(recipe, material, 8))[2:])) * recipe.optimise.steps
-    cuda = recipe.device.startswith("cuda")
-    memory = torch.cuda.max_memory_allocated(recipe.device) if cuda else parameters * 4 * 6
-    return Estimate(seconds, memory, parameters, windows)
+        seconds = (time.perf_counter() - began) * recipe.trees.count / 10
+        return Estimate(seconds, peak_memory("cpu"), 0, windows)
+    parameters = sum(p.numel() for p in build(recipe, material.targets).parameters())
+    seconds = float(np.median(list(steps_timed(recipe, material, 12))[2:])) * recipe.optimise.steps
+    return Estimate(seconds, peak_memory(recipe.device), parameters, windows)
+
+
+def peak_memory(device: str) -> int:
+    """Largest amount of memory in bytes so far: what torch took of a GPU, or what this process took."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    import resource  # not there on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _fit_trees(recipe: Recipe, material: Material, progress: Progress) -> TreeModel:
@@ -148,11 +205,17 @@ def _open(paths: tuple[Path, ...]) -> Clips | None:
 
 
 def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str, ...]) -> Array:
-    """Indices of the clips that have one of the classes and are not held out."""
+    """Indices of the clips that have one of the classes (none = any) and are not held out."""
     if source is None:
         return np.zeros(0, np.int64)
-    held = np.array([bool(hold_out) and s.startswith(hold_out) for s in source.labels.session.tolist()])
-    return np.flatnonzero(np.isin(source.labels.activity, classes) & ~held)
+    wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
+    return np.flatnonzero(wanted & ~_held(source, hold_out))
+
+
+def _held(source: Clips, hold_out: tuple[str, ...]) -> Array:
+    """Which clips are of a held-out session (by the beginning of its name) or subject (by its whole name)."""
+    sessions = np.array([bool(hold_out) and s.startswith(hold_out) for s in source.labels.session.tolist()], bool)
+    return np.asarray(sessions | np.isin(source.labels.subject, hold_out))
 
 
 def _divide(

@@ -1,7 +1,6 @@
 """The training loop of a network: exact under a kill, because every step's randomness is keyed by (seed, step)."""
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
 from mmsynth import metrics
 from mmsynth.training.augment import augment
-from mmsynth.training.networks import to_batch
+from mmsynth.training.log import Log
+from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
+from mmsynth.training.networks import Network, PoseHead, pool, to_batch
+from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import NetworkModel, build
+from mmsynth.training.run import NetworkModel, Targets, build
 from mmsynth.training.windows import Windows, concatenate
+from mmsynth.training.workers import Team
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -31,14 +33,27 @@ class Material:
     """What a network is trained on; a part with no windows is None.
 
     Attributes:
+        targets: what is told.
         real, synthetic: to train on.
         validation: chooses the model; None = the last one is kept.
+        unlabelled: recordings to adapt to.
     """
 
-    classes: tuple[str, ...]
-    real: Windows | None
-    synthetic: Windows | None
-    validation: Windows | None
+    targets: Targets
+    real: Windows | None = None
+    synthetic: Windows | None = None
+    validation: Windows | None = None
+    unlabelled: Windows | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Activities in order."""
+        return self.targets.classes
+
+    @property
+    def staged(self) -> bool:
+        """Whether there are both kinds, so that one can be trained on before the other."""
+        return self.real is not None and self.synthetic is not None
 
 
 @dataclass
@@ -46,106 +61,154 @@ class State:
     """Where a training stands: all that a checkpoint holds."""
 
     step: int
-    network: nn.Module
-    average: nn.Module
+    network: Network
+    average: Network
+    critic: Critic
     optimiser: torch.optim.Optimizer
     best: dict[str, Any]
-    best_score: float = -1.0
+    best_score: float = -math.inf
     stale: int = 0
 
 
-def train_network(recipe: Recipe, material: Material, folder: Path, progress: Progress) -> NetworkModel:
+def train_network(
+    recipe: Recipe, material: Material, folder: Path, progress: Progress, team: Team | None = None
+) -> NetworkModel:
     """Train the recipe's network; a checkpoint in `folder` is gone on from, with the same outcome as without the stop.
 
     Args:
         recipe: what to train and how.
         material: windows.
-        folder: where `checkpoint.pt` and `log.jsonl` are kept.
+        folder: where `checkpoint.pt` and the logs are kept.
         progress: called with (steps done, steps in all).
+        team: the processes that train together.
     """
-    settings = recipe.optimise
-    state = _start(recipe, len(material.classes))
+    settings, team = recipe.optimise, team or Team()
+    state = start(recipe, material)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
         _restore(state, torch.load(checkpoint, map_location=recipe.device, weights_only=True))
-    while state.step < settings.steps:
-        loss = train_step(recipe, material, state)
-        if state.step % settings.every == 0 or state.step == settings.steps:
-            score = _validate(material, state)
-            _save(checkpoint, state)
-            line = {"step": state.step, "loss": round(loss, 5), "validation": score, "time": round(time.time(), 1)}
-            with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
-            progress(state.step, settings.steps)
-            tuning = state.step > (settings.pretrain_steps if _stages(recipe, material) else 0)
-            if tuning and settings.patience and state.stale >= settings.patience:
+    with Log(folder if team.leads else None, state.step, recipe.tensorboard) as log:
+        while state.step < settings.steps:
+            if settings.patience and state.stale >= settings.patience and _tuning(recipe, material, state.step):
                 break
+            loss = train_step(recipe, material, state, team)
+            if state.step % settings.every and state.step != settings.steps:
+                continue
+            score = _validate(recipe, material, state)
+            team.wait()
+            if team.leads:
+                _save(checkpoint, state)
+            log.write(state.step, {"loss": loss, "validation": score, "rate": rate(recipe, material, state.step - 1)})
+            if team.leads:
+                progress(state.step, settings.steps)
     if state.best:
         state.average.load_state_dict(state.best)
-    return NetworkModel(state.average.cpu().eval())
+    if recipe.adapt.method == "statistics" and material.unlabelled is not None:
+        align_statistics(state.average, [to_batch(material.unlabelled, recipe.device)])
+    return NetworkModel(state.average.cpu().eval(), material.targets)
 
 
-def train_step(recipe: Recipe, material: Material, state: State) -> float:
-    """One optimiser step; returns the loss."""
-    settings = recipe.optimise
+def train_step(recipe: Recipe, material: Material, state: State, team: Team | None = None) -> float:
+    """One optimiser step; returns the mean loss of the windows that this process took."""
+    team = team or Team()
     draw = np.random.default_rng([recipe.seed, state.step])
-    windows = augment(_batch(recipe, material, state.step, draw), recipe.augment, draw)
-    truth = torch.from_numpy(windows.labels(material.classes)).to(recipe.device)
+    drawn = augment(_draw(recipe, material, state.step, draw), recipe.augment, draw)
+    own = drawn.take(np.arange(len(drawn))[team.own(len(drawn))])
     for group in state.optimiser.param_groups:
-        group["lr"] = _rate(recipe, material, state.step)
+        group["lr"] = rate(recipe, material, state.step)
     state.network.train()
     with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.device.startswith("cuda")):
-        loss = functional.cross_entropy(
-            state.network(to_batch(windows, recipe.device)), truth, label_smoothing=recipe.smoothing
-        )
+        losses = _losses(recipe, material, state, own, draw)
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)
+    # Each process holds a share of the batch: gradients of its share of the mean add up to those of the mean.
+    (losses.sum() / len(drawn)).backward()  # type: ignore[no-untyped-call]
+    modules = nn.ModuleList([state.network, state.critic])
+    team.sum_gradients(modules)
+    nn.utils.clip_grad_norm_(modules.parameters(), recipe.optimise.clip)
     state.optimiser.step()
     state.step += 1
-    _follow(state.average, state.network, min(settings.average, state.step / (state.step + 9)))
-    return float(loss.detach())
+    _follow(state.average, state.network, min(recipe.optimise.average, state.step / (state.step + 9)))
+    return float(losses.detach().mean())
 
 
-def _start(recipe: Recipe, classes: int) -> State:
-    network = build(recipe, classes).to(recipe.device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.optimise.rate, weight_decay=recipe.optimise.decay)
-    return State(0, network, copy.deepcopy(network), optimiser, {})
+def _losses(recipe: Recipe, material: Material, state: State, own: Windows, draw: np.random.Generator) -> Tensor:
+    """Loss of each window; with an adversary, of recordings without labels too."""
+    adversarial = recipe.adapt.method == "adversarial" and material.unlabelled is not None
+    if not adversarial:
+        return _task_loss(recipe, material, state.network(to_batch(own, recipe.device)), own)
+    assert material.unlabelled is not None
+    rows = draw.integers(len(material.unlabelled), size=len(own))
+    other = augment(material.unlabelled.take(rows), recipe.augment, draw)
+    batch = to_batch(concatenate([own, other]), recipe.device)
+    sequence = state.network.embed(batch)
+    said = state.network.head(sequence[: len(own)], to_batch(own, recipe.device))
+    recorded = torch.arange(len(sequence), device=sequence.device) >= len(own)
+    strength = recipe.adapt.weight * min(1.0, 2 * state.step / recipe.optimise.steps)
+    told = state.critic.loss(pool(sequence), recorded.float(), strength)
+    return _task_loss(recipe, material, said, own) + told[: len(own)] + told[len(own) :]
+
+
+def _task_loss(recipe: Recipe, material: Material, said: Tensor, own: Windows) -> Tensor:
+    if recipe.task == "pose":
+        truth = torch.from_numpy(own.joints).to(recipe.device)
+        return pose_loss(said, truth, material.targets.joint_set, recipe.pose)
+    truth = torch.from_numpy(own.labels(material.classes)).to(recipe.device)
+    return activity_loss(said, truth, recipe.smoothing)
+
+
+def start(recipe: Recipe, material: Material) -> State:
+    """The state before the first step."""
+    network = build(recipe, material.targets)
+    if isinstance(network.head, PoseHead):
+        known = material.real if material.real is not None else material.synthetic
+        assert known is not None
+        network.head.set_means(known)
+    network = network.to(recipe.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(recipe.seed + 1)
+        critic = Critic(recipe.width).to(recipe.device)
+    weights = [*network.parameters(), *critic.parameters()]
+    optimiser = torch.optim.AdamW(weights, lr=recipe.optimise.rate, weight_decay=recipe.optimise.decay)
+    return State(0, network, copy.deepcopy(network), critic, optimiser, {})
 
 
 def _stages(recipe: Recipe, material: Material) -> bool:
-    return recipe.data.schedule == "pretrain" and material.real is not None and material.synthetic is not None
+    return recipe.data.schedule == "pretrain" and material.staged
 
 
-def _batch(recipe: Recipe, material: Material, step: int, draw: np.random.Generator) -> Windows:
-    """Windows of a step: synthetic, real or both, each with classes in equal numbers."""
+def _tuning(recipe: Recipe, material: Material, step: int) -> bool:
+    """Whether the last stage has begun."""
+    return step > (recipe.optimise.pretrain_steps if _stages(recipe, material) else 0)
+
+
+def _draw(recipe: Recipe, material: Material, step: int, draw: np.random.Generator) -> Windows:
+    """Windows of a step: synthetic, real or both, each with activities in equal numbers."""
     size, share = recipe.optimise.batch, recipe.data.synthetic_share
     if _stages(recipe, material):
         share = 1.0 if step < recipe.optimise.pretrain_steps else 0.0
     elif material.real is None or material.synthetic is None:
         share = 1.0 if material.real is None else 0.0
     wanted = ((material.synthetic, round(share * size)), (material.real, size - round(share * size)))
-    parts = [w.take(_balanced(w.labels(material.classes), n, draw)) for w, n in wanted if w is not None and n]
-    return concatenate(parts)
+    return concatenate([w.take(_balanced(w.activity, n, draw)) for w, n in wanted if w is not None and n])
 
 
-def _balanced(labels: Array, count: int, draw: np.random.Generator) -> Array:
-    """Indices [count] drawn with every class that occurs equally likely."""
-    present, index, size = np.unique(labels, return_inverse=True, return_counts=True)
-    return draw.choice(len(labels), count, p=(1 / size / len(present))[index])
+def _balanced(activity: Array, count: int, draw: np.random.Generator) -> Array:
+    """Indices [count] drawn with every activity that occurs equally likely."""
+    present, index, size = np.unique(activity.astype(str), return_inverse=True, return_counts=True)
+    return draw.choice(len(activity), count, p=(1 / size / len(present))[index])
 
 
-def _rate(recipe: Recipe, material: Material, step: int) -> float:
+def rate(recipe: Recipe, material: Material, step: int) -> float:
     """Learning rate: linear warm-up, then a cosine to zero; once more, and lower, after pre-training."""
     settings = recipe.optimise
-    start, stop, peak = 0, settings.steps, settings.rate
+    first, last, peak = 0, settings.steps, settings.rate
     if _stages(recipe, material):
         if step < settings.pretrain_steps:
-            stop = settings.pretrain_steps
+            last = settings.pretrain_steps
         else:
-            start, peak = settings.pretrain_steps, settings.rate * settings.finetune_rate
-    done = (step - start) / (stop - start)
-    return peak * min(1.0, (step - start + 1) / (settings.warmup + 1)) * 0.5 * (1 + math.cos(math.pi * done))
+            first, peak = settings.pretrain_steps, settings.rate * settings.finetune_rate
+    done = (step - first) / (last - first)
+    return peak * min(1.0, (step - first + 1) / (settings.warmup + 1)) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 @torch.no_grad()
@@ -158,21 +221,28 @@ def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
             mine.copy_(theirs)
 
 
-def _validate(material: Material, state: State) -> float | None:
-    """Balanced accuracy of the averaged network on the validation windows; the best weights are kept."""
+def _validate(recipe: Recipe, material: Material, state: State) -> float | None:
+    """Score of the averaged network on the validation windows, more is better; the best weights are kept."""
     if material.validation is None:
         return None
-    p = NetworkModel(state.average).probabilities(material.validation)
-    truth = material.validation.labels(material.classes)
-    score = metrics.balanced_accuracy(metrics.confusion(truth, p.argmax(1), len(material.classes)))
-    # Log loss breaks ties, so that a small validation part does not stop a model that still grows surer.
-    score -= 0.02 * float(-np.log(p[np.arange(len(truth)), truth] + 1e-6).mean())
+    score = validation_score(NetworkModel(state.average, material.targets), material.validation)
     if score > state.best_score:
         state.best_score, state.stale = score, 0
         state.best = {k: v.clone() for k, v in state.average.state_dict().items()}
-    else:
+    elif _tuning(recipe, material, state.step):
         state.stale += 1
-    return round(score, 5)
+    return score
+
+
+def validation_score(model: NetworkModel, windows: Windows) -> float:
+    """Balanced accuracy, ties broken by log loss; for poses the mean absolute error in m, with a minus."""
+    if model.targets.joint_set:
+        return -pose_error(model.poses(windows), windows.joints)
+    p, classes = model.probabilities(windows), model.targets.classes
+    truth = windows.labels(classes)
+    score = metrics.balanced_accuracy(metrics.confusion(truth, p.argmax(1), len(classes)))
+    # A small validation part must not stop a model that still grows surer.
+    return score - 0.02 * float(-np.log(p[np.arange(len(truth)), truth] + 1e-6).mean())
 
 
 def _save(path: Path, state: State) -> None:
@@ -180,6 +250,7 @@ def _save(path: Path, state: State) -> None:
         "step": state.step,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
+        "critic": state.critic.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "best": state.best,
         "best_score": state.best_score,
@@ -191,17 +262,18 @@ def _save(path: Path, state: State) -> None:
 
 
 def _restore(state: State, content: dict[str, Any]) -> None:
-    state.network.load_state_dict(content["network"])
-    state.average.load_state_dict(content["average"])
-    state.optimiser.load_state_dict(content["optimiser"])
+    for name in ("network", "average", "critic", "optimiser"):
+        getattr(state, name).load_state_dict(content[name])
     state.step, state.best = int(content["step"]), dict(content["best"])
     state.best_score, state.stale = float(content["best_score"]), int(content["stale"])
 
 
 def steps_timed(recipe: Recipe, material: Material, count: int) -> Iterator[float]:
-    """Seconds of each of `count` training steps."""
-    state = _start(recipe, len(material.classes))
-    for _ in range(count):
+    """Seconds of each of `count` training steps, half of them of either stage where there are two."""
+    state = start(recipe, material)
+    for k in range(count):
+        if k >= count // 2 and _stages(recipe, material):
+            state.step = max(state.step, recipe.optimise.pretrain_steps)
         began = time.perf_counter()
         train_step(recipe, material, state)
         yield time.perf_counter() - began

@@ -1,114 +1,161 @@
-"""Small networks over windows of points: they run on a CPU, and the same code on a GPU."""
+"""Small networks over windows: they run on a CPU, and the same code on a GPU.
 
-from dataclasses import dataclass
+An encoder brings each time bin of a window to a vector, residual convolutions look across time (Bai et al. 2018), and a
+head says the activity of the window, or the pose in each of its bins.
+"""
+
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmsynth.training.features import relative_to_median
+from mmsynth.training.norm import Norm
 from mmsynth.training.windows import Windows
-
-BINS_PER_SECOND = 10
-CHANNELS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Windows as tensors: all points in a row, each with the time bin it falls into.
+    """Windows as tensors: all points in a row, time bin by time bin.
 
     Attributes:
         points: range and lateral position relative to the window's median, height, velocity, speed, time in its bin;
             all scaled to order one.
-        cell: window * bins + time bin of each point.
-        windows: how many windows; bins: time bins of each.
+        cell: window * bins + time bin of each point, rising.
+        anchor: lateral position and depth of the window's median point, which poses are relative to; NaN = no point.
+        maps: heatmaps on their common grid.
+        bins: time bins of each window.
     """
 
     points: Annotated[Tensor, "points channels", "1"]
     cell: Annotated[Tensor, "points", "1"]
-    windows: int
+    anchor: Annotated[Tensor, "windows 2", "m"]
+    maps: Annotated[Tensor, "windows bins channels rows columns", "1"]
     bins: int
+
+    @property
+    def windows(self) -> int:
+        """How many windows."""
+        return len(self.anchor)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same on another device."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "bins"}
+        return Batch(**moved, bins=self.bins)
 
 
 def to_batch(windows: Windows, device: torch.device | str = "cpu") -> Batch:
     """What a network reads of the windows."""
-    bins = max(1, round(windows.duration * BINS_PER_SECOND))
+    bins = windows.bins
     depth, lateral = relative_to_median(windows)
     phase = np.clip(windows.time / windows.duration, 0, 1 - 1e-6) * bins
     speed = windows.velocity / 2
     columns = (depth, lateral, windows.position[:, 2], speed, np.abs(speed), phase % 1 - 0.5)
-    points = torch.from_numpy(np.stack(columns, 1).astype(np.float32)).to(device)
-    cell = torch.from_numpy(windows.index * bins + phase.astype(np.int64)).to(device)
-    return Batch(points, cell, len(windows), bins)
+    cell = windows.index * bins + phase.astype(np.int64)
+    order = np.argsort(cell, kind="stable")
+    return Batch(
+        points=torch.from_numpy(np.stack(columns, 1)[order].astype(np.float32)),
+        cell=torch.from_numpy(cell[order]),
+        anchor=torch.from_numpy(anchors(windows)),
+        maps=torch.from_numpy(windows.maps).float(),
+        bins=bins,
+    ).to(device)
 
 
-class PointNetwork(nn.Module):
-    """Per-point MLP, pooling over each time bin, dilated convolutions over time, pooling over the window.
+def anchors(windows: Windows) -> NDArray[np.float32]:
+    """Median lateral position and depth [windows, 2] in m of each window's points; NaN = it has none."""
+    found = np.full((len(windows), 2), np.nan, np.float32)
+    for row, (a, b) in enumerate(zip(windows.offsets[:-1], windows.offsets[1:], strict=True)):
+        if b > a:
+            found[row] = np.median(windows.position[a:b, :2], axis=0)
+    return found
 
-    After PointNet (Qi et al. 2017) for the set and a residual temporal convolution (Bai et al. 2018) for the rest.
-    """
 
-    def __init__(self, classes: int, width: int) -> None:
+class Network(nn.Module):
+    """Encoder, convolutions over time, head."""
+
+    def __init__(self, encoder: nn.Module, width: int, head: nn.Module) -> None:
         super().__init__()
-        self.point = nn.Sequential(
-            nn.Linear(CHANNELS, width), nn.BatchNorm1d(width), nn.GELU(), nn.Linear(width, width), nn.GELU()
-        )
-        self.join = nn.Conv1d(2 * width + 1, width, 1)
+        self.encoder = encoder
         self.blocks = nn.ModuleList(_Residual(width, dilation) for dilation in (1, 2, 4))
-        self.head = nn.Linear(2 * width, classes)
+        self.head = head
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Class scores [windows, classes]."""
-        x = self.join(pool_cells(self.point(batch.points), batch))
+    def embed(self, batch: Batch) -> Tensor:
+        """The windows as sequences [windows, width, bins]."""
+        x: Tensor = self.encoder(batch)
         for block in self.blocks:
             x = block(x)
-        scores: Tensor = self.head(torch.cat([x.mean(2), x.amax(2)], 1))
+        return x
+
+    def forward(self, batch: Batch) -> Tensor:
+        """What the head says."""
+        said: Tensor = self.head(self.embed(batch), batch)
+        return said
+
+
+def pool(sequence: Tensor) -> Tensor:
+    """Mean and maximum over time [windows, 2 width] of sequences [windows, width, bins]."""
+    return torch.cat([sequence.mean(2), sequence.amax(2)], 1)
+
+
+class ActivityHead(nn.Module):
+    """Class scores [windows, classes]."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * width, classes)
+
+    def forward(self, sequence: Tensor, batch: Batch) -> Tensor:
+        """Scores of sequences [windows, width, bins]."""
+        del batch
+        scores: Tensor = self.linear(pool(sequence))
         return scores
 
 
-class VoxelNetwork(nn.Module):
-    """Histograms of velocity, range, lateral position and height over time, and a convolution over time on them.
+class PoseHead(nn.Module):
+    """Joints of each bin [windows, bins, joints, 4]: x, y, z in m in the radar frame, log of the expected error in m.
 
-    The published RadHAR baseline (Singh et al. 2019) stacks occupied voxels; soft one-dimensional bins of the same
-    quantities keep what it uses and do not grow with the cube of the resolution.
+    The pose starts from the mean pose and follows the window's median point by a learnt share; both means are of the
+    data it is trained on (`set_means`).
     """
 
-    BINS = 12
-
-    def __init__(self, classes: int, width: int) -> None:
+    def __init__(self, width: int, joints: int) -> None:
         super().__init__()
-        # Range, lateral position, height, velocity: centres in the units of `Batch.points`.
-        centres = torch.stack([torch.linspace(-a, a, self.BINS) for a in (0.8, 1.0, 1.2, 2.0)])
-        self.register_buffer("centres", centres)
-        self.join = nn.Conv1d(4 * self.BINS + self.BINS * self.BINS, width, 1)
-        self.blocks = nn.ModuleList(_Residual(width, dilation) for dilation in (1, 2, 4))
-        self.head = nn.Linear(2 * width, classes)
+        self.linear = nn.Conv1d(width, 4 * joints, 1)
+        self.follow = nn.Parameter(torch.full((2,), 0.5))
+        self.register_buffer("mean_pose", torch.zeros(joints, 3))
+        self.register_buffer("mean_anchor", torch.zeros(2))
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Class scores [windows, classes]."""
-        values = batch.points[:, :4]
-        centres = self.get_buffer("centres")
-        step = (centres[:, 1] - centres[:, 0])[None, :, None]
-        soft = torch.clamp(1 - (values[:, :, None] - centres[None]).abs() / step, min=0)
-        plane = (soft[:, 3, :, None] * soft[:, 2, None, :]).flatten(1)
-        cells = torch.zeros(batch.windows * batch.bins, self.join.in_channels, device=values.device)
-        cells = cells.index_add(0, batch.cell, torch.cat([soft.flatten(1), plane], 1))
-        x = self.join(torch.log1p(cells).reshape(batch.windows, batch.bins, -1).transpose(1, 2))
-        for block in self.blocks:
-            x = block(x)
-        scores: Tensor = self.head(torch.cat([x.mean(2), x.amax(2)], 1))
-        return scores
+    @torch.no_grad()
+    def set_means(self, windows: Windows) -> None:
+        """Take mean pose and mean anchor from windows with joints."""
+        pose = np.nanmean(windows.joints, axis=(0, 1))
+        self.get_buffer("mean_pose").copy_(torch.from_numpy(pose))
+        self.get_buffer("mean_anchor").copy_(torch.from_numpy(np.nan_to_num(np.nanmean(anchors(windows), 0))))
+
+    def forward(self, sequence: Tensor, batch: Batch) -> Tensor:
+        """Poses from sequences [windows, width, bins]."""
+        joints = self.get_buffer("mean_pose")
+        said: Tensor = self.linear(sequence)
+        said = said.reshape(len(sequence), len(joints), 4, -1).permute(0, 3, 1, 2).float()
+        moved = torch.nan_to_num(batch.anchor - self.get_buffer("mean_anchor")) * self.follow
+        shift = torch.cat([moved, torch.zeros_like(moved[:, :1])], 1)
+        where = joints + shift[:, None, None] + said[..., :3]
+        # The expected error starts at 10 cm.
+        return torch.cat([where, said[..., 3:] - 2.3], -1)
 
 
 class _Residual(nn.Module):
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.BatchNorm1d(width),
+            Norm(width),
             nn.GELU(),
             nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
-            nn.BatchNorm1d(width),
+            Norm(width),
             nn.GELU(),
             nn.Conv1d(width, width, 1),
         )
@@ -116,19 +163,3 @@ class _Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The input plus what the body makes of it, [windows, width, bins]."""
         return x + self.body(x)  # type: ignore[no-any-return]
-
-
-def pool_cells(values: Tensor, batch: Batch) -> Tensor:
-    """Mean, maximum and log count of per-point values over the time bins: [windows, 2 width + 1, bins]."""
-    cells, width = batch.windows * batch.bins, values.shape[1]
-    count = torch.zeros(cells, device=values.device, dtype=values.dtype)
-    count = count.index_add(0, batch.cell, torch.ones_like(values[:, 0]))[:, None]
-    total = torch.zeros(cells, width, device=values.device, dtype=values.dtype).index_add(0, batch.cell, values)
-    highest = torch.zeros_like(total).scatter_reduce(
-        0, batch.cell[:, None].expand_as(values), values, "amax", include_self=False
-    )
-    pooled = torch.cat([total / count.clamp(min=1), highest, torch.log1p(count)], 1)
-    return pooled.reshape(batch.windows, batch.bins, -1).transpose(1, 2)
-
-
-NETWORKS: dict[str, type[PointNetwork] | type[VoxelNetwork]] = {"points": PointNetwork, "voxels": VoxelNetwork}

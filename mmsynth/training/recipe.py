@@ -6,6 +6,7 @@ from typing import Literal
 
 from mmsynth.config import dumps, to_table
 from mmsynth.training.augment import Augment
+from mmsynth.training.losses import PoseLoss
 from mmsynth.training.trees import TreeSettings
 from mmsynth.training.windows import WindowSettings
 
@@ -16,7 +17,8 @@ class Data:
 
     Attributes:
         real: files of recordings; synthetic: files of generated clips (as `mmsynth import` and `generate` write them).
-        hold_out: recordings whose session begins with one of these are never trained on.
+        unlabelled: files of recordings whose labels are not looked at, to adapt to.
+        hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on.
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
         schedule: "pretrain" = on synthetic data first, then on real; "mix" = both in every batch.
         synthetic_share: of a mixed batch.
@@ -25,6 +27,7 @@ class Data:
 
     real: tuple[Path, ...] = ()
     synthetic: tuple[Path, ...] = ()
+    unlabelled: tuple[Path, ...] = ()
     hold_out: tuple[str, ...] = ()
     real_fraction: float = 1.0
     schedule: Literal["pretrain", "mix"] = "pretrain"
@@ -47,7 +50,7 @@ class Optimise:
         steps: in all; pretrain_steps: of these on synthetic data alone, where both kinds are there.
         batch: windows a step, classes balanced.
         rate: peak learning rate; warmup: steps up to it; then a cosine down to zero.
-        decay: of the weights.
+        decay: of the weights; clip: largest norm of a step's gradient.
         average: factor of the exponential moving average of the weights, which is what is kept.
         every: steps between validations.
         patience: validations without a better score after which training stops; 0 = never.
@@ -60,17 +63,32 @@ class Optimise:
     rate: float = 2e-3
     warmup: int = 50
     decay: float = 0.02
+    clip: float = 2.0
     average: float = 0.99
     every: int = 50
     patience: int = 12
     finetune_rate: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "rate", "every"):
+        for name in ("steps", "batch", "rate", "clip", "every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"optimise.{name}: expected more than zero, got {getattr(self, name)}")
         if not 0 <= self.pretrain_steps < self.steps:
             raise ValueError(f"optimise.pretrain_steps: expected 0 to {self.steps - 1}, got {self.pretrain_steps}")
+
+
+@dataclass(frozen=True)
+class Adapt:
+    """How a network is brought to recordings without labels (`data.unlabelled`).
+
+    Attributes:
+        method: "statistics" = after training, those of its normalisation layers are taken from the recordings (AdaBN);
+            "adversarial" = while it trains, nothing in it shall tell synthetic from recorded windows.
+        weight: of the adversary, reached half way through the training.
+    """
+
+    method: Literal["none", "statistics", "adversarial"] = "none"
+    weight: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -79,25 +97,44 @@ class Recipe:
 
     Attributes:
         data: the clips.
+        task: what is told: the activity of a window, or the pose in each of its time bins.
         classes: activities to tell apart, in order; empty = all that the data has, sorted.
-        model: trees on physics features, or a network ("points", "voxels").
+        model: trees on physics features, or a network on points, histograms or heatmaps (`window.maps`).
         seed: of everything random.
         width: of the network.
         smoothing: share of every label that is spread over the classes.
         device: where the network trains.
+        tensorboard: log events for it too (needs the extra of that name).
     """
 
     data: Data
+    task: Literal["activity", "pose"] = "activity"
     classes: tuple[str, ...] = ()
-    model: Literal["trees", "points", "voxels"] = "trees"
+    model: Literal["trees", "points", "voxels", "heatmaps"] = "trees"
     seed: int = 0
     width: int = 64
     smoothing: float = 0.05
     device: str = "cpu"
+    tensorboard: bool = False
     window: WindowSettings = WindowSettings(step=1.0)
     trees: TreeSettings = TreeSettings()
     optimise: Optimise = Optimise()
     augment: Augment = Augment()
+    adapt: Adapt = Adapt()
+    pose: PoseLoss = PoseLoss()
+
+    def __post_init__(self) -> None:
+        if self.task == "pose" and self.model == "trees":
+            raise ValueError("model: expected a network for task 'pose', got 'trees'")
+        if (self.model == "heatmaps") != bool(self.window.maps):
+            raise ValueError(
+                f"window.maps: expected kinds of heatmaps for model 'heatmaps' and none for the others, got "
+                f"{list(self.window.maps)} for '{self.model}'"
+            )
+        if (self.adapt.method != "none") and not self.data.unlabelled:
+            raise ValueError(f"data.unlabelled: expected files to adapt to by '{self.adapt.method}', got none")
+        if self.adapt.method != "none" and self.model == "trees":
+            raise ValueError("adapt.method: expected a network, got 'trees' (`evaluation` adapts those)")
 
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -10,18 +11,28 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from mmsynth.arrays import check_shapes
 from mmsynth.config import load
 from mmsynth.datasets import Clips
+from mmsynth.joints import JOINT_SETS
+from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
-from mmsynth.training.networks import NETWORKS, to_batch
+from mmsynth.training.networks import ActivityHead, Network, PoseHead, to_batch
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.trees import Forest
-from mmsynth.training.windows import Windows, cut
+from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a model tells: one of `classes`, or the joints of `joint_set` (then it is not empty)."""
+
+    classes: tuple[str, ...] = ()
+    joint_set: str = ""
 
 
 class Model(Protocol):
@@ -47,18 +58,38 @@ class TreeModel:
 class NetworkModel:
     """A network, in evaluation mode."""
 
-    network: nn.Module
+    network: Network
+    targets: Targets
     batch: int = 256
 
-    @torch.no_grad()
     def probabilities(self, windows: Windows) -> Array:
-        """Class probabilities [windows, classes]."""
+        """Class probabilities [windows, classes].
+
+        Raises:
+            ValueError: it tells poses.
+        """
+        if self.targets.joint_set:
+            raise ValueError("model: expected one that tells activities, got one that tells poses")
+        return np.concatenate([said.softmax(1).double().cpu().numpy() for said in self._answers(windows)])
+
+    def poses(self, windows: Windows) -> Array:
+        """Joints in the radar frame and their expected error in m [windows, bins, joints, 4].
+
+        Raises:
+            ValueError: it tells activities.
+        """
+        if not self.targets.joint_set:
+            raise ValueError("model: expected one that tells poses, got one that tells activities")
+        found = np.concatenate([said.float().cpu().numpy() for said in self._answers(windows)])
+        found[..., 3] = np.exp(found[..., 3])
+        return found
+
+    @torch.no_grad()
+    def _answers(self, windows: Windows) -> Iterator[Tensor]:
         self.network.eval()
         device = next(self.network.parameters()).device
-        parts = [np.arange(len(windows))[i : i + self.batch] for i in range(0, len(windows), self.batch)]
-        scores = [self.network(to_batch(windows.take(rows), device)).softmax(1) for rows in parts]
-        table: Array = torch.cat(scores).double().cpu().numpy()
-        return np.asarray(table)
+        for i in range(0, len(windows), self.batch):
+            yield self.network(to_batch(windows.take(np.arange(i, min(i + self.batch, len(windows)))), device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +98,13 @@ class Run:
 
     folder: Path
     recipe: Recipe
-    classes: tuple[str, ...]
+    targets: Targets
     model: Model
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Activities that it tells apart, in order."""
+        return self.targets.classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,16 +141,78 @@ class Predictions:
         return np.asarray(self.probability.max(1))
 
 
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """What a run says of the pose, instant by instant; instants in the order of clips and time.
+
+    Attributes:
+        joint_set: names the joints.
+        clip: id of the clip; time: in s from its start.
+        activity, subject, session: as recorded; empty = not known.
+        joints: in the radar frame.
+        error: that the network expects of each joint.
+        truth: recorded joints; NaN = not known.
+    """
+
+    joint_set: str
+    clip: Annotated[Array, "instants", "1"]
+    time: Annotated[Array, "instants", "s"]
+    activity: Annotated[Array, "instants", "1"]
+    subject: Annotated[Array, "instants", "1"]
+    session: Annotated[Array, "instants", "1"]
+    joints: Annotated[Array, "instants joints 3", "m"]
+    error: Annotated[Array, "instants joints", "m"]
+    truth: Annotated[Array, "instants joints 3", "m"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
 def predict(run: Run, dataset: Clips) -> Predictions:
     """Class probabilities of every window (not overlapping) of the clips of a data set.
 
     Raises:
-        ValueError: no clip is as long as a window.
+        ValueError: no clip is as long as a window, or the run tells poses.
     """
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     windows = cut(dataset, settings)
     p = run.model.probabilities(windows)
     return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, settings.duration)
+
+
+def predict_poses(run: Run, dataset: Clips) -> Poses:
+    """Joints in every time bin of the clips of a data set, from windows that do not overlap.
+
+    Raises:
+        ValueError: no clip is as long as a window, or the run tells activities.
+    """
+    if not isinstance(run.model, NetworkModel):
+        raise ValueError("model: expected one that tells poses, got trees")
+    settings = replace(run.recipe.window, step=run.recipe.window.duration)
+    known = dataset.joint_set == run.targets.joint_set
+    windows = cut(dataset, settings, poses=known)
+    return lay_out(run.model.poses(windows), windows, run.targets.joint_set)
+
+
+def lay_out(said: Array, windows: Windows, joint_set: str) -> Poses:
+    """Answers [windows, bins, joints, 4] as instants in the order of the windows."""
+    bins = windows.bins
+    unknown = np.full(said[..., :3].shape, np.nan, np.float32)
+    truth = windows.joints if windows.joints.size else unknown
+    time = windows.start[:, None] + (np.arange(bins) + 0.5) / BINS_PER_SECOND
+    each = {name: np.repeat(getattr(windows, name), bins) for name in ("clip", "activity", "subject", "session")}
+    joints = said.shape[2]
+    return Poses(
+        joint_set=joint_set,
+        time=time.ravel(),
+        joints=said[..., :3].reshape(-1, joints, 3),
+        error=said[..., 3].reshape(-1, joints),
+        truth=truth.reshape(-1, joints, 3),
+        **each,
+    )
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -141,22 +239,31 @@ def load_run(folder: Path | str) -> Run:
         raise ValueError(f"{folder}: expected a finished training run, found no run.json")
     recipe = load(Recipe, folder / "recipe.toml")
     try:
-        classes = tuple(str(c) for c in json.loads((folder / "run.json").read_text(encoding="utf-8"))["classes"])
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
         if recipe.model == "trees":
-            return Run(folder, recipe, classes, TreeModel(_load_forest(folder / "model.npz")))
-        network = build(recipe, len(classes))
+            return Run(folder, recipe, targets, TreeModel(_load_forest(folder / "model.npz")))
+        network = build(recipe, targets)
         network.load_state_dict(torch.load(folder / "model.pt", map_location="cpu", weights_only=True))
     except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
-    return Run(folder, recipe, classes, NetworkModel(network))
+    return Run(folder, recipe, targets, NetworkModel(network, targets))
 
 
-def build(recipe: Recipe, classes: int) -> nn.Module:
+def build(recipe: Recipe, targets: Targets) -> Network:
     """The recipe's network with weights drawn by its seed, the same on every device."""
+    width = recipe.width
     with torch.random.fork_rng(devices=[]):
         # The one place where torch draws from its global generator: layers cannot be told another one.
         torch.default_generator.manual_seed(recipe.seed)
-        return NETWORKS[recipe.model](classes, recipe.width)
+        encoder: nn.Module
+        if recipe.model == "heatmaps":
+            encoder = MapEncoder(width, len(recipe.window.maps))
+        else:
+            encoder = {"points": PointEncoder, "voxels": VoxelEncoder}[recipe.model](width)
+        joints = JOINT_SETS.get(targets.joint_set)
+        head = PoseHead(width, len(joints)) if joints else ActivityHead(width, len(targets.classes))
+        return Network(encoder, width, head)
 
 
 def _load_forest(path: Path) -> Forest:

@@ -1,4 +1,4 @@
-"""Windows of fixed duration, cut from clips and packed into flat arrays: what features and networks read."""
+"""Windows of fixed duration, cut from clips and packed into arrays: what features and networks read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets import Clips, FlatPoints, select_points, windows
+from mmsynth.training.maps import COLUMNS, ROWS, bin_means, clip_maps
 
 Array = NDArray[Any]
 Selection = Literal["moving", "static", "all"]
 
 _POINTS = ("time", "position", "velocity", "intensity")
-_TABLE = ("frames", "start", "activity", "clip", "session", "subject")
+_TABLE = ("frames", "start", "activity", "clip", "session", "subject", "joints", "maps")
+# Networks see a window as so many time bins a second, and say as many poses.
+BINS_PER_SECOND = 10
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class WindowSettings:
         points: which points count: those with a radial velocity, those without, or all.
         min_range, max_range: m; points outside are dropped (0.35 m keeps antenna coupling out).
         heights: as recorded, or relative to each window's median: for a radar whose height or tilt is not known.
+        maps: kinds of heatmaps that are kept beside the points.
     """
 
     duration: float = 2.0
@@ -35,6 +39,7 @@ class WindowSettings:
     min_range: float = 0.35
     max_range: float = 5.1
     heights: Literal["recorded", "relative"] = "recorded"
+    maps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.duration > 0 and self.step > 0):
@@ -56,6 +61,11 @@ class Windows:
         start: of each window, in s from the start of its clip.
         duration: of every window in s.
         activity, clip, session, subject: of each window, as strings.
+        joints: at the middle of each time bin, in the radar frame; NaN = not known; no joints where they were not
+            asked for.
+        maps: one channel a kind of `map_kinds`, in each time bin, on the grid of `maps.py`.
+        joint_set: of the joints.
+        map_kinds: of the maps' channels; map_step: m from row to row.
     """
 
     time: Annotated[Array, "points", "s"]
@@ -70,12 +80,22 @@ class Windows:
     clip: Annotated[Array, "windows", "1"]
     session: Annotated[Array, "windows", "1"]
     subject: Annotated[Array, "windows", "1"]
+    joints: Annotated[Array, "windows bins joints 3", "m"]
+    maps: Annotated[Array, "windows bins channels rows columns", "1"]
+    joint_set: str = ""
+    map_kinds: tuple[str, ...] = ()
+    map_step: float = 0.0
 
     def __post_init__(self) -> None:
         check_shapes(self)
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def bins(self) -> int:
+        """Time bins of each window."""
+        return bins_of(self.duration)
 
     @property
     def index(self) -> Array:
@@ -106,24 +126,34 @@ class Windows:
         return np.array([order[a] for a in self.activity.tolist()], np.int64)
 
 
-def cut(dataset: Clips, settings: WindowSettings, clips: Sequence[int] | Array | None = None) -> Windows:
+def bins_of(duration: float) -> int:
+    """Time bins of a window of `duration` in s."""
+    return max(1, round(duration * BINS_PER_SECOND))
+
+
+def cut(
+    dataset: Clips, settings: WindowSettings, clips: Sequence[int] | Array | None = None, poses: bool = False
+) -> Windows:
     """Cut clips into windows that lie wholly inside them; shorter clips give none.
 
     Args:
         dataset: one file or several.
         settings: how to cut, and which points count.
         clips: indices of the clips to cut; default: all.
+        poses: keep the joints.
 
     Raises:
-        ValueError: no clip is as long as a window.
+        ValueError: no clip is as long as a window, or what is to be kept is not there.
     """
     flat = dataset.points()
     table = windows(dataset, settings.duration, settings.step, flat)
     rows = np.arange(len(table)) if clips is None else np.flatnonzero(np.isin(table.clip, np.asarray(clips)))
     if len(rows) == 0:
         raise ValueError(f"windows: expected clips of at least {settings.duration} s, got none that long")
-    flat = _in_range(select_points(flat, settings.points), settings)
     start, stop, clip = table.start[rows], table.stop[rows], table.clip[rows]
+    joints = _poses(dataset, flat.frame_time, (start, stop), settings) if poses else no_joints(len(rows), settings)
+    maps = window_maps(dataset, flat.clip_offsets, (clip, start, stop), settings)
+    flat = _in_range(select_points(flat, settings.points), settings)
     first, last = flat.point_offsets[start], flat.point_offsets[stop]
     offsets = np.concatenate([[0], np.cumsum(last - first)])
     index = np.repeat(np.arange(len(rows)), last - first)
@@ -145,8 +175,53 @@ def cut(dataset: Clips, settings: WindowSettings, clips: Sequence[int] | Array |
         clip=labels.id[clip].astype(object),
         session=labels.session[clip].astype(object),
         subject=labels.subject[clip].astype(object),
+        joints=joints,
+        maps=maps,
+        joint_set=dataset.joint_set if poses else "",
+        map_kinds=settings.maps,
+        map_step=(settings.max_range - settings.min_range) / ROWS,
     )
     return level(found) if settings.heights == "relative" else found
+
+
+def no_joints(count: int, settings: WindowSettings) -> Array:
+    """The joints [windows, bins, 0, 3] of windows without."""
+    return np.zeros((count, bins_of(settings.duration), 0, 3), np.float32)
+
+
+def bin_edges(period: float, settings: WindowSettings) -> Array:
+    """Edges [bins + 1] of a window's time bins, in s from its first frame, which comes half a period into it."""
+    return np.linspace(0, settings.duration, bins_of(settings.duration) + 1) - 0.5 * period
+
+
+def _poses(dataset: Clips, time: Array, frames: tuple[Array, Array], settings: WindowSettings) -> Array:
+    """The joints of the frame nearest to the middle of each bin; NaN where that is further than a bin away."""
+    known = dataset.joints()
+    if known is None:
+        raise ValueError("windows: expected a data set with joints, got none")
+    found = np.full((len(frames[0]), bins_of(settings.duration), *known.shape[1:]), np.nan, np.float32)
+    for row, (a, b) in enumerate(zip(*frames, strict=True)):
+        own = time[a:b] - time[a]
+        edges = bin_edges(settings.duration / max(b - a, 1), settings)
+        distance = np.abs(own[None] - 0.5 * (edges[:-1] + edges[1:])[:, None])
+        near = distance.argmin(1)
+        found[row] = known[a + near]
+        found[row, distance[np.arange(len(near)), near] > 1 / BINS_PER_SECOND] = np.nan
+    return found
+
+
+def window_maps(dataset: Clips, offsets: Array, table: tuple[Array, Array, Array], settings: WindowSettings) -> Array:
+    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows: clip, first and last frame of each."""
+    clips, start, stop = table
+    bins = bins_of(settings.duration)
+    found = np.zeros((len(clips), bins, len(settings.maps), ROWS, COLUMNS), np.float16)
+    for clip in np.unique(clips) if settings.maps else ():
+        levels = clip_maps(dataset, int(clip), settings.maps, (settings.min_range, settings.max_range))
+        for row in np.flatnonzero(clips == clip):
+            own = levels[start[row] - offsets[clip] : stop[row] - offsets[clip]]
+            period = settings.duration / max(len(own), 1)
+            found[row] = bin_means(own, np.arange(len(own)) * period, bin_edges(period, settings))
+    return found
 
 
 def level(windows: Windows) -> Windows:

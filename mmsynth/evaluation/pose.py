@@ -1,0 +1,135 @@
+"""A run that tells poses, scored on recordings whose joints are known: table, figure, JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth import metrics
+from mmsynth.datasets import Clips
+from mmsynth.joints import JOINT_SETS, bones
+from mmsynth.training import Poses, Run, predict_poses
+from mmsynth.training.networks import PoseHead
+from mmsynth.training.run import NetworkModel
+from mmsynth.view import pose_figure, save_figure
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class PoseScores:
+    """How far poses are from the truth, all in m; instants without a known joint do not count.
+
+    Attributes:
+        mae: mean absolute error over all coordinates.
+        mpjpe: mean distance of each joint, by name.
+        relative_mae, relative_mpjpe: the same with both poses moved to a common root, the set's first joint.
+        bone_spread: standard deviation of a bone's length over a clip, mean over bones and clips.
+        expected: mean of the errors that the model expects of itself (mean absolute error of a joint's coordinates).
+        correlation: of expected and true errors over all joints and instants; NaN where none are expected.
+    """
+
+    instants: int
+    mae: float
+    mpjpe: dict[str, float]
+    relative_mae: float
+    relative_mpjpe: dict[str, float]
+    bone_spread: float
+    expected: float
+    correlation: float
+
+    def table(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in self.__dict__.items()}
+
+
+def score_poses(poses: Poses) -> PoseScores:
+    """Scores of predicted poses.
+
+    Raises:
+        ValueError: no joint is known.
+    """
+    known = np.asarray(np.isfinite(poses.truth).all(axis=2))
+    if not known.any():
+        raise ValueError("evaluate: expected recordings with joints to score poses on, got none")
+    rows = known.any(axis=1)
+    said, truth = poses.joints[rows], poses.truth[rows]
+    names = tuple(JOINT_SETS[poses.joint_set])
+    at_root = metrics.root_relative(said, 0), metrics.root_relative(truth, 0)
+    off = np.abs(said - truth).mean(2)
+    found = np.isfinite(off)
+    return PoseScores(
+        instants=int(rows.sum()),
+        mae=metrics.mae(said, truth),
+        mpjpe=dict(zip(names, metrics.mpjpe(said, truth).tolist(), strict=True)),
+        relative_mae=metrics.mae(*at_root),
+        relative_mpjpe=dict(zip(names, metrics.mpjpe(*at_root).tolist(), strict=True)),
+        bone_spread=bone_spread(said, poses.clip[rows], poses.joint_set),
+        expected=float(poses.error[rows].mean()),
+        correlation=metrics.correlation(poses.error[rows][found], off[found]),
+    )
+
+
+def bone_spread(joints: Array, clip: Array, joint_set: str) -> float:
+    """Standard deviation in m of bone lengths over each clip, mean over bones and clips."""
+    a, b = zip(*bones(joint_set), strict=True)
+    length = np.linalg.norm(joints[:, list(a)] - joints[:, list(b)], axis=-1)
+    names = clip.astype(str)
+    return float(np.nanmean([np.nanstd(length[names == name], axis=0) for name in np.unique(names)]))
+
+
+def constant_poses(poses: Poses, pose: Array) -> Poses:
+    """The same instants with one pose [joints, 3] for all: what any model must beat."""
+    return Poses(**{**poses.__dict__, "joints": np.broadcast_to(pose, poses.joints.shape).astype(np.float32)})
+
+
+@dataclass(frozen=True, eq=False)
+class PoseReport:
+    """Scores of a run beside those of the mean pose of what it was trained on."""
+
+    model: PoseScores
+    constant: PoseScores
+
+    def text(self) -> str:
+        """The report as a table."""
+        lines = [f"{'cm':24}{'model':>10}{'constant':>10}"]
+        pairs = (
+            ("mean absolute error", "mae"),
+            ("relative to the root", "relative_mae"),
+            ("spread of bone lengths", "bone_spread"),
+            ("error it expects", "expected"),
+        )
+        for title, name in pairs:
+            ours, other = (100 * getattr(s, name) for s in (self.model, self.constant))
+            lines.append(f"{title:24}{ours:10.2f}" + ("" if name == "expected" else f"{other:10.2f}"))
+        for title, name in (("joint distance", "mpjpe"), ("relative to the root", "relative_mpjpe")):
+            ours, other = (getattr(s, name) for s in (self.model, self.constant))
+            mean = [100 * float(np.mean(list(v.values()))) for v in (ours, other)]
+            lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
+            lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
+        sure = f"expected and true error correlate by {self.model.correlation:.2f}"
+        lines += ["", f"{self.model.instants} instants; {sure}"]
+        return "\n".join(lines)
+
+
+def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
+    """Score a run that tells poses; writes `report.txt`, `report.json` and `poses.png` into the folder `out`.
+
+    Raises:
+        ValueError: no joint is known, or the run tells activities.
+    """
+    poses = predict_poses(run, dataset)
+    assert isinstance(run.model, NetworkModel) and isinstance(run.model.network.head, PoseHead)
+    mean = run.model.network.head.get_buffer("mean_pose").cpu().numpy()
+    report = PoseReport(score_poses(poses), score_poses(constant_poses(poses, mean)))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")
+    content = {"model": report.model.table(), "constant": report.constant.table()}
+    (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
+    save_figure(pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set)), out / "poses.png")
+    return report

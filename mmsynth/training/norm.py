@@ -1,0 +1,74 @@
+"""Batch normalisation over all processes of a training, and its statistics on other data."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn import functional
+
+
+class Norm(nn.BatchNorm1d):
+    """Batch normalisation over axis 1 of a tensor of any rank, over the batches of all processes together.
+
+    Torch's own synchronised layer runs on GPUs alone; with this one, two processes on a CPU train as one does.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The normalised input, in its shape."""
+        training = self.training
+        if not (training and distributed.is_initialized()):
+            return functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, training, self._share(), self.eps
+            )
+        axes = [0, *range(2, x.dim())]
+        wide = x.float()
+        count = wide.new_full((1,), x.numel() / x.shape[1])
+        sums = all_reduce(torch.cat([wide.sum(axes), (wide**2).sum(axes), count]))  # type: ignore[no-untyped-call]
+        count = sums[-1]
+        mean, square = (sums[:-1] / count).chunk(2)
+        variance = (square - mean**2).clamp_min(0)
+        self._follow(mean.detach(), variance.detach() * count.detach() / (count.detach() - 1).clamp_min(1))
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        normal: Tensor = wide * scale.reshape(shape) + (self.bias - mean * scale).reshape(shape)
+        return normal.to(x.dtype)
+
+    def _share(self) -> float:
+        """Weight of this batch in the running statistics: the momentum, or that of a plain mean over all batches."""
+        assert self.num_batches_tracked is not None
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        return self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked.clamp_min(1))
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        share = self._share()
+        assert self.running_mean is not None and self.running_var is not None
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
+
+
+def norms(network: nn.Module) -> Iterator[Norm]:
+    """The normalisation layers of a network."""
+    return (m for m in network.modules() if isinstance(m, Norm))
+
+
+@torch.no_grad()
+def align_statistics(network: nn.Module, batches: Iterable[object]) -> None:
+    """Replace the running statistics by those over `batches` (AdaBN: Li et al. 2016): no label is needed.
+
+    Args:
+        network: changed in place, left in evaluation mode.
+        batches: what it takes; all together count as one.
+    """
+    layers = list(norms(network))
+    momentum = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+    network.train()
+    for batch in batches:
+        network(batch)
+    for layer, value in zip(layers, momentum, strict=True):
+        layer.momentum = value
+    network.eval()

@@ -1,0 +1,34 @@
+"""Poses of joints, told and recorded."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmsynth.view.style import ACCENT, INK, MUTED, dress, new_figure
+
+
+def pose_figure(said: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]], title: str = "") -> Figure:
+    """Stick figures seen from the radar, six in a row: recorded in grey, told in colour.
+
+    Args:
+        said: joints [poses, joints, 3] in m in the radar frame.
+        truth: the same; NaN = not known.
+        bones: pairs of joints to join.
+        title: of the figure.
+    """
+    columns = min(6, len(said))
+    lines = -(-len(said) // columns)
+    figure = new_figure(2.0 * columns, 2.6 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes in panels[len(said) :]:
+        axes.axis("off")
+    for axes, told, known in zip(panels, said, truth, strict=False):
+        for joints, colour, width in ((known, MUTED, 3.0), (told, ACCENT, 1.5)):
+            for a, b in bones:
+                axes.plot(joints[[a, b], 0], joints[[a, b], 2], color=colour, lw=width, solid_capstyle="round")
+        axes.set_aspect("equal")
+        dress(axes, "", "x, m", "z, m" if axes is panels[0] else "")
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
+    return figure

@@ -1,0 +1,241 @@
+"""Poses and heatmaps: targets in their time bins, augmentation that keeps them true, networks that learn them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.evaluation import evaluate_poses
+from mmsynth.evaluation.pose import score_poses
+from mmsynth.joints import JOINT_SETS, bones, mirror_order
+from mmsynth.training import fit, load_run, predict, predict_poses
+from mmsynth.training.augment import Augment, augment
+from mmsynth.training.losses import PoseLoss, pose_loss
+from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, grid, regrid, to_grid
+from mmsynth.training.networks import to_batch
+from mmsynth.training.recipe import Data, Optimise, Recipe
+from mmsynth.training.run import Targets, build
+from mmsynth.training.windows import Windows, WindowSettings, cut
+from mmsynth.types import Heatmap, Sample
+
+NAMES = tuple(JOINT_SETS["mars19"])
+STILL = Augment(drop=0, ghost=0, jitter=0, speed=0, shift=0, mirror=0, turn=0, range=0, move=0, level=0)
+QUICK = Optimise(steps=60, pretrain_steps=0, batch=16, every=30, warmup=5, patience=0, rate=5e-3)
+
+
+def quiet(done: int, total: int) -> None:
+    del done, total
+
+
+def dressed(sample: Sample, seed: int) -> Sample:
+    """The swinging point with a skeleton around it, its arms spread to the left, and a range-Doppler map."""
+    frames = len(sample.cloud.times)
+    centre = sample.cloud.position.reshape(frames, 4, 3).mean(1)
+    draw = np.random.default_rng(7)
+    offset = torch.from_numpy(draw.normal(0, 0.3, (19, 3))).float()
+    joints = centre[:, None] * torch.tensor([0.0, 1.0, 0.0]) + offset
+    rows, columns = torch.linspace(0, 6, 64), torch.linspace(-2, 2, 16)
+    velocity = sample.cloud.velocity.reshape(frames, 4)[:, 0]
+    near = -(((rows - centre[:, 1:2]) / 0.2) ** 2)[:, :, None] - (((columns - velocity[:, None]) / 0.4) ** 2)[:, None]
+    power = 40 * near.exp() + torch.from_numpy(np.random.default_rng(seed).normal(0, 1, near.shape)).float()
+    heatmap = Heatmap("range_doppler", power, rows, columns, sample.cloud.times)
+    return replace(sample, joints=joints, joint_set="mars19", heatmaps=(heatmap,))
+
+
+@pytest.fixture(scope="module")
+def posed(tmp_path_factory: pytest.TempPathFactory, swing: Callable[..., Sample]) -> Path:
+    path = tmp_path_factory.mktemp("posed") / "posed.h5"
+    with DatasetWriter(path, Attributes(joint_set="mars19")) as writer:
+        for seed in range(6):
+            for activity in ("fast", "slow"):
+                writer.append(dressed(swing(activity, seed), seed))
+    return path
+
+
+@pytest.fixture(scope="module")
+def windows(posed: Path) -> Windows:
+    return cut(Dataset.open(posed), WindowSettings(points="all", maps=("range_doppler",)), poses=True)
+
+
+def test_bones_and_sides_of_every_joint_set() -> None:
+    for name, table in JOINT_SETS.items():
+        order, names = mirror_order(name), tuple(table)
+        assert [order[k] for k in order] == list(range(len(names))), "mirrored twice is the same"
+        ends = {k for bone in bones(name) for k in bone}
+        assert ends == set(range(len(names))), f"{name}: every joint has a bone"
+        assert len(bones(name)) >= len(names) - 2
+    assert NAMES[mirror_order("mars19")[NAMES.index("WristL")]] == "WristR"
+    assert mirror_order("mars19")[NAMES.index("SpineShoulder")] == NAMES.index("SpineShoulder")
+    assert (NAMES.index("KneeR"), NAMES.index("AnkleR")) in bones("mars19")
+
+
+def test_poses_are_those_of_the_middle_of_each_bin(posed: Path, windows: Windows) -> None:
+    joints = Dataset.open(posed).joints()
+    assert joints is not None and windows.joints.shape == (36, 20, 19, 3)
+    # 20 frames/s: bins of 0.1 s hold two frames each; the middle lies between them, the nearest is one of the two.
+    pair = joints[:40].reshape(20, 2, 19, 3)
+    assert all(np.isclose(windows.joints[0], pair[:, k]).all((1, 2)).any() for k in (0, 1))
+    off = np.abs(windows.joints[0][:, None] - pair).max((2, 3)).min(1)
+    assert off.max() == 0
+
+
+def test_a_mirrored_person_has_left_and_right_exchanged(windows: Windows) -> None:
+    mirrored = augment(windows, replace(STILL, mirror=1.0), np.random.default_rng(0))
+    left, right = NAMES.index("ShoulderL"), NAMES.index("ShoulderR")
+    assert np.allclose(mirrored.joints[:, :, left, 0], -windows.joints[:, :, right, 0])
+    assert np.allclose(mirrored.joints[:, :, left, 1:], windows.joints[:, :, right, 1:])
+    assert np.allclose(mirrored.position[:, 0], -windows.position[:, 0])
+
+
+def test_points_and_joints_move_together(windows: Windows) -> None:
+    """The distance of each point to each joint of its bin is the same after any rigid move."""
+    w = windows.take([0, 5, 9])
+    moved = augment(w, replace(STILL, turn=0.3, move=0.2), np.random.default_rng(1))
+    cell = (w.time * 10).astype(int)
+
+    def distances(of: Windows) -> np.ndarray:
+        return np.linalg.norm(of.position[:, None] - of.joints[of.index, cell], axis=2)
+
+    assert np.allclose(distances(w), distances(moved), atol=1e-5)
+    assert np.abs(moved.position - w.position).max() > 0.1
+    farther = augment(w, replace(STILL, range=0.2), np.random.default_rng(1))
+    shift = np.linalg.norm(farther.position, axis=1) - np.linalg.norm(w.position, axis=1)
+    assert np.ptp(shift[w.index == 1]) < 1e-5 and abs(shift[0]) > 0.01
+
+
+def test_a_faster_window_shows_its_poses_sooner(windows: Windows) -> None:
+    """The depth of the swing in the joints stays that of the points, whatever the tempo."""
+    fast = augment(windows, replace(STILL, speed=0.15), np.random.default_rng(2))
+    for w in (windows, fast):
+        cell = w.index * w.bins + (w.time * 10).astype(int)
+        count = np.bincount(cell, minlength=len(w) * w.bins)
+        depth = np.bincount(cell, w.position[:, 1], len(w) * w.bins) / np.maximum(count, 1)
+        pose = w.joints.mean(2)[..., 1].ravel()
+        off = (depth - pose)[count > 0] - np.median((depth - pose)[count > 0])
+        # Noise of the points 0.05 / sqrt(8); half a bin of motion at 0.8 m/s is 4 cm, and one jump a window where the
+        # end goes on with the start.
+        assert np.median(np.abs(off)) < 0.03
+    assert len(fast.time) != len(windows.time)
+
+
+def test_a_grid_keeps_a_slope_and_a_level() -> None:
+    coarse, fine = np.linspace(0, 6, 20), np.linspace(0, 6, 300)
+    target = grid("range_doppler", (0.5, 5.5))[0]
+    for source in (coarse, fine):
+        weight = regrid(source, target)
+        assert np.allclose(weight.sum(1), 1)
+        # A triangle of the source's step interpolates; over many finer steps it averages, off by their step at most.
+        assert np.allclose(weight @ source, target, atol=0.5 * 6 / 299)
+    assert not regrid(np.linspace(0, 2, 20), target)[target > 2.2].any()
+    _, angles = grid("range_azimuth", (0.5, 5.5))
+    assert len(angles) == COLUMNS and abs(angles).max() < HALF_WIDTH["range_azimuth"]
+
+
+def test_a_target_lands_in_its_cell_and_gain_does_not_matter() -> None:
+    rows, columns = torch.linspace(0, 6, 150), torch.linspace(-4, 4, 33)
+    power = torch.zeros(1, 150, 33)
+    power[0, 60, 20] = 45.0
+    there = Heatmap("range_doppler", power, rows, columns, torch.zeros(1))
+    level = to_grid(there, (0.35, 5.1))[0]
+    row, column = np.unravel_index(level.argmax(), level.shape)
+    own_rows, own_columns = grid("range_doppler", (0.35, 5.1))
+    assert abs(own_rows[row] - float(rows[60])) < 0.1 and abs(own_columns[column] - float(columns[20])) < 0.25
+    louder = replace(there, power=power + 17)
+    assert np.array_equal(to_grid(louder, (0.35, 5.1))[0], level)
+
+
+def test_heatmaps_of_a_bin_are_the_mean_of_its_frames(posed: Path, windows: Windows) -> None:
+    assert windows.maps.shape == (36, 20, 1, ROWS, COLUMNS)
+    own = to_grid(Dataset.open(posed)[0].heatmaps[0], (0.35, 5.1)).astype(float)
+    assert np.allclose(windows.maps[0, 3, 0], own[6:8].mean(0), atol=2e-3)  # float16 near 2: steps of 1e-3
+
+
+def test_pose_loss_is_zero_at_the_truth_and_blind_to_what_is_not_known() -> None:
+    truth = torch.randn(2, 5, 19, 3, generator=torch.Generator().manual_seed(0))
+    said = torch.cat([truth, torch.full((2, 5, 19, 1), -3.0)], -1)
+    only = PoseLoss(error=0.0)
+    assert pose_loss(said, truth, "mars19", only).abs().max() == 0
+    off = said.clone()
+    off[0, 2, 4, 0] += 0.57
+    # One coordinate of 5 * 19 * 3 is off by 0.57 m: 2 mm on average, and bones and steps with it.
+    assert pose_loss(off, truth, "mars19", PoseLoss(0, 0, 0))[0] == pytest.approx(0.002, rel=1e-4)
+    assert pose_loss(off, truth, "mars19", only)[0] > 0.002 and pose_loss(off, truth, "mars19", only)[1] == 0
+    unknown = truth.clone()
+    unknown[0, 2, 4] = torch.nan
+    assert pose_loss(off, unknown, "mars19", only).abs().max() == 0
+
+
+def test_the_likeliest_expected_error_is_the_true_one() -> None:
+    truth = torch.zeros(1, 4, 19, 3)
+    said = torch.full((1, 4, 19, 4), 0.05)
+    only = PoseLoss(bones=0, motion=0, error=1.0)
+
+    def at(scale: float) -> float:
+        said[..., 3] = float(np.log(scale - 0.01))  # 1 cm is added to every scale
+        return float(pose_loss(said, truth, "mars19", only))
+
+    assert at(0.05) < min(at(0.04), at(0.0625))
+    assert at(0.05) == pytest.approx(0.05 + 1 + np.log(0.05), abs=1e-5)
+
+
+@pytest.mark.parametrize("model", ["points", "voxels", "heatmaps"])
+def test_a_network_learns_poses(model: str, posed: Path, tmp_path: Path) -> None:
+    window = WindowSettings(step=1.0, points="all", maps=("range_doppler",) if model == "heatmaps" else ())
+    data = Data(synthetic=(posed,), validation=0.17)
+    # The made-up skeleton is no mirror image of itself, and nothing in its points tells one from the other.
+    more = {"window": window, "optimise": QUICK, "augment": Augment(mirror=0)}
+    recipe = Recipe(data, "pose", model=model, width=16, **more)  # type: ignore[arg-type]
+    run = fit(recipe, tmp_path / "run", quiet)
+    report = evaluate_poses(load_run(run.folder), Dataset.open(posed), tmp_path / "scores")
+    assert report.model.mae < 0.6 * report.constant.mae, report.text()
+    assert {p.name for p in (tmp_path / "scores").iterdir()} == {"report.txt", "report.json", "poses.png"}
+    found = predict_poses(run, Dataset.open(posed))
+    assert found.joints.shape == (12 * 3 * 20, 19, 3) and (found.error > 0).all()
+    with pytest.raises(ValueError, match="tells poses"):
+        predict(run, Dataset.open(posed))
+
+
+def test_the_heatmap_network_tells_activities(posed: Path, tmp_path: Path) -> None:
+    window = WindowSettings(points="all", maps=("range_doppler",))
+    recipe = Recipe(Data(synthetic=(posed,)), model="heatmaps", width=16, window=window, optimise=QUICK)
+    found = predict(fit(recipe, tmp_path / "run", quiet), Dataset.open(posed))
+    assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+
+
+def test_poses_follow_a_person_who_stands_elsewhere(windows: Windows) -> None:
+    recipe = Recipe(Data(synthetic=(Path("a"),)), "pose", model="points", width=16)
+    network = build(recipe, Targets(joint_set="mars19")).eval()
+    network.head.set_means(windows)  # type: ignore[operator]
+    there = replace(windows, position=windows.position + np.float32([0.3, 0, 0]))
+    with torch.no_grad():
+        shift = (network(to_batch(there)) - network(to_batch(windows)))[..., :3].mean((0, 1, 2))
+    # Points are seen relative to their median: before any training the pose moves by half of it, and by what the
+    # slightly longer ranges do.
+    assert float(shift[0]) == pytest.approx(0.15, abs=0.01)
+
+
+def test_scores_of_the_truth_itself(posed: Path) -> None:
+    data = Dataset.open(posed)
+    truth = cut(data, WindowSettings(points="all"), poses=True)
+    from mmsynth.training.run import lay_out
+
+    said = np.concatenate([truth.joints + np.float32([0.03, 0, 0]), np.full((36, 20, 19, 1), 0.01, np.float32)], -1)
+    scores = score_poses(lay_out(said, truth, "mars19"))
+    assert scores.mae == pytest.approx(0.01, rel=1e-4) and scores.relative_mae == pytest.approx(0, abs=1e-6)
+    assert scores.mpjpe["WristL"] == pytest.approx(0.03, rel=1e-4) and scores.bone_spread < 1e-6
+
+
+def test_what_does_not_fit_is_refused(posed: Path, recordings: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a network for task 'pose', got 'trees'"):
+        Recipe(Data(real=(posed,)), "pose")
+    with pytest.raises(ValueError, match=r"window\.maps: expected kinds of heatmaps for model 'heatmaps'"):
+        Recipe(Data(real=(posed,)), model="heatmaps")
+    recipe = Recipe(Data(real=(recordings,)), "pose", model="points")
+    with pytest.raises(ValueError, match="expected one set of joints to train on, got none"):
+        fit(recipe, tmp_path / "run", quiet)
+    with pytest.raises(ValueError, match="expected heatmaps range_azimuth, got range_doppler"):
+        cut(Dataset.open(posed), WindowSettings(maps=("range_azimuth",)))
