@@ -53,9 +53,10 @@ def generate(
     device: Device = "cpu",
 ) -> None:
     """Make a synthetic data set; interrupted, the same command goes on where it stopped."""
-    from mmsynth.generation import generate, load_recipe
+    from mmsynth.generation import generate, load_recipe, resolve_radar
 
     loaded = load_recipe(recipe, radar, overlay)
+    _say(*resolve_radar(loaded).notes)
     with _Progress("clips") as progress:
         path = generate(loaded, out, progress, workers, device)
     _say(f"{path}: {loaded.samples} samples")

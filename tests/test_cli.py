@@ -9,6 +9,7 @@ import torch
 
 from mmsynth.cli import main
 from mmsynth.datasets import Dataset
+from mmsynth.radar import load_radar, write_cfg
 
 RECIPE = """
 name = "tiny"
@@ -99,6 +100,18 @@ def test_samples_and_heatmaps_go_out_to_recordings_and_come_back(
         torch.testing.assert_close(after[0].heatmaps[0].power, before[0].heatmaps[0].power, rtol=0, atol=0.2)
     assert call(monkeypatch, "export", data, "--format", "infineon", "--out", tmp_path / "no") == 1
     assert "expected one TX and real samples" in capsys.readouterr().err
+
+
+def test_generate_says_which_lines_of_a_configuration_it_does_not_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, cfg = tmp_path / "tiny.toml", tmp_path / "radar.cfg"
+    recipe.write_text(RECIPE)
+    cfg.write_text(write_cfg(load_radar("radhar")) + "coffeeMachine 1 2\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dataset.h5").write_text("mine")  # it stops there: the lines are told before any work
+    assert call(monkeypatch, "generate", recipe, "--out", tmp_path / "data", "--radar", cfg) == 1
+    assert "'coffeeMachine' is not used" in capsys.readouterr().out
 
 
 def test_a_finished_data_set_is_not_overwritten(

@@ -3,4 +3,5 @@
 from mmsynth.generation.clip import make_clip as make_clip
 from mmsynth.generation.recipe import Recipe as Recipe
 from mmsynth.generation.recipe import load_recipe as load_recipe
+from mmsynth.generation.recipe import resolve_radar as resolve_radar
 from mmsynth.generation.run import generate as generate
