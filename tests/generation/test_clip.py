@@ -147,7 +147,7 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(recipe: Recipe, tmp_pa
 
 def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: Recipe) -> None:
     people = replace(recipe.subjects, count=4, others=2)
-    room = replace(recipe.placement, distance=(1.5, 4.0), bearing=(-0.6, 0.6))
+    room = replace(recipe.placement, distance=(1.5, 3.0), bearing=(-0.4, 0.4))
     alone, crowd = (
         replace(recipe, seconds=1.0, placement=room, subjects=replace(people, others=others)) for others in (0, 2)
     )
