@@ -170,7 +170,9 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("generate", "--help"), ("radar",), ("radar", "radhar"), ("motions",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("generate", "--help"), ("radar",), ("radar", "radhar"), ("motions",)]
+)
 def test_help_and_looking_succeed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
