@@ -77,6 +77,9 @@ def seeds(folder: Path) -> dict[str, bytes]:
     standing = np.zeros((3, 22, 3))
     standing[:, :, 1] = np.linspace(1.6, 0, 22)
     np.save(folder / "p.npy", standing.astype(np.float32))
+    seen = np.zeros((3, 25, 3))
+    seen[:, :, 1] = np.linspace(0.2, 1.7, 25)
+    np.save(folder / "n.npy", {"nbodys": [1, 1, 1], "njoints": 25, "skel_body0": seen})
     box = trimesh.creation.box((0.5, 0.4, 1.7))
     np.savez(folder / "m.npz", vertices=np.stack([box.vertices] * 2), faces=box.faces)
     frame = [
@@ -114,6 +117,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
             {"smpl_poses": np.zeros((3, 72)), "smpl_scaling": np.ones(1), "smpl_trans": np.zeros((3, 3))}
         ),
         "positions.npy": (folder / "p.npy").read_bytes(),
+        "person.npy": (folder / "n.npy").read_bytes(),
         "table.csv": (
             ",".join(names) + "\n" + "\n".join(",".join(str(0.1 * k) for k in range(24)) for _ in range(2))
         ).encode(),
@@ -132,7 +136,8 @@ def mutations(draw: st.DrawFn) -> list[tuple[float, int, bytes]]:
 @pytest.mark.fuzz
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "name", ["clip.bvh", "amass.npz", "aist.pkl", "positions.npy", "table.csv", "pose.json", "mesh.npz"]
+    "name",
+    ["clip.bvh", "amass.npz", "aist.pkl", "positions.npy", "person.npy", "table.csv", "pose.json", "mesh.npz"],
 )
 def test_mutated_files(tmp_path, name):
     whole = seeds(tmp_path)[name]
