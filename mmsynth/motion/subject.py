@@ -51,8 +51,8 @@ class Subject:
 
 # Age in years, height in m and median body-mass index in kg/m^2. To 20 years: medians of CDC's growth charts
 # (Kuczmarski 2002, Vital Health Stat 11(246); M of their LMS tables). From 25: means by decade of US adults as of
-# NHANES 2015-2018 (Fryar 2021, Vital Health Stat 3(46)), rounded; over all ages they come to 1.61 and 1.75 m, and to
-# 2 cm and 0.7 kg/m^2 they are what the examination file of NHANES 2017-2018 gives without its survey weights.
+# NHANES 2015-2018 (Fryar 2021, Vital Health Stat 3(46)), rounded and from memory of that table. The examination file of
+# NHANES 2017-2018 without its survey weights lies within about 2 cm and 1 kg/m^2 of them.
 _GROWTH: dict[str, tuple[tuple[float, float, float], ...]] = {
     "female": (
         *((2, 0.850, 16.4), (4, 1.008, 15.3), (6, 1.147, 15.2), (8, 1.276, 15.8), (10, 1.380, 16.8), (12, 1.512, 18.1)),
