@@ -203,3 +203,32 @@ def phase_noise_to_signal(level, offset, delay, rate):
 def image_echo(way, wavelength, power_reflection):
     """Delay in s and amplitude of a wave that comes back over mirrors after `way` m, isotropic antennas (Friis)."""
     return way / 299792458.0, np.sqrt(power_reflection) * wavelength / (4 * np.pi * way)
+
+
+# ------------------------------------------------------------------------------------------------ walking
+
+WALK_SPEED, WALK_RATE = 1.3, 0.9  # m/s, strides a second
+
+
+def walker_joints(times):
+    """Joints {name: [times, 3]} in m of a walker who comes towards the origin along -y, radar at hip height.
+
+    Like Boulic, Magnenat-Thalmann and Thalmann (1990), joint angles are periodic in the stride and the two legs half of
+    one apart, and the trunk moves evenly but for a bob twice a stride; their tables of angles are replaced by the first
+    harmonics, so that speeds have a closed form: hip 0.4 sin, knee 0.5 (1 + sin) rad.
+    """
+    t = np.asarray(times, dtype=np.float64)
+    turn = 2 * np.pi * WALK_RATE * t
+    y = 5.0 - WALK_SPEED * t
+    z = 0.02 * np.sin(2 * turn)
+    found = {"trunk": np.stack([0 * t, y, z + 0.35], 1)}
+    for side in (0, 1):
+        angle = turn + np.pi * side
+        hip = 0.4 * np.sin(angle)
+        knee = 0.5 * (1 + np.sin(angle + 1.0))
+        x = np.full_like(t, 0.2 * side - 0.1)
+        joints = [np.stack([x, y, z], 1)]
+        for length, tilt in ((0.42, hip), (0.42, hip - knee)):
+            joints.append(joints[-1] + length * np.stack([0 * t, -np.sin(tilt), -np.cos(tilt)], 1))
+        found |= {f"{name}{side}": place for name, place in zip(("hip", "knee", "ankle"), joints, strict=True)}
+    return found
