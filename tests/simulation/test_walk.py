@@ -1,6 +1,5 @@
 """Micro-Doppler of a walker made of capsules, like Boulic's, against the closed form of its joints' speeds."""
 
-
 import numpy as np
 import oracles
 import pytest
