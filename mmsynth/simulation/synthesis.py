@@ -5,8 +5,8 @@ With tau = tau_mn(t) the delay of a path from TX m to RX n at the time t = t_chi
     sum_p gain_p(t) exp(j 2 pi (f0 tau + S tau t_k - S tau^2 / 2)),
 
 with every term of it: delay drift and acceleration through the frame, fast-time Doppler, and the offsets of TDM. A gain
-that fades does so from chirp to chirp. The fast one (`fast.py`) turns the sum over paths into small matrix products; it
-runs on any device and is differentiable.
+that fades does so from chirp to chirp. The fast one is a Warp kernel (`spreading.py`) or, for gradients, small matrix
+products in plain torch (`fast.py`); both run on any device.
 
 Volts are those at the ADC input before the receiver adds anything: |sample|^2 = received power * load * gain^2, that
 is, the rms of the IF signal. Real samples are sqrt(2) times the in-phase part, so that the mean square is the same.
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mmsynth.simulation.fast import fast_sum
 from mmsynth.simulation.series import interpolation
+from mmsynth.simulation.spreading import spread_sum
 from mmsynth.types import Paths, Radar
 
 
@@ -31,7 +32,8 @@ def synthesize(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Tensor:
         tolerance: rms error against `synthesize_direct`, relative to the rms of the samples.
     """
     _check(paths, radar)
-    return _volts(fast_sum(paths, radar, tolerance), radar)
+    gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
+    return _volts((fast_sum if gradients else spread_sum)(paths, radar, tolerance), radar)
 
 
 def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -> Tensor:
