@@ -574,7 +574,11 @@ class Processing:
         second_peak: report a second azimuth peak above this fraction of the first; 0 = never.
         azimuth_limits, elevation_limits: rad; points outside are dropped.
         extended_velocity: unfold the velocity by trying the hypotheses of TDM (TI's extendedMaxVelocity).
-        max_points: a frame, strongest first.
+        max_points: a frame, of those that `listing` puts first.
+        listing: "strongest" first, or "scan": the order in which xWR14xx lists cells (Doppler 0, then receding, then
+            approaching; range within; second azimuth peaks last): a full frame loses what approaches.
+        impossible_directions: keep points whose azimuth and elevation together exceed the unit sphere, with y = 0 (the
+            xWR14xx demo's sqrt of a negative number), rather than drop them.
         range_bias: m by which this board measures too far (TI's compRangeBiasAndRxChanPhase). This and `compensation`
             are applied by the readers of raw recordings: samples in AdcFrames are those of a calibrated radar.
         compensation: complex factor (real, imaginary) of each virtual antenna, TX-major as TI orders them; empty = one.
@@ -609,6 +613,8 @@ class Processing:
     elevation_limits: tuple[float, float] = (-np.pi / 2, np.pi / 2)
     extended_velocity: bool = False
     max_points: int = 100
+    listing: Literal["strongest", "scan"] = "strongest"
+    impossible_directions: bool = False
     range_bias: float = 0.0
     compensation: tuple[tuple[float, float], ...] = ()
     dc_range_bins_negative: int = 0

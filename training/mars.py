@@ -1,20 +1,27 @@
 """MARS: one command a part of RESULTS.md.
 
 python training/mars.py real mars.h5
+python training/mars.py transfer mars.h5 synthetic/dataset.h5
 python training/mars.py paired mars.h5 --body free-low
+python training/mars.py ablation mars.h5 --body free-low --frames 20
 """
 
 import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, pose_table
 from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
 from mmsynth.training.fit import commit
+
+if TYPE_CHECKING:
+    from mmsynth.evaluation.fidelity import Pair, Stage
 
 HERE = Path(__file__).parent
 
@@ -27,16 +34,21 @@ def main() -> None:
     real_.add_argument("recordings", type=Path)
     real_.add_argument("--seeds", type=int, default=3)
     real_.set_defaults(run=real)
-    paired_ = parts.add_parser("paired", help="simulated against recorded clouds, frame by frame")
-    paired_.add_argument("recordings", type=Path)
-    paired_.add_argument("--body", default="free")
-    paired_.add_argument("--method", default="facets")
-    paired_.add_argument("--frames", type=int, default=80, help="of each recording")
-    paired_.add_argument("--part", default="test", help="official part of each recording")
-    paired_.add_argument("--noise-db", type=float, default=0.0, help="over the data sheet's noise figure")
-    paired_.add_argument("--threshold-db", type=float, default=0.0, help="over the profile's CFAR threshold")
-    paired_.add_argument("--all-cells", action="store_true", help="no peak grouping: every cell over the threshold")
-    paired_.set_defaults(run=paired)
+    transfer_ = parts.add_parser("transfer", help="pre-training on synthetic clips, one person held out")
+    transfer_.add_argument("recordings", type=Path)
+    transfer_.add_argument("synthetic", type=Path, help="dataset.h5 of datasets/mars_synthetic.toml")
+    transfer_.add_argument("--seeds", type=int, default=3)
+    transfer_.set_defaults(run=transfer)
+    for name, run, text in (
+        ("paired", paired, "simulated against recorded clouds, frame by frame"),
+        ("ablation", ablation, "the same without one part of the simulator after another"),
+    ):
+        part = parts.add_parser(name, help=text)
+        part.add_argument("recordings", type=Path)
+        part.add_argument("--body", default="free")
+        part.add_argument("--frames", type=int, default=60, help="of each recording")
+        part.add_argument("--part", default="test", help="official part of each recording")
+        part.set_defaults(run=run)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     command = f"python training/mars.py {' '.join(sys.argv[1:])}"
@@ -58,43 +70,128 @@ def real(options: argparse.Namespace) -> list[Row]:
     ]
 
 
+def transfer(options: argparse.Namespace) -> list[Row]:
+    """The same network with and without synthetic poses before the real ones, at shares of the real ones."""
+    from mmsynth.datasets.mars import RADAR_POSITION
+    from mmsynth.evaluation.mars_transfer import TransferSettings, transfer_errors
+
+    torch.set_num_threads(1)
+    real, made = pose_table(Dataset.open(options.recordings)), Dataset.open(options.synthetic)
+    synthetic = pose_table(made)
+    # Recorded labels are in the frame in which the board reads its points, RADAR_POSITION under the board.
+    synthetic = replace(synthetic, joints=synthetic.joints + np.array(RADAR_POSITION, np.float32))
+    shares = (0.01, 0.1, 1.0)
+    runs = [transfer_errors(real, synthetic, shares, seed, TransferSettings()) for seed in range(options.seeds)]
+    people = sorted(set(real.subject.tolist()))
+    more = {"method": "facets", "facets": 2384}
+    zero = [{name: run[0.0][name][1] for name in people} for run in runs]
+    each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
+    note = f"MAE, {len(set(synthetic.clip.tolist()))} clips of generators; {each}"
+    rows = [row("mars/zero_shot_cm", mean_over_people(zero), "perceptron", note=note, **more)]
+    for share in shares:
+        pairs = {name: np.array([run[share][name] for run in runs]) for name in people}
+        gains = [float(np.mean([p[k, 1] - p[k, 0] for p in pairs.values()])) for k in range(len(runs))]
+        each = ", ".join(f"{name} {p[:, 0].mean():.2f} -> {p[:, 1].mean():.2f}" for name, p in pairs.items())
+        rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, "perceptron", note=f"MAE; {each}", **more))
+    return rows
+
+
 def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames and Chamfer distances of simulated and recorded clouds."""
+    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
+
+    stage = _stage(options.body)
+    pairs = _pairs(options, stage, told=True)
+    total = sum(len(p.recorded) for p in pairs)
+    found = chamfer_contrast(pairs, np.random.default_rng(0))
+    more = {"method": stage.settings.method, "facets": len(stage.body.faces)}
+    rows = [
+        row(f"mars/paired_{name}", [pooled], "", note=f"r over {total} frames; mean within clips {within:.2f}", **more)
+        for name, (pooled, within) in correlations(pairs).items()
+    ]
+    for name in ("shuffled", "surface"):
+        note = f"matched {found['matched']:.3f} m, {name} {found[name]:.3f} m: matched over {name}"
+        rows.append(row(f"mars/paired_chamfer_{name}", [found["matched"] / found[name]], "", note=note, **more))
+    return rows
+
+
+def ablation(options: argparse.Namespace) -> list[Row]:
+    """The comparison of `paired` with one part of the simulator changed at a time; prints, and keeps rows."""
+    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
+
+    rows = []
+    for name, stage in _variants(_stage(options.body)).items():
+        pairs = _pairs(options, stage)
+        near = chamfer_contrast(pairs, np.random.default_rng(0))
+        r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
+        points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
+        note = f"r {r}; points a frame {points:.1f}; Chamfer { ({k: round(v, 3) for k, v in near.items()}) }"
+        more = {"method": stage.settings.method, "facets": len(stage.body.faces), "note": note}
+        rows.append(row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", **more))
+        print(text_table(rows[-1:]).splitlines()[1], flush=True)
+    return rows
+
+
+def _stage(body: str) -> "Stage":
     from mmsynth.body_models import load_body
-    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations, simulate_pair, steady_stretch
+    from mmsynth.datasets.mars import RADAR_POSITION
+    from mmsynth.evaluation.fidelity import Stage
     from mmsynth.radar import load_radar
+
+    return Stage(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION)
+
+
+def _variants(full: "Stage") -> dict[str, "Stage"]:
+    """Everything, and what each part changes; a wall 0.9 m behind the person stands for the unknown room."""
     from mmsynth.simulation import Simulation
 
-    setup, body = load_radar("mars"), load_body(options.body)
-    receiver = setup.radar.receiver
-    noise = receiver.noise_figure * 10 ** (options.noise_db / 10)
-    setup = replace(setup, radar=replace(setup.radar, receiver=replace(receiver, noise_figure=noise)))
-    chain = setup.processing
-    cfar = replace(chain.range_cfar, threshold_db=chain.range_cfar.threshold_db + options.threshold_db)
-    chain = replace(chain, range_cfar=cfar)
-    if options.all_cells:
-        chain = replace(chain, peak_grouping_range=False, peak_grouping_doppler=False)
-    setup = replace(setup, processing=chain)
-    settings = Simulation(method=options.method)
+    def settings(**changes: Any) -> "Stage":
+        return replace(full, settings=replace(Simulation(), **changes))
+
+    def chain(**changes: Any) -> "Stage":
+        return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
+
+    receiver = replace(full.setup.radar.receiver, bits=0)
+    exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
+    wall = torch.tensor([[[2.0, 2.9, -0.93], [-2.0, 2.9, -0.93], [-2.0, 2.9, 1.7], [2.0, 2.9, 1.7]]]).double()
+    return {
+        "everything": full,
+        "one point a facet": settings(method="points"),
+        "bones": settings(method="bones"),
+        "no diffuse part": settings(diffuse=False),
+        "no coherent part": settings(coherent=False),
+        "no occlusion": settings(occlusion=False),
+        "flat facets": settings(flatness=0.0),
+        "seven knots": settings(knots=7),
+        "a wall behind": replace(full, room=wall, settings=replace(Simulation(), bounces=1)),
+        "no noise": replace(full, noisy=False),
+        "no quantisation": exact,
+        "peak grouping": chain(peak_grouping_range=True, peak_grouping_doppler=True),
+        "strongest first": chain(listing="strongest"),
+        "no impossible directions": chain(impossible_directions=False),
+        "no clutter removal": chain(clutter_removal=False),
+        "calibrated, radar 23 cm lower": replace(chain(compensation=()), radar_position=(0.0, 0.0, 0.0)),
+        "Kinect's jitter": replace(full, smoothing=0.0),
+    }
+
+
+def _pairs(options: argparse.Namespace, stage: "Stage", told: bool = False) -> "list[Pair]":
+    """Recorded and simulated clouds of the start of the longest unbroken stretch of every recording's part."""
+    from mmsynth.evaluation.fidelity import correlations, simulate_pair, steady_stretch
+
     dataset, pairs = Dataset.open(options.recordings), []
     for k, name in enumerate(dataset.labels.id.tolist()):
         sample = dataset[k]
         if not name.endswith(options.part) or sample.joints is None or not bool(sample.joints.isfinite().any()):
             continue
-        stretch = steady_stretch(sample, setup.radar.waveform.frame_period, options.frames)
-        pairs.append(simulate_pair(sample, stretch, body, setup, settings, seed=k))
+        stretch = steady_stretch(sample, stage.setup.radar.waveform.frame_period, options.frames)
+        pairs.append(simulate_pair(sample, stretch, stage, seed=k))
         sizes = [np.mean([len(f) for f in side]) for side in (pairs[-1].recorded, pairs[-1].simulated)]
         found = {n: round(c, 2) for n, (c, _) in correlations(pairs[-1:]).items()}
-        print(name, len(pairs[-1].recorded), f"points a frame {sizes[0]:.1f} {sizes[1]:.1f}", found, flush=True)
-    total = sum(len(p.recorded) for p in pairs)
-    near, far = chamfer_contrast(pairs, np.random.default_rng(0))
-    more = {"method": options.method, "facets": len(body.faces)}
-    rows = [
-        row(f"mars/paired_{name}", [pooled], "", note=f"r over {total} frames; mean within clips {within:.2f}", **more)
-        for name, (pooled, within) in correlations(pairs).items()
-    ]
-    note = f"matched {near:.3f} m, shuffled {far:.3f} m: matched over shuffled"
-    return [*rows, row("mars/paired_chamfer", [near / far], "", note=note, **more)]
+        if told:
+            points = f"points a frame {sizes[0]:.1f} {sizes[1]:.1f}"
+            print(name, len(pairs[-1].recorded), points, found, flush=True)
+    return pairs
 
 
 if __name__ == "__main__":

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
+from torch import Tensor
 
 from mmsynth import metrics
 from mmsynth.body_models import BodyModel, fit_skeleton
 from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import resample
 from mmsynth.processing import detect, range_doppler
-from mmsynth.scene import person_materials
+from mmsynth.scene import material, person_materials
 from mmsynth.simulation import Simulation, knot_times, receive, simulate_clean
-from mmsynth.types import AdcFrames, PointCloud, RadarSetup, Sample, Scene, Skeleton
+from mmsynth.types import AdcFrames, MeshSequence, PointCloud, Radar, RadarSetup, Sample, Scene, Skeleton
 
 Array = NDArray[Any]
 SERIES = ("doppler", "range", "lateral", "elevation")
@@ -24,11 +26,15 @@ SERIES = ("doppler", "range", "lateral", "elevation")
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Recorded and simulated points of the same frames: x, y, z, v [points, 4] of each frame, in m and m/s."""
+    """Recorded and simulated points of the same frames: x, y, z, v [points, 4] of each frame, in m and m/s.
+
+    `surface` holds points x, y, z drawn uniformly over the body of the same frames, which know nothing of radar.
+    """
 
     name: str
     recorded: tuple[Array, ...]
     simulated: tuple[Array, ...]
+    surface: tuple[Array, ...] = ()
 
 
 def steady_stretch(sample: Sample, period: float, longest: int) -> slice:
@@ -43,27 +49,77 @@ def steady_stretch(sample: Sample, period: float, longest: int) -> slice:
     return slice(int(edges[best]), int(min(edges[best + 1], edges[best] + longest)))
 
 
-def simulate_pair(
-    sample: Sample, stretch: slice, body: BodyModel, setup: RadarSetup, settings: Simulation, seed: int
-) -> Pair:
-    """Fit the body to the clip's joints and record it with the same radar; the world is the radar's frame."""
-    radar, frames = setup.radar, stretch.stop - stretch.start
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What recorded poses are staged again with.
+
+    Attributes:
+        body: fitted to the poses.
+        setup: the device that recorded.
+        settings: of the simulator.
+        radar_position: of the device in the frame of the poses, in m; it looks along +y.
+        smoothing: standard deviation in s of the Gaussian that takes a depth camera's jitter from the poses: 1 cm at
+            10 frames/s is 0.1 m/s on every facet.
+        noisy: whether the receiver adds its noise and quantises.
+        room: surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses, of plasterboard.
+    """
+
+    body: BodyModel
+    setup: RadarSetup
+    settings: Simulation = Simulation()
+    radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    smoothing: float = 0.1
+    noisy: bool = True
+    room: Tensor | None = None
+
+
+def simulate_pair(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Pair:
+    """Fit the body to the clip's joints and record it with the same radar."""
+    radar, frames = stage.setup.radar, stretch.stop - stretch.start
     assert sample.joints is not None
+    motion = fit_skeleton(_calmed(sample, stretch, stage), stage.body)
+    mesh = stage.body(resample(motion, knot_times(radar, frames, stage.settings)))
+    clean = simulate_clean(_scene(mesh, stage), radar, frames, stage.settings, seed=seed)
+    samples = receive(clean, radar, torch.Generator().manual_seed(seed)) if stage.noisy else clean
     times = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
-    # The last frame's chirps end after the last pose: it is held for one more period.
-    held = torch.cat([sample.joints[stretch], sample.joints[stretch][-1:]]).double()
-    instants = torch.arange(frames + 1, dtype=torch.float64) * radar.waveform.frame_period
-    skeleton = Skeleton(tuple(JOINT_SETS[sample.joint_set]), held, instants, joint_set=sample.joint_set)
-    motion = fit_skeleton(skeleton, body)
-    knots = knot_times(radar, frames, settings)
-    mesh = body(resample(motion, knots))
-    materials = person_materials(mesh.region_names, radar.waveform.center_frequency, "cotton")
-    scene = Scene(torch.eye(4, dtype=torch.float64), (mesh,), materials)
-    clean = simulate_clean(scene, radar, frames, settings, seed=seed)
-    adc = AdcFrames(radar, receive(clean, radar, torch.Generator().manual_seed(seed)), times)
-    cloud = detect(range_doppler(adc, setup.processing), setup.processing)
+    cloud = detect(range_doppler(AdcFrames(radar, samples, times), stage.setup.processing), stage.setup.processing)
     recorded = tuple(frame for k, frame in enumerate(split_frames(sample.cloud)) if stretch.start <= k < stretch.stop)
-    return Pair(sample.id, recorded, tuple(split_frames(cloud)))
+    return Pair(sample.id, recorded, tuple(split_frames(cloud)), _surface(mesh, radar, frames))
+
+
+def _calmed(sample: Sample, stretch: slice, stage: Stage) -> Skeleton:
+    """The stretch's joints without jitter; the last pose is held for a period, in which the last chirps go out."""
+    period = stage.setup.radar.waveform.frame_period
+    assert sample.joints is not None
+    joints = sample.joints[stretch].double().numpy()
+    if stage.smoothing:
+        joints = gaussian_filter1d(joints, stage.smoothing / period, axis=0, mode="nearest")
+    held = torch.from_numpy(np.concatenate([joints, joints[-1:]]))
+    instants = torch.arange(len(held), dtype=torch.float64) * period
+    return Skeleton(tuple(JOINT_SETS[sample.joint_set]), held, instants, joint_set=sample.joint_set)
+
+
+def _scene(mesh: MeshSequence, stage: Stage) -> Scene:
+    frequency = stage.setup.radar.waveform.center_frequency
+    pose = torch.eye(4, dtype=torch.float64)
+    pose[:3, 3] = torch.tensor(stage.radar_position, dtype=torch.float64)
+    materials = person_materials(mesh.region_names, frequency, "cotton")
+    if stage.room is None:
+        return Scene(pose, (mesh,), materials)
+    materials = {**materials, "wall": material("plasterboard", frequency)}
+    return Scene(pose, (mesh,), materials, mirrors=stage.room, mirror_regions=("wall",) * len(stage.room))
+
+
+def _surface(mesh: MeshSequence, radar: Radar, frames: int) -> tuple[Array, ...]:
+    """Sixty points drawn uniformly over the mesh of each frame, as x, y, z in the frame of the poses."""
+    draw, vertices = np.random.default_rng(0), mesh.vertices.numpy()[:: len(mesh.vertices) // frames]
+    found = []
+    for frame in vertices:
+        corners = frame[mesh.faces.numpy()]
+        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        chosen = corners[draw.choice(len(areas), 60, p=areas / areas.sum())]
+        found.append(np.einsum("pc,pcx->px", draw.dirichlet(np.ones(3), 60), chosen))
+    return tuple(found)
 
 
 def split_frames(cloud: PointCloud) -> Iterator[Array]:
@@ -105,14 +161,20 @@ def chamfer(first: Array, second: Array) -> float:
     return float(0.5 * (there + back))
 
 
-def chamfer_contrast(pairs: list[Pair], draw: np.random.Generator) -> tuple[float, float]:
-    """Mean Chamfer distance of clouds of the same frame, and of frames of the same clip in shuffled order."""
-    matched, shuffled = [], []
+def chamfer_contrast(pairs: list[Pair], draw: np.random.Generator) -> dict[str, float]:
+    """Mean Chamfer distances in m of the recorded clouds.
+
+    "matched": from the simulated cloud of the same frame; "shuffled": from that of another frame of the clip, in
+    shuffled order; "surface": from uniform points of the mesh of the same frame, where pairs have them.
+    """
+    found: dict[str, list[float]] = {"matched": [], "shuffled": [], "surface": []}
     for pair in pairs:
         order = draw.permutation(len(pair.simulated))
         for k, frame in enumerate(pair.recorded):
             same, other = pair.simulated[k], pair.simulated[order[k]]
             if len(frame) and len(same) and len(other):
-                matched.append(chamfer(frame, same))
-                shuffled.append(chamfer(frame, other))
-    return float(np.mean(matched)), float(np.mean(shuffled))
+                found["matched"].append(chamfer(frame, same))
+                found["shuffled"].append(chamfer(frame, other))
+                if pair.surface:
+                    found["surface"].append(chamfer(frame, pair.surface[k]))
+    return {name: float(np.mean(values)) for name, values in found.items() if values}

@@ -30,9 +30,9 @@ def detect(cube: RadarCube, processing: Processing) -> PointCloud:
     level = detection_level(cube, processing)
     noise = noise_level(level, processing)
     hit = _select(cube, level, noise, processing)
-    frame, doppler, bin_ = hit.nonzero(as_tuple=True)
-    array = virtual_array(cube.radar, processing, level.device)
     loops = cube.spectrum.shape[1]
+    frame, doppler, bin_ = _listed(hit, processing)
+    array = virtual_array(cube.radar, processing, level.device)
     signed, signals = _unfold(cube.spectrum[frame, doppler, :, :, bin_], doppler - loops // 2, loops, array, processing)
     source, across, up = _directions(signals, array, processing)
     frame, doppler, bin_, signed = frame[source], doppler[source], bin_[source], signed[source]
@@ -40,9 +40,10 @@ def detect(cube: RadarCube, processing: Processing) -> PointCloud:
     velocity = signed * (cube.velocity[1] - cube.velocity[0] if loops > 1 else 0.0)
     level, noise = level[frame, doppler, bin_], noise[frame, doppler, bin_]
     keep = _in_view(across, up, velocity, processing).nonzero()[:, 0]
-    keep = _strongest(frame[keep], level[keep], keep, processing.max_points)
+    rank = keep if processing.listing == "scan" else -level[keep]
+    keep = _first(frame[keep], rank, keep, processing.max_points)
     across, up, frame = across[keep], up[keep], frame[keep]
-    ahead = (1 - across.square() - up.square()).sqrt()
+    ahead = (1 - across.square() - up.square()).clamp_min(0).sqrt()
     position = cube.range[bin_[keep], None] * torch.stack([across, ahead, up], -1)
     if processing.position_step:
         position = (position / processing.position_step).round() * processing.position_step
@@ -86,6 +87,19 @@ def _select(cube: RadarCube, level: Tensor, noise: Tensor, processing: Processin
     return hit & local_maxima(level, processing.peak_grouping_doppler, processing.peak_grouping_range)
 
 
+def _listed(hit: Tensor, processing: Processing) -> tuple[Tensor, Tensor, Tensor]:
+    """Frame, Doppler index and range bin [cells] of the detected cells, in the order of the device's list."""
+    if processing.listing != "scan":
+        frame, doppler, bin_ = hit.nonzero(as_tuple=True)
+        return frame, doppler, bin_
+    # The accelerator goes through Doppler as the FFT leaves it (0, then receding, then approaching), range within.
+    half = hit.shape[1] // 2
+    frame, scan, bin_ = hit.roll(-half, 1).nonzero(as_tuple=True)
+    start = torch.searchsorted(frame, frame, side="left")
+    kept = torch.arange(len(frame), device=frame.device) - start < processing.max_points
+    return frame[kept], (scan[kept] + half) % hit.shape[1], bin_[kept]
+
+
 def _unfold(
     cells: Tensor, signed: Tensor, loops: int, array: VirtualArray, processing: Processing
 ) -> tuple[Tensor, Tensor]:
@@ -119,11 +133,11 @@ def _directions(signals: Tensor, array: VirtualArray, processing: Processing) ->
 
 
 def _in_view(across: Tensor, up: Tensor, velocity: Tensor, processing: Processing) -> Tensor:
-    """Whether the direction exists and lies inside the limits of angle and velocity."""
+    """Whether the direction exists (unless the device does not ask) and the limits of angle and velocity hold it."""
     flat = across.square() + up.square()
     azimuth = torch.atan2(across, (1 - flat).clamp_min(0).sqrt())
     elevation = torch.asin(up.clamp(-1, 1))
-    inside = flat <= 1
+    inside = (flat <= 1) | processing.impossible_directions
     for value, (low, high) in (
         (azimuth, processing.azimuth_limits),
         (elevation, processing.elevation_limits),
@@ -133,9 +147,9 @@ def _in_view(across: Tensor, up: Tensor, velocity: Tensor, processing: Processin
     return inside
 
 
-def _strongest(frame: Tensor, level: Tensor, index: Tensor, limit: int) -> Tensor:
-    """Those of `index` that are among the `limit` strongest of their frame, by frame, strongest first."""
-    order = level.argsort(descending=True, stable=True)
+def _first(frame: Tensor, rank: Tensor, index: Tensor, limit: int) -> Tensor:
+    """Those of `index` whose `rank` is among the `limit` lowest of their frame, by frame, lowest first."""
+    order = rank.argsort(stable=True)
     order = order[frame[order].argsort(stable=True)]
     frame = frame[order]
     start = torch.searchsorted(frame, frame, side="left")

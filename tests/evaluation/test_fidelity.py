@@ -29,8 +29,8 @@ def test_clouds_of_one_motion_correlate_and_lie_closer_than_shuffled() -> None:
     draw = np.random.default_rng(0)
     pairs = [Pair("a", moving_clouds(draw, 0.05), moving_clouds(draw, 0.05))]
     assert all(pooled > 0.95 and within > 0.95 for pooled, within in correlations(pairs).values())
-    matched, shuffled = chamfer_contrast(pairs, draw)
-    assert matched < 0.5 * shuffled
+    found = chamfer_contrast(pairs, draw)
+    assert found["matched"] < 0.5 * found["shuffled"]
     order = draw.permutation(60)
     other = [Pair("a", pairs[0].recorded, tuple(pairs[0].simulated[k] for k in order))]
     # Independent series of 60 frames: r beyond 4 / sqrt(60) would be four standard deviations.

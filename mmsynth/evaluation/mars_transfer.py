@@ -1,0 +1,154 @@
+"""What synthetic clips are worth for pose on MARS: a small network with and without them, equal optimiser steps."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mmsynth import metrics
+from mmsynth.evaluation.mars import Poses
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TransferSettings:
+    """How the network is trained.
+
+    Attributes:
+        steps: of the optimiser in all; with pre-training, half of them see synthetic poses only.
+        batch: poses a step.
+        rate: peak learning rate; it falls to zero along a cosine over each half.
+        width: of the two hidden layers.
+        checks: how often each half is judged on held-back training stretches; the best state is kept.
+    """
+
+    steps: int = 800
+    batch: int = 128
+    rate: float = 1e-3
+    width: int = 128
+    checks: int = 8
+
+
+def stretches(poses: Poses, share: float, draw: np.random.Generator) -> tuple[Array, Array]:
+    """Rows to train on and rows to choose by: one unbroken stretch of every recording, every fifth one held back.
+
+    A recording is a move of a person, whatever official parts it was published in.
+    """
+    fit: list[Array] = []
+    choose: list[Array] = []
+    recording = np.array([name.rsplit("-", 1)[0] for name in poses.clip.tolist()])
+    for k, name in enumerate(draw.permutation(np.unique(recording))):
+        rows = np.flatnonzero(recording == name)
+        length = max(1, round(share * len(rows)))
+        start = int(draw.integers(len(rows) - length + 1))
+        (choose if k % 5 == 4 else fit).append(rows[start : start + length])
+    return np.concatenate(fit), np.concatenate(choose)
+
+
+def transfer_errors(
+    real: Poses, synthetic: Poses, shares: Sequence[float], seed: int, settings: TransferSettings
+) -> dict[float, dict[str, tuple[float, float]]]:
+    """Mean absolute error in cm by share and person held out: (real poses alone, pre-trained on synthetic ones).
+
+    Nothing of the person is seen, and of the others only the stretches of the share. Share 0: (the mean of the others'
+    poses, the network that has seen synthetic poses alone, which knows no real mean either).
+    """
+    before = _Pupil.new(synthetic, seed, settings).learn(synthetic, *_halves(synthetic, settings.steps))
+    found: dict[float, dict[str, tuple[float, float]]] = {0.0: {}, **{share: {} for share in shares}}
+    for number, name in enumerate(sorted(set(real.subject.tolist()))):
+        there = real.subject == name
+        test, others = _rows(real, there), _rows(real, ~there)
+        mean = np.broadcast_to(others.joints.mean(0), test.joints.shape)
+        found[0.0][name] = (100 * metrics.mae(mean, test.joints), before.error(test))
+        for share in shares:
+            fit, choose = stretches(others, share, np.random.default_rng([seed, number]))
+            few, held = _rows(others, fit), _rows(others, choose)
+            alone = _Pupil.new(few, seed, settings).learn(few, held, settings.steps)
+            after = before.copy().learn(few, held, settings.steps - settings.steps // 2)
+            found[share][name] = (alone.error(test), after.error(test))
+    return found
+
+
+def _halves(synthetic: Poses, steps: int) -> tuple[Poses, int]:
+    """What to choose the pre-trained state by (every fifth pose), and half of the steps."""
+    return _rows(synthetic, np.arange(len(synthetic.table)) % 5 == 4), steps // 2
+
+
+def _rows(poses: Poses, keep: Array) -> Poses:
+    return Poses(poses.table[keep], poses.joints[keep], poses.subject[keep], poses.clip[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class _Pupil:
+    """A network that tells how a pose differs from the mean of the poses it was last taught."""
+
+    network: nn.Module
+    mean: Tensor
+    seed: int
+    settings: TransferSettings
+
+    @staticmethod
+    def new(poses: Poses, seed: int, settings: TransferSettings) -> "_Pupil":
+        inputs, outputs = poses.table.shape[1], poses.joints[0].size
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            network = nn.Sequential(
+                nn.LayerNorm(inputs),
+                nn.Linear(inputs, settings.width),
+                nn.GELU(),
+                nn.Dropout(0.3),
+                nn.Linear(settings.width, settings.width),
+                nn.GELU(),
+                nn.Dropout(0.3),
+                nn.Linear(settings.width, outputs),
+            )
+        last = network[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        return _Pupil(network, torch.zeros(outputs), seed, settings)
+
+    def copy(self) -> "_Pupil":
+        """The same, to be taught apart."""
+        return replace(self, network=deepcopy(self.network))
+
+    def learn(self, poses: Poses, held: Poses, steps: int) -> "_Pupil":
+        """Teach it `poses` and return it in the state that erred least on `held`, its state before among them."""
+        table, joints = torch.from_numpy(poses.table), torch.from_numpy(poses.joints).flatten(1).float()
+        taught = replace(self, mean=joints.mean(0))
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.settings.rate, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        draw = torch.Generator().manual_seed(self.seed)
+        best = (taught.error(held), _copy(self.network))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)
+            for step in range(steps):
+                chosen = torch.randint(len(table), (self.settings.batch,), generator=draw)
+                loss = (self.network(table[chosen]) - (joints[chosen] - taught.mean)).abs().mean()
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                if (step + 1) % max(1, steps // self.settings.checks) == 0:
+                    error = taught.error(held)
+                    best = min(best, (error, _copy(self.network)), key=lambda found: found[0])
+        self.network.load_state_dict(best[1])
+        return taught
+
+    def error(self, poses: Poses) -> float:
+        """Mean absolute error in cm."""
+        self.network.eval()
+        with torch.no_grad():
+            guess = (self.network(torch.from_numpy(poses.table)) + self.mean).numpy()
+        self.network.train()
+        return 100 * metrics.mae(guess.reshape(poses.joints.shape), poses.joints)
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,47 @@
+"""Pre-training on poses whose answer is known."""
+
+import numpy as np
+
+from mmsynth.evaluation.mars import Poses
+from mmsynth.evaluation.mars_transfer import TransferSettings, stretches, transfer_errors
+
+
+def poses(people: int, frames: int, seed: int) -> Poses:
+    """Two joints that follow two latent numbers, which twelve features show with noise."""
+    draw = np.random.default_rng(seed)
+    subject = np.repeat([f"p{k}" for k in range(people)], 10 * frames)
+    parts = [f"p{k}-m{m}-{part}" for k in range(people) for m in range(5) for part in ("train", "test")]
+    clip = np.repeat(parts, frames)
+    latent = draw.uniform(-1, 1, (len(subject), 2))
+    mixing = np.random.default_rng(0).normal(0, 1, (2, 12))
+    table = (latent @ mixing + draw.normal(0, 0.05, (len(subject), 12))).astype(np.float32)
+    joints = np.repeat(latent[:, :, None], 3, 2).astype(np.float32)
+    return Poses(table, joints, subject, clip)
+
+
+def test_a_share_is_one_unbroken_stretch_of_every_recording() -> None:
+    real = poses(3, 50, 1)
+    fit, choose = stretches(real, 0.1, np.random.default_rng(0))
+    # Fifteen recordings (move of a person) of 100 frames, every fifth held back.
+    assert len(fit) == 120 and len(choose) == 30 and not set(fit) & set(choose)
+    assert all((np.diff(run) == 1).all() for run in fit.reshape(12, 10))
+    assert len({name.rsplit("-", 1)[0] for name in real.clip[np.concatenate([fit, choose])].tolist()}) == 15
+
+
+def test_pre_training_on_the_same_relation_helps_where_few_poses_are_real() -> None:
+    real, synthetic = poses(3, 60, 2), poses(4, 100, 3)
+    settings = TransferSettings(steps=240, batch=32, width=32, rate=3e-3, checks=4)
+    found = transfer_errors(real, synthetic, (0.02,), 0, settings)
+    assert all(after < alone for alone, after in found[0.02].values())
+    assert all(after < constant for constant, after in found[0.0].values())
+
+
+def test_nothing_of_the_person_held_out_is_learned_from() -> None:
+    real, synthetic = poses(2, 40, 4), poses(2, 40, 5)
+    settings = TransferSettings(steps=20, batch=16, width=8, checks=2)
+    before = transfer_errors(real, synthetic, (0.5,), 0, settings)[0.5]["p1"]
+    there = real.subject == "p1"
+    # Each frame of the person twice: the mean error stays, and would not if they were trained on.
+    again = np.concatenate([np.flatnonzero(~there), np.repeat(np.flatnonzero(there), 2)])
+    twice = Poses(real.table[again], real.joints[again], real.subject[again], real.clip[again])
+    np.testing.assert_allclose(transfer_errors(twice, synthetic, (0.5,), 0, settings)[0.5]["p1"], before, rtol=1e-4)
