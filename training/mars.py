@@ -18,7 +18,7 @@ import torch
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, pose_table
 from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
-from mmsynth.training.fit import commit
+from mmsynth.training.run import commit
 
 if TYPE_CHECKING:
     from mmsynth.evaluation.fidelity import Pair, Stage

@@ -3,6 +3,7 @@
 python training/radhar.py sets --out synthetic --draws 5 --clips 100
 python training/radhar.py real radhar.h5
 python training/radhar.py transfer radhar.h5 synthetic/*
+python training/radhar.py curve radhar.h5 synthetic/* --model points --out curves/points
 """
 
 import argparse
@@ -11,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.curve import Drawn, few_shot_rows, transfer_rows, zero_shot_values
+from mmsynth.evaluation.curve import Drawn, transfer_rows, zero_shot_values
+from mmsynth.evaluation.fewshot import NetworkPlan, network_curve, tree_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
 from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
 from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
-from mmsynth.training.fit import commit
+from mmsynth.training.run import commit
 
 HERE = Path(__file__).parent
 
@@ -37,6 +39,17 @@ def main() -> None:
     transfer_.add_argument("--naive", type=Path, nargs="*", default=[], help="the first sets again, by another method")
     transfer_.add_argument("--draws", type=int, default=20)
     transfer_.set_defaults(run=transfer)
+    curve_ = parts.add_parser("curve", help="table, figure and JSON over the share of recordings")
+    curve_.add_argument("recordings", type=Path)
+    curve_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
+    curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
+    curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
+    curve_.add_argument(
+        "--steps", type=int, default=400, help="of the optimiser, with and without synthetic data"
+    )
+    curve_.add_argument("--pretrain-steps", type=int, default=200, help="of these on synthetic data")
+    curve_.add_argument("--out", type=Path, required=True)
+    curve_.set_defaults(run=curve)
     sets_ = parts.add_parser("sets", help="draw synthetic sets")
     sets_.add_argument("--recipe", type=Path, default=HERE.parent / "datasets" / "radhar_synthetic.toml")
     sets_.add_argument("--out", type=Path, required=True)
@@ -86,10 +99,35 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         )
     if options.draws:
         real = real_tables(corpus(recordings, WindowSettings()))
-        for found in few_shot_rows(real, levelled, drawn, options.draws):
-            print(text_table([found]), flush=True)
-            rows.append(found)
+        found = tree_curve(real, levelled, drawn, options.draws, show)
+        print(found.text(), flush=True)
+        rows += found.rows("real alone", method=drawn.method, facets=drawn.facets)
     return rows
+
+
+def curve(options: argparse.Namespace) -> list[Row]:
+    """Scores over the share of the recordings that is trained on, as table, figure, JSON and rows."""
+    recordings = Dataset.open(options.recordings)
+    settings = WindowSettings(heights="relative")
+    levelled = corpus(recordings, settings)
+    files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
+    more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
+    if options.model == "trees":
+        tables = real_tables(levelled)
+        real = real_tables(corpus(recordings, WindowSettings()))
+        found = tree_curve(real, tables, read_sets(options.synthetic, tables), options.seeds, show)
+        found.save(options.out)
+    else:
+        plan = NetworkPlan(options.model, options.steps, options.pretrain_steps, seeds=options.seeds)
+        found = network_curve(levelled, [cut(f, settings) for f in files], plan, options.out, show)
+        more["note"] = f"{options.steps} steps in all, {options.pretrain_steps} of them on synthetic data"
+    print(found.text(), flush=True)
+    return found.rows("real alone", **more)
+
+
+def show(done: int, total: int) -> None:
+    """Progress, a line each."""
+    print(f"{done} of {total}", file=sys.stderr, flush=True)
 
 
 def read_sets(folders: list[Path], real: Real) -> Drawn:

@@ -1,18 +1,13 @@
 """The rows of the ledger that tell what synthetic data is worth on RadHAR."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmsynth.evaluation.scores import Row, Scores, row
-from mmsynth.evaluation.transfer import Real, Synthetic, adapted, few_shot, train, zero_shot
+from mmsynth.evaluation.transfer import Real, Synthetic, adapted, zero_shot
 from mmsynth.training.adapt import AdaptSettings
-
-Array = NDArray[Any]
-FRACTIONS = (0.01, 0.05, 0.10, 0.25, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +50,3 @@ def transfer_rows(levelled: Real, drawn: Drawn) -> list[Row]:
 def zero_shot_values(levelled: Real, drawn: Drawn) -> list[float]:
     """Zero-shot score of each set."""
     return [mean(zero_shot(levelled, s, k)[0]) for k, s in enumerate(drawn.sets)]
-
-
-def few_shot_rows(real: Real, levelled: Real, drawn: Drawn, draws: int) -> Iterator[Row]:
-    """Gains by a synthetic model over recordings alone, paired over draws of recordings.
-
-    The synthetic model is the mean over all drawn sets; the real-only model is the best one: trees on all features.
-    """
-    forests = [train(s, levelled.classes, k) for k, s in enumerate(drawn.sets)]
-    told = tuple(np.mean([f.probabilities(t) for f in forests], axis=0) for t in (levelled.dense, levelled.apart))
-    for fraction in FRACTIONS:
-        found = few_shot(real, (told[0], told[1]), fraction, draws)
-        for model, scores in (("trees, blended", found.blended), ("trees, stacked", found.stacked)):
-            gain = (scores - found.alone).mean(1)
-            note = f"{found.alone.mean():.3f} -> {scores.mean():.3f}, wins {np.mean(gain > 0):.0%}"
-            name = f"radhar/few_shot_gain_{round(100 * fraction)}"
-            yield row(name, gain.tolist(), model, method=drawn.method, facets=drawn.facets, note=note)

@@ -1,11 +1,8 @@
 """From a recipe to a run: read the clips, hold out what is to be held out, train, keep."""
 
-import json
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from mmsynth.joints import JOINT_SETS
 from mmsynth.training.features import features
 from mmsynth.training.loop import Material, Progress, steps_timed, train_network
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import Model, Run, Targets, TreeModel, build, load_run, save_model
+from mmsynth.training.run import Model, Run, Targets, TreeModel, build, keep_run, load_run
 from mmsynth.training.trees import grow
 from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut
 from mmsynth.training.workers import Team
@@ -77,22 +74,9 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
         (out / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
     model = fit_model(recipe, material, out, progress, team)
     if team.leads:
-        _keep(out, recipe, material.targets, model)
+        keep_run(out, recipe, material.targets, model)
     team.wait()
     return Run(out, recipe, material.targets, model)
-
-
-def _keep(out: Path, recipe: Recipe, targets: Targets, model: Model) -> None:
-    save_model(out / ("model.npz" if recipe.model == "trees" else "model.pt"), model)
-    about = {
-        "classes": list(targets.classes),
-        "joint_set": targets.joint_set,
-        "version": version("mmsynth"),
-        "commit": commit(),
-    }
-    beside = out / "run.tmp"
-    beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    beside.replace(out / "run.json")
 
 
 def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progress, team: Team | None = None) -> Model:
@@ -233,18 +217,3 @@ def _divide(
         own = np.flatnonzero(activity == name)
         chosen[draw.permutation(own)[: min(max(1, round(share * len(own))), len(own) - spare)]] = True
     return clips[chosen], clips[~chosen]
-
-
-def commit() -> str:
-    """The commit of the code where it runs from a checkout, else its version."""
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return version("mmsynth")
-    return answer.stdout.strip()

@@ -20,7 +20,7 @@ from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
 from mmsynth.training.networks import Network, PoseHead, pool, to_batch
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import NetworkModel, Targets, build
+from mmsynth.training.run import NetworkModel, Targets, build, load_run
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.training.workers import Team
 
@@ -71,21 +71,21 @@ class State:
 
 
 def train_network(
-    recipe: Recipe, material: Material, folder: Path, progress: Progress, team: Team | None = None
+    recipe: Recipe, material: Material, folder: Path | None, progress: Progress, team: Team | None = None
 ) -> NetworkModel:
     """Train the recipe's network; a checkpoint in `folder` is gone on from, with the same outcome as without the stop.
 
     Args:
         recipe: what to train and how.
         material: windows.
-        folder: where `checkpoint.pt` and the logs are kept.
+        folder: where `checkpoint.pt` and the logs are kept; None = nothing is kept.
         progress: called with (steps done, steps in all).
         team: the processes that train together.
     """
     settings, team = recipe.optimise, team or Team()
     state = start(recipe, material)
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.is_file():
+    checkpoint = folder / "checkpoint.pt" if folder else None
+    if checkpoint and checkpoint.is_file():
         _restore(state, torch.load(checkpoint, map_location=recipe.device, weights_only=True))
     with Log(folder if team.leads else None, state.step, recipe.tensorboard) as log:
         while state.step < settings.steps:
@@ -96,7 +96,7 @@ def train_network(
                 continue
             score = _validate(recipe, material, state)
             team.wait()
-            if team.leads:
+            if team.leads and checkpoint:
                 _save(checkpoint, state)
             log.write(state.step, {"loss": loss, "validation": score, "rate": rate(recipe, material, state.step - 1)})
             if team.leads:
@@ -159,6 +159,8 @@ def _task_loss(recipe: Recipe, material: Material, said: Tensor, own: Windows) -
 def start(recipe: Recipe, material: Material) -> State:
     """The state before the first step."""
     network = build(recipe, material.targets)
+    if recipe.initial is not None:
+        network.load_state_dict(_initial(recipe.initial, material.targets))
     if isinstance(network.head, PoseHead):
         known = material.real if material.real is not None else material.synthetic
         assert known is not None
@@ -170,6 +172,14 @@ def start(recipe: Recipe, material: Material) -> State:
     weights = [*network.parameters(), *critic.parameters()]
     optimiser = torch.optim.AdamW(weights, lr=recipe.optimise.rate, weight_decay=recipe.optimise.decay)
     return State(0, network, copy.deepcopy(network), critic, optimiser, {})
+
+
+def _initial(folder: Path, targets: Targets) -> dict[str, Any]:
+    run = load_run(folder)
+    if not isinstance(run.model, NetworkModel) or run.targets != targets:
+        told = ", ".join(run.classes) or run.targets.joint_set
+        raise ValueError(f"initial: {folder} tells {told}; expected a network for the targets of this recipe")
+    return run.model.network.state_dict()
 
 
 def _stages(recipe: Recipe, material: Material) -> bool:

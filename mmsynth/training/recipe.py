@@ -102,6 +102,7 @@ class Recipe:
         model: trees on physics features, or a network on points, histograms or heatmaps (`window.maps`).
         seed: of everything random.
         width: of the network.
+        initial: folder of a finished run of the same network, whose weights this one starts from.
         smoothing: share of every label that is spread over the classes.
         device: where the network trains.
         tensorboard: log events for it too (needs the extra of that name).
@@ -114,6 +115,7 @@ class Recipe:
     seed: int = 0
     width: int = 64
     smoothing: float = 0.05
+    initial: Path | None = None
     device: str = "cpu"
     tensorboard: bool = False
     window: WindowSettings = WindowSettings(step=1.0)

@@ -2,9 +2,11 @@
 
 import io
 import json
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -228,6 +230,21 @@ def save_model(path: Path, model: Model) -> None:
     beside.replace(path)
 
 
+def keep_run(folder: Path, recipe: Recipe, targets: Targets, model: Model) -> None:
+    """Write what `load_run` reads; `run.json`, which says that a run is finished, comes last."""
+    (folder / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
+    save_model(folder / ("model.npz" if recipe.model == "trees" else "model.pt"), model)
+    about = {
+        "classes": list(targets.classes),
+        "joint_set": targets.joint_set,
+        "version": version("mmsynth"),
+        "commit": commit(),
+    }
+    beside = folder / "run.tmp"
+    beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    beside.replace(folder / "run.json")
+
+
 def load_run(folder: Path | str) -> Run:
     """Read a finished run.
 
@@ -269,3 +286,18 @@ def build(recipe: Recipe, targets: Targets) -> Network:
 def _load_forest(path: Path) -> Forest:
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
         return Forest(**{f.name: arrays[f.name] for f in fields(Forest)})
+
+
+def commit() -> str:
+    """The commit of the code where it runs from a checkout, else its version."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return version("mmsynth")
+    return answer.stdout.strip()

@@ -77,6 +77,29 @@ def histograms_figure(
     return figure
 
 
+def curve_figure(
+    shares: Sequence[float], arms: Mapping[str, tuple[np.ndarray, np.ndarray]], name: str, title: str = ""
+) -> Figure:
+    """Scores over the share of recordings that is trained on, a line an arm, bars of one standard deviation.
+
+    Args:
+        shares: of the recordings, rising; 0 stands at the left end of an otherwise logarithmic axis.
+        arms: name -> mean and spread at each share; NaN = not known.
+        name: of the score.
+        title: of the figure.
+    """
+    place = np.array([np.log10(s) if s > 0 else np.log10(min(x for x in shares if x > 0)) - 0.7 for s in shares])
+    figure = new_figure(6.4, 3.8)
+    axes = figure.add_subplot(1, 1, 1)
+    for (arm, (mean, spread)), colour in zip(arms.items(), (MUTED, ACCENT, SECOND, INK), strict=False):
+        known = np.isfinite(mean)
+        axes.errorbar(place[known], mean[known], spread[known], color=colour, marker="o", ms=4, capsize=2, label=arm)
+    axes.set_xticks(place, [f"{100 * s:g} %" for s in shares])
+    dress(axes, title, "share of the recordings", name)
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+    return figure
+
+
 def _bins(*values: np.ndarray) -> np.ndarray:
     """About 40 common bins over the middle 99.5 % of all values; whole numbers get a bin each where they fit."""
     pooled = np.concatenate([np.asarray(v, dtype=np.float64) for v in values])

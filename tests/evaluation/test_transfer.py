@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.curve import Drawn, few_shot_rows, transfer_rows
+from mmsynth.evaluation.curve import Drawn, transfer_rows
+from mmsynth.evaluation.fewshot import NetworkPlan, network_curve, tree_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.transfer import few_shot, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
@@ -50,7 +52,30 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
-    assert {r.model for r in few_shot_rows(real, real, drawn, 1)} == {"trees, blended", "trees, stacked"}
+    curve = tree_curve(real, real, drawn, 1, lambda done, total: None)
+    assert {r.model for r in curve.rows("real alone")} == {"trees, blended", "trees, stacked"}
+    assert curve.arms["blended"][0, 0] > 0.9 and curve.shares[0] == 0
+
+
+def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    data = corpus(Dataset.open(recordings), WindowSettings())
+    windows = cut(Dataset.open(generated), WindowSettings())
+    plan = NetworkPlan("points", 60, 40, batch=16, width=16, rate=1e-2, seeds=2, shares=(0.1, 1.0))
+
+    def killed(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        network_curve(data, [windows], plan, tmp_path / "killed", killed)
+    finished = network_curve(data, [windows], plan, tmp_path / "killed", lambda done, total: None)
+    whole = network_curve(data, [windows], plan, tmp_path / "whole", lambda done, total: None)
+    for name, values in whole.arms.items():
+        assert np.array_equal(values, finished.arms[name], equal_nan=True)
+    assert np.isnan(whole.arms["real alone"][0]).all() and whole.arms["pre-trained"][0].mean() > 0.8
+    assert {p.name for p in (tmp_path / "whole").glob("curve.*")} == {"curve.txt", "curve.json", "curve.png"}
+    rows = {r.experiment for r in whole.rows("real alone")}
+    assert rows == {"radhar/few_shot_gain_10", "radhar/few_shot_gain_100"}
 
 
 def test_a_model_that_knows_helps_and_one_that_guesses_does_little_harm(recordings: Path) -> None:
