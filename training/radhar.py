@@ -44,10 +44,8 @@ def main() -> None:
     curve_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
     curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
-    curve_.add_argument(
-        "--steps", type=int, default=400, help="of the optimiser, with and without synthetic data"
-    )
-    curve_.add_argument("--pretrain-steps", type=int, default=200, help="of these on synthetic data")
+    curve_.add_argument("--steps", type=int, default=500, help="of the optimiser, with and without synthetic data")
+    curve_.add_argument("--pretrain-steps", type=int, default=100, help="of these on synthetic data")
     curve_.add_argument("--out", type=Path, required=True)
     curve_.set_defaults(run=curve)
     sets_ = parts.add_parser("sets", help="draw synthetic sets")

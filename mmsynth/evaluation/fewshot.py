@@ -41,12 +41,12 @@ class NetworkPlan:
     """
 
     model: Literal["points", "voxels"] = "points"
-    steps: int = 400
-    pretrain_steps: int = 200
-    batch: int = 64
+    steps: int = 500
+    pretrain_steps: int = 100
+    batch: int = 32
     width: int = 64
     rate: float = 3e-3
-    tune_rate: float = 1e-3
+    tune_rate: float = 3e-3
     seeds: int = 3
     shares: tuple[float, ...] = SHARES
 

@@ -7,13 +7,13 @@ from mmsynth.training.fit import Estimate as Estimate
 from mmsynth.training.fit import estimate as estimate
 from mmsynth.training.fit import fit as fit
 from mmsynth.training.fit import load_recipe as load_recipe
+from mmsynth.training.predict import Poses as Poses
+from mmsynth.training.predict import Predictions as Predictions
+from mmsynth.training.predict import predict as predict
+from mmsynth.training.predict import predict_poses as predict_poses
 from mmsynth.training.recipe import Recipe as Recipe
-from mmsynth.training.run import Poses as Poses
-from mmsynth.training.run import Predictions as Predictions
 from mmsynth.training.run import Run as Run
 from mmsynth.training.run import load_run as load_run
-from mmsynth.training.run import predict as predict
-from mmsynth.training.run import predict_poses as predict_poses
 from mmsynth.training.windows import Windows as Windows
 from mmsynth.training.windows import WindowSettings as WindowSettings
 from mmsynth.training.windows import cut as cut

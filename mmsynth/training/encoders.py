@@ -16,7 +16,7 @@ class PointEncoder(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.point = nn.Sequential(
-            nn.Linear(CHANNELS, width), Norm(width), nn.GELU(), nn.Linear(width, width), nn.GELU()
+            nn.Linear(CHANNELS, width, bias=False), Norm(width), nn.GELU(), nn.Linear(width, width), nn.GELU()
         )
         self.join = nn.Conv1d(2 * width + 1, width, 1)
 
@@ -76,7 +76,7 @@ class MapEncoder(nn.Module):
         layers: list[nn.Module] = []
         sizes = (kinds, width // 4, width // 2, width // 2)
         for before, after in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), Norm(after), nn.GELU()]
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), Norm(after), nn.GELU()]
         self.picture = nn.Sequential(*layers)
         self.join = nn.Conv1d(sizes[-1] * (ROWS // 8) * (COLUMNS // 8), width, 1)
 

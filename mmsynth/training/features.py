@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.training.windows import Windows
+from mmsynth.training.windows import Windows, medians
 
 Array = NDArray[Any]
 
@@ -60,13 +60,8 @@ def _columns(w: Windows) -> Columns:
 
 def relative_to_median(w: Windows) -> tuple[Array, Array]:
     """Range and lateral position of each point in m, less their medians over its window."""
-    depth = np.linalg.norm(w.position[:, :2], axis=1)
-    lateral = w.position[:, 0].copy()
-    for a, b in zip(w.offsets[:-1], w.offsets[1:], strict=True):
-        if b > a:
-            depth[a:b] -= np.median(depth[a:b])
-            lateral[a:b] -= np.median(lateral[a:b])
-    return depth, lateral
+    depth, lateral = np.linalg.norm(w.position[:, :2], axis=1), w.position[:, 0]
+    return tuple(v - medians(v, w.offsets)[w.index] for v in (depth, lateral))  # type: ignore[return-value]
 
 
 def _sum(w: Windows, value: Array) -> Array:

@@ -170,7 +170,7 @@ def start(recipe: Recipe, material: Material) -> State:
         torch.default_generator.manual_seed(recipe.seed + 1)
         critic = Critic(recipe.width).to(recipe.device)
     weights = [*network.parameters(), *critic.parameters()]
-    optimiser = torch.optim.AdamW(weights, lr=recipe.optimise.rate, weight_decay=recipe.optimise.decay)
+    optimiser = torch.optim.AdamW(weights, lr=recipe.optimise.rate, weight_decay=recipe.optimise.decay, fused=True)
     return State(0, network, copy.deepcopy(network), critic, optimiser, {})
 
 
@@ -224,10 +224,11 @@ def rate(recipe: Recipe, material: Material, step: int) -> float:
 @torch.no_grad()
 def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
     """Move the averaged weights towards the network's; counters are copied."""
-    for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mine.dtype.is_floating_point:
-            mine.lerp_(theirs, 1 - keep)
-        else:
+    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+    moving = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+    torch._foreach_lerp_([mine for mine, _ in moving], [theirs for _, theirs in moving], 1 - keep)
+    for mine, theirs in pairs:
+        if not mine.dtype.is_floating_point:
             mine.copy_(theirs)
 
 

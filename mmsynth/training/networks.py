@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmsynth.training.features import relative_to_median
 from mmsynth.training.norm import Norm
-from mmsynth.training.windows import Windows
+from mmsynth.training.windows import Windows, medians
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +67,7 @@ def to_batch(windows: Windows, device: torch.device | str = "cpu") -> Batch:
 
 def anchors(windows: Windows) -> NDArray[np.float32]:
     """Median lateral position and depth [windows, 2] in m of each window's points; NaN = it has none."""
-    found = np.full((len(windows), 2), np.nan, np.float32)
-    for row, (a, b) in enumerate(zip(windows.offsets[:-1], windows.offsets[1:], strict=True)):
-        if b > a:
-            found[row] = np.median(windows.position[a:b, :2], axis=0)
-    return found
+    return np.stack([medians(windows.position[:, k], windows.offsets) for k in (0, 1)], 1).astype(np.float32)
 
 
 class Network(nn.Module):
@@ -154,7 +150,7 @@ class _Residual(nn.Module):
         self.body = nn.Sequential(
             Norm(width),
             nn.GELU(),
-            nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
+            nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
             Norm(width),
             nn.GELU(),
             nn.Conv1d(width, width, 1),

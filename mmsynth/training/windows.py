@@ -227,10 +227,20 @@ def window_maps(dataset: Clips, offsets: Array, table: tuple[Array, Array, Array
 def level(windows: Windows) -> Windows:
     """The windows with heights relative to the median of each."""
     position = windows.position.copy()
-    for a, b in zip(windows.offsets[:-1], windows.offsets[1:], strict=True):
-        if b > a:
-            position[a:b, 2] -= np.median(position[a:b, 2])
+    position[:, 2] -= medians(position[:, 2], windows.offsets)[windows.index]
     return replace(windows, position=position)
+
+
+def medians(values: Array, offsets: Array) -> Array:
+    """Median of each run `offsets[k]:offsets[k + 1]` of values [n]; NaN where a run is empty."""
+    counts = np.diff(offsets)
+    runs = np.repeat(np.arange(len(counts)), counts)
+    rising = values[np.lexsort((values, runs))]
+    found = np.full(len(counts), np.nan, values.dtype)
+    some = counts > 0
+    low, high = ((offsets[:-1] + shift // 2)[some] for shift in (counts - 1, counts))
+    found[some] = 0.5 * (rising[low] + rising[high])
+    return found
 
 
 def concatenate(parts: Sequence[Windows]) -> Windows:

@@ -1,6 +1,7 @@
 """Training: forests as arrays, networks that learn, exact resume, recipes, runs on disk."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,15 +13,16 @@ import pytest
 import torch
 from sklearn.ensemble import ExtraTreesClassifier
 
-from mmsynth.datasets import Dataset
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.resources import data_folder
 from mmsynth.training import estimate, fit, load_recipe, load_run, predict
 from mmsynth.training.fit import gather
 from mmsynth.training.networks import to_batch
-from mmsynth.training.recipe import Data, Optimise, Recipe
+from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import Targets, build
 from mmsynth.training.trees import TreeSettings, grow
 from mmsynth.training.windows import WindowSettings, cut
+from mmsynth.types import Sample
 
 QUICK = Optimise(steps=24, pretrain_steps=8, batch=16, every=4, warmup=2, patience=0)
 
@@ -188,3 +190,75 @@ def test_every_recipe_of_the_training_folder_trains_two_steps(
 def test_training_leaves_the_simulator_unloaded() -> None:
     code = "import sys, mmsynth.training; sys.exit('warp' in sys.modules or 'mmsynth.simulation' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_processes_train_as_one(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data((recordings,), (generated,)), model="points", width=16, optimise=replace(QUICK, steps=12))
+    fit(recipe, tmp_path / "one", quiet)
+    (tmp_path / "recipe.toml").write_text(recipe.text())
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
+    run = ["-c", "from mmsynth.cli import main; main()", "train", str(tmp_path / "recipe.toml")]
+    done = subprocess.run(
+        [sys.executable, *command, *run, "--out", str(tmp_path / "two")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("points for fast, slow") == 1, "one process speaks for both"
+    first, second = (torch.load(tmp_path / n / "model.pt", weights_only=True) for n in ("one", "two"))
+    for name, value in first.items():
+        # Sums of half batches are rounded differently (1e-7); Adam's first steps, of the rate of 2e-3 times a sign, can
+        # magnify that for weights whose gradient is near zero. Without the sums they part by 1e-2.
+        off = (value.double() - second[name].double()).abs()
+        assert off.max() < 2e-3 and off.mean() < 1e-4, name
+
+
+def test_a_run_starts_from_the_weights_of_another(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    first = fit(Recipe(Data(synthetic=(generated,)), model="points", width=16, optimise=QUICK), tmp_path / "a", quiet)
+    still = replace(QUICK, steps=1, pretrain_steps=0, every=1, rate=1e-12)
+    data = Data(real=(recordings,))
+    recipe = Recipe(data, model="points", width=16, optimise=still, initial=first.folder)
+    second = fit(recipe, tmp_path / "b", quiet)
+    found = [predict(run, Dataset.open(recordings)).probability for run in (first, second)]
+    # The statistics of the normalisation layers have taken one step of a tenth towards the recordings'.
+    assert np.abs(found[0] - found[1]).max() < 0.2 and (found[0].argmax(1) == found[1].argmax(1)).mean() > 0.95
+    other = Recipe(data, classes=("fast",), model="points", width=16, optimise=still, initial=first.folder)
+    with pytest.raises(ValueError, match="tells fast, slow; expected a network for the targets of this recipe"):
+        fit(other, tmp_path / "c", quiet)
+
+
+@pytest.mark.parametrize("method", ["statistics", "adversarial"])
+def test_a_network_adapts_to_recordings_without_labels(
+    method: str, generated: Path, shifted: Path, tmp_path: Path
+) -> None:
+    """Recordings by a radar that reports a quarter of each velocity: aligned, the network is as sure of them."""
+    scores = {}
+    for name in ("none", method):
+        data = Data(synthetic=(generated,), unlabelled=(shifted,), validation=0.0)
+        optimise = replace(QUICK, steps=80, pretrain_steps=0, every=80)
+        recipe = Recipe(data, model="points", width=16, optimise=optimise, adapt=Adapt(name))  # type: ignore[arg-type]
+        found = predict(fit(recipe, tmp_path / name, quiet), Dataset.open(shifted))
+        truth = np.array([found.classes.index(t) for t in found.truth])
+        scores[name] = -np.log(found.probability[np.arange(len(truth)), truth] + 1e-3).mean()
+    assert scores[method] < scores["none"], scores
+
+
+@pytest.fixture(scope="module")
+def shifted(tmp_path_factory: pytest.TempPathFactory, swing: Callable[..., Sample]) -> Path:
+    path = tmp_path_factory.mktemp("shifted") / "data.h5"
+    with DatasetWriter(path, Attributes()) as writer:
+        for seed in range(200, 208):
+            for activity in ("fast", "slow"):
+                sample = swing(activity, seed)
+                cloud = replace(sample.cloud, velocity=0.25 * sample.cloud.velocity + 0.6)
+                writer.append(replace(sample, cloud=cloud))
+    return path
+
+
+def test_events_are_written_for_tensorboard(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)), model="points", width=16, optimise=QUICK, tensorboard=True)
+    fit(recipe, tmp_path / "run", quiet)
+    found = list((tmp_path / "run" / "events").iterdir())
+    assert len(found) == 1 and found[0].stat().st_size > 200

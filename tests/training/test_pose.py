@@ -17,6 +17,7 @@ from mmsynth.training.augment import Augment, augment
 from mmsynth.training.losses import PoseLoss, pose_loss
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, grid, regrid, to_grid
 from mmsynth.training.networks import to_batch
+from mmsynth.training.predict import lay_out
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets, build
 from mmsynth.training.windows import Windows, WindowSettings, cut
@@ -221,8 +222,6 @@ def test_poses_follow_a_person_who_stands_elsewhere(windows: Windows) -> None:
 def test_scores_of_the_truth_itself(posed: Path) -> None:
     data = Dataset.open(posed)
     truth = cut(data, WindowSettings(points="all"), poses=True)
-    from mmsynth.training.run import lay_out
-
     said = np.concatenate([truth.joints + np.float32([0.03, 0, 0]), np.full((36, 20, 19, 1), 0.01, np.float32)], -1)
     scores = score_poses(lay_out(said, truth, "mars19"))
     assert scores.mae == pytest.approx(0.01, rel=1e-4) and scores.relative_mae == pytest.approx(0, abs=1e-6)

@@ -10,7 +10,7 @@ import pytest
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
 from mmsynth.training.features import feature_names, features
-from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut, level
+from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut, level, medians
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,13 @@ def test_relative_heights_do_not_know_how_high_the_radar_was(recordings: Path, w
     raised = level(replace(windows, position=windows.position + np.float32([0, 0, 0.4])))
     assert np.allclose(raised.position, relative.position, atol=1e-6)
     assert not np.allclose(relative.position, windows.position, atol=1e-3)
+
+
+def test_medians_of_runs_are_those_of_numpy() -> None:
+    draw = np.random.default_rng(0)
+    values, offsets = draw.normal(size=40).astype(np.float32), np.array([0, 7, 7, 8, 22, 40])
+    for found, a, b in zip(medians(values, offsets), offsets[:-1], offsets[1:], strict=True):
+        assert found == np.median(values[a:b]) if b > a else np.isnan(found)
 
 
 def test_chosen_clips_alone(recordings: Path) -> None:

@@ -1,0 +1,122 @@
+"""What a finished run says of a data set: activities of windows, or poses instant by instant."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.arrays import check_shapes
+from mmsynth.datasets import Clips
+from mmsynth.training.run import NetworkModel, Run
+from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a run says of each window.
+
+    Attributes:
+        clip: id of the clip; start: of the window in s from the start of the clip; duration: in s.
+        truth: the recorded activity; empty = not known.
+        probability: of each of `classes`.
+    """
+
+    classes: tuple[str, ...]
+    clip: Annotated[Array, "windows", "1"]
+    start: Annotated[Array, "windows", "s"]
+    truth: Annotated[Array, "windows", "1"]
+    probability: Annotated[Array, "windows classes", "1"]
+    duration: float
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def label(self) -> tuple[str, ...]:
+        """The likeliest class of each window."""
+        return tuple(self.classes[i] for i in self.probability.argmax(1))
+
+    @property
+    def confidence(self) -> Array:
+        """Its probability [windows]."""
+        return np.asarray(self.probability.max(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """What a run says of the pose, instant by instant; instants in the order of clips and time.
+
+    Attributes:
+        joint_set: names the joints.
+        clip: id of the clip; time: in s from its start.
+        activity, subject, session: as recorded; empty = not known.
+        joints: in the radar frame.
+        error: that the network expects of each joint.
+        truth: recorded joints; NaN = not known.
+    """
+
+    joint_set: str
+    clip: Annotated[Array, "instants", "1"]
+    time: Annotated[Array, "instants", "s"]
+    activity: Annotated[Array, "instants", "1"]
+    subject: Annotated[Array, "instants", "1"]
+    session: Annotated[Array, "instants", "1"]
+    joints: Annotated[Array, "instants joints 3", "m"]
+    error: Annotated[Array, "instants joints", "m"]
+    truth: Annotated[Array, "instants joints 3", "m"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+def predict(run: Run, dataset: Clips) -> Predictions:
+    """Class probabilities of every window (not overlapping) of the clips of a data set.
+
+    Raises:
+        ValueError: no clip is as long as a window, or the run tells poses.
+    """
+    settings = replace(run.recipe.window, step=run.recipe.window.duration)
+    windows = cut(dataset, settings)
+    p = run.model.probabilities(windows)
+    return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, settings.duration)
+
+
+def predict_poses(run: Run, dataset: Clips) -> Poses:
+    """Joints in every time bin of the clips of a data set, from windows that do not overlap.
+
+    Raises:
+        ValueError: no clip is as long as a window, or the run tells activities.
+    """
+    if not isinstance(run.model, NetworkModel):
+        raise ValueError("model: expected one that tells poses, got trees")
+    settings = replace(run.recipe.window, step=run.recipe.window.duration)
+    known = dataset.joint_set == run.targets.joint_set
+    windows = cut(dataset, settings, poses=known)
+    return lay_out(run.model.poses(windows), windows, run.targets.joint_set)
+
+
+def lay_out(said: Array, windows: Windows, joint_set: str) -> Poses:
+    """Answers [windows, bins, joints, 4] as instants in the order of the windows."""
+    bins = windows.bins
+    unknown = np.full(said[..., :3].shape, np.nan, np.float32)
+    truth = windows.joints if windows.joints.size else unknown
+    time = windows.start[:, None] + (np.arange(bins) + 0.5) / BINS_PER_SECOND
+    each = {name: np.repeat(getattr(windows, name), bins) for name in ("clip", "activity", "subject", "session")}
+    joints = said.shape[2]
+    return Poses(
+        joint_set=joint_set,
+        time=time.ravel(),
+        joints=said[..., :3].reshape(-1, joints, 3),
+        error=said[..., 3].reshape(-1, joints),
+        truth=truth.reshape(-1, joints, 3),
+        **each,
+    )
