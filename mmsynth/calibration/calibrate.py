@@ -161,7 +161,10 @@ def _overlay(
     best: tuple[float, float],
     settings: CalibrationSettings,
 ) -> dict[str, Any]:
-    """The recipe's placement moved and stretched by how recorded ranges lie to simulated ones, and the noise found."""
+    """The recipe's placement moved and stretched by how recorded ranges lie to simulated ones, and the noise found.
+
+    Activities that have a distance of their own keep it.
+    """
     low, high = recipe.placement.distance
     ours, theirs = (
         np.quantile(v["range (m)"], [0.1, 0.9]) if len(v["range (m)"]) else None for v in (simulated, recorded)

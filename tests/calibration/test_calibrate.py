@@ -18,6 +18,8 @@ from mmsynth.resources import data_file
 def recipe(clips: int, **more: object) -> Recipe:
     base = load_recipe(data_file("datasets", "radhar_synthetic.toml"))
     base = replace(base, clips=clips, noise_draws=1, seconds=0.34, subjects=replace(base.subjects, body="free-low"))
+    # Activities with a place of their own stay there: here everybody stands where the recipe says.
+    base = replace(base, activities=tuple(replace(a, placement={}) for a in base.activities))
     return replace(base, device=Device(), **more)  # type: ignore[arg-type]
 
 
