@@ -184,9 +184,9 @@ def _others(stage: Stage, index: int, person: int, labelled: Motion) -> list[Mot
         number = pool.first + (person - pool.first + 1 + _integer(pool.count - 1, draw)) % pool.count
         subject = sample_subject(stream(recipe.seed, 1, number), pool.age)
         activity = recipe.activities[_integer(len(recipe.activities), draw)]
-        moving = _motion(stage, activity, (number, subject), draw)
+        moving, where = _motion(stage, activity, (number, subject), draw), placement_of(recipe, activity)
         for _ in range(_TRIES):
-            there, _ = _stand(recipe, placement_of(recipe, activity), moving, draw)
+            there, _ = _stand(recipe, where, moving, draw)
             if all(distance(there, other) >= Area().gap for other in found):
                 found.append(there)
                 break

@@ -102,11 +102,8 @@ def _kernel(powers: int) -> Any:
 
 
 def spread_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
-    """The sum of `fast.fast_sum` [loops, slots, rx, samples], complex64, per unit of gain."""
+    """The sum of `fast.fast_sum`, by the kernel."""
     wave = radar.waveform
-    if len(paths) == 0:
-        shape = (wave.loops, radar.slots, paths.rx_delay.shape[1], wave.samples)
-        return torch.zeros(shape, dtype=torch.complex64, device=paths.gain.device)
     frame = prepare(paths, radar)
     record = torch.cat(
         [frame.gain, frame.gain[:1], frame.departure, frame.arrival]

@@ -32,6 +32,10 @@ def synthesize(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Tensor:
         tolerance: rms error against `synthesize_direct`, relative to the rms of the samples.
     """
     _check(paths, radar)
+    wave, device = radar.waveform, paths.gain.device
+    if len(paths) == 0:
+        shape = (wave.loops, radar.slots, len(radar.rx), wave.samples)
+        return _volts(torch.zeros(shape, dtype=torch.complex64, device=device), radar)
     gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
     return _volts((fast_sum if gradients else spread_sum)(paths, radar, tolerance), radar)
 
