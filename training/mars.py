@@ -160,6 +160,8 @@ def _variants(full: "Stage") -> dict[str, "Stage"]:
         "bones": settings(method="bones"),
         "no diffuse part": settings(diffuse=False),
         "no coherent part": settings(coherent=False),
+        "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
+        "smooth cloth": replace(full, cloth_roughness=0.0),
         "no occlusion": settings(occlusion=False),
         "flat facets": settings(flatness=0.0),
         "seven knots": settings(knots=7),

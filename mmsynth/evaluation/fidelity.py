@@ -1,7 +1,7 @@
 """Simulated against recorded clouds, frame by frame: a body fitted to the recorded poses before the same radar."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ class Stage:
         smoothing: standard deviation in s of the Gaussian that takes a depth camera's jitter from the poses: 1 cm at
             10 frames/s is 0.1 m/s on every facet.
         noisy: whether the receiver adds its noise and quantises.
+        cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
         room: surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses, of plasterboard.
     """
 
@@ -70,6 +71,7 @@ class Stage:
     radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     smoothing: float = 0.1
     noisy: bool = True
+    cloth_roughness: float | None = None
     room: Tensor | None = None
 
 
@@ -104,6 +106,9 @@ def _scene(mesh: MeshSequence, stage: Stage) -> Scene:
     pose = torch.eye(4, dtype=torch.float64)
     pose[:3, 3] = torch.tensor(stage.radar_position, dtype=torch.float64)
     materials = person_materials(mesh.region_names, frequency, "cotton")
+    if stage.cloth_roughness is not None:
+        clothed = [name for name in materials if name.startswith("cloth:")]
+        materials |= {name: replace(materials[name], roughness=stage.cloth_roughness) for name in clothed}
     if stage.room is None:
         return Scene(pose, (mesh,), materials)
     materials = {**materials, "wall": material("plasterboard", frequency)}

@@ -1,0 +1,43 @@
+"""Cloth: a sheet whose own reflection is the diffuse part of what it covers."""
+
+import cmath
+import math
+
+import pytest
+from scipy.constants import speed_of_light
+
+from mmsynth.scene import CLOTHING, material, person_materials
+from mmsynth.scene.materials import sheet_reflection, skin_permittivity
+
+
+def test_a_thin_sheet_reflects_as_its_currents_do():
+    # The polarisation currents of a sheet thin against the wavelength radiate k d (eps - 1) / 2 each way; a mean over
+    # the thickness +-25 % is 1 + 0.025 times the square. Left: the slab's own thickness, (k n d)^2 / 3 = 0.2 %.
+    frequency, thickness = 60e9, 5e-5
+    current = 2 * math.pi * frequency / speed_of_light * thickness * 0.6 / 2
+    assert sheet_reflection(1.6, thickness, frequency) == pytest.approx(1.025 * current**2, rel=5e-3)
+
+
+def test_a_sheet_never_reflects_more_than_a_quarter_wavelength_of_it():
+    # There the two faces add up: 2 r / (1 + r^2).
+    step = (math.sqrt(1.7) - 1) / (math.sqrt(1.7) + 1)
+    most = (2 * step / (1 + step**2)) ** 2
+    powers = [sheet_reflection(1.7, 1e-4 * k, 77e9) for k in range(1, 60)]
+    assert 0.8 * most < max(powers) < most and min(powers) > 0
+
+
+@pytest.mark.parametrize("frequency", [60e9, 77e9])
+@pytest.mark.parametrize("kind", sorted(CLOTHING))
+def test_the_diffuse_part_of_a_cloth_is_what_the_cloth_itself_reflects(kind, frequency):
+    worn = person_materials(["cloth:torso"], frequency, kind)["cloth:torso"]
+    root = cmath.sqrt(skin_permittivity(frequency))
+    skin = abs((1 - root) / (1 + root)) ** 2
+    share = 1 - math.exp(-((4 * math.pi * frequency / speed_of_light * worn.roughness) ** 2))
+    cloth = CLOTHING[kind]
+    assert skin * share == pytest.approx(sheet_reflection(cloth.permittivity, cloth.thickness, frequency), rel=1e-6)
+    # Nearly transparent: the skin's own reflection stays the greater part of the return.
+    assert 0.005 < share < 0.3
+
+
+def test_more_scatters_under_rough_cloth_than_on_bare_skin():
+    assert material("skin").roughness < min(material(f"cloth:{kind}").roughness for kind in CLOTHING)
