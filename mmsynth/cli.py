@@ -177,7 +177,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
     clips: Annotated[int, typer.Option(min=1, help="Clips to simulate, before and after.")] = 20,
 ) -> None:
-    """Bring a recipe's noise floor, thresholds and places to those of unlabelled recordings."""
+    """Bring a recipe's noise floor, thresholds, echoes, clothing and places to those of unlabelled recordings."""
     from mmsynth.calibration import CalibrationSettings
     from mmsynth.calibration import calibrate as match
     from mmsynth.datasets import Dataset

@@ -66,8 +66,9 @@ def load(cls: type[T], path: Path | str) -> T:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """The table `base` with the keys of `overlay` put over it, sub-table by sub-table."""
-    merged = dict(base)
+    """The table `base` with the keys of `overlay` put over it, sub-table by sub-table, in whatever unit either has."""
+    new = {_bare(key) for key in overlay}
+    merged = {key: value for key, value in base.items() if key in overlay or _bare(key) not in new}
     for key, value in overlay.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if both else value
@@ -126,6 +127,10 @@ def _literal(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     raise ValueError(f"TOML: cannot write a {type(value).__name__}")
+
+
+def _bare(key: str) -> str:
+    return key.removesuffix("_db").removesuffix("_deg")
 
 
 def _to_si(key: str, value: Any, known: Mapping[str, Any], full: str) -> tuple[str, Any]:

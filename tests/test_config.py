@@ -99,3 +99,8 @@ def test_merge_goes_into_sub_tables() -> None:
     base = {"a": 1, "b": {"c": 2, "d": 3}}
     assert merge(base, {"b": {"c": 4}}) == {"a": 1, "b": {"c": 4, "d": 3}}
     assert base["b"] == {"c": 2, "d": 3}
+
+
+def test_merge_knows_a_key_in_another_unit() -> None:
+    base = {"p": {"bearing_deg": [-10, 10], "noise_db": 3}}
+    assert merge(base, {"p": {"bearing": [0.1, 0.2]}}) == {"p": {"bearing": [0.1, 0.2], "noise_db": 3}}

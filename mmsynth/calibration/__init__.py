@@ -3,3 +3,5 @@
 from mmsynth.calibration.calibrate import Calibration as Calibration
 from mmsynth.calibration.calibrate import CalibrationSettings as CalibrationSettings
 from mmsynth.calibration.calibrate import calibrate as calibrate
+from mmsynth.calibration.ranking import Ranking as Ranking
+from mmsynth.calibration.ranking import rank as rank

@@ -1,10 +1,14 @@
 """Simulator settings from recordings without labels: a recipe's overlay that brings its histograms to theirs.
 
-Noise floor and CFAR threshold decide how many points a person gives, and no data sheet tells them. Each clip is traced
-once; every candidate receives and detects it anew. Where people stand is read from the recordings' ranges.
+Noise floor and CFAR threshold decide how many points a person gives, clothing how the echo is shared out between the
+smooth and the rough part, a room's echoes how far points scatter, and no data sheet tells them. Transmit gain and noise
+floor show in nothing but their difference, so that the floor is moved. Clips are traced once and recorded by every
+candidate; where people stand is read from the recordings' ranges, azimuths and heights (an activity with a placement
+of its own keeps it). The overlay holds ranges about what was found, which `generate` draws from for each clip.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmsynth.calibration.quantities import QUANTITIES, Floats, distances, measure
+from mmsynth.calibration.quantities import Floats, distances, measure
 from mmsynth.config import dumps
 from mmsynth.datasets import Clips, FlatPoints
-from mmsynth.generation.clip import Stage, Take, draw_take, stage, stream
-from mmsynth.generation.recipe import Recipe
-from mmsynth.processing import detect, range_doppler
-from mmsynth.simulation import receive, simulate_clean
-from mmsynth.types import AdcFrames, Cfar, PointCloud
+from mmsynth.generation.clip import GHOSTS, record, stage, stream, trace_clip
+from mmsynth.generation.ghosts import add_ghosts
+from mmsynth.generation.recipe import Device, Placement, Recipe
+from mmsynth.types import PointCloud
 from mmsynth.view import histograms_figure, save_figure
 
 Progress = Callable[[int, int], None]
@@ -30,20 +33,36 @@ class CalibrationSettings:
     """What is tried.
 
     Attributes:
-        clips: of the recipe, traced once each before and once after.
+        clips: of the recipe, traced once for each way to dress and place people.
         noise_db: candidates added to the radar's noise figure.
         threshold_db: candidates added to its CFAR thresholds.
-        spread_db: half width of the noise range that the overlay draws from around the best.
+        ghosts: candidates of the share of points that come by a detour.
+        clothes: kinds of clothing that are tried in place of the recipe's: smooth ones and rough ones.
+        spread_db: half width of the noise range that the overlay draws from about the best.
     """
 
     clips: int = 20
-    noise_db: tuple[float, ...] = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
+    noise_db: tuple[float, ...] = (0.0, 6.0, 12.0, 18.0, 24.0)
     threshold_db: tuple[float, ...] = (-4.0, 0.0)
+    ghosts: tuple[float, ...] = (0.0, 0.1, 0.2)
+    clothes: tuple[tuple[str, ...], ...] = (("synthetic", "leather", "denim"), ("cotton", "wool", "coat"))
     spread_db: float = 4.0
 
     def __post_init__(self) -> None:
-        if self.clips < 1 or not self.noise_db or not self.threshold_db:
-            raise ValueError("calibration: expected at least one clip, one noise level and one threshold")
+        if self.clips < 1 or not (self.noise_db and self.threshold_db and self.ghosts):
+            raise ValueError("calibration: expected at least one clip, noise level, threshold and share of ghosts")
+
+    def device(self, noise_db: float, threshold_db: float, ghosts: float) -> Device:
+        """The ranges about one candidate."""
+        return Device(
+            noise_db=(noise_db - self.spread_db, noise_db + self.spread_db),
+            threshold_db=(threshold_db - 1.0, threshold_db + 1.0),
+            ghosts=(0.5 * ghosts, 1.5 * ghosts),
+        )
+
+    def devices(self) -> tuple[Device, ...]:
+        """All candidates."""
+        return tuple(self.device(n, t, g) for n in self.noise_db for t in self.threshold_db for g in self.ghosts)
 
 
 @dataclass(frozen=True)
@@ -52,21 +71,21 @@ class Calibration:
 
     Attributes:
         overlay: keys for `mmsynth generate --overlay`.
-        before, after: distance of each histogram to the recordings', as a share of its axis.
-        tried: mean distance of each candidate (noise_db, threshold_db).
+        before, after: distance of each histogram to the recordings', as a share of its axis, on people that the
+            search has not seen.
     """
 
     overlay: dict[str, Any]
     before: dict[str, float]
     after: dict[str, float]
-    tried: dict[tuple[float, float], float]
 
     def text(self) -> str:
         """The distances as a table."""
-        width = max(len(q.name) for q in QUANTITIES)
+        width = max(len(name) for name in self.before)
         lines = [f"{'distance to the recordings':{width}}    before     after"]
-        lines += [f"{q.name:{width}}  {self.before[q.name]:8.4f}  {self.after[q.name]:8.4f}" for q in QUANTITIES]
-        return "\n".join(lines)
+        lines += [f"{name:{width}}  {self.before[name]:8.4f}  {self.after[name]:8.4f}" for name in self.before]
+        mean = [float(np.mean(list(d.values()))) for d in (self.before, self.after)]
+        return "\n".join([*lines, f"{'mean':{width}}  {mean[0]:8.4f}  {mean[1]:8.4f}"])
 
 
 def calibrate(
@@ -87,58 +106,82 @@ def calibrate(
     settings, out = settings or CalibrationSettings(), Path(out)
     if out.exists():
         raise ValueError(f"{out}: exists already; choose another file or remove it")
-    recorded = measure(captures.points())
+    recorded = measure(captures.points(), recipe.seconds, bool(recipe.room))
     if len(recorded["range (m)"]) == 0:
         raise ValueError("calibrate: expected recordings with moving points, got none")
-    total = 2 * settings.clips
-    nominal = (0.0, 0.0)
-    candidates = [nominal] + [(n, t) for n in settings.noise_db for t in settings.threshold_db if (n, t) != nominal]
-    first = _simulate(recipe, candidates, settings.clips, lambda k: progress(k, total))
-    tried = {c: float(np.mean(list(distances(recorded, first[c]).values()))) for c in candidates}
-    best = min(candidates, key=lambda c: tried[c])
-    overlay = _overlay(recipe, recorded, first[best], best, settings)
-    placed = replace(recipe, placement=replace(recipe.placement, **overlay["placement"]))
-    second = _simulate(placed, [best], settings.clips, lambda k: progress(settings.clips + k, total))[best]
-    before, after = distances(recorded, first[nominal]), distances(recorded, second)
+    search = _Search(recorded, settings, progress)
+    found = search.run(recipe)
+    # Before and after are of other people, places and noise than the search has seen.
+    fresh = replace(recipe, seed=recipe.seed + 1)
+    first, last = (search.simulate(r, [r.device])[0] for r in (fresh, replace(found, seed=recipe.seed + 1)))
+    before, after = distances(recorded, first), distances(recorded, last)
+    overlay = _overlay(found)
     out.write_text(_header(before, after) + dumps(overlay), encoding="utf-8")
-    shown = {q.name: (recorded[q.name], first[nominal][q.name], second[q.name]) for q in QUANTITIES}
+    shown = {name: (recorded[name], first[name], last[name]) for name in before}
     save_figure(
         histograms_figure(shown, "recorded and simulated, before and after calibration"), out.with_suffix(".png")
     )
-    return Calibration(overlay, before, after, tried)
+    return Calibration(overlay, before, after)
 
 
-def _simulate(
-    recipe: Recipe, candidates: list[tuple[float, float]], clips: int, progress: Callable[[int], None]
-) -> dict[tuple[float, float], dict[str, Floats]]:
-    """Quantities of the recipe's clips for each candidate; each clip is traced once."""
-    found: dict[tuple[float, float], list[PointCloud]] = {c: [] for c in candidates}
-    ready = stage(recipe)
-    for index in range(clips):
-        take = draw_take(ready, index)
-        for candidate, cloud in zip(candidates, _receive_each(ready, take, index, candidates), strict=True):
-            found[candidate].append(cloud)
-        progress(index + 1)
-    return {c: measure(flatten(clouds)) for c, clouds in found.items()}
+@dataclass
+class _Search:
+    """The search for one recipe, and how many clips it has traced."""
+
+    recorded: dict[str, Floats]
+    settings: CalibrationSettings
+    progress: Progress
+    traced: int = 0
+
+    def run(self, recipe: Recipe) -> Recipe:
+        """The recipe with device, place and clothing found: device first, then place, then both with clothing."""
+        devices = list(self.settings.devices())
+        nominal, *first = self.simulate(recipe, [recipe.device, *devices])
+        # What must fall is what the recipe has now.
+        limits = distances(self.recorded, nominal)
+        # Before people stand where they stood no single histogram binds: it may lie well for a wrong reason.
+        best = min(range(len(devices)), key=lambda k: self._loss(first[k], {}))
+        placed = replace(
+            recipe, device=devices[best], placement=_placement(recipe.placement, self.recorded, first[best])
+        )
+        dressed = [
+            replace(placed, subjects=replace(placed.subjects, clothing=kinds)) for kinds in self.settings.clothes
+        ]
+        near = [d for d in devices if _near(d, devices[best])]
+        options: list[tuple[float, Recipe]] = []
+        for option in (placed, *dressed):
+            again = self.simulate(option, near)
+            options += [(self._loss(q, limits), replace(option, device=d)) for q, d in zip(again, near, strict=True)]
+        return min(options, key=lambda pair: pair[0])[1]
+
+    def simulate(self, recipe: Recipe, devices: list[Device]) -> list[dict[str, Floats]]:
+        """Quantities of the recipe's clips as each device records them; each clip is traced once."""
+        first = stage(recipe)
+        clouds: list[list[PointCloud]] = [[] for _ in devices]
+        for index in range(self.settings.clips):
+            traced = trace_clip(first, index)
+            # Ghosts come after detection: candidates that differ in nothing else share what was detected.
+            detected: dict[Device, PointCloud] = {}
+            for own, device in zip(clouds, devices, strict=True):
+                plain = replace(device, ghosts=(0.0, 0.0))
+                if plain not in detected:
+                    detected[plain] = record(replace(first, recipe=replace(recipe, device=plain)), traced, 0).cloud
+                own.append(add_ghosts(detected[plain], device.ghosts, stream(recipe.seed, GHOSTS, index, 0)))
+            self.traced += 1
+            self.progress(self.traced, (4 + len(self.settings.clothes)) * self.settings.clips)
+        return [measure(flatten(own), recipe.seconds, bool(recipe.room)) for own in clouds]
+
+    def _loss(self, simulated: dict[str, Floats], limits: dict[str, float]) -> float:
+        """Mean distance, and a multiple of what any distance lies above the recipe's own."""
+        found = distances(self.recorded, simulated)
+        above = sum(max(0.0, found[name] - limit) for name, limit in limits.items())
+        return float(np.mean(list(found.values()))) + 2.0 * above
 
 
-def _receive_each(ready: Stage, take: Take, index: int, candidates: list[tuple[float, float]]) -> Iterator[PointCloud]:
-    radar, chain = ready.setup.radar, ready.setup.processing
-    clean = simulate_clean(take.scene, radar, take.frames, ready.recipe.simulation, seed=index)
-    times = torch.arange(take.frames, dtype=torch.float64) * radar.waveform.frame_period
-    for noise_db, threshold_db in candidates:
-        figure = radar.receiver.noise_figure * 10 ** (noise_db / 10)
-        unit = replace(radar, receiver=replace(radar.receiver, noise_figure=figure))
-        shifted = replace(chain, range_cfar=_raised(chain.range_cfar, threshold_db))
-        if chain.doppler_cfar:
-            shifted = replace(shifted, doppler_cfar=_raised(chain.doppler_cfar, threshold_db))
-        # The same noise for every candidate, so that they differ by what they are and not by their draw.
-        samples = receive(clean, unit, stream(ready.recipe.seed, 4, index))
-        yield detect(range_doppler(AdcFrames(unit, samples, times), shifted), shifted)
-
-
-def _raised(cfar: Cfar, by_db: float) -> Cfar:
-    return replace(cfar, threshold_db=cfar.threshold_db + by_db)
+def _near(first: Device, second: Device) -> bool:
+    """Whether two candidates have the same threshold, and noise floors within 6 dB."""
+    close = abs(first.noise_db[0] - second.noise_db[0]) <= 6.0
+    return close and first.threshold_db == second.threshold_db
 
 
 def flatten(clouds: list[PointCloud]) -> FlatPoints:
@@ -154,38 +197,39 @@ def flatten(clouds: list[PointCloud]) -> FlatPoints:
     )
 
 
-def _overlay(
-    recipe: Recipe,
-    recorded: dict[str, Floats],
-    simulated: dict[str, Floats],
-    best: tuple[float, float],
-    settings: CalibrationSettings,
-) -> dict[str, Any]:
-    """The recipe's placement moved and stretched by how recorded ranges lie to simulated ones, and the noise found.
-
-    Activities that have a distance of their own keep it.
-    """
-    low, high = recipe.placement.distance
-    ours, theirs = (
-        np.quantile(v["range (m)"], [0.1, 0.9]) if len(v["range (m)"]) else None for v in (simulated, recorded)
+def _placement(place: Placement, recorded: dict[str, Floats], simulated: dict[str, Floats]) -> Placement:
+    """The placement moved and stretched by how recorded ranges and azimuths lie to simulated ones, and raised."""
+    if not len(simulated["range (m)"]):
+        return place
+    distance = _stretched(place.distance, recorded["range (m)"], simulated["range (m)"])
+    bearing = _stretched(place.bearing, recorded["azimuth (rad)"], simulated["azimuth (rad)"])
+    raised = float(np.median(simulated["height (m)"]) - np.median(recorded["height (m)"]))
+    near = max(0.3, distance[0])
+    low, high = (max(0.0, round(h + raised, 3)) for h in place.radar_height)
+    return replace(
+        place, distance=(near, max(distance[1], near + 0.1)), bearing=bearing, radar_height=(low, max(low, high))
     )
-    if ours is not None and theirs is not None:
-        low, high = low + theirs[0] - ours[0], high + theirs[1] - ours[1]
-    low = max(0.3, min(low, high - 0.1))
-    heights = recipe.placement.radar_height
-    shift = 0.0
-    if len(simulated["height (m)"]):
-        shift = float(np.median(simulated["height (m)"]) - np.median(recorded["height (m)"]))
-    noise, threshold = best
+
+
+def _stretched(bounds: tuple[float, float], recorded: Floats, simulated: Floats) -> tuple[float, float]:
+    """Bounds moved as the tenth and ninetieth hundredths differ; they meet in their middle if that would cross them."""
+    shifts = (np.quantile(recorded, q) - np.quantile(simulated, q) for q in (0.1, 0.9))
+    low, high = (b + shift for b, shift in zip(bounds, shifts, strict=True))
+    if low > high:
+        low = high = 0.5 * (low + high)
+    return round(float(low), 3), round(float(high), 3)
+
+
+def _overlay(recipe: Recipe) -> dict[str, Any]:
+    device, place = recipe.device, recipe.placement
     return {
-        "device": {
-            "noise_db": [noise - settings.spread_db, noise + settings.spread_db],
-            "threshold_db": [threshold - 1.0, threshold + 1.0],
-        },
+        "device": {name: list(getattr(device, name)) for name in ("noise_db", "threshold_db", "ghosts")},
         "placement": {
-            "distance": (round(float(low), 3), round(float(max(high, low + 0.1)), 3)),
-            "radar_height": tuple(round(max(0.0, h + shift), 3) for h in heights),
+            "distance": list(place.distance),
+            "bearing_deg": [round(math.degrees(b), 1) for b in place.bearing],
+            "radar_height": list(place.radar_height),
         },
+        "subjects": {"clothing": list(recipe.subjects.clothing)},
     }
 
 

@@ -6,9 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
-from mmsynth.datasets import FlatPoints, select_points
+from mmsynth.datasets import FlatPoints
+from mmsynth.datasets.windows import STATIC_SPEED
+from mmsynth.training.windows import medians
 
 Floats = NDArray[np.float64]
+
+
+# In m: nearer lies antenna coupling, farther nobody of interest.
+NEAR, FAR = 0.35, 6.0
 
 
 @dataclass(frozen=True)
@@ -32,46 +38,73 @@ class Quantity:
 QUANTITIES = (
     Quantity("moving points a frame", 0.0, 12.0, 48),
     Quantity("speed (m/s)", 0.0, 5.0, 50),
-    Quantity("range, less the clip's median (m)", -1.0, 1.0, 50),
     Quantity("range (m)", 0.0, 6.0, 60),
-    Quantity("lateral, less the clip's median (m)", -1.0, 1.0, 50),
+    Quantity("range, less the window's median (m)", -1.0, 1.0, 50),
+    Quantity("azimuth (rad)", -1.2, 1.2, 48),
+    Quantity("lateral, less the window's median (m)", -1.0, 1.0, 50),
     Quantity("height (m)", -1.5, 1.5, 60),
+    Quantity("SNR (dB)", 0.0, 60.0, 60),
+    Quantity("share of points at rest", 0.0, 1.0, 25),
 )
 
 
-def measure(points: FlatPoints, near: float = 0.35, far: float = 6.0) -> dict[str, Floats]:
-    """The sample of each of `QUANTITIES`: moving points between `near` and `far` in m.
+def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> dict[str, Floats]:
+    """The sample of each of `QUANTITIES` that was recorded, from moving points within `NEAR` and `FAR`.
 
-    Points a frame are means over clips, since a recipe's clips are shorter than what is recorded.
+    Clips are cut into windows of `seconds`, so that what is counted or centred by window does not depend on how long a
+    recording is.
+
+    Args:
+        points: of recordings or simulated clips.
+        seconds: of a window; a shorter clip is one window.
+        at_rest: compare the share of points at rest too: it is the room's, and says nothing of a scene without one.
     """
-    moving = select_points(points, "moving")
-    distance = np.linalg.norm(moving.values[:, :3], axis=1)
-    keep = (distance >= near) & (distance <= far)
-    values, distance = moving.values[keep].astype(np.float64), distance[keep]
-    clip = np.searchsorted(moving.clip_offsets, moving.frame[keep], side="right") - 1
-    frames = np.diff(moving.clip_offsets)
-    counts = np.bincount(clip, minlength=len(frames)) / np.maximum(frames, 1)
+    distance = np.linalg.norm(points.values[:, :3], axis=1)
+    inside = (distance >= NEAR) & (distance <= FAR)
+    window, frames = _windows(points, seconds)
+    window = window[points.frame]
+    moving = np.abs(points.values[:, 3]) > STATIC_SPEED
+    counts = [np.bincount(window[inside & kind], minlength=len(frames)) for kind in (moving, ~moving)]
+    keep = inside & moving
+    values, distance, window = points.values[keep].astype(np.float64), distance[keep], window[keep]
     columns = (
-        counts,
+        counts[0] / frames,
         np.abs(values[:, 3]),
-        distance - _medians(distance, clip),
         distance,
-        values[:, 0] - _medians(values[:, 0], clip),
+        distance - _medians(distance, window),
+        np.arctan2(values[:, 0], values[:, 1]),
+        values[:, 0] - _medians(values[:, 0], window),
         values[:, 2],
+        values[np.isfinite(values[:, 5]), 5],
+        counts[1] / np.maximum(counts[0] + counts[1], 1) if at_rest else np.zeros(0),
     )
-    return {q.name: np.asarray(c) for q, c in zip(QUANTITIES, columns, strict=True)}
+    return {q.name: np.asarray(c, np.float64) for q, c in zip(QUANTITIES, columns, strict=True)}
 
 
 def distances(recorded: dict[str, Floats], simulated: dict[str, Floats]) -> dict[str, float]:
-    """Distance of each quantity, each as a share of its axis."""
-    return {q.name: q.distance(recorded[q.name], simulated[q.name]) for q in QUANTITIES}
+    """Distance of each quantity that was recorded, each as a share of its axis."""
+    return {q.name: q.distance(recorded[q.name], simulated[q.name]) for q in QUANTITIES if len(recorded[q.name])}
 
 
-def _medians(values: Floats, clip: NDArray[np.int64]) -> Floats:
-    """The median of the values of each entry's clip."""
-    out = np.zeros(len(values))
-    order = np.argsort(clip, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(clip[order])) + 1):
-        if len(rows):
-            out[rows] = np.median(values[rows])
+def _windows(points: FlatPoints, seconds: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The window of each frame, and how many frames each has; what is left of a clip at its end goes to its last."""
+    found, count = [], 0
+    for a, b in zip(points.clip_offsets[:-1], points.clip_offsets[1:], strict=True):
+        time = points.frame_time[a:b] - points.frame_time[a]
+        period = float(np.median(np.diff(time))) if b - a > 1 else seconds
+        whole = max(1, int((time[-1] + period) / seconds + 1e-3))
+        found.append(count + np.minimum(((time + 0.5 * period) / seconds).astype(int), whole - 1))
+        count += whole
+    window = np.concatenate(found)
+    return window, np.bincount(window, minlength=count)
+
+
+def _medians(values: Floats, window: NDArray[np.int64]) -> Floats:
+    """The median of the values of each entry's window."""
+    order = np.argsort(window, kind="stable")
+    runs, index, counts = np.unique(window[order], return_inverse=True, return_counts=True)
+    del runs
+    found = medians(values[order], np.concatenate([[0], np.cumsum(counts)]))[index]
+    out = np.empty(len(values))
+    out[order] = found
     return out

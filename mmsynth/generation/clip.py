@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
+from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of, resolve_radar
 from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
@@ -34,6 +35,8 @@ from mmsynth.types import (
 
 # Attempts to place a person beside others.
 _TRIES = 200
+# Key of the random streams of ghosts.
+GHOSTS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,27 +97,62 @@ def draw_take(stage: Stage, index: int) -> Take:
     return Take(labels, subject, motion, scene, frames)
 
 
-def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
-    """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A clip as it comes from the scene, before a receiver adds anything.
+
+    Attributes:
+        index: of the clip.
+        take: what stood before the radar.
+        clean: samples [frames, loops, slots, rx, samples] in V.
+        joints: [frames, joints, 3] in m in the radar frame.
+    """
+
+    index: int
+    take: Take
+    clean: Tensor
+    joints: Tensor
+
+
+def trace_clip(stage: Stage, index: int) -> Traced:
+    """Draw clip `index` and trace it."""
     recipe, radar, take = stage.recipe, stage.setup.radar, draw_take(stage, index)
     clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed=index)
-    times = torch.arange(take.frames, dtype=torch.float64) * radar.waveform.frame_period
-    joints = _joints(stage, resample(take.motion, times + 0.5 * radar.active_time), take.scene.world_from_radar)
-    for k in range(recipe.noise_draws):
-        noise = stream(recipe.seed, 2, index, k)
-        unit, gain, processing = _unit(recipe, stage.setup, noise)
-        adc = AdcFrames(unit, receive(clean * gain, unit, noise), times)
-        cube = range_doppler(adc, processing)
-        yield Sample(
-            id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
-            labels=take.labels,
-            cloud=detect(cube, processing),
-            joints=joints,
-            joint_set=recipe.outputs.joints,
-            heatmaps=tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps),
-            adc=adc if recipe.outputs.adc else None,
-            provenance=_provenance(stage, take, index, k),
-        )
+    times = _times(stage, take) + 0.5 * radar.active_time
+    return Traced(index, take, clean, _joints(stage, resample(take.motion, times), take.scene.world_from_radar))
+
+
+def record(stage: Stage, traced: Traced, k: int) -> Sample:
+    """Sample k of a traced clip: by a device, and with noise, of its own.
+
+    The stage may be of another recipe than the one that traced it, if they differ in nothing but device, processing and
+    outputs.
+    """
+    recipe, take, index = stage.recipe, traced.take, traced.index
+    noise = stream(recipe.seed, 2, index, k)
+    unit, gain, processing = _unit(recipe, stage.setup, noise)
+    adc = AdcFrames(unit, receive(traced.clean * gain, unit, noise), _times(stage, take))
+    cube = range_doppler(adc, processing)
+    return Sample(
+        id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
+        labels=take.labels,
+        cloud=add_ghosts(detect(cube, processing), recipe.device.ghosts, stream(recipe.seed, GHOSTS, index, k)),
+        joints=traced.joints,
+        joint_set=recipe.outputs.joints,
+        heatmaps=tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps),
+        adc=adc if recipe.outputs.adc else None,
+        provenance=_provenance(stage, take, index, k),
+    )
+
+
+def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
+    """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
+    traced = trace_clip(stage, index)
+    return (record(stage, traced, k) for k in range(stage.recipe.noise_draws))
+
+
+def _times(stage: Stage, take: Take) -> Tensor:
+    return torch.arange(take.frames, dtype=torch.float64) * stage.setup.radar.waveform.frame_period
 
 
 def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:

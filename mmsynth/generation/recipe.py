@@ -126,15 +126,18 @@ class Device:
         noise_db: added to the noise figure.
         gain_db: of transmitter and target together (cables, radome, an unlucky orientation), two-way.
         threshold_db: added to the CFAR thresholds.
+        ghosts: share (not dB) of the points that a room's echoes throw farther out and aside, see `add_ghosts`.
     """
 
     noise_db: Range = (0.0, 0.0)
     gain_db: Range = (0.0, 0.0)
     threshold_db: Range = (0.0, 0.0)
+    ghosts: Range = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         for name in ("noise_db", "gain_db", "threshold_db"):
             _check_range(name, getattr(self, name), -100.0, 100.0)
+        _check_range("ghosts", self.ghosts, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -112,12 +112,13 @@ def _start(recipe: Recipe, device: str) -> None:
 def _work(out: Path, index: int) -> None:
     assert _stage is not None
     samples = list(make_clip(_stage, index))
-    with DatasetWriter(_part(out, index), _attributes(_stage, samples[0])) as writer:
+    with DatasetWriter(_part(out, index), attributes(_stage, samples[0])) as writer:
         for sample in samples:
             writer.append(sample)
 
 
-def _attributes(stage: Stage, sample: Sample) -> Attributes:
+def attributes(stage: Stage, sample: Sample) -> Attributes:
+    """What holds for all clips of a set, from its stage and one of its samples."""
     recipe, setup = stage.recipe, stage.setup
     return Attributes(
         radar=setup.radar,

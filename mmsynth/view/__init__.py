@@ -8,6 +8,7 @@ from mmsynth.view.maps import floor_figure as floor_figure
 from mmsynth.view.maps import heatmaps_figure as heatmaps_figure
 from mmsynth.view.maps import micro_doppler_figure as micro_doppler_figure
 from mmsynth.view.poses import pose_figure as pose_figure
+from mmsynth.view.scores import ablation_figure as ablation_figure
 from mmsynth.view.scores import confusion_figure as confusion_figure
 from mmsynth.view.scores import curve_figure as curve_figure
 from mmsynth.view.scores import histograms_figure as histograms_figure

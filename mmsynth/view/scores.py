@@ -77,6 +77,29 @@ def histograms_figure(
     return figure
 
 
+def ablation_figure(accuracy: Mapping[str, float], distance: Mapping[str, float], title: str = "") -> Figure:
+    """Accuracy of each variant of a simulator, the best first, beside its distance to the recordings.
+
+    Args:
+        accuracy: of each variant by name.
+        distance: of each variant by name, as a share of each axis; those without one stay out of the second panel.
+        title: of the figure.
+    """
+    names = sorted(accuracy, key=lambda name: accuracy[name])
+    figure = new_figure(9.6, 1.2 + 0.26 * len(names))
+    bars, dots = figure.subplots(1, 2)
+    bars.barh(names, [accuracy[n] for n in names], color=ACCENT, height=0.7)
+    dress(bars, title, "balanced accuracy", "")
+    dots.scatter(
+        [distance[n] for n in names if n in distance], [accuracy[n] for n in names if n in distance], color=INK
+    )
+    for name in names:
+        if name in distance:
+            dots.annotate(name, (distance[name], accuracy[name]), fontsize=7, color=MUTED)
+    dress(dots, "", "distance to unlabelled recordings", "balanced accuracy")
+    return figure
+
+
 def curve_figure(
     shares: Sequence[float], arms: Mapping[str, tuple[np.ndarray, np.ndarray]], name: str, title: str = ""
 ) -> Figure:

@@ -1,0 +1,147 @@
+"""Which part of the simulator buys accuracy on recordings: the same people, motions and places, one part changed.
+
+Variants that differ in the device alone share their traced clips. Wrong simulators are among them, so that the same
+sets tell whether the distance to unlabelled recordings ranks simulators as their accuracy does.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.evaluation.naive import surface_cloud
+from mmsynth.generation.clip import Stage, Traced, record, stage, stream, trace_clip
+from mmsynth.generation.recipe import Device, Placement, Recipe, resolve_radar
+from mmsynth.generation.run import attributes
+from mmsynth.types import Sample
+
+Progress = Callable[[int, int], None]
+Change = Callable[[Recipe], Recipe]
+
+
+def _simulated(**more: object) -> Change:
+    return lambda recipe: replace(recipe, simulation=replace(recipe.simulation, **more))  # type: ignore[arg-type]
+
+
+def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, gain_db: float = 0.0, ghosts: float = 0.0) -> Change:
+    """Added to both ends of the recipe's own ranges."""
+
+    def change(recipe: Recipe) -> Recipe:
+        own = recipe.device
+        moved = {
+            name: (low + by, high + by)
+            for name, by in (("noise_db", noise_db), ("threshold_db", threshold_db), ("gain_db", gain_db))
+            for low, high in [getattr(own, name)]
+        }
+        return replace(recipe, device=Device(**moved, ghosts=(ghosts, ghosts)))
+
+    return change
+
+
+def _people(count: int, vary: bool = True) -> Change:
+    """So many people; without variation, they move alike: style parameters at the middle of the recipe's ranges."""
+
+    def change(recipe: Recipe) -> Recipe:
+        same = {
+            a.label: {k: (0.5 * (low + high),) * 2 for k, (low, high) in a.style.items()} for a in recipe.activities
+        }
+        alike = tuple(replace(a, style=a.style if vary else same[a.label]) for a in recipe.activities)
+        return replace(recipe, activities=alike, subjects=replace(recipe.subjects, count=count))
+
+    return change
+
+
+def _no_style(recipe: Recipe) -> Recipe:
+    return replace(recipe, activities=tuple(replace(a, style={}) for a in recipe.activities))
+
+
+def _elsewhere(recipe: Recipe) -> Recipe:
+    plain = tuple(replace(a, placement={}) for a in recipe.activities)
+    return replace(recipe, activities=plain, placement=Placement(distance=(1.0, 3.5), bearing=(-0.5, 0.5)))
+
+
+# Name -> what is changed of a recipe whose `simulation` is the default chain.
+VARIANTS: dict[str, Change] = {
+    "facets": lambda recipe: recipe,
+    "points": _simulated(method="points"),
+    "bones": _simulated(method="bones"),
+    "surface": lambda recipe: recipe,
+    "no diffuse": _simulated(diffuse=False),
+    "diffuse only": _simulated(coherent=False),
+    "no occlusion": _simulated(occlusion=False),
+    "no noise": _recorded(noise_db=-60.0),
+    "noise of the data sheet": lambda recipe: replace(recipe, device=Device()),
+    "noise -10 dB": _recorded(noise_db=-10.0),
+    "noise +10 dB": _recorded(noise_db=10.0),
+    "threshold -6 dB": _recorded(threshold_db=-6.0),
+    "threshold +6 dB": _recorded(threshold_db=6.0),
+    "no CFAR": lambda recipe: replace(recipe, processing={**recipe.processing, "points": "strongest"}),
+    "ghosts 10 %": _recorded(ghosts=0.1),
+    "ghosts 50 %": _recorded(ghosts=0.5),
+    "places not known": _elsewhere,
+    "styles not known": _no_style,
+    "three people": _people(3),
+    "one person, one style": _people(1, vary=False),
+}
+# A frame, of the variant "surface".
+SURFACE_POINTS = 32
+
+
+def make_variants(recipes: Mapping[str, Recipe], out: Path, progress: Progress) -> dict[str, Path]:
+    """The data set of each recipe in the folder `out`, by name; those that are there already stay.
+
+    Raises:
+        ValueError: a file is there, of another recipe.
+    """
+    paths = {name: out / f"{_slug(name)}.h5" for name in recipes}
+    out.mkdir(parents=True, exist_ok=True)
+    groups: dict[str, dict[str, Recipe]] = {}
+    for name, recipe in recipes.items():
+        if paths[name].exists():
+            _check(paths[name], recipe)
+        else:
+            key = replace(recipe, device=Device(), processing={}).text()
+            groups.setdefault(key, {})[name] = recipe
+    for done, group in enumerate(groups.values()):
+        _make_group(group, paths)
+        progress(done + 1, len(groups))
+    return paths
+
+
+def _check(path: Path, recipe: Recipe) -> None:
+    with Dataset.open(path) as made:
+        if made.attributes.recipe != recipe.text():
+            raise ValueError(f"{path}: is of another recipe; choose another --out or remove it")
+
+
+def _make_group(recipes: Mapping[str, Recipe], paths: Mapping[str, Path]) -> None:
+    """Sets of recipes that differ in device and processing alone, from one trace of each clip."""
+    first = stage(next(iter(recipes.values())))
+    stages = {name: replace(first, recipe=r, setup=resolve_radar(r)) for name, r in recipes.items()}
+    writers: dict[str, DatasetWriter] = {}
+    with ExitStack() as files:
+        for index in range(first.recipe.clips):
+            traced = trace_clip(first, index)
+            for name, ready in stages.items():
+                for k in range(first.recipe.noise_draws):
+                    sample = (_surface if name == "surface" else record)(ready, traced, k)
+                    if name not in writers:
+                        writers[name] = files.enter_context(DatasetWriter(paths[name], _about(name, ready, sample)))
+                    writers[name].append(sample)
+
+
+def _surface(ready: Stage, traced: Traced, k: int) -> Sample:
+    """Sample k with points of the visible surface in place of detections."""
+    recipe, number = ready.recipe, traced.index * ready.recipe.noise_draws + k
+    cloud = surface_cloud(ready, traced.take, SURFACE_POINTS, stream(recipe.seed, 5, traced.index, k))
+    return Sample(f"{recipe.name}-{number:07d}", traced.take.labels, cloud, provenance={"method": "surface"})
+
+
+def _about(name: str, ready: Stage, sample: Sample) -> Attributes:
+    own = attributes(ready, sample)
+    return replace(own, method="surface") if name == "surface" else own
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "+-" else "_" for c in name)

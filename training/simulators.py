@@ -1,0 +1,174 @@
+"""Which simulator is worth what on RadHAR: one command a part of RESULTS.md.
+
+python training/simulators.py calibrate radhar.h5 --out calibrated.toml --body free-low
+python training/simulators.py ablation radhar.h5 --out ablation --overlay calibrated.toml --body free-low
+python training/simulators.py sizes radhar.h5 synthetic/*
+
+Data sets that are there already are used again, so that an interrupted command goes on where it stopped.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mmsynth.calibration import CalibrationSettings, calibrate, rank
+from mmsynth.datasets import Dataset
+from mmsynth.evaluation.ablation import VARIANTS, make_variants
+from mmsynth.evaluation.curve import mean
+from mmsynth.evaluation.protocol import corpus
+from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
+from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, zero_shot
+from mmsynth.generation import load_recipe
+from mmsynth.generation.recipe import Recipe
+from mmsynth.training import WindowSettings, cut
+from mmsynth.training.run import commit
+from mmsynth.training.windows import Windows, concatenate
+from mmsynth.view import ablation_figure, save_figure
+
+HERE = Path(__file__).parent
+DATASETS = HERE.parent / "datasets"
+CUT = WindowSettings(heights="relative")
+# The set, and a third, a tenth and a thirtieth of it.
+SIZES = {"30x": 1, "10x": 3, "3x": 10, "1x": 30}
+# Of each part, at most.
+DRAWS = 5
+
+
+def main() -> None:
+    """Parse, run, print, and keep the rows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
+    parts = parser.add_subparsers(required=True)
+    calibrate_ = parts.add_parser("calibrate", help="bring the recipe that knows nothing to unlabelled recordings")
+    calibrate_.add_argument("--clips", type=int, default=20)
+    ablation_ = parts.add_parser("ablation", help="simulators with one part changed, and whether distance ranks them")
+    ablation_.add_argument("--recipe", type=Path, default=DATASETS / "radhar_synthetic.toml")
+    ablation_.add_argument("--overlay", type=Path, help="of `calibrate`, for one more variant")
+    ablation_.add_argument("--room", default="", help="TOML of a room, for one more variant")
+    ablation_.add_argument("--only", nargs="*", default=tuple(VARIANTS), help="names of variants")
+    ablation_.add_argument("--first", type=int, default=1, help="seed of the first draw")
+    ablation_.add_argument("--draws", type=int, default=1)
+    ablation_.add_argument("--clips", type=int, default=60)
+    for part, run in ((calibrate_, calibrated), (ablation_, ablation)):
+        part.add_argument("recordings", type=Path, help="RadHAR as `mmsynth import radhar` writes it")
+        part.add_argument(
+            "--blind", type=Path, default=DATASETS / "radhar_blind.toml", help="recipe that knows nothing"
+        )
+        part.add_argument("--body", default="free")
+        part.add_argument("--out", type=Path, required=True)
+        part.set_defaults(run=run)
+    sizes_ = parts.add_parser("sizes", help="a synthetic set, and parts of it")
+    sizes_.add_argument("recordings", type=Path)
+    sizes_.add_argument("synthetic", type=Path, nargs="+", help="folders that `radhar.py sets` made: taken as one set")
+    sizes_.set_defaults(run=sizes)
+    options = parser.parse_args()
+    command = f"python training/simulators.py {' '.join(sys.argv[1:])}"
+    rows = [replace(r, command=command, commit=commit()) for r in options.run(options)]
+    print(text_table(rows))
+    update_ledger(options.ledger, rows)
+
+
+def calibrated(options: argparse.Namespace) -> list[Row]:
+    """Overlay and picture; how far each histogram was and is from that of the recordings."""
+    recipe, recordings = with_body(load_recipe(options.blind), options.body), Dataset.open(options.recordings)
+    found = calibrate(recipe, recordings, options.out, show, CalibrationSettings(clips=options.clips))
+    return [
+        row(f"radhar/calibration/{name}", [found.after[name]], "", note=f"distance; before {found.before[name]:.4f}")
+        for name in found.after
+    ]
+
+
+def ablation(options: argparse.Namespace) -> list[Row]:
+    """Accuracy on recordings, and distance to them, of simulators with one part changed; table, figure and JSON."""
+    recordings = Dataset.open(options.recordings)
+    levelled = real_tables(corpus(recordings, CUT))
+    accuracy: dict[str, list[float]] = {}
+    rankings = []
+    for seed in range(options.first, options.first + options.draws):
+        found = simulators(options).items()
+        # One noise draw: variety comes from people and motions, and a draw costs a quarter of a clip.
+        recipes = {name: replace(r, seed=seed, clips=options.clips, noise_draws=1) for name, r in found}
+        made = make_variants(recipes, options.out / str(seed), show)
+        files = {name: Dataset.open(path) for name, path in made.items()}
+        scores = {name: zero_shot_of(cut(file, CUT), levelled, seed) for name, file in files.items()}
+        rankings.append(rank(recordings, files, scores, recipes["facets"].seconds))
+        for name, score in scores.items():
+            accuracy.setdefault(name, []).append(score)
+    distance = {name: float(np.mean([r.distance[name] for r in rankings])) for name in accuracy}
+    rows, base = [], np.array(accuracy["facets"])
+    for name, values in accuracy.items():
+        gain = f"less facets {np.mean(np.array(values) - base):+.3f}" if name != "facets" else "the default"
+        about = {"method": files[name].attributes.method, "facets": files[name].attributes.facets}
+        note = f"{gain}; distance {distance[name]:.4f}; {options.clips} clips"
+        rows.append(row(f"radhar/ablation/{name}", values, "trees", note=note, **about))
+    about = {
+        "facets": files["facets"].attributes.facets,
+        "note": f"{len(distance)} simulators, distance against accuracy",
+    }
+    rows.append(row("radhar/ranking_spearman", [r.spearman for r in rankings], "trees", **about))
+    about["note"] = f"picks {', '.join(r.pick for r in rankings)} out of {len(distance)}"
+    rows.append(row("radhar/ranking_pick_loss", [r.loss for r in rankings], "trees", **about))
+    save_figure(
+        ablation_figure({n: float(np.mean(v)) for n, v in accuracy.items()}, distance), options.out / "ablation.png"
+    )
+    parts = {name: [r.parts[name] for r in rankings] for name in accuracy}
+    content = {"accuracy": accuracy, "distance": distance, "distances": parts}
+    (options.out / "ablation.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (options.out / "ablation.txt").write_text(text_table(rows) + "\n", encoding="utf-8")
+    return rows
+
+
+def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
+    """The recipe of each variant, those of the recipe that knows nothing among them."""
+    base = with_body(load_recipe(options.recipe), options.body)
+    found = {name: VARIANTS[name](base) for name in ("facets", *options.only)}
+    if options.room:
+        found["room"] = replace(base, room=options.room, simulation=replace(base.simulation, bounces=1))
+    found["nothing known"] = with_body(load_recipe(options.blind), options.body)
+    if options.overlay:
+        found["nothing known, calibrated"] = with_body(
+            load_recipe(options.blind, overlay=options.overlay), options.body
+        )
+    return found
+
+
+def sizes(options: argparse.Namespace) -> list[Row]:
+    """Accuracy of trees on one large set and on parts of it, drawn at random, each with `DRAWS` draws at most."""
+    levelled = real_tables(corpus(Dataset.open(options.recordings), CUT))
+    files = [Dataset.open(folder / "dataset.h5") for folder in options.synthetic]
+    whole = [cut(file, CUT) for file in files]
+    # A round is one person of one set at all activities.
+    rounds = np.concatenate([[f"{k} {name}" for name in w.subject.tolist()] for k, w in enumerate(whole)])
+    windows, people = concatenate(whole), np.unique(rounds)
+    about = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
+    rows = []
+    for name, part in SIZES.items():
+        draws = [np.random.default_rng(k).permutation(people)[: len(people) // part] for k in range(min(part, DRAWS))]
+        scores = [zero_shot_of(windows.take(np.isin(rounds, own)), levelled, k) for k, own in enumerate(draws)]
+        note = f"{len(draws[0])} of {len(people)} people, {len(windows) // len(people)} windows each"
+        rows.append(row(f"radhar/ablation/clips {name}", scores, "trees", note=note, **about))
+        show(len(rows), len(SIZES))
+    return rows
+
+
+def with_body(recipe: Recipe, body: str) -> Recipe:
+    """The recipe with people drawn in another body."""
+    return replace(recipe, subjects=replace(recipe.subjects, body=body))
+
+
+def zero_shot_of(windows: Windows, real: Real, seed: int) -> float:
+    """Balanced accuracy of trees on synthetic windows alone."""
+    return mean(zero_shot(real, synthetic_table(windows, real.data.classes, seed), seed)[0])
+
+
+def show(done: int, total: int) -> None:
+    """Progress, a line each."""
+    print(f"{done} of {total}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
