@@ -8,11 +8,13 @@ from mmsynth import generation
 from mmsynth.body_models.cards import load_cards as load_body_cards
 from mmsynth.datasets import load_split
 from mmsynth.datasets.cards import load_card
+from mmsynth.scene import load_room
 from mmsynth.training import load_recipe as load_training
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "datasets").glob("*.toml"))
 TRAININGS = sorted((ROOT / "training").glob("*.toml"))
+ROOMS = sorted((ROOT / "datasets" / "rooms").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
@@ -26,6 +28,12 @@ def test_training_recipes(path: Path) -> None:
     load_training(path)
 
 
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: p.stem)
+def test_rooms(path: Path) -> None:
+    mesh, mirrors, *_ = load_room(path)
+    assert len(mesh.faces) > 0 and len(mirrors) > 0
+
+
 def test_cards_and_splits() -> None:
     for path in (ROOT / "datasets" / "cards").glob("*.toml"):
         load_card(path.stem)
@@ -35,7 +43,7 @@ def test_cards_and_splits() -> None:
 
 
 def test_no_toml_lies_where_nothing_reads_it() -> None:
-    known = {*RECIPES, *TRAININGS, *(ROOT / "datasets" / "cards").glob("*.toml")}
+    known = {*RECIPES, *TRAININGS, *ROOMS, *(ROOT / "datasets" / "cards").glob("*.toml")}
     known |= {*(ROOT / "datasets" / "splits").glob("*.toml"), *(ROOT / "body_models").glob("*.toml")}
     found = {p for folder in ("datasets", "training", "body_models") for p in (ROOT / folder).rglob("*.toml")}
     assert found == known

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, transfer_rows, zero_shot_values
-from mmsynth.evaluation.fewshot import NetworkPlan, network_curve, tree_curve
+from mmsynth.evaluation.fewshot import SHARES, NetworkPlan, network_curve, tree_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
 from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
 from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.run import commit
+from mmsynth.training.windows import concatenate
 
 HERE = Path(__file__).parent
 
@@ -45,7 +46,9 @@ def main() -> None:
     curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
     curve_.add_argument("--steps", type=int, default=500, help="of the optimiser, with and without synthetic data")
-    curve_.add_argument("--pretrain-steps", type=int, default=100, help="of these on synthetic data")
+    curve_.add_argument("--pretrain-steps", type=int, nargs="+", default=[100], help="of these on synthetic data")
+    curve_.add_argument("--tune-rate", type=float, nargs="+", default=[3e-3], help="learning rate after them")
+    curve_.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the recordings")
     curve_.add_argument("--out", type=Path, required=True)
     curve_.set_defaults(run=curve)
     sets_ = parts.add_parser("sets", help="draw synthetic sets")
@@ -116,9 +119,15 @@ def curve(options: argparse.Namespace) -> list[Row]:
         found = tree_curve(real, tables, read_sets(options.synthetic, tables), options.seeds, show)
         found.save(options.out)
     else:
-        plan = NetworkPlan(options.model, options.steps, options.pretrain_steps, seeds=options.seeds)
-        found = network_curve(levelled, [cut(f, settings) for f in files], plan, options.out, show)
-        more["note"] = f"{options.steps} steps in all, {options.pretrain_steps} of them on synthetic data"
+        base = NetworkPlan(options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares))
+        plans = [
+            replace(base, pretrain_steps=steps, tune_rate=rate)
+            for steps in options.pretrain_steps
+            for rate in options.tune_rate
+        ]
+        windows = concatenate([cut(f, settings) for f in files])
+        found = network_curve(levelled, windows, plans, options.out, show)
+        more["note"] = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
     print(found.text(), flush=True)
     return found.rows("real alone", **more)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.evaluation.curve import Drawn
-from mmsynth.evaluation.protocol import Corpus, draw_rows, folds
+from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.evaluation.transfer import PSEUDO_WINDOWS, Real, few_shot, train
 from mmsynth.training.loop import Material, train_network
@@ -136,17 +136,17 @@ def tree_curve(real: Real, levelled: Real, drawn: Drawn, draws: int, progress: P
 
 
 def network_curve(
-    real: Corpus, synthetic: Sequence[Windows], plan: NetworkPlan, out: Path, progress: Progress
+    real: Corpus, synthetic: Windows, plans: Sequence[NetworkPlan], out: Path, progress: Progress
 ) -> Curve:
     """Train a network on each share of the recordings, alone and after synthetic data, with as many steps in all.
 
-    Repetition k is pre-trained on synthetic set k (in turn). Everything trained stays in `out`; an interrupted curve
-    goes on from there.
+    Everything found stays in `out`; an interrupted curve goes on from there.
 
     Args:
         real: recordings; each group is held out in turn.
-        synthetic: windows of each drawn set.
-        plan: what to train.
+        synthetic: windows of all sets.
+        plans: what to train; of several, which differ in how they pre-train and tune, each held-out group gets the one
+            that does best within its training recordings (`choose`).
         out: folder of the curve.
         progress: called with (scores found, scores in all).
 
@@ -155,34 +155,65 @@ def network_curve(
         trained on synthetic data as p^(1 - w) q^w, w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows). At share 0 the
         pre-trained network is scored as it is.
     """
-    arms = ("real alone", "pre-trained", "pre-trained, blended")
+    arms, plan = ("real alone", "pre-trained", "pre-trained, blended"), plans[0]
     names = [fold.name for fold in folds(real)]
     table = np.full((len(arms), len(plan.shares) + 1, plan.seeds, len(names)), np.nan)
     done, total = 0, plan.seeds * len(names) * (len(plan.shares) + 1)
+    chosen = {fold.name: choose(plans, real, fold, synthetic, out) for fold in folds(real)}
     for seed in range(plan.seeds):
-        first = pretrained(plan, synthetic[seed % len(synthetic)], real.classes, seed, out / f"pretrained-{seed}")
-        told = _model(first).probabilities(real.apart)
         for f, fold in enumerate(folds(real)):
+            plan = chosen[fold.name]
+            first = pretrained(plan, synthetic, real.classes, seed, out)
+            told = _model(first).probabilities(real.apart)
             table[1:, 0, seed, f] = _score(real, fold.test, told[fold.test])
             for k, share in enumerate(plan.shares):
                 cell = out / "scores" / f"{share:g}-{fold.name}-{seed}.json"
                 if not cell.is_file():
-                    stream = np.random.default_rng([seed, int(share * 1e4)])
-                    rows = draw_rows(real.dense, np.flatnonzero(fold.train), share, stream)
-                    scores = _compare(plan, real, (rows, fold.test), (first, told), seed)
-                    cell.parent.mkdir(parents=True, exist_ok=True)
-                    cell.write_text(json.dumps(scores), encoding="utf-8")
+                    rows = _drawn(real, fold.train, share, seed)
+                    _keep(cell, _compare(plan, real, (rows, fold.test), (first, told), seed))
                 table[:, k + 1, seed, f] = json.loads(cell.read_text(encoding="utf-8"))
                 done += 1
                 progress(done, total)
     means = table.mean(-1)
     curve = Curve((0.0, *plan.shares), dict(zip(arms, means, strict=True)), f"{plan.model} network")
-    curve.save(out, {"plan": asdict(plan), "held_out": names})
+    curve.save(out, {"plans": {name: asdict(p) for name, p in chosen.items()}})
     return curve
 
 
-def pretrained(plan: NetworkPlan, windows: Windows, classes: tuple[str, ...], seed: int, out: Path) -> Path:
-    """The folder of a network trained on synthetic windows alone."""
+def choose(plans: Sequence[NetworkPlan], real: Corpus, fold: Fold, synthetic: Windows, out: Path) -> NetworkPlan:
+    """The plan whose pre-trained networks do best within the recordings that `fold` trains on, mean over the shares.
+
+    A third of the clips of each activity is set apart to score on; the held-out group is not looked at.
+    """
+    if len(plans) == 1:
+        return plans[0]
+    draw = np.random.default_rng(0)
+    rows = draw_rows(real.dense, np.flatnonzero(fold.train), 1 / 3, draw)
+    clips = sorted(set(real.dense.clip[rows].tolist()))
+    kept, apart = (np.isin(windows.clip.astype(str), clips) for windows in (real.dense, real.apart))
+    found = []
+    for k, plan in enumerate(plans):
+        first = pretrained(plan, synthetic, real.classes, 0, out)
+        cell = out / "choice" / f"{fold.name}-{k}.json"
+        if not cell.is_file():
+            draws = [_drawn(real, fold.train & ~kept, share, 0) for share in plan.shares]
+            _keep(cell, [_score(real, apart, _tuned(plan, real, (own, apart), first, 0)) for own in draws])
+        found.append(np.mean(json.loads(cell.read_text(encoding="utf-8"))))
+    return plans[int(np.argmax(found))]
+
+
+def _drawn(real: Corpus, mask: Array, share: float, seed: int) -> Array:
+    return draw_rows(real.dense, np.flatnonzero(mask), share, np.random.default_rng([seed, int(share * 1e4)]))
+
+
+def _keep(path: Path, scores: list[float]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(scores), encoding="utf-8")
+
+
+def pretrained(plan: NetworkPlan, windows: Windows, classes: tuple[str, ...], seed: int, curve: Path) -> Path:
+    """The folder, within a curve's, of a network trained on synthetic windows alone."""
+    out = curve / f"pretrained-{plan.pretrain_steps}-{seed}"
     if not (out / "run.json").is_file():
         out.mkdir(parents=True, exist_ok=True)
         recipe = plan.recipe(plan.pretrain_steps, plan.rate, seed)
@@ -197,18 +228,23 @@ def _compare(
 ) -> list[float]:
     """Scores on the test windows of the network alone, tuned after pre-training, and blended with it."""
     train, test = rows
+    alone = _trained(plan.recipe(plan.steps, plan.rate, seed), real, rows)
+    tuned = _tuned(plan, real, rows, pre[0], seed)
+    trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + len(train))
+    blended = (1 - trust) * np.log(tuned + 1e-2) + trust * np.log(pre[1][test] + 1e-2)
+    return [_score(real, test, p) for p in (alone, tuned, blended)]
+
+
+def _tuned(plan: NetworkPlan, real: Corpus, rows: tuple[Array, Array], first: Path, seed: int) -> Array:
+    return _trained(plan.recipe(plan.steps - plan.pretrain_steps, plan.tune_rate, seed, first), real, rows)
+
+
+def _trained(recipe: Recipe, real: Corpus, rows: tuple[Array, Array]) -> Array:
+    """Probabilities of the test windows (a mask over `apart`) by a network trained on rows of `dense`."""
+    train, test = rows
     own = Material(Targets(real.classes), real=real.dense.take(train))
-    few = len(train)
-    answers = []
-    for recipe in (
-        plan.recipe(plan.steps, plan.rate, seed),
-        plan.recipe(plan.steps - plan.pretrain_steps, plan.tune_rate, seed, pre[0]),
-    ):
-        model = train_network(recipe, own, None, lambda done, total: None)
-        answers.append(model.probabilities(real.apart.take(np.flatnonzero(test))))
-    trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + few)
-    blended = (1 - trust) * np.log(answers[1] + 1e-2) + trust * np.log(pre[1][test] + 1e-2)
-    return [_score(real, test, p) for p in (*answers, blended)]
+    model = train_network(recipe, own, None, lambda done, total: None)
+    return model.probabilities(real.apart.take(np.flatnonzero(test)))
 
 
 def _score(real: Corpus, test: Array, probabilities: Array) -> float:

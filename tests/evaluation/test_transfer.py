@@ -67,9 +67,9 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        network_curve(data, [windows], plan, tmp_path / "killed", killed)
-    finished = network_curve(data, [windows], plan, tmp_path / "killed", lambda done, total: None)
-    whole = network_curve(data, [windows], plan, tmp_path / "whole", lambda done, total: None)
+        network_curve(data, windows, [plan], tmp_path / "killed", killed)
+    finished = network_curve(data, windows, [plan], tmp_path / "killed", lambda done, total: None)
+    whole = network_curve(data, windows, [plan], tmp_path / "whole", lambda done, total: None)
     for name, values in whole.arms.items():
         assert np.array_equal(values, finished.arms[name], equal_nan=True)
     assert np.isnan(whole.arms["real alone"][0]).all() and whole.arms["pre-trained"][0].mean() > 0.8
