@@ -13,6 +13,7 @@ from mmsynth.simulation.kernels import fused_gains
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.surface import dot, unit
+from mmsynth.simulation.ways import fused_ways
 from mmsynth.types import Paths
 
 # TX and RX nearer to each other than this (in m) share one shadow ray, to the middle between them: at the edge of an
@@ -27,23 +28,30 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
     `settings.drop` of all of these paths. `seen` [instants, moving faces] is that of `visible`.
     """
     facets = seen.any(0).nonzero()[:, 0]
-    gain = (facet_gains if _differentiable(pose, ends) else fused_gains)(pose, facets, ends, seen)
+    differentiable = _differentiable(pose, ends)
+    gain = (facet_gains if differentiable else fused_gains)(pose, facets, ends, seen)
     keep = strongest(gain, pose.settings.drop, budget)
     facets = facets[keep]
-    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
-    tx, rx = ends
-    into, out = (unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends)
+    there, back, departure, arrival = (facet_ways if differentiable else fused_ways)(pose, facets, ends)
     return Paths(
         gain=gain[keep],
-        tx_delay=legs.delays(tx, centre),
-        rx_delay=legs.delays(rx, centre),
+        tx_delay=there,
+        rx_delay=back,
         knots=pose.knots,
-        departure=legs.in_radar(tx, into),
-        arrival=legs.in_radar(rx, out),
+        departure=departure,
+        arrival=arrival,
         region=pose.topology.region[facets],
-        order=torch.full_like(keep, len(tx.mirrors) + len(rx.mirrors)),
+        order=torch.full_like(keep, len(ends[0].mirrors) + len(ends[1].mirrors)),
         region_names=pose.topology.region_names,
     )
+
+
+def facet_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The reference of `fused_ways`, and the route that can be differentiated."""
+    centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
+    ways = [unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends]
+    departure, arrival = (legs.in_radar(leg, way) for leg, way in zip(ends, ways, strict=True))
+    return legs.delays(ends[0], centre), legs.delays(ends[1], centre), departure, arrival
 
 
 def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:

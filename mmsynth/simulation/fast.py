@@ -314,17 +314,17 @@ def _samples(frame: Frame, block: _Block, order: _Order, bins: Tensor, sums: Ten
     total = sums.new_zeros(len(bins), powers + len(parts) - 1, 2, frame.rx, *chirps)
     for q, (scale, part) in enumerate(zip(order.drift, parts, strict=True)):
         total[:, q : q + powers] += scale * coefficients * part
-    return join_orders(frame, bins, torch.complex(total[:, :, 0], total[:, :, 1]))
+    return join_orders(bins, torch.complex(total[:, :, 0], total[:, :, 1]), frame.fast_time, frame.pairs)
 
 
-def join_orders(frame: Frame, bins: Tensor, orders: Tensor) -> Tensor:
+def join_orders(bins: Tensor, orders: Tensor, fast_time: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
     """Samples [loops, slots, rx, samples] of coefficients of (j u)^order [bins, orders, rx, pairs, loops] a bucket."""
-    orders = _by_slot(orders, frame.pairs)
-    angle = (math.tau * torch.remainder(bins[:, None] * frame.fast_time, 1.0)).float()
-    power = (1j * frame.fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
+    orders = _by_slot(orders, pairs)
+    angle = (math.tau * torch.remainder(bins[:, None] * fast_time, 1.0)).float()
+    power = (1j * fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
     carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
     flat = orders.flatten(0, 1).flatten(1).T @ carrier.flatten(0, 1)
-    return flat.reshape(frame.rx, -1, orders.shape[-1], len(frame.fast_time)).permute(2, 1, 0, 3)
+    return flat.reshape(orders.shape[2], -1, orders.shape[-1], len(fast_time)).permute(2, 1, 0, 3)
 
 
 def _by_slot(total: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:

@@ -32,7 +32,7 @@ _Patch = wp.types.matrix(shape=(6, 3), dtype=float)
 
 
 @wp.struct
-class _Ends:
+class LegStruct:
     """One leg: `legs.Leg` without its antennas, and its mirrors as arrays."""
 
     centre: wp.vec3d
@@ -60,8 +60,8 @@ class _Beam:
 class _Way:
     """Both legs and the pattern of the elements at their ends."""
 
-    tx: _Ends
-    rx: _Ends
+    tx: LegStruct
+    rx: LegStruct
     beam: _Beam
 
 
@@ -114,7 +114,7 @@ def _root(a: wp.vec2):
 
 
 @wp.func
-def _expj(phase: float):
+def expj(phase: float):
     """Cosine and sine, each within 3e-7: by those of half the angle, which need no branch."""
     turns = phase * _TURN
     half = (turns - wp.floor(turns + 0.5)) * _PI
@@ -204,11 +204,11 @@ def _smooth_integral(shape: _Patch, bisector: wp.vec3, wavenumber: float, flatne
     for i in range(cut):
         old = _node(i, 0, cut, flat)
         last = _node(i + 1, 0, cut, flat)
-        old_wave, last_wave = _expj(old[2] + bulge), _expj(last[2] + bulge)
+        old_wave, last_wave = expj(old[2] + bulge), expj(last[2] + bulge)
         for m in range(1, 2 * (cut - i)):
             # The strip zigzags: (i, 0), (i + 1, 0), (i, 1), (i + 1, 1), ...; every second piece is turned over.
             new = _node(i + 1 - m % 2, (m + 1) // 2, cut, flat)
-            wave = _expj(new[2] + bulge)
+            wave = expj(new[2] + bulge)
             area = (last[0] - old[0]) * (new[1] - old[1]) - (last[1] - old[1]) * (new[0] - old[0])
             if m % 2 == 0:
                 area = -area
@@ -252,7 +252,7 @@ def _reflected(permittivity: wp.vec2, incident: wp.vec3, scattered: wp.vec3, rea
 
 
 @wp.func
-def _before(leg: _Ends, mirror: int, direction: wp.vec3):
+def before_mirrors(leg: LegStruct, mirror: int, direction: wp.vec3):
     """The direction before the mirrors from `mirror` on, for that in which the leg arrives."""
     way = direction
     for m in range(leg.normal.shape[0] - 1, mirror - 1, -1):
@@ -261,13 +261,13 @@ def _before(leg: _Ends, mirror: int, direction: wp.vec3):
 
 
 @wp.func
-def _field(leg: _Ends, direction: wp.vec3, wavenumber: float):
+def _field(leg: LegStruct, direction: wp.vec3, wavenumber: float):
     """`legs.field` of one direction."""
-    way = _before(leg, 0, direction)
+    way = before_mirrors(leg, 0, direction)
     real = wp.normalize(leg.polarization - wp.dot(leg.polarization, way) * way)
     imag = wp.vec3(0.0, 0.0, 0.0)
     for m in range(leg.normal.shape[0]):
-        after = _before(leg, m + 1, direction)
+        after = before_mirrors(leg, m + 1, direction)
         lost = wavenumber * leg.roughness[m] * wp.dot(way, leg.normal[m])
         left = wp.exp(-2.0 * lost * lost) * wp.sqrt(leg.loss[m])
         real, imag = _reflected(leg.permittivity[m], way, after, real, imag)
@@ -284,9 +284,9 @@ def _read(angle: float, knots: wp.array(dtype=float), values: wp.array(dtype=flo
 
 
 @wp.func
-def _amplitude_gain(beam: _Beam, leg: _Ends, direction: wp.vec3):
+def _amplitude_gain(beam: _Beam, leg: LegStruct, direction: wp.vec3):
     """`legs.pattern` of one direction."""
-    way = leg.radar_from_world * _before(leg, 0, direction)
+    way = leg.radar_from_world * before_mirrors(leg, 0, direction)
     level = wp.sqrt(way[0] * way[0] + way[1] * way[1])
     if beam.angle.shape[0] > 0:
         azimuth, elevation = wp.atan2(way[0], way[1]), wp.atan2(way[2], level)
@@ -310,9 +310,12 @@ def _mixed(x: wp.uint64):
 
 
 @wp.func
-def _corner(mesh: _Mesh, knot: int, face: wp.int64, corner: int):
-    v = mesh.faces[corner, face]
-    return wp.vec3d(mesh.vertices[knot, 0, v], mesh.vertices[knot, 1, v], mesh.vertices[knot, 2, v])
+def corner_of(
+    vertices: wp.array3d(dtype=wp.float64), faces: wp.array2d(dtype=wp.int64), knot: int, face: wp.int64, corner: int
+):
+    """A corner of a face at a knot."""
+    v = faces[corner, face]
+    return wp.vec3d(vertices[knot, 0, v], vertices[knot, 1, v], vertices[knot, 2, v])
 
 
 @wp.func
@@ -324,7 +327,9 @@ def _normal(mesh: _Mesh, face: wp.int64, corner: int):
 @wp.func
 def _shape(mesh: _Mesh, knot: int, face: wp.int64):
     """Corners relative to their mean as rows 0 to 2, and the mean."""
-    a, b, c = _corner(mesh, knot, face, 0), _corner(mesh, knot, face, 1), _corner(mesh, knot, face, 2)
+    a = corner_of(mesh.vertices, mesh.faces, knot, face, 0)
+    b = corner_of(mesh.vertices, mesh.faces, knot, face, 1)
+    c = corner_of(mesh.vertices, mesh.faces, knot, face, 2)
     centre = (a + b + c) / wp.float64(3.0)
     shape = _Patch()
     shape[0] = wp.vec3(a - centre)
@@ -381,7 +386,7 @@ def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, knot: int):
         lost = 1.0 - wp.exp(-rough * rough)
         bits = _mixed(_mixed(_mixed(law.seed) + wp.uint64(mesh.person[face])) + wp.uint64(mesh.facet[face]))
         phase = float(bits >> wp.uint64(40)) * (2.0 * _PI / 16777216.0)
-        value += wp.sqrt(4.0 * lost * size * cos_in * cos_out) * _expj(phase)
+        value += wp.sqrt(4.0 * lost * size * cos_in * cos_out) * expj(phase)
     return value / spread
 
 
@@ -428,9 +433,13 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     gain = torch.zeros(len(facets), 2, 2, dtype=torch.float32, device=facets.device)
     topology = pose.topology
     mesh = _Mesh()
-    mesh.vertices, mesh.faces = _array(pose.vertices), _array(topology.faces)
-    mesh.normals, mesh.shape = _array(pose.normals), pose.instants[-1]
-    mesh.person, mesh.facet, mesh.region = _array(topology.person), _array(topology.facet), _array(topology.region)
+    mesh.vertices, mesh.faces = as_array(pose.vertices), as_array(topology.faces)
+    mesh.normals, mesh.shape = as_array(pose.normals), pose.instants[-1]
+    mesh.person, mesh.facet, mesh.region = (
+        as_array(topology.person),
+        as_array(topology.facet),
+        as_array(topology.region),
+    )
     mesh.permittivity, mesh.roughness, mesh.loss = _materials(*pose.materials)
     law = _Law()
     law.wavenumber, law.flatness = math.tau / wavelength, settings.flatness * wavelength
@@ -438,32 +447,34 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     law.coherent, law.diffuse, law.points = settings.coherent, settings.diffuse, settings.method == "points"
     law.seed = pose.seed & (2**64 - 1)
     way = _Way()
-    way.tx, way.rx = (_leg(leg) for leg in ends)
+    way.tx, way.rx = (leg_struct(leg) for leg in ends)
     way.beam = _beam(pose.radar.pattern, facets.device)
-    inputs = [mesh, law, way, _array(facets), _array(seen.view(torch.uint8))]
+    inputs = [mesh, law, way, as_array(facets), as_array(seen.view(torch.uint8))]
     with torch_stream(facets.device):
         device = wp.device_from_torch(facets.device)
-        wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=[_array(gain, wp.vec2)], device=device)
+        wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=[as_array(gain, wp.vec2)], device=device)
     return torch.view_as_complex(gain)
 
 
-def _array(values: Tensor, dtype: Any = None) -> Any:
+def as_array(values: Tensor, dtype: Any = None) -> Any:
+    """A tensor as Warp sees it, without its gradient."""
     return wp.from_torch(values.detach().contiguous(), dtype=dtype)
 
 
 def _materials(permittivity: Tensor, roughness: Tensor, loss: Tensor) -> tuple[Any, Any, Any]:
     """Material arrays of a kernel, from tensors [n]."""
     eps = torch.view_as_real(permittivity.detach().to(torch.complex64).contiguous())
-    return _array(eps, wp.vec2), _array(roughness.to(torch.float32)), _array(loss.to(torch.float32))
+    return as_array(eps, wp.vec2), as_array(roughness.to(torch.float32)), as_array(loss.to(torch.float32))
 
 
-def _leg(leg: Leg) -> Any:
-    out = _Ends()
+def leg_struct(leg: Leg) -> Any:
+    """A leg as kernels take it."""
+    out = LegStruct()
     out.centre = wp.vec3d(*leg.centre.tolist())
     out.polarization = wp.vec3(*leg.polarization.tolist())
     out.radar_from_world = wp.mat33(*leg.world_from_radar.T.flatten().tolist())
     if leg.mirrors:
-        out.normal = _array(torch.stack([m.normal for m in leg.mirrors]).to(torch.float32), wp.vec3)
+        out.normal = as_array(torch.stack([m.normal for m in leg.mirrors]).to(torch.float32), wp.vec3)
         parts = ((m.permittivity, m.roughness, m.layer_loss) for m in leg.mirrors)
         out.permittivity, out.roughness, out.loss = _materials(*(torch.stack(x) for x in zip(*parts, strict=True)))
     return out
@@ -478,5 +489,5 @@ def _beam(pattern: Pattern, device: torch.device) -> Any:
         cuts = (pattern.table_angle, pattern.azimuth_cut, pattern.elevation_cut)
         for name, values in zip(names, cuts, strict=True):
             if values is not None:
-                setattr(out, name, _array(values.to(device, torch.float32)))
+                setattr(out, name, as_array(values.to(device, torch.float32)))
     return out

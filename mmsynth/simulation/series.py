@@ -1,5 +1,7 @@
 """The polynomial through the knots of a frame, and short series of exp(j x)."""
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.polynomial import chebyshev
@@ -27,6 +29,7 @@ def interpolation(knots: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return power @ weights, slope @ weights, x
 
 
+@lru_cache(maxsize=256)
 def economised(limit: float, terms: int) -> tuple[float, ...]:
     """Coefficients of (j x)^q, q < terms, in the truncated Chebyshev series of exp(j x) on |x| <= limit."""
     bessel = [(1 if k == 0 else 2) * 1j**k * jv(k, limit) for k in range(terms)]

@@ -1,29 +1,37 @@
-"""The sum over paths as one Warp kernel: the terms of `fast.py`, kept in registers from the delay to the bucket.
+"""The sum over paths as Warp kernels: the terms of `fast.py`, kept in registers from the delay to the bucket.
 
 In the notation of `fast.py` a path contributes gain exp(j phase) exp(j x u) exp(j y u^2), with x = 2 pi (nu - bucket)
-and y = 2 pi B T tau'. A lane is one chirp of one TX and RX; for eight loops at once, a thread adds up over all paths of
-a bucket gain exp(j phase) x^q for q = 0, 1, ...: the coefficients of a power series in (j u), which a last matrix
-product turns into samples. Nothing is expanded but exp(j x u): phase, x, y and gain are those of every chirp.
+and y = 2 pi B T tau'. A lane is one chirp of one TX; for eight loops at once, a thread adds up over all paths of a
+bucket gain exp(j phase) x^q for q = 0, 1, ... and each RX: the coefficients of a power series in (j u), which a last
+matrix product turns into samples. The phase of the TX leg is that of every chirp; that of an RX, beyond the mean of
+them, is taken at the middle of the eight loops and turns linearly from there (or, where it turns by more than
+`STILL`, is that of every chirp too, at nearly twice the cost).
 
 `fast.py`, plain torch, is its reference and the route that can be differentiated.
 """
 
 import math
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from mmsynth.simulation.fast import Frame, join_orders, prepare
+from mmsynth.simulation.fast import join_orders
+from mmsynth.simulation.kernels import expj
 from mmsynth.simulation.rays import torch_stream
 from mmsynth.simulation.series import economised, interpolation
 from mmsynth.types import Paths, Radar
 
 LANES = 8  # loops that a thread takes at once: one AVX register of floats
-POWERS = range(5, 17)  # lengths of the series for which a kernel is compiled
+RECEIVERS = 4  # that a thread takes at once, at most
+POWERS = range(4, 17)  # lengths of the series for which a kernel is compiled
 WIDEST = 0.8  # bins from the middle of a bucket to the farthest of its places, beyond which the frame is halved
+# The phase of an RX is followed linearly if the square of what it turns in half of eight loops is less than this much
+# of the tolerance: half of that square is the error at the ends, a fifth of it that of the sum.
+STILL = 2.5
 # Warp's own flags hold LLVM back from turning the lanes into vector instructions.
 _FLAGS = "-march=native -ffp-contract=fast"
 
@@ -31,6 +39,147 @@ _Lanes = wp.types.vector(length=LANES, dtype=float)
 # Adding and taking away 1.5 * 2^23 rounds a float to a whole number.
 _MAGIC = wp.constant(_Lanes(*[12582912.0] * LANES))
 _ONE = wp.constant(_Lanes(*[1.0] * LANES))
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What all frames of a radar share. `carrier`, `bandwidth` and `window` are f_m, B and T of `fast.py`.
+
+    Attributes:
+        starts: [loops, slots] s of the middles of the samples.
+        middle: [knots] weights of the polynomial through the knots at the middle of the frame.
+        ends: [3, knots] those of its slope at the first knot, the middle and the last.
+        fast_time: u [samples].
+        pairs: (slot, TX, weight) that transmit.
+        tx: how many TX there are.
+    """
+
+    carrier: float
+    bandwidth: float
+    window: float
+    slope: float
+    starts: Tensor
+    middle: Tensor
+    ends: Tensor
+    fast_time: Tensor
+    pairs: tuple[tuple[int, int, float], ...]
+    tx: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """A run of chirps whose paths keep their buckets.
+
+    Attributes:
+        loops: how many.
+        half: s from the middle of a block to its ends.
+        at: [knots] float64 weights that turn delays at the knots into the place in bins at the group's middle.
+        lanes: [slots, blocks, knots + 1, 2, LANES] weights that turn values at the knots into phase and 2 pi T f_m
+            tau'; the last row of the knots holds the place between the first and the last one, for the gain, and the
+            time in s from the middle of the block. Lanes beyond the last loop repeat it.
+        blocks: [blocks, 2, knots] weights of phase and slope in 1/s at the middle of each block.
+    """
+
+    loops: int
+    half: float
+    at: Tensor
+    lanes: Tensor
+    blocks: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Record:
+    """The paths of a frame.
+
+    Attributes:
+        rows: [paths, 5 + (tx + rx) * knots] gain (real part at the first knot, its change to the last, the same of the
+            imaginary part), room for x, and phases in rad at the knots of each TX leg (with the mean RX leg) and of
+            each RX leg beyond the mean.
+        delay: [knots, paths] s of the mean legs (float64).
+        base: [paths] what x is but for the bucket (float64).
+        reach: how far a place may lie from the middle of its bucket in bins, and how fast that grows in bins a second.
+    """
+
+    rows: Tensor
+    delay: Tensor
+    base: Tensor
+    reach: tuple[float, float]
+
+
+@wp.kernel(enable_backward=False)
+def _records(
+    gain: wp.array2d(dtype=wp.vec2),
+    tx: wp.array3d(dtype=wp.float64),
+    rx: wp.array3d(dtype=wp.float64),
+    middle: wp.array(dtype=wp.float64),
+    scalars: wp.array(dtype=wp.float64),
+    rows: wp.array2d(dtype=float),
+    delay: wp.array2d(dtype=wp.float64),
+    base: wp.array(dtype=wp.float64),
+    reach: wp.array(dtype=float),
+):
+    """One path a thread; `reach` gathers the greatest phase of an RX, and of a TX from the mean of them."""
+    p = wp.tid()
+    carrier, slope, bandwidth = scalars[0], scalars[1], scalars[2]
+    tau = wp.float64(6.283185307179586)
+    knots = tx.shape[2]
+    center = wp.float64(0.0)
+    for k in range(knots):
+        there, back = wp.float64(0.0), wp.float64(0.0)
+        for m in range(tx.shape[1]):
+            there += tx[p, m, k]
+        for n in range(rx.shape[1]):
+            back += rx[p, n, k]
+        delay[k, p] = there / wp.float64(tx.shape[1]) + back / wp.float64(rx.shape[1])
+        center += middle[k] * delay[k, p]
+    # About `center` the phase is linear in the delay: S (change)^2 / 2 is 2e-5 cycles after 11 cm of motion.
+    rate = tau * (carrier - slope * center)
+    turns = carrier * center - slope * center * center / wp.float64(2.0)
+    start = tau * (turns - wp.rint(turns))
+    base[p] = tau * bandwidth * center - bandwidth / carrier * start
+    for part in range(2):
+        rows[p, 2 * part] = gain[p, 0][part]
+        rows[p, 2 * part + 1] = gain[p, 1][part] - gain[p, 0][part]
+    widest_rx, widest_tx = float(0.0), float(0.0)
+    for k in range(knots):
+        back = wp.float64(0.0)
+        for n in range(rx.shape[1]):
+            back += rx[p, n, k]
+        back /= wp.float64(rx.shape[1])
+        mean_tx = delay[k, p] - back
+        for m in range(tx.shape[1]):
+            rows[p, 5 + m * knots + k] = float(start + rate * (tx[p, m, k] + back - center))
+            widest_tx = wp.max(widest_tx, wp.abs(float(rate * (tx[p, m, k] - mean_tx))))
+        for n in range(rx.shape[1]):
+            phase = float(rate * (rx[p, n, k] - back))
+            rows[p, 5 + (tx.shape[1] + n) * knots + k] = phase
+            widest_rx = wp.max(widest_rx, wp.abs(phase))
+    wp.atomic_max(reach, 0, widest_rx)
+    wp.atomic_max(reach, 1, widest_tx)
+
+
+@wp.kernel(enable_backward=False)
+def _turns(
+    rows: wp.array2d(dtype=float),
+    blocks: wp.array3d(dtype=float),
+    first: int,
+    step: float,
+    window: float,
+    turn: wp.array3d(dtype=wp.vec4),
+    fastest: wp.array(dtype=float),
+):
+    """Cosine and sine of an RX phase at the middle of a block, its rate in rad/s, and what it adds to x."""
+    p, block = wp.tid()
+    most = float(0.0)
+    for n in range(turn.shape[2]):
+        angle, rate = float(0.0), float(0.0)
+        for k in range(blocks.shape[2]):
+            angle += rows[p, first + n * blocks.shape[2] + k] * blocks[block, 0, k]
+            rate += rows[p, first + n * blocks.shape[2] + k] * blocks[block, 1, k]
+        wave = expj(angle)
+        turn[p, block, n] = wp.vec4(wave[0], wave[1], rate, step * angle + window * rate)
+        most = wp.max(most, wp.abs(rate))
+    wp.atomic_max(fastest, 0, most)
 
 
 @wp.func
@@ -43,134 +192,201 @@ def _series(w: _Lanes, a: float, b: float, c: float, d: float, e: float):
     return wp.cw_mul(total, w) + _ONE
 
 
+@wp.func
+def _wave(phase: _Lanes):
+    """Cosine and sine, by those of half the angle."""
+    turns = phase * 0.15915494309189535
+    half = (turns - ((turns + _MAGIC) - _MAGIC)) * 3.141592653589793
+    w = wp.cw_mul(half, half)
+    sine = wp.cw_mul(half, _series(w, -1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362880.0, -2.5052108e-8))
+    cosine = _series(w, -0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40320.0, -2.7557319e-7)
+    return _ONE - 2.0 * wp.cw_mul(sine, sine), 2.0 * wp.cw_mul(sine, cosine)
+
+
 @cache
-def _kernel(powers: int) -> Any:
+def _kernel(powers: int, still: bool) -> Any:
     """The kernel for a series of `powers` terms."""
-    sums = wp.types.matrix(shape=(powers, LANES), dtype=float)
+    sums = wp.types.matrix(shape=(powers * RECEIVERS, LANES), dtype=float)
 
     @wp.kernel(module="unique", enable_backward=False, module_options={"cpu_compiler_flags": _FLAGS})
     def spread(
         record: wp.array2d(dtype=float),
+        turn: wp.array3d(dtype=wp.vec4),
         bounds: wp.array(dtype=wp.int32),
         pairs: wp.array2d(dtype=wp.int32),
         weights: wp.array4d(dtype=_Lanes),
         scalars: wp.array(dtype=float),
         total: wp.array4d(dtype=_Lanes),
     ):
-        """One bucket, pair of slot and TX, RX and block of loops a thread; `record` is in order of buckets."""
-        bucket, pair, rx, block = wp.tid()
+        """One bucket, pair of slot and TX, set of RX and block of loops a thread; `record` is in order of buckets."""
+        bucket, pair, part, block = wp.tid()
         knots = weights.shape[2] - 1
-        slot, departure, arrival = pairs[pair, 0], pairs[pair, 1], pairs[pair, 2] + rx * knots
+        slot, departure = pairs[pair, 0], pairs[pair, 1]
         step = scalars[0]
-        place = weights[slot, block, knots, 0]
+        first, receivers = part * RECEIVERS, wp.min(turn.shape[2] - part * RECEIVERS, RECEIVERS)
+        place, time = weights[slot, block, knots, 0], weights[slot, block, knots, 1]
         real = sums()
         imag = sums()
         for p in range(bounds[bucket], bounds[bucket + 1]):
             phase = _Lanes()
             slope = _Lanes()
             for k in range(knots):
-                leg = record[p, departure + k] + record[p, arrival + k]
-                phase += leg * weights[slot, block, k, 0]
-                slope += leg * weights[slot, block, k, 1]
-            turns = phase * 0.15915494309189535
-            half = (turns - ((turns + _MAGIC) - _MAGIC)) * 3.141592653589793
-            w = wp.cw_mul(half, half)
-            sine = wp.cw_mul(half, _series(w, -1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362880.0, -2.5052108e-8))
-            cosine = _series(w, -0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40320.0, -2.7557319e-7)
-            c = _ONE - 2.0 * wp.cw_mul(sine, sine)
-            s = 2.0 * wp.cw_mul(sine, cosine)
+                phase += record[p, departure + k] * weights[slot, block, k, 0]
+                slope += record[p, departure + k] * weights[slot, block, k, 1]
+            cos, sin = _wave(phase)
             g, h = record[p, 0] * _ONE + record[p, 1] * place, record[p, 2] * _ONE + record[p, 3] * place
-            a = wp.cw_mul(g, c) - wp.cw_mul(h, s)
-            b = wp.cw_mul(g, s) + wp.cw_mul(h, c)
-            x = record[p, 4] * _ONE + step * phase + slope
+            there_a = wp.cw_mul(g, cos) - wp.cw_mul(h, sin)
+            there_b = wp.cw_mul(g, sin) + wp.cw_mul(h, cos)
+            base = record[p, 4] * _ONE + step * phase + slope
             y = step * slope
-            # exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
-            bend_a, bend_b = wp.cw_mul(y, b), -wp.cw_mul(y, a)
+            for n in range(receivers):
+                back = turn[p, block, first + n]
+                ahead = back[2] * time
+                c, s = back[0] * _ONE - back[1] * ahead, back[1] * _ONE + back[0] * ahead
+                if wp.static(not still):
+                    here, aside = _wave(ahead)
+                    c, s = back[0] * here - back[1] * aside, back[1] * here + back[0] * aside
+                a = wp.cw_mul(there_a, c) - wp.cw_mul(there_b, s)
+                b = wp.cw_mul(there_a, s) + wp.cw_mul(there_b, c)
+                x = base + back[3] * _ONE + step * ahead
+                # exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
+                bend_a, bend_b = wp.cw_mul(y, b), -wp.cw_mul(y, a)
+                for q in range(powers):
+                    real[n * powers + q] += a
+                    imag[n * powers + q] += b
+                    a, b = wp.cw_mul(a, x), wp.cw_mul(b, x)
+                    if q >= 2:
+                        real[n * powers + q] += scalars[q] * bend_a
+                        imag[n * powers + q] += scalars[q] * bend_b
+                        bend_a, bend_b = wp.cw_mul(bend_a, x), wp.cw_mul(bend_b, x)
+        for n in range(receivers):
             for q in range(powers):
-                real[q] += a
-                imag[q] += b
-                a, b = wp.cw_mul(a, x), wp.cw_mul(b, x)
-                if q >= 2:
-                    real[q] += scalars[q] * bend_a
-                    imag[q] += scalars[q] * bend_b
-                    bend_a, bend_b = wp.cw_mul(bend_a, x), wp.cw_mul(bend_b, x)
-        for q in range(powers):
-            total[bucket * powers + q, pair, rx, block * 2] = real[q]
-            total[bucket * powers + q, pair, rx, block * 2 + 1] = imag[q]
+                total[bucket * powers + q, pair, first + n, block * 2] = real[n * powers + q]
+                total[bucket * powers + q, pair, first + n, block * 2 + 1] = imag[n * powers + q]
 
     return spread
 
 
 def spread_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
-    """The sum of `fast.fast_sum`, by the kernel."""
-    wave = radar.waveform
-    frame = prepare(paths, radar)
-    record = torch.cat(
-        [frame.gain, frame.gain[:1], frame.departure, frame.arrival]
-    ).T.contiguous()  # row 4 is room for x
-    starts = radar.chirp_times().to(frame.knots.device) + frame.middle
-    apart, drift = _reach(frame)
+    """The sum of `fast.fast_sum`, by the kernels."""
+    wave, knots = radar.waveform, tuple(paths.knots.tolist())
+    plan = _plan(radar, knots, paths.gain.device)
+    record = _record(paths, plan)
+    apart, drift = record.reach
     loops = wave.loops
     while loops > LANES and apart + drift * loops * radar.loop_time / 2 > WIDEST:
         loops = -(-loops // (2 * LANES)) * LANES
+    # Rounded up, so that the series is found once.
     limit = math.pi * (apart + drift * min(loops, wave.loops) * radar.loop_time / 2)
-    accuracy = (limit, tolerance)
-    return torch.cat([_group_sum(frame, record, times, accuracy) for times in torch.split(starts, loops)])
+    accuracy = (math.ceil(limit * 20) / 20, tolerance)
+    groups = _groups(radar, knots, loops, paths.gain.device)
+    return torch.cat([_group_sum(record, plan, group, accuracy) for group in groups])
 
 
-def _reach(frame: Frame) -> tuple[float, float]:
-    """How far in bins a place may lie from the middle of its bucket, and by how much that grows with time in 1/s."""
-    ends = torch.stack([frame.knots[0], frame.knots.mean(), frame.knots[-1]])
-    drift = frame.bandwidth * float((interpolation(frame.knots, ends)[1] @ frame.delay).abs().max())
-    departure = frame.departure[:: len(frame.knots)]
-    apart = float(frame.arrival.abs().max()) + float((departure - departure.mean(0)).abs().max())
-    return 0.5 + frame.bandwidth / frame.carrier / math.tau * apart, drift
+@lru_cache(maxsize=16)
+def _plan(radar: Radar, knots: tuple[float, ...], device: torch.device) -> _Plan:
+    wave = radar.waveform
+    window = wave.samples / wave.sample_rate
+    middle = wave.adc_start + (wave.samples - 1) / 2 / wave.sample_rate
+    at = torch.tensor(knots, dtype=torch.float64)
+    ends = torch.stack([at[0], at.mean(), at[-1]])
+    return _Plan(
+        carrier=wave.start_frequency + wave.slope * middle,
+        bandwidth=wave.slope * window,
+        window=window,
+        slope=wave.slope,
+        starts=radar.chirp_times() + middle,
+        middle=interpolation(at, (at[0] + at[-1]) / 2)[0].to(device),
+        ends=interpolation(at, ends)[1].to(device),
+        fast_time=((wave.sample_times() - middle) / window).to(device),
+        pairs=tuple((s, m, float(radar.codes[s, m])) for s, m in radar.codes.nonzero().tolist()),
+        tx=len(radar.tx),
+    )
 
 
-def _group_sum(frame: Frame, record: Tensor, times: Tensor, accuracy: tuple[float, float]) -> Tensor:
-    """Samples [loops, slots, rx, samples] of a group of chirps at `times` [loops, slots].
+@lru_cache(maxsize=16)
+def _groups(radar: Radar, knots: tuple[float, ...], loops: int, device: torch.device) -> tuple[_Group, ...]:
+    """The chirps of a radar's frame in groups of `loops`."""
+    plan, at = _plan(radar, knots, device), torch.tensor(knots, dtype=torch.float64)
+    found = []
+    for times in torch.split(plan.starts, loops):
+        blocks = -(-len(times) // LANES)
+        padded = torch.cat([times, times[-1:].expand(blocks * LANES - len(times), -1)])
+        value, slope, fraction = interpolation(at, padded)
+        by_block = padded.reshape(blocks, -1)
+        middles = (by_block.amin(1) + by_block.amax(1)) / 2
+        both = torch.stack([value, plan.window * slope], -1)  # [loops, slots, knots, 2]
+        away = padded - middles.repeat_interleave(LANES)[:, None]
+        lanes = torch.cat([both, torch.stack([fraction, away], -1)[:, :, None]], 2)
+        lanes = lanes.reshape(blocks, LANES, times.shape[1], -1, 2).permute(2, 0, 3, 4, 1)
+        values, slopes, _ = interpolation(at, times.mean())
+        place = plan.bandwidth * values + plan.carrier * plan.window * slopes
+        turn = torch.stack(interpolation(at, middles)[:2], 1)
+        half = float((by_block.amax(1) - by_block.amin(1)).max()) / 2
+        parts = (place, lanes.to(torch.float32).contiguous(), turn.to(torch.float32))
+        found.append(_Group(len(times), half, *(x.to(device) for x in parts)))
+    return tuple(found)
+
+
+def _record(paths: Paths, plan: _Plan) -> _Record:
+    """Phases from float64 delays."""
+    device, (count, tx, knots) = paths.gain.device, paths.tx_delay.shape
+    rows = torch.empty(count, 5 + (tx + paths.rx_delay.shape[1]) * knots, dtype=torch.float32, device=device)
+    delay = torch.empty(knots, count, dtype=torch.float64, device=device)
+    base, reach = delay.new_empty(count), torch.zeros(2, dtype=torch.float32, device=device)
+    scalars = delay.new_tensor([plan.carrier, plan.slope, plan.bandwidth])
+    gain = torch.view_as_real(paths.gain.detach().to(torch.complex64).contiguous())
+    inputs = [wp.from_torch(gain, dtype=wp.vec2)]
+    inputs += [wp.from_torch(x.detach().contiguous()) for x in (paths.tx_delay, paths.rx_delay, plan.middle, scalars)]
+    with torch_stream(device):
+        outputs = [wp.from_torch(x) for x in (rows, delay, base, reach)]
+        wp.launch(_records, dim=count, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
+    drift = plan.bandwidth * float((plan.ends @ delay).abs().max())
+    return _Record(rows, delay, base, (0.5 + plan.bandwidth / plan.carrier / math.tau * float(reach.sum()), drift))
+
+
+def _group_sum(record: _Record, plan: _Plan, group: _Group, accuracy: tuple[float, float]) -> Tensor:
+    """Samples [loops, slots, rx, samples] of a group of chirps.
 
     `accuracy` is the greatest |x u| in rad, and the error that the series may leave.
     """
     edge, tolerance = accuracy
-    values, slopes, _ = interpolation(frame.knots, times.mean())
-    place = frame.bandwidth * (values @ frame.delay) + frame.carrier * frame.window * (slopes @ frame.delay)
-    bucket, order = place.round().sort(stable=True)
+    bucket, order = (group.at @ record.delay).round().to(torch.int32).sort()
     bins, counts = torch.unique_consecutive(bucket, return_counts=True)
     bounds = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-    step = frame.bandwidth / frame.carrier
-    base = math.tau * (frame.bandwidth * frame.center[order] - bucket) - step * frame.start[order]
-    record = record[order]
-    record[:, 4] = base
-    blocks = -(-len(times) // LANES)
-    weights = _weights(frame, times, blocks)
+    rows = record.rows.index_select(0, order)
+    rows[:, 4] = record.base.index_select(0, order) - math.tau * bucket
     terms = next(n for n in POWERS if 2 * (edge / 2) ** n / math.factorial(n) <= tolerance or n == POWERS[-1])
     series = economised(edge, terms)
-    knots, tx = len(frame.knots), len(frame.departure) // len(frame.knots)
-    pairs = torch.tensor([[s, 5 + m * knots, 5 + tx * knots] for s, m, _ in frame.pairs], dtype=torch.int32)
-    scalars = torch.tensor([step, 0.0, *(series[q - 2] / series[q] for q in range(2, terms))], dtype=torch.float32)
-    shape = (len(bins) * terms, len(frame.pairs), frame.rx, blocks * 2)
-    total = torch.empty(*shape, LANES, dtype=torch.float32, device=record.device)
-    inputs = [wp.from_torch(x.to(record.device)) for x in (record, bounds.int(), pairs)]
-    inputs += [wp.from_torch(weights, dtype=_Lanes), wp.from_torch(scalars.to(record.device))]
-    with torch_stream(record.device):
-        size = (len(bins), len(frame.pairs), frame.rx, blocks)
-        output = wp.from_torch(total, dtype=_Lanes)
-        wp.launch(_kernel(terms), dim=size, inputs=inputs, outputs=[output], device=wp.device_from_torch(record.device))
-    total = total.reshape(len(bins), terms, len(frame.pairs), frame.rx, blocks, 2, LANES).transpose(2, 3)
-    orders = torch.complex(total[..., 0, :], total[..., 1, :]).flatten(4)[..., : len(times)]
-    return join_orders(frame, bins, orders * orders.real.new_tensor(series)[:, None, None, None])
+    total = _launch(rows, plan, group, (bounds.int(), series, tolerance))
+    orders = torch.complex(total[..., 0, :], total[..., 1, :]).flatten(4)[..., : group.loops]
+    orders = orders * orders.real.new_tensor(series)[:, None, None, None]
+    return join_orders(bins, orders, plan.fast_time, plan.pairs)
 
 
-def _weights(frame: Frame, times: Tensor, blocks: int) -> Tensor:
-    """Lanes [slots, blocks, knots + 1, 2, LANES] that turn values at the knots into phase and 2 pi T f_m tau'.
+def _launch(rows: Tensor, plan: _Plan, group: _Group, sums: tuple[Tensor, tuple[float, ...], float]) -> Tensor:
+    """Sums [bins, powers, rx, pairs, blocks, 2, LANES] over the paths of each bucket.
 
-    The last row of the knots holds the place between the first and the last one, for the gain. Lanes beyond the last
-    loop repeat it.
+    `sums` are the buckets' bounds in `rows`, the series, and the error that they may have.
     """
-    padded = torch.cat([times, times[-1:].expand(blocks * LANES - len(times), -1)])
-    at, slope, fraction = interpolation(frame.knots, padded)
-    both = torch.stack([at, frame.window * slope], -1)  # [loops, slots, knots, 2]
-    place = torch.stack([fraction, torch.zeros_like(fraction)], -1)[:, :, None]
-    lanes = torch.cat([both, place], 2).reshape(blocks, LANES, times.shape[1], -1, 2)
-    return lanes.permute(2, 0, 3, 4, 1).to(torch.float32).contiguous()
+    (bounds, series, tolerance), device = sums, rows.device
+    blocks, knots, terms = len(group.blocks), group.blocks.shape[-1], len(series)
+    rx = (rows.shape[1] - 5) // knots - plan.tx
+    step = plan.bandwidth / plan.carrier
+    turn = torch.empty(len(rows), blocks, rx, 4, dtype=torch.float32, device=device)
+    fastest = torch.zeros(1, dtype=torch.float32, device=device)
+    pairs = torch.tensor([[s, 5 + m * knots] for s, m, _ in plan.pairs], dtype=torch.int32, device=device)
+    scalars = [step, 0.0, *(series[q - 2] / series[q] for q in range(2, terms))]
+    bins = len(bounds) - 1
+    total = torch.empty(bins * terms, len(plan.pairs), rx, blocks * 2, LANES, dtype=torch.float32, device=device)
+    with torch_stream(device):
+        on = wp.device_from_torch(device)
+        record, polar = wp.from_torch(rows), wp.from_torch(turn, dtype=wp.vec4)
+        inputs = [record, wp.from_torch(group.blocks), 5 + plan.tx * knots, step, plan.window]
+        wp.launch(_turns, dim=(len(rows), blocks), inputs=inputs, outputs=[polar, wp.from_torch(fastest)], device=on)
+        kernel = _kernel(terms, bool((fastest * group.half).square() <= STILL * tolerance))
+        inputs = [record, polar, wp.from_torch(bounds), wp.from_torch(pairs)]
+        inputs += [wp.from_torch(group.lanes, dtype=_Lanes), wp.from_torch(rows.new_tensor(scalars))]
+        size = (bins, len(plan.pairs), -(-rx // RECEIVERS), blocks)
+        wp.launch(kernel, dim=size, inputs=inputs, outputs=[wp.from_torch(total, dtype=_Lanes)], device=on)
+    return total.reshape(bins, terms, len(plan.pairs), rx, blocks, 2, LANES).transpose(2, 3)

@@ -11,12 +11,13 @@ from simulation.scenes import mesh, small_radar
 
 from mmsynth import geometry
 from mmsynth.simulation.bounces import room_mirrors
-from mmsynth.simulation.facets import visible
+from mmsynth.simulation.facets import facet_ways, visible
 from mmsynth.simulation.gains import facet_gains
 from mmsynth.simulation.kernels import fused_gains
 from mmsynth.simulation.legs import direct_legs, mirrored
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.ways import fused_ways
 from mmsynth.types import Material, Pattern, Scene
 
 FLOOR = torch.tensor([[[-9.0, -9, 0], [9, -9, 0], [9, 9, 0], [-9, 9, 0]]], dtype=torch.float64)
@@ -64,3 +65,6 @@ def test_kernel_is_its_reference(over, settings, pattern, skin, loops):
     # Both are float32; the phases of a facet, some tens of rad, hold 1e-5.
     assert float((got - expected).abs().max() / expected.abs().max()) < 2e-5
     assert bool(((got == 0) == (expected == 0)).all())
+    for fused, reference in zip(fused_ways(frame, facets, ends), facet_ways(frame, facets, ends), strict=True):
+        # Both are exact: 3e-17 s are 1e-8 m, 2e-5 rad.
+        assert float((fused - reference).abs().max()) < (3e-17 if fused.dtype == torch.float64 else 1e-6)

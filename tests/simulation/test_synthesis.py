@@ -105,6 +105,13 @@ def test_fast_sum_is_the_direct_sum_within_60_db(name: str, loops: int, distance
     assert fast_error_db(with_gradient, radar) < -60
 
 
+def test_wide_array_past_which_points_rush() -> None:
+    # The phases of RX 20 cm apart turn by several rad within eight loops, which no straight line follows.
+    rx = torch.tensor([[x, 0.0, 0.0] for x in (-0.1, -0.03, 0.02, 0.05, 0.1)], dtype=torch.float64)
+    radar = short("mmmesh", 32, rx=rx)
+    assert fast_error_db(crowd(radar, 100, 2.0, 8.0), radar) < -60
+
+
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 3e-4])
 def test_error_keeps_to_the_tolerance(tolerance: float) -> None:
     radar = short("mmmesh", loops=32)
