@@ -1,6 +1,7 @@
 """Made-up recordings of two activities that differ in tempo, by two people on two days."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from mmsynth.datasets import Attributes, DatasetWriter
-from mmsynth.types import Labels, PointCloud, Sample
+from mmsynth.types import Heatmap, Labels, PointCloud, Sample
 
 
 def swing(activity: str, seed: int, seconds: float = 6.0) -> Sample:
@@ -61,3 +62,28 @@ def recordings(tmp_path_factory: pytest.TempPathFactory, write: Callable[..., Pa
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory, write: Callable[..., Path]) -> Path:
     return write(tmp_path_factory.mktemp("data") / "synthetic.h5", range(100, 108))
+
+
+def dressed(sample: Sample, seed: int) -> Sample:
+    """The swinging point with a skeleton around it, its arms spread to the left, and a range-Doppler map."""
+    frames = len(sample.cloud.times)
+    centre = sample.cloud.position.reshape(frames, 4, 3).mean(1)
+    draw = np.random.default_rng(7)
+    offset = torch.from_numpy(draw.normal(0, 0.3, (19, 3))).float()
+    joints = centre[:, None] * torch.tensor([0.0, 1.0, 0.0]) + offset
+    rows, columns = torch.linspace(0, 6, 64), torch.linspace(-2, 2, 16)
+    velocity = sample.cloud.velocity.reshape(frames, 4)[:, 0]
+    near = -(((rows - centre[:, 1:2]) / 0.2) ** 2)[:, :, None] - (((columns - velocity[:, None]) / 0.4) ** 2)[:, None]
+    power = 40 * near.exp() + torch.from_numpy(np.random.default_rng(seed).normal(0, 1, near.shape)).float()
+    heatmap = Heatmap("range_doppler", power, rows, columns, sample.cloud.times)
+    return replace(sample, joints=joints, joint_set="mars19", heatmaps=(heatmap,))
+
+
+@pytest.fixture(scope="session")
+def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("posed") / "posed.h5"
+    with DatasetWriter(path, Attributes(joint_set="mars19")) as writer:
+        for seed in range(6):
+            for activity in ("fast", "slow"):
+                writer.append(dressed(swing(activity, seed), seed))
+    return path

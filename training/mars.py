@@ -1,6 +1,7 @@
 """MARS: one command a part of RESULTS.md.
 
 python training/mars.py real mars.h5
+python training/mars.py motions mars.h5 --leave-out mars-s1 --out datasets/data/mars_motions
 python training/mars.py transfer mars.h5 synthetic/dataset.h5
 python training/mars.py paired mars.h5 --body free-low
 python training/mars.py ablation mars.h5 --body free-low --frames 20
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, pose_table
+from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, pose_table, write_skeletons
 from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
 from mmsynth.training.run import commit
 
@@ -34,6 +35,11 @@ def main() -> None:
     real_.add_argument("recordings", type=Path)
     real_.add_argument("--seeds", type=int, default=3)
     real_.set_defaults(run=real)
+    motions_ = parts.add_parser("motions", help="poses of all others as motion files, for datasets/mars_skeletons.toml")
+    motions_.add_argument("recordings", type=Path)
+    motions_.add_argument("--leave-out", required=True, help="subject, of whom nothing is read")
+    motions_.add_argument("--out", type=Path, required=True)
+    motions_.set_defaults(run=motions)
     transfer_ = parts.add_parser("transfer", help="pre-training on synthetic clips, one person held out")
     transfer_.add_argument("recordings", type=Path)
     transfer_.add_argument("synthetic", type=Path, help="dataset.h5 of datasets/mars_synthetic.toml")
@@ -68,6 +74,13 @@ def real(options: argparse.Namespace) -> list[Row]:
         row("mars/constant_cm", mean_over_people([constant]), "mean pose", note=f"MAE; {each}"),
         row("mars/all_real_cm", mean_over_people(errors), "trees", note=f"MAE; {trees}"),
     ]
+
+
+def motions(options: argparse.Namespace) -> list[Row]:
+    """The poses of everybody but one person, as motion files."""
+    written = write_skeletons(Dataset.open(options.recordings), options.leave_out, options.out, 4.5)
+    print(f"{options.out}: {len(written)} files of others than {options.leave_out}")
+    return []
 
 
 def transfer(options: argparse.Namespace) -> list[Row]:

@@ -23,7 +23,7 @@ from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
 from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, zero_shot
 from mmsynth.generation import load_recipe
-from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.run import commit
 from mmsynth.training.windows import Windows, concatenate
@@ -74,7 +74,9 @@ def main() -> None:
 
 def calibrated(options: argparse.Namespace) -> list[Row]:
     """Overlay and picture; how far each histogram was and is from that of the recordings."""
-    recipe, recordings = with_body(load_recipe(options.blind), options.body), Dataset.open(options.recordings)
+    # From the data sheet's noise and thresholds, as a user starts.
+    recipe = replace(with_body(load_recipe(options.blind), options.body), device=Device())
+    recordings = Dataset.open(options.recordings)
     found = calibrate(recipe, recordings, options.out, show, CalibrationSettings(clips=options.clips))
     return [
         row(f"radhar/calibration/{name}", [found.after[name]], "", note=f"distance; before {found.before[name]:.4f}")
@@ -129,6 +131,7 @@ def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
     if options.room:
         found["room"] = replace(base, room=options.room, simulation=replace(base.simulation, bounces=1))
     found["nothing known"] = with_body(load_recipe(options.blind), options.body)
+    found["nothing known, noise of the data sheet"] = replace(found["nothing known"], device=Device())
     if options.overlay:
         found["nothing known, calibrated"] = with_body(
             load_recipe(options.blind, overlay=options.overlay), options.body

@@ -37,7 +37,7 @@ class CalibrationSettings:
         noise_db: candidates added to the radar's noise figure.
         threshold_db: candidates added to its CFAR thresholds.
         ghosts: candidates of the share of points that come by a detour.
-        clothes: kinds of clothing that are tried in place of the recipe's: smooth ones and rough ones.
+        clothes: kinds of clothing that are tried in place of the recipe's: those that scatter least and most diffusely.
         spread_db: half width of the noise range that the overlay draws from about the best.
     """
 
@@ -45,7 +45,7 @@ class CalibrationSettings:
     noise_db: tuple[float, ...] = (0.0, 6.0, 12.0, 18.0, 24.0)
     threshold_db: tuple[float, ...] = (-4.0, 0.0)
     ghosts: tuple[float, ...] = (0.0, 0.1, 0.2)
-    clothes: tuple[tuple[str, ...], ...] = (("synthetic", "leather", "denim"), ("cotton", "wool", "coat"))
+    clothes: tuple[tuple[str, ...], ...] = (("wool", "synthetic"), ("leather", "denim"))
     spread_db: float = 4.0
 
     def __post_init__(self) -> None:

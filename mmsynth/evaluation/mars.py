@@ -1,7 +1,8 @@
-"""Pose from MARS's clouds: one person held out, against the constant pose."""
+"""Pose from MARS's clouds: one person held out, against the constant pose; the others' poses as motions to simulate."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -48,6 +49,41 @@ def pose_table(dataset: Clips) -> Poses:
     table = np.hstack([np.log1p(r) for r in recent]).astype(np.float32)
     labels = dataset.labels
     return Poses(table[known], joints[known], labels.subject[clip][known], labels.id[clip][known])
+
+
+def write_skeletons(dataset: Clips, leave_out: str, out: Path, shortest: float) -> list[Path]:
+    """Write the poses of everybody but `leave_out` as motion files that `read_motion` and recipes take.
+
+    One file for each stretch without gaps, named after activity and clip. Nothing of the person held out is looked at.
+
+    Args:
+        dataset: recordings with joints of 19 or 25 (Kinect's sets).
+        leave_out: subject.
+        out: folder to write into.
+        shortest: stretch that is kept, in s.
+
+    Raises:
+        ValueError: there is nobody of that name, or no stretch that long.
+    """
+    subjects = dataset.labels.subject.tolist()
+    if leave_out not in subjects:
+        raise ValueError(f"leave out: expected one of {', '.join(sorted(set(subjects)))}, got '{leave_out}'")
+    written = []
+    for k in np.flatnonzero(dataset.labels.subject != leave_out):
+        sample = dataset[int(k)]
+        if sample.joints is None:
+            continue
+        times, joints = sample.cloud.times.numpy(), sample.joints.numpy()
+        known = np.isfinite(joints).all((1, 2))
+        breaks = np.flatnonzero((np.diff(times) > 1.5 * np.median(np.diff(times))) | ~known[1:] | ~known[:-1]) + 1
+        for own in np.split(np.arange(len(times)), breaks):
+            if len(own) and known[own[0]] and times[own[-1]] - times[own[0]] >= shortest:
+                written.append(out / f"{sample.labels.activity}-{sample.id}-{own[0]:04d}.npz")
+                out.mkdir(parents=True, exist_ok=True)
+                np.savez(written[-1], positions=joints[own], times=times[own] - times[own[0]])
+    if not written:
+        raise ValueError(f"skeletons: expected a stretch of {shortest} s without gaps, found none")
+    return written
 
 
 def constant_pose(poses: Poses) -> dict[str, float]:

@@ -14,7 +14,17 @@ from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of, resolve_radar
 from mmsynth.geometry import apply, inverse, radar_pose
 from mmsynth.joints import convert_joints
-from mmsynth.motion import Subject, cut, generate_motion, keep_feet, place, read_motion, resample, sample_subject
+from mmsynth.motion import (
+    Subject,
+    centre,
+    cut,
+    generate_motion,
+    keep_feet,
+    place,
+    read_motion,
+    resample,
+    sample_subject,
+)
 from mmsynth.motion.together import Area, distance
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.scene import Room, load_room, material, mounted, movers, person_materials, read_room
@@ -163,7 +173,7 @@ def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
 
 
 def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], draw: torch.Generator) -> Motion:
-    """A motion of the clip's length plus a little, with feet on the floor, standing at the origin facing -y."""
+    """A motion of the clip's length plus a little, feet on the floor, about the origin and facing -y on average."""
     person, subject = who
     seconds = stage.recipe.seconds + stage.setup.radar.waveform.frame_period
     if activity.motion:
@@ -181,7 +191,7 @@ def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], dr
             f"activity '{activity.label}': a motion of {motion.duration:.2f} s is shorter than {seconds:.2f} s"
         )
     start = float(motion.times[0]) + _uniform((0.0, spare), draw)
-    return cut(motion, start, start + seconds)
+    return centre(cut(motion, start, start + seconds))
 
 
 @lru_cache(maxsize=1024)

@@ -15,6 +15,7 @@ from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.resources import data_file
+from mmsynth.scene.materials import CLOTHING, cloth_roughness
 from mmsynth.types import PointCloud
 
 
@@ -92,3 +93,9 @@ def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:
     assert float(azimuth.mean()) == pytest.approx(0.05, abs=0.04) and float(azimuth.std()) == pytest.approx(
         0.3, abs=0.03
     )
+
+
+def test_clothes_to_try_are_the_smoothest_and_the_roughest() -> None:
+    smooth, rough = ([cloth_roughness(CLOTHING[k], 77e9) for k in kinds] for kinds in CalibrationSettings().clothes)
+    others = [cloth_roughness(cloth, 77e9) for name, cloth in CLOTHING.items()]
+    assert max(smooth) == sorted(others)[1] and min(rough) == sorted(others)[-2]

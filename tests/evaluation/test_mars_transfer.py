@@ -1,9 +1,40 @@
 """Pre-training on poses whose answer is known."""
 
-import numpy as np
+from pathlib import Path
 
-from mmsynth.evaluation.mars import Poses
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.evaluation.mars import Poses, write_skeletons
 from mmsynth.evaluation.mars_transfer import TransferSettings, stretches, transfer_errors
+from mmsynth.motion import read_motion
+from mmsynth.types import Labels, PointCloud, Sample, Skeleton
+
+# A person of 1.7 m as Kinect's 19 joints see one, facing -y.
+PERSON = np.array(
+    [
+        [0, 0, 0.95],
+        [0, 0, 1.2],
+        [0, 0, 1.45],
+        [0, 0, 1.6],
+        [0.2, 0, 1.4],
+        [0.25, 0, 1.1],
+        [0.25, 0, 0.85],
+        [-0.2, 0, 1.4],
+    ]
+    + [
+        [-0.25, 0, 1.1],
+        [-0.25, 0, 0.85],
+        [0.1, 0, 0.9],
+        [0.1, 0, 0.5],
+        [0.1, 0, 0.1],
+        [0.1, -0.1, 0.05],
+        [-0.1, 0, 0.9],
+    ]
+    + [[-0.1, 0, 0.5], [-0.1, 0, 0.1], [-0.1, -0.1, 0.05], [0, 0, 1.4]]
+)
 
 
 def poses(people: int, frames: int, seed: int) -> Poses:
@@ -45,3 +76,28 @@ def test_nothing_of_the_person_held_out_is_learned_from() -> None:
     again = np.concatenate([np.flatnonzero(~there), np.repeat(np.flatnonzero(there), 2)])
     twice = Poses(real.table[again], real.joints[again], real.subject[again], real.clip[again])
     np.testing.assert_allclose(transfer_errors(twice, synthetic, (0.5,), 0, settings)[0.5]["p1"], before, rtol=1e-4)
+
+
+def test_skeletons_are_of_the_others_and_without_gaps(tmp_path: Path) -> None:
+    times = np.arange(60) * 0.1
+    times[20:] += 1.0
+    with DatasetWriter(tmp_path / "mars.h5", Attributes(joint_set="mars19")) as writer:
+        for k, subject in enumerate(("mars-s1", "mars-s2")):
+            joints = PERSON + 0.1 * np.sin(2 * np.pi * 0.3 * times)[:, None, None] + 5 * k
+            joints[50] = np.nan
+            none = torch.zeros(0)
+            cloud = PointCloud(
+                torch.zeros(0, 3), none, none, none, none, torch.zeros(61).long(), torch.from_numpy(times)
+            )
+            labels = Labels("squat", subject, "2020-01-01")
+            joined = torch.from_numpy(joints).float()
+            writer.append(Sample(f"s{k + 1}-m06-train", labels, cloud, joints=joined, joint_set="mars19"))
+    data = Dataset.open(tmp_path / "mars.h5")
+    (path,) = write_skeletons(data, "mars-s1", tmp_path / "motions", 2.0)
+    assert path.name == "squat-s2-m06-train-0020.npz"
+    motion = read_motion(path)
+    assert isinstance(motion, Skeleton) and motion.joint_set == "mars19" and len(motion.times) == 30
+    # Of the second person, who is 5 m away.
+    assert float(motion.positions[..., 0].mean()) > 4
+    with pytest.raises(ValueError, match="expected one of mars-s1, mars-s2"):
+        write_skeletons(data, "s1", tmp_path / "motions", 2.0)

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
 from mmsynth.generation.clip import draw_take, stage, stream
 from mmsynth.generation.recipe import Recipe
+from mmsynth.joints import JOINT_SETS
 
 TEXT = """
 name = "small"
@@ -54,6 +56,46 @@ def quiet(done: int, total: int) -> None:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# A person of 1.7 m as Kinect's 19 joints see one, facing -y.
+PERSON = np.array(
+    [
+        [0, 0, 0.95],
+        [0, 0, 1.2],
+        [0, 0, 1.45],
+        [0, 0, 1.6],
+        [0.2, 0, 1.4],
+        [0.25, 0, 1.1],
+        [0.25, 0, 0.85],
+        [-0.2, 0, 1.4],
+    ]
+    + [
+        [-0.25, 0, 1.1],
+        [-0.25, 0, 0.85],
+        [0.1, 0, 0.9],
+        [0.1, 0, 0.5],
+        [0.1, 0, 0.1],
+        [0.1, -0.1, 0.05],
+        [-0.1, 0, 0.9],
+    ]
+    + [[-0.1, 0, 0.5], [-0.1, 0, 0.1], [-0.1, -0.1, 0.05], [0, 0, 1.4]]
+)
+
+
+def test_a_person_from_a_file_stands_where_the_recipe_says_too(tmp_path: Path) -> None:
+    """However far off and turned away the file has them."""
+    turned = PERSON[:, [1, 0, 2]] * [-1, 1, 1]
+    np.savez(tmp_path / "far.npz", positions=np.repeat(turned[None] + [5.0, 3.0, 0.0], 20, 0), fps=30)
+    path = tmp_path / "recipe.toml"
+    path.write_text(TEXT.replace('motion = "walk"', 'files = ["far.npz"]'))
+    (sample, _) = make_clip(stage(load_recipe(path)), 0)
+    joints = dict(zip(JOINT_SETS["mars19"], sample.joints[0], strict=True))
+    azimuth = torch.atan2(joints["SpineBase"][0], joints["SpineBase"][1]).rad2deg()
+    assert 1.85 < float(joints["SpineBase"][:2].norm()) < 2.15 and 19 < float(azimuth) < 23
+    # Faces the radar, within the recipe's 0.3 rad: the left side is to the radar's right, across the line of sight.
+    across = joints["ShoulderL"] - joints["ShoulderR"]
+    assert float(across[0]) > 0 and float((across * joints["SpineBase"])[:2].sum() / across.norm() / 2.0) < 0.45
 
 
 def test_person_stands_where_the_recipe_says_and_joints_follow(recipe: Recipe) -> None:

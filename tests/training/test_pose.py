@@ -1,6 +1,5 @@
 """Poses and heatmaps: targets in their time bins, augmentation that keeps them true, networks that learn them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.datasets import Dataset
 from mmsynth.evaluation import evaluate_poses
 from mmsynth.evaluation.pose import score_poses
 from mmsynth.joints import JOINT_SETS, bones, mirror_order
@@ -21,7 +20,7 @@ from mmsynth.training.predict import lay_out
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets, build
 from mmsynth.training.windows import Windows, WindowSettings, cut
-from mmsynth.types import Heatmap, Sample
+from mmsynth.types import Heatmap
 
 NAMES = tuple(JOINT_SETS["mars19"])
 STILL = Augment(drop=0, ghost=0, jitter=0, speed=0, shift=0, mirror=0, turn=0, range=0, move=0, level=0)
@@ -30,31 +29,6 @@ QUICK = Optimise(steps=60, pretrain_steps=0, batch=16, every=30, warmup=5, patie
 
 def quiet(done: int, total: int) -> None:
     del done, total
-
-
-def dressed(sample: Sample, seed: int) -> Sample:
-    """The swinging point with a skeleton around it, its arms spread to the left, and a range-Doppler map."""
-    frames = len(sample.cloud.times)
-    centre = sample.cloud.position.reshape(frames, 4, 3).mean(1)
-    draw = np.random.default_rng(7)
-    offset = torch.from_numpy(draw.normal(0, 0.3, (19, 3))).float()
-    joints = centre[:, None] * torch.tensor([0.0, 1.0, 0.0]) + offset
-    rows, columns = torch.linspace(0, 6, 64), torch.linspace(-2, 2, 16)
-    velocity = sample.cloud.velocity.reshape(frames, 4)[:, 0]
-    near = -(((rows - centre[:, 1:2]) / 0.2) ** 2)[:, :, None] - (((columns - velocity[:, None]) / 0.4) ** 2)[:, None]
-    power = 40 * near.exp() + torch.from_numpy(np.random.default_rng(seed).normal(0, 1, near.shape)).float()
-    heatmap = Heatmap("range_doppler", power, rows, columns, sample.cloud.times)
-    return replace(sample, joints=joints, joint_set="mars19", heatmaps=(heatmap,))
-
-
-@pytest.fixture(scope="module")
-def posed(tmp_path_factory: pytest.TempPathFactory, swing: Callable[..., Sample]) -> Path:
-    path = tmp_path_factory.mktemp("posed") / "posed.h5"
-    with DatasetWriter(path, Attributes(joint_set="mars19")) as writer:
-        for seed in range(6):
-            for activity in ("fast", "slow"):
-                writer.append(dressed(swing(activity, seed), seed))
-    return path
 
 
 @pytest.fixture(scope="module")
