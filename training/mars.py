@@ -156,10 +156,9 @@ def _stage(body: str) -> "Stage":
 
 def _variants(full: "Stage") -> dict[str, "Stage"]:
     """Everything, and what each part changes; a wall 0.9 m behind the person stands for the unknown room."""
-    from mmsynth.simulation import Simulation
 
     def settings(**changes: Any) -> "Stage":
-        return replace(full, settings=replace(Simulation(), **changes))
+        return replace(full, settings=replace(full.settings, **changes))
 
     def chain(**changes: Any) -> "Stage":
         return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
@@ -178,7 +177,9 @@ def _variants(full: "Stage") -> dict[str, "Stage"]:
         "no occlusion": settings(occlusion=False),
         "flat facets": settings(flatness=0.0),
         "seven knots": settings(knots=7),
-        "a wall behind": replace(full, room=wall, settings=replace(Simulation(), bounces=1)),
+        "no floor, no bounces": replace(settings(bounces=0), floor=None),
+        "no floor": replace(full, floor=None),
+        "a wall behind": replace(full, room=wall),
         "no noise": replace(full, noisy=False),
         "no quantisation": exact,
         "peak grouping": chain(peak_grouping_range=True, peak_grouping_doppler=True),

@@ -62,16 +62,18 @@ class Stage:
             10 frames/s is 0.1 m/s on every facet.
         noisy: whether the receiver adds its noise and quantises.
         cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
-        room: surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses, of plasterboard.
+        floor: material of the floor, on which the lowest foot of the clip stands; None = no floor.
+        room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses, of plasterboard.
     """
 
     body: BodyModel
     setup: RadarSetup
-    settings: Simulation = Simulation()
+    settings: Simulation = Simulation(bounces=1, static_room=False)
     radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     smoothing: float = 0.1
     noisy: bool = True
     cloth_roughness: float | None = None
+    floor: str | None = "concrete"
     room: Tensor | None = None
 
 
@@ -109,10 +111,24 @@ def _scene(mesh: MeshSequence, stage: Stage) -> Scene:
     if stage.cloth_roughness is not None:
         clothed = [name for name in materials if name.startswith("cloth:")]
         materials |= {name: replace(materials[name], roughness=stage.cloth_roughness) for name in clothed}
-    if stage.room is None:
+    mirrors, regions = [], []
+    if stage.floor is not None:
+        mirrors.append(_floor(float(mesh.vertices[..., 2].min())))
+        regions.append("floor")
+        materials["floor"] = material(stage.floor, frequency)
+    for wall in stage.room if stage.room is not None else ():
+        mirrors.append(wall)
+        regions.append("wall")
+        materials["wall"] = material("plasterboard", frequency)
+    if not mirrors:
         return Scene(pose, (mesh,), materials)
-    materials = {**materials, "wall": material("plasterboard", frequency)}
-    return Scene(pose, (mesh,), materials, mirrors=stage.room, mirror_regions=("wall",) * len(stage.room))
+    return Scene(pose, (mesh,), materials, mirrors=torch.stack(mirrors), mirror_regions=tuple(regions))
+
+
+def _floor(height: float) -> Tensor:
+    """Corners [4, 3] of a floor of 6 by 6 m before the radar, its front up."""
+    corners = [(3.0, 0.0, height), (3.0, 6.0, height), (-3.0, 6.0, height), (-3.0, 0.0, height)]
+    return torch.tensor(corners, dtype=torch.float64)
 
 
 def _surface(mesh: MeshSequence, radar: Radar, frames: int) -> tuple[Array, ...]:
