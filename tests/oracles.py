@@ -1,5 +1,7 @@
 """Closed forms from the textbooks, in NumPy float64: the oracles of the tests. Imports nothing from mmsynth."""
 
+import itertools
+
 import numpy as np
 
 # ------------------------------------------------------------------------------------------ processing: point targets
@@ -232,3 +234,41 @@ def walker_joints(times):
             joints.append(joints[-1] + length * np.stack([0 * t, -np.sin(tilt), -np.cos(tilt)], 1))
         found |= {f"{name}{side}": place for name, place in zip(("hip", "knee", "ankle"), joints, strict=True)}
     return found
+
+
+def two_spheres_gain(centres, radii, ends, wavelength):
+    """Amplitude gain from TX over sphere 0, then sphere 1, to RX by geometric optics (conductors, isotropic antennas).
+
+    The way over a point of each sphere is stationary where both reflect as mirrors; the second derivatives of its
+    length along the surfaces there are the spreading (stationary phase of the double Huygens integral):
+    wavelength / (4 pi) cos_0 cos_1 / (s_0 s_1 s_2 sqrt(|det H|)).
+    """
+    (tx, rx), h = (np.asarray(end, float) for end in ends), 1e-4
+
+    def points(at):
+        turned = at.reshape(2, 2)
+        side = [[np.cos(t) * np.sin(p), -np.cos(t) * np.cos(p), np.sin(t)] for t, p in turned]
+        return np.asarray(centres) + np.asarray(radii)[:, None] * np.array(side)
+
+    def way(at):
+        stops = [tx, *points(at), rx]
+        return sum(np.linalg.norm(b - a) for a, b in itertools.pairwise(stops))
+
+    def slope(at):
+        return np.array([(way(at + h * e) - way(at - h * e)) / (2 * h) for e in np.eye(4)])
+
+    def bend(at):
+        return np.array([(slope(at + h * e) - slope(at - h * e)) / (2 * h) for e in np.eye(4)])
+
+    # Each point starts half way between the side of the radar and that of the other sphere.
+    toward = np.sign(centres[1][0] - centres[0][0])
+    at = np.array([0.0, 0.6 * toward, 0.0, -0.6 * toward])
+    for _ in range(30):
+        at = at - np.linalg.solve(bend(at), slope(at))
+    assert np.abs(slope(at)).max() < 1e-8
+    first, last = points(at)
+    lengths = [np.linalg.norm(b - a) for a, b in itertools.pairwise([tx, first, last, rx])]
+    cosines = (tx - first) @ (first - centres[0]) / (radii[0] * lengths[0])
+    cosines *= (rx - last) @ (last - centres[1]) / (radii[1] * lengths[2])
+    area = np.prod(np.square(radii)) * np.cos(at[0]) * np.cos(at[2])  # per d theta d phi
+    return wavelength / (4 * np.pi) * cosines * area / (np.prod(lengths) * np.sqrt(abs(np.linalg.det(bend(at)))))

@@ -168,7 +168,7 @@ def _mean_wave(a: float, ea: wp.vec2, b: float, eb: wp.vec2, c: float, ec: wp.ve
 
 @wp.func
 def _node(i: int, j: int, cut: int, shape: _Patch):
-    """Node (i, j) of the cut quadratic triangle, from corners and sagittas (`scattering._pieces`)."""
+    """Node (i, j) of the cut quadratic triangle, from corners and sagittas (`scattering.pieces_of`)."""
     a, b = float(i) / float(cut), float(j) / float(cut)
     c = 1.0 - a - b
     arc = c * a * shape[3] + a * b * shape[4] + b * c * shape[5]

@@ -118,7 +118,7 @@ def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[fl
     of the edges; pieces that face away count nothing. `cut` is the wavenumber k in 1/m and the subdivision.
     """
     wavenumber, subdivision = cut
-    weights, pieces = _pieces(subdivision)
+    weights, pieces = pieces_of(subdivision)
     shape = torch.cat([corner, sag], 1)  # [3, 6, faces]
     node = weights.to(shape) @ shape  # [3, nodes, faces]
     # The surface bulges over every piece by a third of the sum of its edges' sagittas on average: to first order that
@@ -135,7 +135,7 @@ def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[fl
 
 
 @cache
-def _pieces(subdivision: int) -> tuple[Tensor, Tensor]:
+def pieces_of(subdivision: int) -> tuple[Tensor, Tensor]:
     """Weights [nodes, 6] of corners and edge sagittas at the nodes of a cut triangle; pieces [3, subdivision^2]."""
     n = subdivision
     index = {(i, j): k for k, (i, j) in enumerate((i, j) for i in range(n + 1) for j in range(n + 1 - i))}

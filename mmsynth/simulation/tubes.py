@@ -2,8 +2,9 @@
 
 Every facet that the TX sees starts a tube, whose three corner rays are reflected by the smooth surface and fall on the
 plane of whatever the middle ray meets (Ling, Chou and Lee 1989). The footprint there scatters towards the RX, and the
-tube bounces on. A tube spreads or gathers as its corners do, so that power is kept. Paths hold on to surface points:
-first order in what moves is exact, since the way of a reflected ray is stationary in its point of reflection.
+tube bounces on. A tube spreads or gathers as its corners do, so that power is kept. Where it would be wide on a surface
+that curves, the facet starts a tube from each of its pieces instead. Paths hold on to surface points: first order in
+what moves is exact, since the way of a reflected ray is stationary in its point of reflection.
 """
 
 import math
@@ -23,6 +24,10 @@ from mmsynth.types import Paths
 
 # A corner ray that grazes the plane which it falls on (cosine below this) would make a footprint without end.
 GRAZING = 0.05
+# A footprint of a first reflection may leave the surface on which it falls by this part of a wavelength, ...
+FLAT = 1 / 32
+# ... but no edge of a facet is cut into more pieces than this.
+MOST_PIECES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +74,9 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], budget: float) -> list[Paths]:
     bvh = pose.bvh
     if bvh is None or pose.topology.moving == 0:
         return []
-    tubes = _shoot(pose, ends[0])
+    seen = seen_from(pose, ends[0]).any(0).nonzero()[:, 0]
     bvh.refit(pose.vertices[len(pose.knots) // 2].T)
+    tubes = _shoot(pose, bvh, ends[0], seen)
     found = []
     for _ in range(pose.settings.bounces):
         tubes = _bounce(pose, bvh, tubes)
@@ -80,17 +86,57 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], budget: float) -> list[Paths]:
     return found
 
 
-def _shoot(pose: Pose, tx: Leg) -> Tubes:
-    """The tubes of all facets that the TX sees, at their first surface."""
-    face = seen_from(pose, tx).any(0).nonzero()[:, 0]
-    point = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, face])
+def _shoot(pose: Pose, bvh: Bvh, tx: Leg, seen: Tensor) -> Tubes:
+    """The tubes of the facets `seen`, at their first surface, cut as finely as the surfaces that they meet ask for."""
+    pieces = _pieces(pose, bvh, _launch(pose, tx, seen, 1))
+    parts = [_launch(pose, tx, seen[pieces == count], count) for count in sorted(set(pieces.tolist())) if count]
+    if not parts:
+        return _launch(pose, tx, seen[:0], 1)
+    names = ("point", "middle", "way", "ahead", "travelled", "field", "face")
+    joined = {name: torch.cat([getattr(part, name) for part in parts], -1) for name in names}
+    return Tubes(**joined, chain=((joined["face"], torch.cat([part.chain[0][1] for part in parts], -1)),))
+
+
+def _launch(pose: Pose, tx: Leg, face: Tensor, count: int) -> Tubes:
+    """Tubes of the facets `face` [facets], each edge in `count` pieces on the smooth surface [count^2 * facets]."""
+    faces = pose.topology.faces[:, face]
+    corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
+    weights, pieces = (x.to(corner.device) for x in scattering.pieces_of(count))
+    weights = weights.to(corner)
+    shape = corner
+    if count > 1:
+        area = surface.area_vectors(corner)
+        shape = torch.cat([corner, surface.sagitta(corner, area, pose.normals.to(corner), faces)], 1)
+    # Of a quadratic node, 4 a b of an edge's sagitta lie off the flat point a, b, c.
+    node = weights[:, : shape.shape[1]] @ shape  # [3, nodes, facets]
+    point = node[:, pieces].flatten(2)  # [3, 3, pieces * facets]
+    flat = weights[:, :3][pieces].mean(0).T  # [3, pieces]
+    thirds = flat[:, :, None].expand(-1, -1, len(face)).flatten(1)
     middle = surface.centroid(point)
-    way = point - tx.centre[:, None, None]
-    ahead = unit(middle - tx.centre[:, None])
-    thirds = torch.full_like(middle, 1 / 3)
+    way, ahead = point - tx.centre[:, None, None], unit(middle - tx.centre[:, None])
     wavenumber = math.tau / pose.radar.waveform.wavelength
     field = legs.field(tx, ahead.to(torch.float32), wavenumber) / length(middle - tx.centre[:, None])
-    return Tubes(point, middle, unit(way), ahead, length(way), field, face, ((face, thirds),))
+    start = face.repeat(pieces.shape[1])
+    return Tubes(point, middle, unit(way), ahead, length(way), field, start, ((start, thirds),))
+
+
+def _pieces(pose: Pose, bvh: Bvh, tubes: Tubes) -> Tensor:
+    """Into how many pieces [tubes] to cut each edge of a tube's facet; 0 = none of its rays meets a person again."""
+    normals, middle_normal, flat = _normals(pose, tubes)
+    ways = torch.cat([_reflect(tubes.way, normals), _reflect(tubes.ahead, middle_normal)[:, None]], 1)
+    starts = torch.cat([tubes.point, tubes.middle[:, None]], 1) + SURFACE_OFFSET * flat[:, None]
+    hit, reach = (x.reshape(4, -1) for x in bvh.first_hit(starts.flatten(1).T, ways.flatten(1).T))
+    met = (hit >= 0) & (hit < pose.topology.moving) & (dot(ways, flat[:, None]) > 0)
+    fall = torch.where(met, reach, 0).amax(0)
+    wide = _edges(tubes.point + fall * ways[:, :3]).amax(0)
+    faces = pose.topology.faces[:, hit.clamp(0, pose.topology.moving - 1).flatten()]
+    corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
+    sag = length(surface.sagitta(corner, surface.area_vectors(corner), pose.normals.to(corner), faces))
+    # Off a patch n times as wide the surface lies n^2 times as far.
+    curved = (sag.sqrt() / _edges(corner)).amax(0).reshape(4, -1)
+    bent = torch.where(met, curved, 0).amax(0)
+    count = (wide * bent / math.sqrt(FLAT * pose.radar.waveform.wavelength)).ceil().clamp(1, MOST_PIECES)
+    return torch.where(met.any(0), count, 0).long()
 
 
 def _bounce(pose: Pose, bvh: Bvh, tubes: Tubes) -> Tubes:
@@ -112,19 +158,23 @@ def _bounce(pose: Pose, bvh: Bvh, tubes: Tubes) -> Tubes:
 
 
 def _land(pose: Pose, tubes: Tubes, width: Tensor) -> Tubes:
-    """Put the footprints onto the planes of the facets `tubes.face`; `width` in m^2 is that of the tubes before."""
+    """Put the footprints onto planes that touch the smooth surface; `width` in m^2 is that of the tubes before.
+
+    Each plane touches it where the middle ray meets the facet `tubes.face`.
+    """
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.face])
-    normal = unit(surface.area_vectors(corner))
-    down = -dot(tubes.way, normal[:, None])
-    step = dot(tubes.point - corner[:, :1], normal[:, None]) / down.clamp_min(1e-9)
-    fall = -dot(tubes.ahead, normal)
-    reach = dot(tubes.middle - corner[:, 0], normal) / fall.clamp_min(1e-9)
+    flat = unit(surface.area_vectors(corner))
+    reach = dot(tubes.middle - corner[:, 0], flat) / -dot(tubes.ahead, flat).clamp_max(-1e-9)
+    weight = _barycentric(tubes.middle + reach * tubes.ahead, corner)
+    normal, touch = _normal(pose, tubes.face, weight), _touch(pose, tubes.face, weight)
+    down, fall = -dot(tubes.way, normal[:, None]), -dot(tubes.ahead, normal)
+    step = dot(tubes.point - touch[:, None], normal[:, None]) / down.clamp_min(1e-9)
+    reach = dot(tubes.middle - touch, normal) / fall.clamp_min(1e-9)
     point, middle = tubes.point + step * tubes.way, tubes.middle + reach * tubes.ahead
     after = _width(point, tubes.ahead)
     # The ratio of widths is that of powers; a tube narrower than 1e-4 of what it was is at a caustic. A corner may lie
     # in the very crease between two facets: hence the micrometre below.
     field = tubes.field * (width / after.clamp_min(1e-30)).sqrt().clamp_max(100.0)
-    weight = _barycentric(middle, corner)
     landed = Tubes(
         point, middle, tubes.way, tubes.ahead, tubes.travelled + step, field, tubes.face,
         (*tubes.chain, (tubes.face, weight)),
@@ -137,8 +187,7 @@ def _collect(pose: Pose, bvh: Bvh, tubes: Tubes, ends: tuple[Leg, Leg], budget: 
     """The paths from the footprints to the RX."""
     tx, rx = ends
     wavelength = pose.radar.waveform.wavelength
-    corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.face])
-    normal = unit(surface.area_vectors(corner))
+    normal = _normal(pose, *tubes.chain[-1])
     out = unit(rx.centre[:, None] - tubes.middle)
     ask = (dot(out, normal) > 0).nonzero()[:, 0]
     start = (tubes.middle + SURFACE_OFFSET * normal).T
@@ -191,19 +240,31 @@ def _gain(
 
 def _normals(pose: Pose, tubes: Tubes) -> tuple[Tensor, Tensor, Tensor]:
     """Normals of the smooth surface at the corners [3, 3, tubes] and the middle [3, tubes]; flat ones [3, tubes]."""
-    faces = pose.topology.faces[:, tubes.face]
-    corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
-    flat = unit(surface.area_vectors(corner))
+    corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.face])
+    places = [tubes.point[:, k] for k in range(3)]
+    corners = [_normal(pose, tubes.face, _barycentric(place, corner)) for place in places]
+    return torch.stack(corners, 1), _normal(pose, *tubes.chain[-1]), unit(surface.area_vectors(corner))
+
+
+def _normal(pose: Pose, face: Tensor, weight: Tensor) -> Tensor:
+    """Normals [3, tubes] of the smooth surface at the points of facets `face` given by `weight` [3, tubes]."""
+    faces = pose.topology.faces[:, face]
+    flat = unit(surface.area_vectors(surface.gather(pose.vertices[len(pose.knots) // 2], faces)))
     vertex = surface.gather(pose.normals.to(flat), faces)
     smooth = (dot(vertex, flat[:, None]) > surface.CREASE_COSINE).all(0)
     if pose.settings.flatness == 0:
         smooth = torch.zeros_like(smooth)
+    return torch.where(smooth, unit((vertex * weight.clamp(0, 1)).sum(1)), flat)
 
-    def at(place: Tensor) -> Tensor:
-        weight = _barycentric(place, corner).clamp(0, 1)
-        return torch.where(smooth, unit((vertex * weight).sum(1)), flat)
 
-    return torch.stack([at(tubes.point[:, k]) for k in range(3)], 1), at(tubes.middle), flat
+def _touch(pose: Pose, face: Tensor, weight: Tensor) -> Tensor:
+    """Points [3, tubes] of the smooth surface over those of facets `face` given by `weight` [3, tubes]."""
+    faces = pose.topology.faces[:, face]
+    corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
+    sag = surface.sagitta(corner, surface.area_vectors(corner), pose.normals.to(corner), faces)
+    if pose.settings.flatness == 0:
+        sag = torch.zeros_like(sag)
+    return (corner * weight + 4 * sag * weight * weight.roll(-1, 0)).sum(1)
 
 
 def _follow(pose: Pose, link: tuple[Tensor, Tensor]) -> Tensor:
@@ -224,6 +285,11 @@ def _barycentric(point: Tensor, corner: Tensor) -> Tensor:
 def _width(point: Tensor, direction: Tensor) -> Tensor:
     """Area [tubes] in m^2 of footprints with corners [3, 3, tubes], across `direction` [3, tubes]."""
     return dot(surface.area_vectors(point), direction).abs()
+
+
+def _edges(corner: Tensor) -> Tensor:
+    """Lengths [3, ...] in m of the edges of triangles with corners [3, 3, ...]."""
+    return length(corner.roll(-1, 1) - corner)
 
 
 def _reflect(way: Tensor, normal: Tensor) -> Tensor:
