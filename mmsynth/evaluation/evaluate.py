@@ -3,12 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.scores import Scores, score, vote
-from mmsynth.training import Predictions, Run, predict
+from mmsynth.training import Predictions, Run, held_out, predict
 from mmsynth.view import confusion_figure, save_figure
 
 
@@ -38,15 +40,22 @@ class Report:
         return "\n".join(lines)
 
 
+def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
+    """Indices of the clips to score a run on: those that it held out, or all where the data set has none of these."""
+    held = held_out(dataset, run.recipe.data.hold_out)
+    return np.flatnonzero(held) if held.any() else np.arange(len(dataset))
+
+
 def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     """Score a run on labelled clips; writes `report.txt`, `report.json` and `confusion.png` into the folder `out`.
 
-    Clips whose activity the run does not know are refused, clips without a label are left out.
+    Of a data set with clips that the run held out, those alone count (`untouched`): the others it may have seen. Clips
+    whose activity the run does not know are refused, clips without a label are left out.
 
     Raises:
         ValueError: there is no labelled window, or an activity is unknown to the run.
     """
-    report = score_predictions(predict(run, dataset))
+    report = score_predictions(predict(run, dataset, untouched(run, dataset)))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.datasets import Clips
+from mmsynth.evaluation.evaluate import untouched
 from mmsynth.joints import JOINT_SETS, bones
 from mmsynth.training import Poses, Run, predict_poses
 from mmsynth.training.networks import PoseHead
@@ -118,10 +119,12 @@ class PoseReport:
 def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     """Score a run that tells poses; writes `report.txt`, `report.json` and `poses.png` into the folder `out`.
 
+    Of a data set with clips that the run held out, those alone count.
+
     Raises:
         ValueError: no joint is known, or the run tells activities.
     """
-    poses = predict_poses(run, dataset)
+    poses = predict_poses(run, dataset, untouched(run, dataset))
     assert isinstance(run.model, NetworkModel) and isinstance(run.model.network.head, PoseHead)
     mean = run.model.network.head.get_buffer("mean_pose").cpu().numpy()
     report = PoseReport(score_poses(poses), score_poses(constant_poses(poses, mean)))

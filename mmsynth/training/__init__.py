@@ -6,6 +6,7 @@ Reads data sets and nothing that simulates: importing this room leaves the simul
 from mmsynth.training.fit import Estimate as Estimate
 from mmsynth.training.fit import estimate as estimate
 from mmsynth.training.fit import fit as fit
+from mmsynth.training.fit import held_out as held_out
 from mmsynth.training.fit import load_recipe as load_recipe
 from mmsynth.training.predict import Poses as Poses
 from mmsynth.training.predict import Predictions as Predictions

@@ -136,7 +136,7 @@ def _targets(recipe: Recipe, sources: list[Clips]) -> Targets:
 
 def _unlabelled(source: Clips, recipe: Recipe) -> Windows:
     """Windows of recordings to adapt to, with poses marked as not known, so that none can be learnt from them."""
-    windows = cut(source, recipe.window, np.flatnonzero(~_held(source, recipe.data.hold_out)))
+    windows = cut(source, recipe.window, np.flatnonzero(~held_out(source, recipe.data.hold_out)))
     if recipe.task != "pose":
         return windows
     joint_set = _targets(recipe, [s for s in (_open(recipe.data.real), _open(recipe.data.synthetic)) if s]).joint_set
@@ -193,11 +193,11 @@ def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str,
     if source is None:
         return np.zeros(0, np.int64)
     wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
-    return np.flatnonzero(wanted & ~_held(source, hold_out))
+    return np.flatnonzero(wanted & ~held_out(source, hold_out))
 
 
-def _held(source: Clips, hold_out: tuple[str, ...]) -> Array:
-    """Which clips are of a held-out session (by the beginning of its name) or subject (by its whole name)."""
+def held_out(source: Clips, hold_out: tuple[str, ...]) -> Array:
+    """Which clips [clips] are of a held-out session (by the beginning of its name) or subject (by its whole name)."""
     sessions = np.array([bool(hold_out) and s.startswith(hold_out) for s in source.labels.session.tolist()], bool)
     return np.asarray(sessions | np.isin(source.labels.subject, hold_out))
 

@@ -1,5 +1,6 @@
 """What a finished run says of a data set: activities of windows, or poses instant by instant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -78,20 +79,20 @@ class Poses:
         return len(self.time)
 
 
-def predict(run: Run, dataset: Clips) -> Predictions:
-    """Class probabilities of every window (not overlapping) of the clips of a data set.
+def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Predictions:
+    """Class probabilities of every window (not overlapping) of the clips of a data set, all of them if none are named.
 
     Raises:
         ValueError: no clip is as long as a window, or the run tells poses.
     """
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
-    windows = cut(dataset, settings)
+    windows = cut(dataset, settings, clips)
     p = run.model.probabilities(windows)
     return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, settings.duration)
 
 
-def predict_poses(run: Run, dataset: Clips) -> Poses:
-    """Joints in every time bin of the clips of a data set, from windows that do not overlap.
+def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Poses:
+    """Joints in every time bin of the clips of a data set, all of them if none are named, from windows side by side.
 
     Raises:
         ValueError: no clip is as long as a window, or the run tells activities.
@@ -100,7 +101,7 @@ def predict_poses(run: Run, dataset: Clips) -> Poses:
         raise ValueError("model: expected one that tells poses, got trees")
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     known = dataset.joint_set == run.targets.joint_set
-    windows = cut(dataset, settings, poses=known)
+    windows = cut(dataset, settings, clips, poses=known)
     return lay_out(run.model.poses(windows), windows, run.targets.joint_set)
 
 

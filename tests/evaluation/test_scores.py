@@ -1,6 +1,7 @@
 """The report, the protocol and the ledger."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation import corpus, evaluate, folds
-from mmsynth.evaluation.evaluate import score_predictions
+from mmsynth.evaluation.evaluate import score_predictions, untouched
 from mmsynth.evaluation.protocol import draw_rows
 from mmsynth.evaluation.radhar import across
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
@@ -27,6 +28,16 @@ def test_a_run_is_scored_with_table_figure_and_json(recordings: Path, generated:
     assert content["windows"]["confusion"] == [list(r) for r in report.windows.matrix]
     assert (tmp_path / "report" / "confusion.png").stat().st_size > 2000
     assert f"{report.windows.accuracy:.3f}" in (tmp_path / "report" / "report.txt").read_text()
+
+
+def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    run = fit(Recipe(Data(real=(recordings,), hold_out=("2020-01-02",))), tmp_path / "run", lambda done, total: None)
+    data, other = Dataset.open(recordings), Dataset.open(generated)
+    sessions = data.labels.session[untouched(run, data)]
+    assert len(sessions) == 8 and all(s.startswith("2020-01-02") for s in sessions.tolist())
+    assert evaluate(run, data, tmp_path / "report").windows.table()["windows"] == 8 * 3
+    # A file of which nothing was held out, or nothing of it at all, counts as a whole.
+    assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
 
 
 def predictions(truth: list[str]) -> Predictions:
