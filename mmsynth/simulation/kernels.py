@@ -76,6 +76,7 @@ class _Law:
     diffuse: int
     points: int
     seed: wp.uint64
+    turn: float
 
 
 @wp.struct
@@ -339,34 +340,47 @@ def _shape(mesh: _Mesh, knot: int, face: wp.int64):
 
 
 @wp.func
-def _bent(mesh: _Mesh, face: wp.int64, knot: int, shape: _Patch):
-    """`shape` with the sagittas of `surface.sagitta`, found at the knot of the normals and carried, as rows 3 to 5."""
-    before, _ = _shape(mesh, mesh.shape, face)
-    one, two = before[1] - before[0], before[2] - before[0]
+def _sagittas(mesh: _Mesh, face: wp.int64):
+    """`surface.sagitta` of the edges of a facet, as components along edges 0-1 and 0-2 and the unit normal."""
+    shape, _ = _shape(mesh, mesh.shape, face)
+    one, two = shape[1] - shape[0], shape[2] - shape[0]
     up = wp.normalize(wp.cross(one, two))
     a, b, c = wp.dot(one, one), wp.dot(one, two), wp.dot(two, two)
     scale = 1.0 / wp.max(a * c - b * b, 1e-30)
-    new_one, new_two = shape[1] - shape[0], shape[2] - shape[0]
-    new_up = wp.normalize(wp.cross(new_one, new_two))
     n0, n1, n2 = _normal(mesh, face, 0), _normal(mesh, face, 1), _normal(mesh, face, 2)
     least = wp.min(wp.dot(n0, up), wp.min(wp.dot(n1, up), wp.dot(n2, up)))
+    found = wp.mat33()
     if least > _SMOOTH:
         for n in range(3):
             start = wp.where(n == 0, n0, wp.where(n == 1, n1, n2))
             end = wp.where(n == 0, n1, wp.where(n == 1, n2, n0))
-            edge = before[(n + 1) % 3] - before[n]
+            edge = shape[(n + 1) % 3] - shape[n]
             bend = -0.125 * (wp.dot(edge, start) * start - wp.dot(edge, end) * end)
             along, aside = wp.dot(bend, one), wp.dot(bend, two)
-            first, second = (c * along - b * aside) * scale, (a * aside - b * along) * scale
-            shape[3 + n] = first * new_one + second * new_two + wp.dot(bend, up) * new_up
+            found[n] = wp.vec3((c * along - b * aside) * scale, (a * aside - b * along) * scale, wp.dot(bend, up))
+    return found
+
+
+@wp.func
+def _bent(shape: _Patch, sagittas: wp.mat33):
+    """`shape` with the sagittas of `_sagittas` as rows 3 to 5."""
+    one, two = shape[1] - shape[0], shape[2] - shape[0]
+    up = wp.normalize(wp.cross(one, two))
+    for n in range(3):
+        shape[3 + n] = sagittas[n, 0] * one + sagittas[n, 1] * two + sagittas[n, 2] * up
     return shape
 
 
 @wp.func
-def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, knot: int):
-    """`gains._amplitude` of one facet at one knot."""
-    shape, centre = _shape(mesh, knot, face)
-    way, back = wp.vec3(centre - legs.tx.centre), wp.vec3(centre - legs.rx.centre)
+def _ways(centre: wp.vec3d, legs: _Way):
+    """From both ends to a point, as vectors."""
+    return wp.vec3(centre - legs.tx.centre), wp.vec3(centre - legs.rx.centre)
+
+
+@wp.func
+def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, shape: _Patch, centre: wp.vec3d):
+    """`gains._amplitude` of one facet of a given shape and place."""
+    way, back = _ways(centre, legs)
     spread = wp.length(way) * wp.length(back)
     into, out = wp.normalize(way), wp.normalize(back)
     area = 0.5 * wp.cross(shape[1] - shape[0], shape[2] - shape[0])
@@ -377,8 +391,6 @@ def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, knot: int):
     rough = law.wavenumber * mesh.roughness[mesh.region[face]] * (cos_in + cos_out)
     value = wp.vec2(0.0, 0.0)
     if law.coherent != 0:
-        if law.flatness > 0.0:
-            shape = _bent(mesh, face, knot, shape)
         wave = _smooth_integral(shape, -0.5 * (into + out), law.wavenumber, law.flatness)
         left = law.wavenumber / wp.sqrt(_PI) * wp.exp(-0.5 * rough * rough)
         value = left * wp.vec2(wave[1], -wave[0])
@@ -391,10 +403,22 @@ def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, knot: int):
 
 
 @wp.func
-def _coefficient(mesh: _Mesh, law: _Law, way: _Way, face: wp.int64, knot: int):
+def _turned(law: _Law, legs: _Way, first: _Patch, from_: wp.vec3d, last: _Patch, to: wp.vec3d):
+    """The most in rad by which the phase of a corner against the centroid differs between two shapes and places."""
+    way, back = _ways(from_, legs)
+    later_way, later_back = _ways(to, legs)
+    before, after = wp.normalize(way) + wp.normalize(back), wp.normalize(later_way) + wp.normalize(later_back)
+    most = float(0.0)
+    for n in range(3):
+        most = wp.max(most, wp.abs(wp.dot(first[n], before) - wp.dot(last[n], after)))
+    return law.wavenumber * most
+
+
+@wp.func
+def _coefficient(mesh: _Mesh, law: _Law, way: _Way, face: wp.int64, centre: wp.vec3d):
     """`gains._coefficient` of one facet."""
-    _, centre = _shape(mesh, knot, face)
-    into, out = wp.normalize(wp.vec3(centre - way.tx.centre)), wp.normalize(wp.vec3(centre - way.rx.centre))
+    there, here = _ways(centre, way)
+    into, out = wp.normalize(there), wp.normalize(here)
     real, imag = _field(way.tx, into, law.wavenumber)
     real, imag = _reflected(mesh.permittivity[mesh.region[face]], into, -out, real, imag)
     back, turn = _field(way.rx, out, law.wavenumber)
@@ -417,11 +441,24 @@ def _gains(
 ):
     row = wp.tid()
     face = facets[row]
-    last = mesh.vertices.shape[0] - 1
-    common = _coefficient(mesh, law, way, face, mesh.vertices.shape[0] // 2)
-    for end in range(2):
-        if seen[end * (seen.shape[0] - 1), face] != wp.uint8(0):
-            gain[row, end] = _times(common, _amplitude(mesh, law, way, face, end * last))
+    shape, centre = _shape(mesh, mesh.vertices.shape[0] // 2, face)
+    common = _coefficient(mesh, law, way, face, centre)
+    first, start = _shape(mesh, 0, face)
+    last, end = _shape(mesh, mesh.vertices.shape[0] - 1, face)
+    bends = law.points == 0 and law.coherent != 0 and law.flatness > 0.0
+    if bends:
+        sagittas = _sagittas(mesh, face)
+        shape, first, last = _bent(shape, sagittas), _bent(first, sagittas), _bent(last, sagittas)
+    one, two = seen[0, face] != wp.uint8(0), seen[seen.shape[0] - 1, face] != wp.uint8(0)
+    if one and two and _turned(law, way, first, start, last, end) < law.turn:
+        value = _times(common, _amplitude(mesh, law, way, face, shape, centre))
+        gain[row, 0] = value
+        gain[row, 1] = value
+        return
+    if one:
+        gain[row, 0] = _times(common, _amplitude(mesh, law, way, face, first, start))
+    if two:
+        gain[row, 1] = _times(common, _amplitude(mesh, law, way, face, last, end))
 
 
 def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
@@ -445,7 +482,7 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     law.wavenumber, law.flatness = math.tau / wavelength, settings.flatness * wavelength
     law.scale = wavelength / (4 * math.pi) ** 1.5
     law.coherent, law.diffuse, law.points = settings.coherent, settings.diffuse, settings.method == "points"
-    law.seed = pose.seed & (2**64 - 1)
+    law.seed, law.turn = pose.seed & (2**64 - 1), settings.turn
     way = _Way()
     way.tx, way.rx = (leg_struct(leg) for leg in ends)
     way.beam = _beam(pose.radar.pattern, facets.device)

@@ -24,6 +24,8 @@ class Simulation:
         knots: instants of a frame at which the body is posed; 0 = chosen from the radar's active time.
         flatness: facets of people are cut on the smooth surface through their vertex normals until the pieces lie
             within this fraction of a wavelength of it, along the rays, and at least in two; 0 = flat facets.
+        turn: a facet whose corners turn in phase by less than this in rad within a frame, against its centroid, has one
+            gain, that of mid-frame; others have one at either end. 0 = all have two.
         grain: patches of about this size in m share a shadow ray; 0 = one ray for every facet.
         bounces: reflections beyond the single one of a direct path.
         static_room: whether the room's own echoes are there (its shadows and bounces are in any case).
@@ -41,6 +43,7 @@ class Simulation:
     method: Literal["facets", "points", "bones"] = "facets"
     knots: int = 0
     flatness: float = 0.01
+    turn: float = 0.02
     grain: float = 0.01
     bounces: int = 0
     static_room: bool = True
@@ -56,7 +59,7 @@ class Simulation:
     def __post_init__(self) -> None:
         if self.knots and self.knots < 2:
             raise ValueError(f"Simulation.knots: expected 0 (automatic) or at least 2, got {self.knots}")
-        for name in ("flatness", "grain"):
+        for name in ("flatness", "turn", "grain"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"Simulation.{name}: expected 0 or more, got {getattr(self, name)}")
         if self.bounces < 0:

@@ -27,12 +27,14 @@ CUTS = Pattern(
 )
 
 
-def bent_blob():
+def bent_blob(spin=1.0):
     """A squashed, dented, spinning sphere of 2,560 faces: cut in two to six, with creases and waists."""
     ball = trimesh.creation.icosphere(subdivisions=3, radius=0.15)
     points = np.array(ball.vertices) * [1.0, 0.4, 1.6]
     points[::7] *= 0.93
-    turns = geometry.matrix_from_rotvec(torch.tensor([[0.0, 0, a] for a in (0.0, 0.02, 0.05)], dtype=torch.float64))
+    turns = geometry.matrix_from_rotvec(
+        torch.tensor([[0.0, 0, a * spin] for a in (0.0, 0.02, 0.05)], dtype=torch.float64)
+    )
     spun = torch.from_numpy(points) @ turns.mT + torch.tensor([0.4, 2.0, 1.3], dtype=torch.float64)
     return replace(mesh(points, ball.faces, region="skin"), vertices=spun)
 
@@ -54,7 +56,7 @@ def test_kernel_is_its_reference(over, settings, pattern, skin, loops):
     pose = geometry.radar_pose((0.1, -0.2, 1.0), yaw=0.1, tilt=0.05)
     scene = Scene(pose, (bent_blob(),), materials, mirrors=FLOOR, mirror_regions=("floor",))
     radar = replace(small_radar(loops=loops, tx=((0, 0, 0), (2e-3, 0, 0))), pattern=pattern)
-    frame = pose_frame(scene, radar, 0, replace(settings, knots=3), seed=2**40 + 3)
+    frame = pose_frame(scene, radar, 0, replace(settings, knots=3, turn=0.0), seed=2**40 + 3)
     straight = direct_legs(scene, radar, settings)
     bounced = [mirrored(leg, room_mirrors(scene)[0]) for leg in straight]
     ends = (bounced[0] if over else straight[0], bounced[1] if over == 2 else straight[1])
@@ -68,3 +70,19 @@ def test_kernel_is_its_reference(over, settings, pattern, skin, loops):
     for fused, reference in zip(fused_ways(frame, facets, ends), facet_ways(frame, facets, ends), strict=True):
         # Both are exact: 3e-17 s are 1e-8 m, 2e-5 rad.
         assert float((fused - reference).abs().max()) < (3e-17 if fused.dtype == torch.float64 else 1e-6)
+
+
+def test_facets_that_hardly_turn_have_one_gain():
+    scene = Scene(torch.eye(4, dtype=torch.float64), (bent_blob(0.02),), {"skin": Material("skin", complex(6.6, -8.9))})
+    radar, both = small_radar(), {}
+    for turn in (0.0, 0.02):
+        frame = pose_frame(scene, radar, 0, Simulation(knots=3, turn=turn), seed=1)
+        ends = direct_legs(scene, radar, frame.settings)
+        seen = visible(frame, ends)
+        both[turn] = fused_gains(frame, seen.any(0).nonzero()[:, 0], ends, seen)
+    one = both[0.02][:, 0] == both[0.02][:, 1]
+    assert 0.05 < float(one.double().mean()) < 0.95
+    # Each is as far from mid-frame at most as half the turn that is let pass, of the whole plate of a facet.
+    error = (both[0.02] - both[0.0])[one].abs().square().sum() / both[0.0][one].abs().square().sum()
+    assert 0 < float(error) < 0.01**2
+    assert torch.equal(both[0.02][~one], both[0.0][~one])
