@@ -49,7 +49,7 @@ def main() -> None:
     ablation_.add_argument("--recipe", type=Path, default=DATASETS / "radhar_synthetic.toml")
     ablation_.add_argument("--overlay", type=Path, help="of `calibrate`, for one more variant")
     ablation_.add_argument("--room", default="", help="TOML of a room, for one more variant")
-    ablation_.add_argument("--only", nargs="*", default=tuple(VARIANTS), help="names of variants")
+    ablation_.add_argument("--only", nargs="*", help="names of variants; the default one is always among them")
     ablation_.add_argument("--first", type=int, default=1, help="seed of the first draw")
     ablation_.add_argument("--draws", type=int, default=1)
     ablation_.add_argument("--clips", type=int, default=60)
@@ -126,17 +126,15 @@ def ablation(options: argparse.Namespace) -> list[Row]:
 
 def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
     """The recipe of each variant, those of the recipe that knows nothing among them."""
-    base = with_body(load_recipe(options.recipe), options.body)
-    found = {name: VARIANTS[name](base) for name in ("facets", *options.only)}
+    base, blind = (with_body(load_recipe(path), options.body) for path in (options.recipe, options.blind))
+    found = {name: change(base) for name, change in VARIANTS.items()}
     if options.room:
         found["room"] = replace(base, room=options.room, simulation=replace(base.simulation, bounces=1))
-    found["nothing known"] = with_body(load_recipe(options.blind), options.body)
-    found["nothing known, noise of the data sheet"] = replace(found["nothing known"], device=Device())
+    found |= {"nothing known": blind, "nothing known, noise of the data sheet": replace(blind, device=Device())}
     if options.overlay:
-        found["nothing known, calibrated"] = with_body(
-            load_recipe(options.blind, overlay=options.overlay), options.body
-        )
-    return found
+        told = load_recipe(options.blind, overlay=options.overlay)
+        found["nothing known, calibrated"] = with_body(told, options.body)
+    return {name: found[name] for name in ("facets", *(options.only or found))}
 
 
 def sizes(options: argparse.Namespace) -> list[Row]:

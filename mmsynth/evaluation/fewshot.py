@@ -50,6 +50,11 @@ class NetworkPlan:
     seeds: int = 3
     shares: tuple[float, ...] = SHARES
 
+    @property
+    def title(self) -> str:
+        """What tells it from other plans of one curve."""
+        return f"{self.pretrain_steps}-{self.tune_rate:g}"
+
     def recipe(self, steps: int, rate: float, seed: int, initial: Path | None = None) -> Recipe:
         """The training of `steps` steps; its data are handed over as windows."""
         optimise = Optimise(
@@ -146,7 +151,7 @@ def network_curve(
         real: recordings; each group is held out in turn.
         synthetic: windows of all sets.
         plans: what to train; of several, which differ in how they pre-train and tune, each held-out group gets the one
-            that does best within its training recordings (`choose`).
+            that does best at that share within its training recordings (`choose`).
         out: folder of the curve.
         progress: called with (scores found, scores in all).
 
@@ -155,60 +160,84 @@ def network_curve(
         trained on synthetic data as p^(1 - w) q^w, w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows). At share 0 the
         pre-trained network is scored as it is.
     """
-    arms, plan = ("real alone", "pre-trained", "pre-trained, blended"), plans[0]
+    arms, base = ("real alone", "pre-trained", "pre-trained, blended"), plans[0]
     names = [fold.name for fold in folds(real)]
-    table = np.full((len(arms), len(plan.shares) + 1, plan.seeds, len(names)), np.nan)
-    done, total = 0, plan.seeds * len(names) * (len(plan.shares) + 1)
-    chosen = {fold.name: choose(plans, real, fold, synthetic, out) for fold in folds(real)}
-    for seed in range(plan.seeds):
+    table = np.full((len(arms), len(base.shares) + 1, base.seeds, len(names)), np.nan)
+    done, total, chosen = 0, base.seeds * len(names) * len(base.shares), {}
+    for seed in range(base.seeds):
         for f, fold in enumerate(folds(real)):
-            plan = chosen[fold.name]
-            first = pretrained(plan, synthetic, real.classes, seed, out)
-            told = _model(first).probabilities(real.apart)
-            table[1:, 0, seed, f] = _score(real, fold.test, told[fold.test])
-            for k, share in enumerate(plan.shares):
-                cell = out / "scores" / f"{share:g}-{fold.name}-{seed}.json"
-                if not cell.is_file():
-                    rows = _drawn(real, fold.train, share, seed)
-                    _keep(cell, _compare(plan, real, (rows, fold.test), (first, told), seed))
-                table[:, k + 1, seed, f] = json.loads(cell.read_text(encoding="utf-8"))
+            for k, share in enumerate(base.shares):
+                plan = chosen[f"{fold.name} {share:g}"] = choose(plans, real, (fold, share), synthetic, out)
+                first = pretrained(plan, synthetic, real.classes, seed, out)
+                table[:, k + 1, seed, f] = _cell(plan, real, (fold, share, seed), first, out / "scores")
+                if k == 0:
+                    table[1:, 0, seed, f] = _score(real, fold.test, _model(first).probabilities(real.apart)[fold.test])
                 done += 1
                 progress(done, total)
     means = table.mean(-1)
-    curve = Curve((0.0, *plan.shares), dict(zip(arms, means, strict=True)), f"{plan.model} network")
+    curve = Curve((0.0, *base.shares), dict(zip(arms, means, strict=True)), f"{base.model} network")
     curve.save(out, {"plans": {name: asdict(p) for name, p in chosen.items()}})
     return curve
 
 
-def choose(plans: Sequence[NetworkPlan], real: Corpus, fold: Fold, synthetic: Windows, out: Path) -> NetworkPlan:
-    """The plan whose pre-trained networks do best within the recordings that `fold` trains on, mean over the shares.
+def choose(
+    plans: Sequence[NetworkPlan], real: Corpus, at: tuple[Fold, float], synthetic: Windows, out: Path
+) -> NetworkPlan:
+    """The plan whose pre-trained network does best, at a share, within the recordings that a fold trains on.
 
     A third of the clips of each activity is set apart to score on; the held-out group is not looked at.
     """
     if len(plans) == 1:
         return plans[0]
-    draw = np.random.default_rng(0)
+    (fold, share), draw = at, np.random.default_rng(0)
     rows = draw_rows(real.dense, np.flatnonzero(fold.train), 1 / 3, draw)
     clips = sorted(set(real.dense.clip[rows].tolist()))
     kept, apart = (np.isin(windows.clip.astype(str), clips) for windows in (real.dense, real.apart))
-    found = []
-    for k, plan in enumerate(plans):
+
+    def found(plan: NetworkPlan) -> float:
+        cell = out / "choice" / f"{share:g}-{fold.name}-{plan.title}.json"
         first = pretrained(plan, synthetic, real.classes, 0, out)
-        cell = out / "choice" / f"{fold.name}-{k}.json"
-        if not cell.is_file():
-            draws = [_drawn(real, fold.train & ~kept, share, 0) for share in plan.shares]
-            _keep(cell, [_score(real, apart, _tuned(plan, real, (own, apart), first, 0)) for own in draws])
-        found.append(np.mean(json.loads(cell.read_text(encoding="utf-8"))))
-    return plans[int(np.argmax(found))]
+        own = _drawn(real, fold.train & ~kept, share, 0), apart
+        return _once(cell, lambda: [_score(real, apart, _tuned(plan, real, own, first, 0))])[0]
+
+    return max(plans, key=found)
+
+
+def _cell(
+    plan: NetworkPlan, real: Corpus, at: tuple[Fold, float, int], first: Path, scores: Path
+) -> tuple[float, float, float]:
+    """Scores on the held-out group of the network alone, of the tuned one, and of the latter blended with `first`."""
+    fold, share, seed = at
+    name = f"{share:g}-{fold.name}-{seed}"
+    rows = _drawn(real, fold.train, share, seed), fold.test
+
+    def alone() -> list[float]:
+        return [_score(real, fold.test, _trained(plan.recipe(plan.steps, plan.rate, seed), real, rows))]
+
+    def after() -> list[float]:
+        tuned, told = _tuned(plan, real, rows, first, seed), _model(first).probabilities(real.apart)[fold.test]
+        trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + len(rows[0]))
+        blended = (1 - trust) * np.log(tuned + 1e-2) + trust * np.log(told + 1e-2)
+        return [_score(real, fold.test, p) for p in (tuned, blended)]
+
+    (one,) = _once(scores / f"{name}-alone.json", alone)
+    two, three = _once(scores / f"{name}-{plan.title}.json", after)
+    return one, two, three
+
+
+def _once(path: Path, find: Callable[[], list[float]]) -> list[float]:
+    """What `path` holds, found and kept there if it does not exist."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".tmp")
+        beside.write_text(json.dumps(find()), encoding="utf-8")
+        beside.replace(path)
+    kept: list[float] = json.loads(path.read_text(encoding="utf-8"))
+    return kept
 
 
 def _drawn(real: Corpus, mask: Array, share: float, seed: int) -> Array:
     return draw_rows(real.dense, np.flatnonzero(mask), share, np.random.default_rng([seed, int(share * 1e4)]))
-
-
-def _keep(path: Path, scores: list[float]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(scores), encoding="utf-8")
 
 
 def pretrained(plan: NetworkPlan, windows: Windows, classes: tuple[str, ...], seed: int, curve: Path) -> Path:
@@ -221,18 +250,6 @@ def pretrained(plan: NetworkPlan, windows: Windows, classes: tuple[str, ...], se
         model = train_network(recipe, material, out, lambda done, total: None)
         keep_run(out, recipe, material.targets, model)
     return out
-
-
-def _compare(
-    plan: NetworkPlan, real: Corpus, rows: tuple[Array, Array], pre: tuple[Path, Array], seed: int
-) -> list[float]:
-    """Scores on the test windows of the network alone, tuned after pre-training, and blended with it."""
-    train, test = rows
-    alone = _trained(plan.recipe(plan.steps, plan.rate, seed), real, rows)
-    tuned = _tuned(plan, real, rows, pre[0], seed)
-    trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + len(train))
-    blended = (1 - trust) * np.log(tuned + 1e-2) + trust * np.log(pre[1][test] + 1e-2)
-    return [_score(real, test, p) for p in (alone, tuned, blended)]
 
 
 def _tuned(plan: NetworkPlan, real: Corpus, rows: tuple[Array, Array], first: Path, seed: int) -> Array:

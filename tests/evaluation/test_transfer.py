@@ -1,5 +1,7 @@
 """From synthetic to recorded: adaptation, few labels, and what they must not do."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,20 +62,25 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
 def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generated: Path, tmp_path: Path) -> None:
     data = corpus(Dataset.open(recordings), WindowSettings())
     windows = cut(Dataset.open(generated), WindowSettings())
-    plan = NetworkPlan("points", 60, 40, batch=16, width=16, rate=1e-2, seeds=2, shares=(0.1, 1.0))
+    plan = NetworkPlan("points", 60, 40, batch=16, width=16, rate=1e-2, seeds=1, shares=(0.1, 1.0))
+    plans = [plan, replace(plan, tune_rate=1e-4)]
 
     def killed(done: int, total: int) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        network_curve(data, windows, [plan], tmp_path / "killed", killed)
-    finished = network_curve(data, windows, [plan], tmp_path / "killed", lambda done, total: None)
-    whole = network_curve(data, windows, [plan], tmp_path / "whole", lambda done, total: None)
+        network_curve(data, windows, plans, tmp_path / "killed", killed)
+    finished = network_curve(data, windows, plans, tmp_path / "killed", lambda done, total: None)
+    whole = network_curve(data, windows, plans, tmp_path / "whole", lambda done, total: None)
     for name, values in whole.arms.items():
         assert np.array_equal(values, finished.arms[name], equal_nan=True)
     assert np.isnan(whole.arms["real alone"][0]).all() and whole.arms["pre-trained"][0].mean() > 0.8
     assert {p.name for p in (tmp_path / "whole").glob("curve.*")} == {"curve.txt", "curve.json", "curve.png"}
+    # One of the plans at each share of each day, by a score within its training recordings.
+    assert len(list((tmp_path / "whole" / "choice").iterdir())) == 8
+    held = json.loads((tmp_path / "whole" / "curve.json").read_text())["plans"]
+    assert set(held) == {f"2020-01-0{day} {share}" for day in (1, 2) for share in ("0.1", "1")}
     rows = {r.experiment for r in whole.rows("real alone")}
     assert rows == {"radhar/few_shot_gain_10", "radhar/few_shot_gain_100"}
 
