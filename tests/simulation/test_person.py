@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from simulation.scenes import decibel, rcs, small_radar
+from simulation.scenes import decibel, rcs, response, small_radar
 
 from mmsynth import geometry
 from mmsynth.body_models import load_body
@@ -30,6 +30,32 @@ def test_a_standing_adult_has_a_published_cross_section(frequency):
         mesh = body(resample(place(motion, (0.0, 20.0), azimuth), rows))
         found.append(rcs(trace(Scene(pose, (mesh,), materials), radar, 0, Simulation(), 1), radar, 20.0))
     assert -10 < decibel(np.mean(found)) < 0
+
+
+@pytest.mark.parametrize("body_name", ["free", "free-low"])
+def test_the_coherent_return_of_a_person_has_no_seed_and_the_diffuse_one_only_statistics(body_name):
+    radar, body = small_radar(77e9), load_body(body_name)
+    generator = torch.Generator().manual_seed(1)
+    motion = place(generate_motion("stand", 1.0, sample_subject(generator), generator), (0.0, 2.5), 0.4)
+    person = body(resample(motion, torch.tensor([0.5, 0.501, 0.502]).double()))
+    materials = person_materials(body.region_names, 77e9, "denim")
+    scene = Scene(geometry.radar_pose((0.0, 0.0, 1.0)), (person,), materials)
+    smooth = Simulation(diffuse=False)
+    coherent = [decibel(rcs(trace(scene, radar, 0, smooth, seed), radar, 2.5)) for seed in (1, 7, 2**40)]
+    assert max(coherent) - min(coherent) < 1e-3
+    if body_name == "free":
+        return
+    rough = Simulation(coherent=False, drop=0.0)
+    sets = [[response(trace(scene, radar, 0, rough, seed), radar) for seed in range(a, a + 50)] for a in (0, 50)]
+    total = float(trace(scene, radar, 0, rough, 0).gain[:, 0].abs().square().sum())
+    for fields in sets:
+        # A circular Gaussian field: its power is exponential, of mean and spread the sum of the facets' powers, and
+        # the fields have no mean (50 draws: 14 % of the power is one sigma, the fourth moment is good to 40 %).
+        drawn = torch.stack(fields)
+        power = drawn.abs().square() / total
+        assert float(power.mean()) == pytest.approx(1, abs=0.45)
+        assert float(power.std()) == pytest.approx(1, abs=0.6)
+        assert float(drawn.mean().abs()) < 3.5 * math.sqrt(total / 50)
 
 
 @pytest.mark.parametrize(("profile", "activity"), [("radhar", "box"), ("mmmesh", "run"), ("mmmesh", "box")])
