@@ -383,6 +383,11 @@ class Radar:
 # --------------------------------------------------------------------------------------------- line
 
 
+def gain_rows(knots: int) -> tuple[int, ...]:
+    """Which of a frame's knots have gains: all but those beside the ends, which lie close to them; two at least."""
+    return (0, *range(2, knots - 2), knots - 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Paths:
     """The rays of one frame: what every antenna and every chirp of it needs.
@@ -393,7 +398,7 @@ class Paths:
 
     Attributes:
         gain: complex ratio of received to transmitted wave amplitude (radar equation, patterns and scattering, without
-            the phase of the delay), at the first and at the last knot; linear in between, so that a path can fade.
+            the phase of the delay), at the knots `gain_rows`; linear in between, so that a path can fade.
         tx_delay: seconds from each TX to the path's reference point at the knots (float64).
         rx_delay: seconds from there to each RX at the knots (float64).
         knots: seconds from the start of the frame (float64), increasing.
@@ -403,7 +408,7 @@ class Paths:
         order: number of bounces beyond the single one of a direct path.
     """
 
-    gain: Annotated[Tensor, "paths 2", "1"]
+    gain: Annotated[Tensor, "paths gains", "1"]
     tx_delay: Annotated[Tensor, "paths tx knots", "s"]
     rx_delay: Annotated[Tensor, "paths rx knots", "s"]
     knots: Annotated[Tensor, "knots", "s"]
@@ -415,9 +420,19 @@ class Paths:
 
     def __post_init__(self) -> None:
         check_shapes(self)
+        if self.gain.shape[1] not in (2, len(gain_rows(len(self.knots)))):
+            raise ValueError(
+                f"Paths.gain: expected 2 or {len(gain_rows(len(self.knots)))} columns for {len(self.knots)} knots, "
+                f"got {self.gain.shape[1]}"
+            )
 
     def __len__(self) -> int:
         return int(self.gain.shape[0])
+
+    @property
+    def gain_times(self) -> Tensor:
+        """Seconds from the start of the frame at which the gains hold [gains]."""
+        return self.knots[[0, -1] if self.gain.shape[1] == 2 else list(gain_rows(len(self.knots)))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from mmsynth.simulation import legs
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.settings import Simulation, frame_knots
 from mmsynth.simulation.surface import dot, length, unit
-from mmsynth.types import MeshSequence, Paths, Radar, Scene
+from mmsynth.types import MeshSequence, Paths, Radar, Scene, gain_rows
 
 _SIDES = ("left", "right")
 BONES: tuple[tuple[str, str], ...] = (
@@ -57,7 +57,7 @@ def bone_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation) -> 
     place = tips[:, 0, :, :, None] + (tips[:, 1] - tips[:, 0])[..., None] * step.to(tips)
     centre = place.flatten(2)
     axis = (tips[:, 1] - tips[:, 0])[..., None].expand_as(place).flatten(2)
-    gain = torch.stack([_gain(centre[k], axis[k], ends, (radar, settings)) for k in (0, -1)], 1)
+    gain = torch.stack([_gain(centre[k], axis[k], ends, (radar, settings)) for k in gain_rows(count)], 1)
     into, out = (unit(centre[count // 2] - leg.centre[:, None]).to(torch.float32) for leg in ends)
     region = torch.arange(len(BONES), device=centre.device).repeat_interleave(settings.bone_points)
     return Paths(

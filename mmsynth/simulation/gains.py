@@ -10,22 +10,26 @@ from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.points import point_amplitude
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.surface import dot, length, unit
+from mmsynth.types import gain_rows
 
 
 def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
-    """Gains [facets, 2] (complex64) of the paths over the faces `facets` at both ends of the frame.
+    """Gains [facets, gains] (complex64) of the paths over the faces `facets` at the knots `gain_rows`.
 
-    `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end has no gain there.
+    `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end of the frame has no
+    gain there, and fades in between.
     """
     corner = surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets))
     centre = surface.centroid(corner)
     into, out = (unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends)
     common = _coefficient(pose, facets, ends, (into, out))
-    # Both ends of the frame in one go, as facets beside each other. Differences are taken in float64, so that a shape
-    # is as exact far from the origin as near it.
-    shape = torch.cat([(corner[k] - centre[k][:, None]).to(torch.float32) for k in (0, -1)], -1)
-    amplitude = _amplitude(pose, facets, shape, torch.cat([centre[0], centre[-1]], -1), ends)
-    return amplitude.reshape(2, -1).T * common[:, None] * seen[[0, -1]].index_select(1, facets).T
+    # All instants in one go, as facets beside each other. Differences are taken in float64, so that a shape is as exact
+    # far from the origin as near it.
+    rows = gain_rows(len(pose.knots))
+    shape = torch.cat([(corner[k] - centre[k][:, None]).to(torch.float32) for k in rows], -1)
+    amplitude = _amplitude(pose, facets, shape, torch.cat([centre[k] for k in rows], -1), ends)
+    shares = seen[[0, -1]].index_select(1, facets).to(torch.float32).T @ pose.fade.T
+    return amplitude.reshape(len(rows), -1).T * common[:, None] * shares
 
 
 def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
@@ -41,7 +45,7 @@ def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[
 
 
 def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
-    """The smooth surface [3, 3, 2 * facets] off the edges of `corner` [3, 3, 2 * facets], both ends of the frame.
+    """The smooth surface [3, 3, gains * facets] off the edges of `corner` [3, 3, gains * facets].
 
     It is found once, at the last instant of visibility, and turns with the facets.
     """
@@ -50,21 +54,22 @@ def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
     faces = pose.topology.faces.index_select(1, facets)
     before = surface.gather(pose.local[pose.instants[-1]], faces)
     sag = surface.sagitta(before, pose.area[-1].index_select(1, facets), pose.normals, faces)
-    return surface.carry(sag.repeat(1, 1, 2), before.repeat(1, 1, 2), corner)
+    times = corner.shape[2] // len(facets)
+    return surface.carry(sag.repeat(1, 1, times), before.repeat(1, 1, times), corner)
 
 
 def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
-    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, [2 * facets].
+    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, [gains * facets].
 
     Args:
         pose: of the frame.
         facets: [facets] indices.
-        corner: [3, 3, 2 * facets] in m relative to the centroid, of all facets at the first knot, then at the last.
-        centre: [3, 2 * facets] centroids in the world.
+        corner: [3, 3, gains * facets] in m relative to the centroid, of all facets at the first instant, then the next.
+        centre: [3, gains * facets] centroids in the world.
         ends: legs of TX and RX.
     """
     settings, wavelength = pose.settings, pose.radar.waveform.wavelength
-    wavenumber = math.tau / wavelength
+    wavenumber, times = math.tau / wavelength, corner.shape[2] // max(len(facets), 1)
     ways = [(centre - leg.centre[:, None]).to(torch.float32) for leg in ends]
     lengths = [length(way) for way in ways]
     into, out = ways[0] / lengths[0], ways[1] / lengths[1]
@@ -72,7 +77,7 @@ def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends:
     area = surface.area_vectors(corner)
     size = length(area)
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
-    rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(2)
+    rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(times)
     real, imag = torch.zeros_like(size), torch.zeros_like(size)
     if settings.method == "points":
         return torch.complex(point_amplitude(size, cosines) / spread, imag)
@@ -88,7 +93,7 @@ def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends:
         phase = scattering.surface_phase(
             pose.seed, *(x.index_select(0, facets) for x in (pose.topology.person, pose.topology.facet))
         )
-        turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, 2)
+        turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, times)
         real, imag = real + lambert * turn[0], imag + lambert * turn[1]
     return torch.complex(real / spread, imag / spread)
 

@@ -17,7 +17,7 @@ from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
 from mmsynth.simulation.scattering import MOST_PIECES
 from mmsynth.simulation.surface import CREASE_COSINE
-from mmsynth.types import Pattern
+from mmsynth.types import Pattern, gain_rows
 
 # Gradients go the way of the reference.
 wp.set_module_options({"enable_backward": False})
@@ -437,37 +437,46 @@ def _gains(
     way: _Way,
     facets: wp.array(dtype=wp.int64),
     seen: wp.array2d(dtype=wp.uint8),
+    rows: wp.array(dtype=int),
+    fade: wp.array2d(dtype=float),
     gain: wp.array2d(dtype=wp.vec2),
 ):
     row = wp.tid()
     face = facets[row]
+    final = mesh.vertices.shape[0] - 1
     shape, centre = _shape(mesh, mesh.vertices.shape[0] // 2, face)
     common = _coefficient(mesh, law, way, face, centre)
     first, start = _shape(mesh, 0, face)
-    last, end = _shape(mesh, mesh.vertices.shape[0] - 1, face)
+    last, end = _shape(mesh, final, face)
+    sagittas = wp.mat33()
     bends = law.points == 0 and law.coherent != 0 and law.flatness > 0.0
     if bends:
         sagittas = _sagittas(mesh, face)
         shape, first, last = _bent(shape, sagittas), _bent(first, sagittas), _bent(last, sagittas)
-    one, two = seen[0, face] != wp.uint8(0), seen[seen.shape[0] - 1, face] != wp.uint8(0)
-    if one and two and _turned(law, way, first, start, last, end) < law.turn:
+    one, two = float(seen[0, face]), float(seen[seen.shape[0] - 1, face])
+    if one > 0.0 and two > 0.0 and _turned(law, way, first, start, last, end) < law.turn:
         value = _times(common, _amplitude(mesh, law, way, face, shape, centre))
-        gain[row, 0] = value
-        gain[row, 1] = value
+        for k in range(rows.shape[0]):
+            gain[row, k] = value
         return
-    if one:
-        gain[row, 0] = _times(common, _amplitude(mesh, law, way, face, first, start))
-    if two:
-        gain[row, 1] = _times(common, _amplitude(mesh, law, way, face, last, end))
+    for k in range(rows.shape[0]):
+        share = fade[k, 0] * one + fade[k, 1] * two
+        if share > 0.0:
+            patch, place = first, start
+            if rows[k] == final:
+                patch, place = last, end
+            elif rows[k] > 0:
+                patch, place = _shape(mesh, rows[k], face)
+                if bends:
+                    patch = _bent(patch, sagittas)
+            gain[row, k] = share * _times(common, _amplitude(mesh, law, way, face, patch, place))
 
 
 def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
-    """Gains [facets, 2] (complex64) of the paths over the faces `facets` at both ends of the frame.
-
-    `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end has no gain there.
-    """
+    """Gains [facets, gains] (complex64) of the paths over the faces `facets`; see `gains.facet_gains`."""
     settings, wavelength = pose.settings, pose.radar.waveform.wavelength
-    gain = torch.zeros(len(facets), 2, 2, dtype=torch.float32, device=facets.device)
+    rows = torch.tensor(gain_rows(len(pose.knots)), dtype=torch.int32, device=facets.device)
+    gain = torch.zeros(len(facets), len(rows), 2, dtype=torch.float32, device=facets.device)
     topology = pose.topology
     mesh = _Mesh()
     mesh.vertices, mesh.faces = as_array(pose.vertices), as_array(topology.faces)
@@ -486,7 +495,7 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     way = _Way()
     way.tx, way.rx = (leg_struct(leg) for leg in ends)
     way.beam = _beam(pose.radar.pattern, facets.device)
-    inputs = [mesh, law, way, as_array(facets), as_array(seen.view(torch.uint8))]
+    inputs = [mesh, law, way, *(as_array(x) for x in (facets, seen.view(torch.uint8), rows, pose.fade))]
     with torch_stream(facets.device):
         device = wp.device_from_torch(facets.device)
         wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=[as_array(gain, wp.vec2)], device=device)

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmsynth.simulation import scattering, surface
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.settings import HELD_TIME, Simulation, frame_knots
-from mmsynth.types import Radar, Scene
+from mmsynth.types import Radar, Scene, gain_rows
 
 # The topology and the BVH of a scene, as long as the scene lives: a memo, which changes no result.
 _stages: "WeakKeyDictionary[Scene, dict[float, tuple[surface.Surface, Bvh | None]]]" = WeakKeyDictionary()
@@ -27,6 +27,7 @@ class Pose:
         knots: [knots] in s.
         vertices: [knots, 3, vertices] in the world in m (float64).
         local: [knots, 3, vertices] relative to `anchor` [3], float32: for shapes, not for ways.
+        fade: [gains, 2] weights of what is seen at the first and at the last of `instants` for each gain.
         instants: rows of the knots at which visibility is found.
         area: [instants, 3, moving faces] outward normals times area.
         centre: [instants, 3, moving faces] centroids relative to `anchor`.
@@ -43,6 +44,7 @@ class Pose:
     vertices: Tensor
     local: Tensor
     anchor: Tensor
+    fade: Tensor
     instants: tuple[int, ...]
     area: Tensor
     centre: Tensor
@@ -63,8 +65,14 @@ def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, see
     area = torch.stack([surface.area_vectors(c) for c in corner])
     normals = surface.vertex_normals(faces, area[-1], topology.vertices)
     materials = scattering.material_table([scene.materials[name] for name in topology.region_names], vertices.device)
-    shapes = (local, anchor, instants, area, surface.centroid(corner), normals)
+    shapes = (local, anchor, fade_weights(knots), instants, area, surface.centroid(corner), normals)
     return Pose(radar, settings, seed, topology, bvh, materials, knots, vertices, *shapes)
+
+
+def fade_weights(knots: Tensor) -> Tensor:
+    """Weights [gains, 2] of what holds at the first and at the last of `knots` [knots], at the times of the gains."""
+    place = (knots[list(gain_rows(len(knots)))] - knots[0]) / (knots[-1] - knots[0])
+    return torch.stack([1 - place, place], 1).to(torch.float32)
 
 
 def _stage(scene: Scene, grain: float) -> tuple[surface.Surface, Bvh | None]:

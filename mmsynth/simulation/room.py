@@ -18,7 +18,7 @@ from mmsynth.simulation.paths import join, trace
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation, frame_knots
 from mmsynth.simulation.surface import dot
-from mmsynth.types import MeshSequence, Paths, Radar, Scene
+from mmsynth.types import MeshSequence, Paths, Radar, Scene, gain_rows
 
 # Edges in m: of patches that scatter diffusely, within which only the range matters; and of coherent facets, whose
 # corners lie within an eighth of a wavelength of a sphere about the radar from 0.3 m on.
@@ -119,7 +119,7 @@ def _image(ends: tuple[Leg, Leg], radar: Radar, knots: Tensor, region: int) -> P
     meeting = leg.centre + way * height[0] / (height[0] - height[1])
     place = meeting[None, :, None].expand(len(knots), 3, 1)
     return Paths(
-        gain=gain.to(torch.complex64)[:, None].expand(1, 2),
+        gain=gain.to(torch.complex64)[:, None].expand(1, len(gain_rows(len(knots)))),
         tx_delay=legs.delays(leg, place),
         rx_delay=legs.delays(rx, place),
         knots=knots,

@@ -14,6 +14,7 @@ from torch import Tensor
 from mmsynth import geometry
 from mmsynth.simulation import legs
 from mmsynth.simulation.paths import select
+from mmsynth.simulation.pose import fade_weights
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.settings import Simulation, frame_knots
 from mmsynth.simulation.surface import merge_surface, posed_vertices
@@ -59,7 +60,7 @@ def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, r
     if len(taken) == 0:
         return None
     there, back = (x[:, :, :1].expand(-1, -1, len(knots)) for x in (taken.tx_delay, taken.rx_delay))
-    gain = -taken.gain * hidden[hidden.any(1)]
+    gain = -taken.gain * (hidden[hidden.any(1)].to(torch.float32) @ fade_weights(knots).T)
     names = merge_surface(scene, 0.0).region_names
     region = torch.tensor([names.index(name) for name in taken.region_names], device=there.device)[taken.region]
     return Paths(gain, there, back, knots, taken.departure, taken.arrival, region, taken.order, names)

@@ -6,13 +6,16 @@ With tau = tau_mn(t) the delay of a path from TX m to RX n at the time t = t_chi
 
 with every term of it: delay drift and acceleration through the frame, fast-time Doppler, and the offsets of TDM. A gain
 that fades does so from chirp to chirp. The fast one is a Warp kernel (`spreading.py`) or, for gradients, small matrix
-products in plain torch (`fast.py`); both run on any device.
+products in plain torch (`fast.py`); both run on any device. Between more than two gains the frame is cut into runs of
+loops, each with a gain that is linear.
 
 Volts are those at the ADC input before the receiver adds anything: |sample|^2 = received power * load * gain^2, that
 is, the rms of the IF signal. Real samples are sqrt(2) times the in-phase part, so that the mean square is the same.
 """
 
+import itertools
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -37,7 +40,9 @@ def synthesize(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Tensor:
         shape = (wave.loops, radar.slots, len(radar.rx), wave.samples)
         return _volts(torch.zeros(shape, dtype=torch.complex64, device=device), radar)
     gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
-    return _volts((fast_sum if gradients else spread_sum)(paths, radar, tolerance), radar)
+    total = fast_sum if gradients else spread_sum
+    parts = [total(part, _cut(radar, loops), tolerance) for loops, part in _runs(paths, radar)]
+    return _volts(parts[0] if len(parts) == 1 else torch.cat(parts), radar)
 
 
 def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -> Tensor:
@@ -53,12 +58,14 @@ def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -
     fast_time = wave.sample_times().to(device)
     starts = radar.chirp_times().to(device)
     frequency = wave.start_frequency + wave.slope * fast_time
-    rows = []
+    gains, times = paths.gain.to(torch.complex128), paths.gain_times
+    rows, run = [], {loop: k for k, cut in enumerate(_cuts(paths, radar)) for loop in range(cut.start, cut.stop)}
     for loop in range(wave.loops) if loops is None else loops.tolist():
+        first, last = gains[:, run[loop], None], gains[:, run[loop] + 1, None]
+        start, end = times[run[loop]], times[run[loop] + 1]
         for slot, weights in enumerate(radar.codes.tolist()):
-            basis, _, fraction = interpolation(paths.knots, starts[loop, slot] + fast_time)
-            first, last = paths.gain.to(torch.complex128)[:, :, None].unbind(1)
-            gain = first + (last - first) * fraction.mean()
+            basis, _, _ = interpolation(paths.knots, starts[loop, slot] + fast_time)
+            gain = first + (last - first) * ((starts[loop, slot] + fast_time.mean() - start) / (end - start))
             for arrival in paths.rx_delay.unbind(1):
                 total = torch.zeros(wave.samples, dtype=torch.complex128, device=device)
                 for departure, weight in zip(paths.tx_delay.unbind(1), weights, strict=True):
@@ -71,6 +78,37 @@ def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -
                 rows.append(total)
     shape = (-1, radar.slots, len(radar.rx), wave.samples)
     return _volts(torch.stack(rows).reshape(shape), radar)
+
+
+def _cuts(paths: Paths, radar: Radar) -> list[slice]:
+    """The loops between one gain and the next, of each pair of gains; a loop lies where its middle does."""
+    inner = (paths.gain_times[1:-1] / radar.loop_time).round().long().clamp(0, radar.waveform.loops).tolist()
+    bounds = [0, *inner, radar.waveform.loops]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds)]
+
+
+def _runs(paths: Paths, radar: Radar) -> list[tuple[slice, Paths]]:
+    """Loops and paths of every stretch between two gains; times of a stretch's knots are from its first loop."""
+    if paths.gain.shape[1] == 2:
+        return [(slice(0, radar.waveform.loops), paths)]
+    found, times = [], paths.gain_times
+    for k, loops in enumerate(_cuts(paths, radar)):
+        if loops.start == loops.stop:
+            continue
+        start, active = loops.start * radar.loop_time, _cut(radar, loops).active_time
+        # The knots at least as far apart as those of the frame lie no farther off the way, which is smooth.
+        knots = active * (paths.knots - paths.knots[0]) / (paths.knots[-1] - paths.knots[0])
+        basis, _, _ = interpolation(paths.knots, start + knots)
+        place = (start + knots[[0, -1]] - times[k]) / (times[k + 1] - times[k])
+        gain = paths.gain[:, k, None] + (paths.gain[:, k + 1] - paths.gain[:, k])[:, None] * place.to(torch.float32)
+        tx, rx = paths.tx_delay @ basis.T, paths.rx_delay @ basis.T
+        found.append((loops, replace(paths, gain=gain, tx_delay=tx, rx_delay=rx, knots=knots)))
+    return found
+
+
+def _cut(radar: Radar, loops: slice) -> Radar:
+    """The radar that sends only the loops of `loops`, as if a frame began with them."""
+    return replace(radar, waveform=replace(radar.waveform, loops=loops.stop - loops.start))
 
 
 def _volts(waves: Tensor, radar: Radar) -> Tensor:

@@ -195,13 +195,13 @@ def _collect(pose: Pose, bvh: Bvh, tubes: Tubes, ends: tuple[Leg, Leg], budget: 
     tubes, normal, out = tubes.at(ask[clear]), normal[:, ask[clear]], out[:, ask[clear]]
     places = [_follow(pose, link) for link in tubes.chain]
     gain = _gain(pose, tubes, (normal, out), ends, places)
-    keep = strongest(torch.stack([gain, gain], 1), pose.settings.drop, budget)
+    keep = strongest(gain[:, None].expand(-1, len(pose.fade)), pose.settings.drop, budget)
     inner = sum((length((b - a).transpose(0, 1)) for a, b in zip(places, places[1:], strict=False)), torch.zeros(()))
     first, last = places[0].index_select(-1, keep), places[-1].index_select(-1, keep)
     middle = len(pose.knots) // 2
     away = unit(first[middle] - tx.centre[:, None]).to(torch.float32)
     return Paths(
-        gain=(gain[keep])[:, None].expand(-1, 2) * (wavelength / (4 * math.pi) ** 1.5),
+        gain=(gain[keep])[:, None].expand(-1, len(pose.fade)) * (wavelength / (4 * math.pi) ** 1.5),
         tx_delay=legs.delays(tx, first),
         rx_delay=legs.delays(rx, last) + inner.T[keep][:, None] / speed_of_light,
         knots=pose.knots,

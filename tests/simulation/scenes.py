@@ -49,7 +49,7 @@ def response(paths: Paths, radar: Radar, end=0) -> Tensor:
     knot = -1 if end else 0
     delay = paths.tx_delay[:, 0, knot] + paths.rx_delay[:, 0, knot]
     turn = torch.exp(2j * math.pi * speed_of_light / radar.waveform.wavelength * delay)
-    return (paths.gain[:, end].to(torch.complex128) * turn).sum()
+    return (paths.gain[:, knot].to(torch.complex128) * turn).sum()
 
 
 def rcs(paths: Paths, radar: Radar, distance: float) -> float:

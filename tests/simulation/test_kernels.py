@@ -33,10 +33,10 @@ def bent_blob(spin=1.0):
     points = np.array(ball.vertices) * [1.0, 0.4, 1.6]
     points[::7] *= 0.93
     turns = geometry.matrix_from_rotvec(
-        torch.tensor([[0.0, 0, a * spin] for a in (0.0, 0.02, 0.05)], dtype=torch.float64)
+        torch.tensor([[0.0, 0, a * spin] for a in (0.0, 0.01, 0.02, 0.03, 0.05)], dtype=torch.float64)
     )
     spun = torch.from_numpy(points) @ turns.mT + torch.tensor([0.4, 2.0, 1.3], dtype=torch.float64)
-    return replace(mesh(points, ball.faces, region="skin"), vertices=spun)
+    return replace(mesh(points, ball.faces, rows=5, region="skin"), vertices=spun)
 
 
 @pytest.mark.parametrize("over", [0, 1, 2], ids=["direct", "one mirror", "both ways over the floor"])
@@ -56,7 +56,7 @@ def test_kernel_is_its_reference(over, settings, pattern, skin, loops):
     pose = geometry.radar_pose((0.1, -0.2, 1.0), yaw=0.1, tilt=0.05)
     scene = Scene(pose, (bent_blob(),), materials, mirrors=FLOOR, mirror_regions=("floor",))
     radar = replace(small_radar(loops=loops, tx=((0, 0, 0), (2e-3, 0, 0))), pattern=pattern)
-    frame = pose_frame(scene, radar, 0, replace(settings, knots=3, turn=0.0), seed=2**40 + 3)
+    frame = pose_frame(scene, radar, 0, replace(settings, knots=5, turn=0.0), seed=2**40 + 3)
     straight = direct_legs(scene, radar, settings)
     bounced = [mirrored(leg, room_mirrors(scene)[0]) for leg in straight]
     ends = (bounced[0] if over else straight[0], bounced[1] if over == 2 else straight[1])
@@ -76,7 +76,7 @@ def test_facets_that_hardly_turn_have_one_gain():
     scene = Scene(torch.eye(4, dtype=torch.float64), (bent_blob(0.02),), {"skin": Material("skin", complex(6.6, -8.9))})
     radar, both = small_radar(), {}
     for turn in (0.0, 0.02):
-        frame = pose_frame(scene, radar, 0, Simulation(knots=3, turn=turn), seed=1)
+        frame = pose_frame(scene, radar, 0, Simulation(knots=5, turn=turn), seed=1)
         ends = direct_legs(scene, radar, frame.settings)
         seen = visible(frame, ends)
         both[turn] = fused_gains(frame, seen.any(0).nonzero()[:, 0], ends, seen)
