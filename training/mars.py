@@ -59,8 +59,9 @@ def main() -> None:
     options = parser.parse_args()
     command = f"python training/mars.py {' '.join(sys.argv[1:])}"
     rows = [replace(r, command=command, commit=commit()) for r in options.run(options)]
-    print(text_table(rows))
-    update_ledger(options.ledger, rows)
+    if rows:
+        print(text_table(rows))
+        update_ledger(options.ledger, rows)
 
 
 def real(options: argparse.Namespace) -> list[Row]:
