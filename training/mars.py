@@ -5,6 +5,7 @@ python training/mars.py motions mars.h5 --leave-out mars-s1 --out datasets/data/
 python training/mars.py transfer mars.h5 synthetic/dataset.h5
 python training/mars.py paired mars.h5 --body free-low
 python training/mars.py ablation mars.h5 --body free-low --frames 20
+python training/mars.py ceiling mars.h5
 """
 
 import argparse
@@ -55,6 +56,12 @@ def main() -> None:
         part.add_argument("--frames", type=int, default=60, help="of each recording")
         part.add_argument("--part", default="test", help="official part of each recording")
         part.set_defaults(run=run)
+    ceiling_ = parts.add_parser("ceiling", help="what trees reach in the place of the simulator, one person held out")
+    ceiling_.add_argument("recordings", type=Path)
+    ceiling_.add_argument("--frames", type=int, default=60, help="of each recording, as for paired")
+    ceiling_.add_argument("--part", default="test", help="official part of each recording that is asked about")
+    ceiling_.add_argument("--trees", type=int, default=100)
+    ceiling_.set_defaults(run=ceiling)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     command = f"python training/mars.py {' '.join(sys.argv[1:])}"
@@ -144,6 +151,29 @@ def ablation(options: argparse.Namespace) -> list[Row]:
         rows.append(row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", **more))
         print(text_table(rows[-1:]).splitlines()[1], flush=True)
     return rows
+
+
+def ceiling(options: argparse.Namespace) -> list[Row]:
+    """Correlations of the recorded course with what trees predict from the poses, taught by the other people."""
+    from mmsynth.datasets.mars import RADAR_POSITION
+    from mmsynth.evaluation.ceiling import learned_correlations, stretch_of
+    from mmsynth.evaluation.fidelity import steady_stretch
+    from mmsynth.radar import load_radar
+
+    dataset, period = Dataset.open(options.recordings), load_radar("mars").radar.waveform.frame_period
+    known, asked = [], []
+    for k, name in enumerate(dataset.labels.id.tolist()):
+        sample = dataset[k]
+        if sample.joints is None or not bool(sample.joints.isfinite().any()):
+            continue
+        longest = steady_stretch(sample, period, len(sample.cloud.times))
+        known.append(stretch_of(sample, longest, period, RADAR_POSITION))
+        if name.endswith(options.part):
+            some = steady_stretch(sample, period, options.frames)
+            asked.append(stretch_of(sample, some, period, RADAR_POSITION))
+    found = learned_correlations(known, asked, options.trees, seed=0)
+    note = f"r over {sum(len(s.features) for s in asked)} frames, one person held out"
+    return [row(f"mars/ceiling_{name}", [value], "trees", note=note) for name, value in found.items()]
 
 
 def _stage(body: str) -> "Stage":

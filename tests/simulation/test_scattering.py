@@ -212,7 +212,11 @@ def test_surface_phase_is_uniform_and_fixed():
     assert float(torch.polar(torch.ones_like(phase), phase).mean().abs()) < 5 / math.sqrt(100000)
 
 
-def test_twelve_decibels_a_doubling():
+@pytest.mark.parametrize("target", ["point", "sphere"])
+def test_twelve_decibels_a_doubling(target):
     radar = small_radar(60e9)
-    near, far = (response(trace(free_space(sphere(0.04, 3, d)), radar, 0, EXACT, 1), radar).abs() for d in (20.0, 40.0))
+    scenes = [
+        free_space(sphere(0.04, 3, d) if target == "sphere" else mesh(*plate(1e-3, 1e-3, d))) for d in (20.0, 40.0)
+    ]
+    near, far = (response(trace(scene, radar, 0, EXACT, 1), radar).abs() for scene in scenes)
     assert 20 * math.log10(near / far) == pytest.approx(40 * math.log10(2), abs=0.05)
