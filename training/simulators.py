@@ -9,6 +9,7 @@ Data sets that are there already are used again, so that an interrupted command 
 
 import argparse
 import json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,7 @@ def main() -> None:
     sizes_.add_argument("synthetic", type=Path, nargs="+", help="folders that `radhar.py sets` made: taken as one set")
     sizes_.set_defaults(run=sizes)
     options = parser.parse_args()
-    command = f"python training/simulators.py {' '.join(sys.argv[1:])}"
+    command = f"python training/simulators.py {shlex.join(sys.argv[1:])}"
     rows = [replace(r, command=command, commit=commit()) for r in options.run(options)]
     print(text_table(rows))
     update_ledger(options.ledger, rows)
