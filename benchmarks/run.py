@@ -4,7 +4,11 @@ Prints tables and writes `latest.json` beside this file: rows of workload, stage
 and core), cpu_seconds, frames_per_second, paths, ns_per_term (per path, antenna, chirp and sample), error_db,
 ratio_direct (of CPU seconds, one thread each), peak_mib, commit. Each workload runs in a process of its own.
 
-    python benchmarks/run.py [R M I] [--frames N] [--scaling]
+    python benchmarks/run.py [R M I] [--frames N] [--no-scaling]
+    python benchmarks/run.py --memory 10000   # peak memory of one worker over so many frames of R, clip after clip
+
+`scaling.json` beside it has seconds against paths, loops and antennas (of synthesis, workload M), people (of the whole
+line, workload R) and, in the table, workers.
 """
 
 import os
@@ -92,7 +96,7 @@ class Line:
     scene_of: Callable[[MeshSequence], Scene]
 
 
-def prepare(work: Workload) -> Line:
+def prepare(work: Workload, people: int = 1) -> Line:
     setup = load_radar(work.radar)
     if work.loops:
         wave = replace(setup.radar.waveform, loops=work.loops)
@@ -105,11 +109,16 @@ def prepare(work: Workload) -> Line:
     def scene_of(mesh: MeshSequence) -> Scene:
         materials = person_materials(mesh.region_names)
         if not work.furnished:
-            return Scene(world_from_radar, (mesh,), materials)
+            return Scene(world_from_radar, (mesh, *(_beside(mesh, k) for k in range(1, people))), materials)
         room, mirrors, regions, walls = load_room(ROOM)
         return Scene(world_from_radar, (mesh,), materials | walls, room, mirrors, regions)
 
     return Line(setup, Simulation(bounces=work.bounces), motion, body, scene_of)
+
+
+def _beside(mesh: MeshSequence, place: int) -> MeshSequence:
+    """The same person again, 0.8 m farther to the right for each `place`."""
+    return replace(mesh, vertices=mesh.vertices + torch.tensor([0.8 * place, 0.0, 0.0], dtype=torch.float64))
 
 
 def posed(line: Line, frames: int, start: float = 1.0) -> MeshSequence:
@@ -282,7 +291,39 @@ def run_scaling() -> list[dict[str, Any]]:
     hold_memory()
     line = prepare(WORKLOADS["M"])
     scene = line.scene_of(posed(line, 1))
-    return scaling(trace(scene, line.setup.radar, 0, line.settings, 0), line.setup.radar)
+    return scaling(trace(scene, line.setup.radar, 0, line.settings, 0), line.setup.radar) + people()
+
+
+def people() -> list[dict[str, Any]]:
+    """Seconds a frame of the line of workload R against how many people there are."""
+    rows = []
+    for count in (1, 2, 3, 4):
+        clock, _, _ = stages(prepare(WORKLOADS["R"], count), 3)
+        parts = ("pose", "trace", "synthesis", "receiver", "range_doppler", "detect", "heatmaps")
+        seconds = sum(statistics.median(clock.wall[part]) for part in parts)
+        rows.append({"axis": "people", "value": count, "seconds": seconds})
+    return rows
+
+
+def memory(frames: int) -> list[dict[str, Any]]:
+    """Peak MiB of this process after each tenth of `frames` frames of workload R, in clips of 60."""
+    torch.set_num_threads(1)
+    hold_memory()
+    rows, line, done = [], prepare(WORKLOADS["R"]), 0
+    radar, processing = line.setup.radar, line.setup.processing
+    noise = torch.Generator().manual_seed(2)
+    while done < frames:
+        scene = line.scene_of(posed(line, 60))
+        for frame in range(60):
+            samples = receive(synthesize(trace(scene, radar, frame, line.settings, 0), radar)[None], radar, noise)
+            adc = AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64))
+            detect(range_doppler(adc, processing), processing)
+        before, done = done, done + 60
+        if done * 10 // frames > before * 10 // frames:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            rows.append({"axis": "frames", "value": done, "peak_mib": peak})
+            print(f"   {done:>8} frames: peak {peak:.0f} MiB", flush=True)
+    return rows
 
 
 def commit() -> str:
@@ -302,16 +343,20 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
         f"paths, error {synthesis['error_db']:.1f} dB, direct sum {synthesis['ratio_direct']:.0f} x as long, "
         f"others' cost model {synthesis['ratio_others']:.0f} x"
     )
-    for count in (1, 2):
-        print(f"   {count} worker(s): {total[f'frames_per_second_{count}']:.1f} frames/s")
+    one, two = total["frames_per_second_1"], total["frames_per_second_2"]
+    print(f"   one worker {one:.2f} frames/s, two {two:.2f}: {two / one:.2f} times")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", default=["R", "M", "I"])
     parser.add_argument("--frames", type=int, default=10)
-    parser.add_argument("--scaling", action="store_true")
+    parser.add_argument("--scaling", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--memory", type=int, metavar="FRAMES")
     options = parser.parse_args()
+    if options.memory:
+        (HERE / "memory.json").write_text(json.dumps(memory(options.memory), indent=1) + "\n")
+        return
     rows = []
     for name in options.workloads:
         with multiprocessing.get_context("spawn").Pool(1) as pool:

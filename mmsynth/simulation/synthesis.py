@@ -16,6 +16,7 @@ is, the rms of the IF signal. Real samples are sqrt(2) times the in-phase part, 
 import itertools
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def synthesize(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Tensor:
         return _volts(torch.zeros(shape, dtype=torch.complex64, device=device), radar)
     gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
     total = fast_sum if gradients else spread_sum
-    parts = [total(part, _cut(radar, loops), tolerance) for loops, part in _runs(paths, radar)]
+    parts = [total(part, _cut(radar, loops.stop - loops.start), tolerance) for loops, part in _runs(paths, radar)]
     return _volts(parts[0] if len(parts) == 1 else torch.cat(parts), radar)
 
 
@@ -95,7 +96,7 @@ def _runs(paths: Paths, radar: Radar) -> list[tuple[slice, Paths]]:
     for k, loops in enumerate(_cuts(paths, radar)):
         if loops.start == loops.stop:
             continue
-        start, active = loops.start * radar.loop_time, _cut(radar, loops).active_time
+        start, active = loops.start * radar.loop_time, _cut(radar, loops.stop - loops.start).active_time
         # The knots at least as far apart as those of the frame lie no farther off the way, which is smooth.
         knots = active * (paths.knots - paths.knots[0]) / (paths.knots[-1] - paths.knots[0])
         basis, _, _ = interpolation(paths.knots, start + knots)
@@ -106,9 +107,10 @@ def _runs(paths: Paths, radar: Radar) -> list[tuple[slice, Paths]]:
     return found
 
 
-def _cut(radar: Radar, loops: slice) -> Radar:
-    """The radar that sends only the loops of `loops`, as if a frame began with them."""
-    return replace(radar, waveform=replace(radar.waveform, loops=loops.stop - loops.start))
+@lru_cache(maxsize=64)
+def _cut(radar: Radar, loops: int) -> Radar:
+    """The radar that sends only so many loops; kept, since what its frames share is kept by it."""
+    return replace(radar, waveform=replace(radar.waveform, loops=loops))
 
 
 def _volts(waves: Tensor, radar: Radar) -> Tensor:
