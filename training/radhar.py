@@ -23,6 +23,7 @@ from mmsynth.training.run import commit
 from mmsynth.training.windows import concatenate
 
 HERE = Path(__file__).parent
+RECORDED = WindowSettings()
 
 
 def main() -> None:
@@ -82,25 +83,27 @@ def real(options: argparse.Namespace) -> list[Row]:
 def transfer(options: argparse.Namespace) -> list[Row]:
     """What synthetic data is worth: alone, with unlabelled recordings, with few labelled ones."""
     recordings = Dataset.open(options.recordings)
-    levelled = real_tables(corpus(recordings, WindowSettings(heights="relative")))
-    drawn = read_sets(options.synthetic, levelled)
-    rows = transfer_rows(levelled, drawn)
+    real = real_tables(corpus(recordings, RECORDED))
+    drawn = read_sets(options.synthetic, real)
+    rows = transfer_rows(real, drawn)
     print(text_table(rows), flush=True)
     if options.blind:
-        blind = read_sets(options.blind, levelled)
+        # Whoever does not know how high the radar stands uses heights relative to each window's median.
+        settings = WindowSettings(heights="relative")
+        levelled = real_tables(corpus(recordings, settings))
+        blind = read_sets(options.blind, levelled, settings)
         more = {"method": blind.method, "facets": blind.facets, "note": "nothing known of style and place"}
         rows.append(row("radhar/zero_shot_blind", zero_shot_values(levelled, blind), "trees", **more))
     if options.naive:
-        naive = read_sets(options.naive, levelled)
-        pairs = zip(zero_shot_values(levelled, drawn), zero_shot_values(levelled, naive), strict=False)
+        naive = read_sets(options.naive, real)
+        pairs = zip(zero_shot_values(real, drawn), zero_shot_values(real, naive), strict=False)
         gains = [a - b for a, b in pairs]
         note = f"{drawn.method} less {naive.method}, same motions, noise and trees"
         rows.append(
             row("radhar/chain_minus_naive", gains, "trees", method=naive.method, facets=drawn.facets, note=note)
         )
     if options.draws:
-        real = real_tables(corpus(recordings, WindowSettings()))
-        found = tree_curve(real, levelled, drawn, options.draws, show)
+        found = tree_curve(real, drawn, options.draws, show)
         print(found.text(), flush=True)
         rows += found.rows("real alone", method=drawn.method, facets=drawn.facets)
     return rows
@@ -114,9 +117,8 @@ def curve(options: argparse.Namespace) -> list[Row]:
     files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
     more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
     if options.model == "trees":
-        tables = real_tables(levelled)
-        real = real_tables(corpus(recordings, WindowSettings()))
-        found = tree_curve(real, tables, read_sets(options.synthetic, tables), options.seeds, show)
+        real = real_tables(corpus(recordings, RECORDED))
+        found = tree_curve(real, read_sets(options.synthetic, real), options.seeds, show)
         found.save(options.out)
     else:
         base = NetworkPlan(options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares))
@@ -137,10 +139,9 @@ def show(done: int, total: int) -> None:
     print(f"{done} of {total}", file=sys.stderr, flush=True)
 
 
-def read_sets(folders: list[Path], real: Real) -> Drawn:
-    """Synthetic sets as feature tables, heights relative."""
+def read_sets(folders: list[Path], real: Real, settings: WindowSettings = RECORDED) -> Drawn:
+    """Synthetic sets as feature tables."""
     files = [Dataset.open(f / "dataset.h5") for f in folders]
-    settings = WindowSettings(heights="relative")
     tables = tuple(synthetic_table(cut(f, settings), real.data.classes, k) for k, f in enumerate(files))
     return Drawn(tables, files[0].attributes.method, files[0].attributes.facets)
 

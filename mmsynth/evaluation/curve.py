@@ -24,12 +24,12 @@ def mean(scores: Sequence[Scores]) -> float:
     return float(np.mean([s.balanced_accuracy for s in scores]))
 
 
-def transfer_rows(levelled: Real, drawn: Drawn) -> list[Row]:
+def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
     """Synthetic data alone, by window and by file, and with the other day's recordings unlabelled."""
-    straight = [zero_shot(levelled, s, k) for k, s in enumerate(drawn.sets)]
+    straight = [zero_shot(real, s, k) for k, s in enumerate(drawn.sets)]
     single = AdaptSettings(vote=False)
-    tuned = [adapted(levelled, s, k, single) for k, s in enumerate(drawn.sets)]
-    by_clip = [adapted(levelled, s, k, AdaptSettings()) for k, s in enumerate(drawn.sets)]
+    tuned = [adapted(real, s, k, single) for k, s in enumerate(drawn.sets)]
+    by_clip = [adapted(real, s, k, AdaptSettings()) for k, s in enumerate(drawn.sets)]
     more = {"method": drawn.method, "facets": drawn.facets}
     other = "other day's recordings, unlabelled"
     return [
@@ -47,6 +47,6 @@ def transfer_rows(levelled: Real, drawn: Drawn) -> list[Row]:
     ]
 
 
-def zero_shot_values(levelled: Real, drawn: Drawn) -> list[float]:
+def zero_shot_values(real: Real, drawn: Drawn) -> list[float]:
     """Zero-shot score of each set."""
-    return [mean(zero_shot(levelled, s, k)[0]) for k, s in enumerate(drawn.sets)]
+    return [mean(zero_shot(real, s, k)[0]) for k, s in enumerate(drawn.sets)]

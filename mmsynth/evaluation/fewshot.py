@@ -118,18 +118,17 @@ def _spread(values: Array) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def tree_curve(real: Real, levelled: Real, drawn: Drawn, draws: int, progress: Progress) -> Curve:
+def tree_curve(real: Real, drawn: Drawn, draws: int, progress: Progress) -> Curve:
     """Trees on each share of the recordings, alone, stacked and blended with the mean of trees on the synthetic sets.
 
     Args:
-        real: recordings with heights as recorded: the best real-only model.
-        levelled: the same with heights relative, as the synthetic sets have them.
+        real: recordings.
         drawn: synthetic sets.
         draws: of recordings at each share.
         progress: called with (shares done, shares in all).
     """
-    forests = [train(s, levelled.classes, k) for k, s in enumerate(drawn.sets)]
-    told = tuple(np.mean([f.probabilities(t) for f in forests], axis=0) for t in (levelled.dense, levelled.apart))
+    forests = [train(s, real.classes, k) for k, s in enumerate(drawn.sets)]
+    told = tuple(np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
     names = ("real alone", "stacked", "blended")
     table = np.full((3, len(SHARES) + 1, draws), np.nan)
     table[1:, 0] = np.mean([_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])

@@ -54,7 +54,7 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
-    curve = tree_curve(real, real, drawn, 1, lambda done, total: None)
+    curve = tree_curve(real, drawn, 1, lambda done, total: None)
     assert {r.model for r in curve.rows("real alone")} == {"trees, blended", "trees, stacked"}
     assert curve.arms["blended"][0, 0] > 0.9 and curve.shares[0] == 0
 
