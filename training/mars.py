@@ -104,16 +104,17 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     shares = (0.01, 0.1, 1.0)
     runs = [transfer_errors(real, synthetic, shares, seed, TransferSettings()) for seed in range(options.seeds)]
     people = sorted(set(real.subject.tolist()))
-    more = {"method": "facets", "facets": 2384}
+    more = {"method": made.attributes.method, "facets": made.attributes.facets}
     zero = [{name: run[0.0][name][1] for name in people} for run in runs]
     each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
     note = f"MAE, {len(set(synthetic.clip.tolist()))} clips of generators; {each}"
     rows = [row("mars/zero_shot_cm", mean_over_people(zero), "perceptron", note=note, **more)]
     for share in shares:
-        pairs = {name: np.array([run[share][name] for run in runs]) for name in people}
-        gains = [float(np.mean([p[k, 1] - p[k, 0] for p in pairs.values()])) for k in range(len(runs))]
-        each = ", ".join(f"{name} {p[:, 0].mean():.2f} -> {p[:, 1].mean():.2f}" for name, p in pairs.items())
-        rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, "perceptron", note=f"MAE; {each}", **more))
+        errors = {name: np.array([run[share][name] for run in runs]) for name in people}
+        for arm, model in ((1, "perceptron, pre-trained"), (2, "perceptron, blended")):
+            gains = [float(np.mean([e[k, arm] - e[k, 0] for e in errors.values()])) for k in range(len(runs))]
+            each = ", ".join(f"{name} {e[:, 0].mean():.2f} -> {e[:, arm].mean():.2f}" for name, e in errors.items())
+            rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, model, note=f"MAE; {each}", **more))
     return rows
 
 

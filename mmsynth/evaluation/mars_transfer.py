@@ -16,6 +16,10 @@ from mmsynth.evaluation.mars import Poses
 Array = NDArray[Any]
 
 
+# So many recorded poses weigh as much in a blend as the network that has seen synthetic ones alone.
+PSEUDO_POSES = 60
+
+
 @dataclass(frozen=True)
 class TransferSettings:
     """How the network is trained.
@@ -53,14 +57,18 @@ def stretches(poses: Poses, share: float, draw: np.random.Generator) -> tuple[Ar
 
 def transfer_errors(
     real: Poses, synthetic: Poses, shares: Sequence[float], seed: int, settings: TransferSettings
-) -> dict[float, dict[str, tuple[float, float]]]:
-    """Mean absolute error in cm by share and person held out: (real poses alone, pre-trained on synthetic ones).
+) -> dict[float, dict[str, tuple[float, ...]]]:
+    """Mean absolute error in cm by share and person held out: real poses alone, pre-trained, blended.
 
-    Nothing of the person is seen, and of the others only the stretches of the share. Share 0: (the mean of the others'
-    poses, the network that has seen synthetic poses alone, which knows no real mean either).
+    Pre-trained: the first half of the steps is on synthetic poses. Blended: a network is taught real poses with the
+    other half; its pose, with weight 1 - w, and that of the network which saw synthetic poses alone, with weight w, are
+    added, the latter moved so that its mean over the real poses trained on is theirs;
+    w = PSEUDO_POSES / (PSEUDO_POSES + real poses). Nothing of the person is seen, and of the others only the stretches
+    of the share. Share 0: the mean of the others' poses, and the network that has seen synthetic poses alone, which
+    knows no real mean either.
     """
     before = _Pupil.new(synthetic, seed, settings).learn(synthetic, *_halves(synthetic, settings.steps))
-    found: dict[float, dict[str, tuple[float, float]]] = {0.0: {}, **{share: {} for share in shares}}
+    found: dict[float, dict[str, tuple[float, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     for number, name in enumerate(sorted(set(real.subject.tolist()))):
         there = real.subject == name
         test, others = _rows(real, there), _rows(real, ~there)
@@ -69,10 +77,19 @@ def transfer_errors(
         for share in shares:
             fit, choose = stretches(others, share, np.random.default_rng([seed, number]))
             few, held = _rows(others, fit), _rows(others, choose)
+            rest = settings.steps - settings.steps // 2
             alone = _Pupil.new(few, seed, settings).learn(few, held, settings.steps)
-            after = before.copy().learn(few, held, settings.steps - settings.steps // 2)
-            found[share][name] = (alone.error(test), after.error(test))
+            after = before.copy().learn(few, held, rest)
+            half = _Pupil.new(few, seed, settings).learn(few, held, rest)
+            found[share][name] = (alone.error(test), after.error(test), _blended(half, before, few, test))
     return found
+
+
+def _blended(half: "_Pupil", before: "_Pupil", few: Poses, test: Poses) -> float:
+    """Mean absolute error in cm of two networks' poses, see `transfer_errors`."""
+    trust = PSEUDO_POSES / (PSEUDO_POSES + len(few.table))
+    told = before.guess(test) - before.guess(few).mean(0) + few.joints.mean(0)
+    return 100 * metrics.mae((1 - trust) * half.guess(test) + trust * told, test.joints)
 
 
 def _halves(synthetic: Poses, steps: int) -> tuple[Poses, int]:
@@ -141,13 +158,17 @@ class _Pupil:
         self.network.load_state_dict(best[1])
         return taught
 
-    def error(self, poses: Poses) -> float:
-        """Mean absolute error in cm."""
+    def guess(self, poses: Poses) -> Array:
+        """Joints [frames, joints, 3] in m."""
         self.network.eval()
         with torch.no_grad():
-            guess = (self.network(torch.from_numpy(poses.table)) + self.mean).numpy()
+            found = (self.network(torch.from_numpy(poses.table)) + self.mean).numpy()
         self.network.train()
-        return 100 * metrics.mae(guess.reshape(poses.joints.shape), poses.joints)
+        return np.asarray(found.reshape(poses.joints.shape))
+
+    def error(self, poses: Poses) -> float:
+        """Mean absolute error in cm."""
+        return 100 * metrics.mae(self.guess(poses), poses.joints)
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
