@@ -23,7 +23,7 @@ import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -246,22 +246,23 @@ def work_through(job: tuple[str, int]) -> float:
     torch.set_num_threads(1)
     hold_memory()
     line = prepare(WORKLOADS[name])
-    radar, processing = line.setup.radar, line.setup.processing
     noise = torch.Generator().manual_seed(2)
-
-    def record(scene: Scene, frame: int) -> None:
-        samples = receive(synthesize(trace(scene, radar, frame, line.settings, 0), radar)[None], radar, noise)
-        cube = range_doppler(AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)), processing)
-        detect(cube, processing)
-        for kind in MAPS:
-            beamform(cube, kind, processing)
-
-    record(line.scene_of(posed(line, 1)), 0)
+    record(line, line.scene_of(posed(line, 1)), 0, noise, MAPS)
     start = time.perf_counter()
     scene = line.scene_of(posed(line, frames))
     for frame in range(frames):
-        record(scene, frame)
+        record(line, scene, frame, noise, MAPS)
     return time.perf_counter() - start
+
+
+def record(line: Line, scene: Scene, frame: int, noise: torch.Generator, maps: Sequence[str] = ()) -> None:
+    """A frame from the pose to the cloud, and to heatmaps."""
+    radar, processing = line.setup.radar, line.setup.processing
+    samples = receive(synthesize(trace(scene, radar, frame, line.settings, 0), radar)[None], radar, noise)
+    cube = range_doppler(AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)), processing)
+    detect(cube, processing)
+    for kind in maps:
+        beamform(cube, kind, processing)
 
 
 def workers(name: str, frames: int, count: int) -> float:
@@ -317,14 +318,11 @@ def memory(frames: int) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     hold_memory()
     rows, line, done = [], prepare(WORKLOADS["R"]), 0
-    radar, processing = line.setup.radar, line.setup.processing
     noise = torch.Generator().manual_seed(2)
     while done < frames:
         scene = line.scene_of(posed(line, 60))
         for frame in range(60):
-            samples = receive(synthesize(trace(scene, radar, frame, line.settings, 0), radar)[None], radar, noise)
-            adc = AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64))
-            detect(range_doppler(adc, processing), processing)
+            record(line, scene, frame, noise)
         before, done = done, done + 60
         if done * 10 // frames > before * 10 // frames:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

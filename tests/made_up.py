@@ -11,6 +11,30 @@ import torch
 from mmsynth.datasets import Attributes, DatasetWriter
 from mmsynth.types import Heatmap, Labels, PointCloud, Sample
 
+# A person of 1.7 m as Kinect's 19 joints see one, facing -y.
+PERSON = np.array(
+    [
+        [0, 0, 0.95],
+        [0, 0, 1.2],
+        [0, 0, 1.45],
+        [0, 0, 1.6],
+        [0.2, 0, 1.4],
+        [0.25, 0, 1.1],
+        [0.25, 0, 0.85],
+        [-0.2, 0, 1.4],
+    ]
+    + [
+        [-0.25, 0, 1.1],
+        [-0.25, 0, 0.85],
+        [0.1, 0, 0.9],
+        [0.1, 0, 0.5],
+        [0.1, 0, 0.1],
+        [0.1, -0.1, 0.05],
+        [-0.1, 0, 0.9],
+    ]
+    + [[-0.1, 0, 0.5], [-0.1, 0, 0.1], [-0.1, -0.1, 0.05], [0, 0, 1.4]]
+)
+
 
 def swing(activity: str, seed: int, seconds: float = 6.0) -> Sample:
     """A point that swings in range, 4 points a frame and noise on each."""

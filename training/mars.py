@@ -19,8 +19,7 @@ import torch
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, pose_table, write_skeletons
-from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
-from mmsynth.training.run import commit
+from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
 
 if TYPE_CHECKING:
     from mmsynth.evaluation.fidelity import Pair, Stage
@@ -64,8 +63,7 @@ def main() -> None:
     ceiling_.set_defaults(run=ceiling)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
-    command = f"python training/mars.py {' '.join(sys.argv[1:])}"
-    rows = [replace(r, command=command, commit=commit()) for r in options.run(options)]
+    rows = signed(options.run(options), "training/mars.py", sys.argv[1:])
     if rows:
         print(text_table(rows))
         update_ledger(options.ledger, rows)

@@ -10,16 +10,16 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, transfer_rows, zero_shot_values
 from mmsynth.evaluation.fewshot import SHARES, NetworkPlan, network_curve, tree_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
-from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
+from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
 from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
-from mmsynth.training.run import commit
 from mmsynth.training.windows import concatenate
 
 HERE = Path(__file__).parent
@@ -65,10 +65,8 @@ def main() -> None:
     sets_.set_defaults(run=sets)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
-    rows = options.run(options)
+    rows = signed(options.run(options), "training/radhar.py", sys.argv[1:])
     if rows:
-        command = f"python training/radhar.py {' '.join(sys.argv[1:])}"
-        rows = [replace(r, command=command, commit=commit()) for r in rows]
         print(text_table(rows))
         update_ledger(options.ledger, rows)
 
@@ -112,15 +110,16 @@ def transfer(options: argparse.Namespace) -> list[Row]:
 def curve(options: argparse.Namespace) -> list[Row]:
     """Scores over the share of the recordings that is trained on, as table, figure, JSON and rows."""
     recordings = Dataset.open(options.recordings)
-    settings = WindowSettings(heights="relative")
-    levelled = corpus(recordings, settings)
-    files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
-    more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
+    more: dict[str, Any]
     if options.model == "trees":
         real = real_tables(corpus(recordings, RECORDED))
-        found = tree_curve(real, read_sets(options.synthetic, real), options.seeds, show)
+        drawn = read_sets(options.synthetic, real)
+        found = tree_curve(real, drawn, options.seeds, show)
         found.save(options.out)
+        more = {"method": drawn.method, "facets": drawn.facets}
     else:
+        settings = WindowSettings(heights="relative")
+        files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
         base = NetworkPlan(options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares))
         plans = [
             replace(base, pretrain_steps=steps, tune_rate=rate)
@@ -128,8 +127,9 @@ def curve(options: argparse.Namespace) -> list[Row]:
             for rate in options.tune_rate
         ]
         windows = concatenate([cut(f, settings) for f in files])
-        found = network_curve(levelled, windows, plans, options.out, show)
-        more["note"] = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
+        found = network_curve(corpus(recordings, settings), windows, plans, options.out, show)
+        note = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
+        more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets, "note": note}
     print(found.text(), flush=True)
     return found.rows("real alone", **more)
 

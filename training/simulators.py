@@ -9,7 +9,6 @@ Data sets that are there already are used again, so that an interrupted command 
 
 import argparse
 import json
-import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +20,11 @@ from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.evaluation.curve import mean
 from mmsynth.evaluation.protocol import corpus
-from mmsynth.evaluation.scores import Row, row, text_table, update_ledger
+from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
 from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, zero_shot
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.training import WindowSettings, cut
-from mmsynth.training.run import commit
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.view import ablation_figure, save_figure
 
@@ -67,8 +65,7 @@ def main() -> None:
     sizes_.add_argument("synthetic", type=Path, nargs="+", help="folders that `radhar.py sets` made: taken as one set")
     sizes_.set_defaults(run=sizes)
     options = parser.parse_args()
-    command = f"python training/simulators.py {shlex.join(sys.argv[1:])}"
-    rows = [replace(r, command=command, commit=commit()) for r in options.run(options)]
+    rows = signed(options.run(options), "training/simulators.py", sys.argv[1:])
     print(text_table(rows))
     update_ledger(options.ledger, rows)
 

@@ -102,9 +102,5 @@ def _windows(points: FlatPoints, seconds: float) -> tuple[NDArray[np.int64], NDA
 def _medians(values: Floats, window: NDArray[np.int64]) -> Floats:
     """The median of the values of each entry's window."""
     order = np.argsort(window, kind="stable")
-    runs, index, counts = np.unique(window[order], return_inverse=True, return_counts=True)
-    del runs
-    found = medians(values[order], np.concatenate([[0], np.cumsum(counts)]))[index]
-    out = np.empty(len(values))
-    out[order] = found
-    return out
+    _, index, counts = np.unique(window, return_inverse=True, return_counts=True)
+    return medians(values[order], np.concatenate([[0], np.cumsum(counts)]))[index]

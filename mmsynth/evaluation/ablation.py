@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.naive import surface_cloud
@@ -20,8 +21,8 @@ Progress = Callable[[int, int], None]
 Change = Callable[[Recipe], Recipe]
 
 
-def _simulated(**more: object) -> Change:
-    return lambda recipe: replace(recipe, simulation=replace(recipe.simulation, **more))  # type: ignore[arg-type]
+def _simulated(**more: Any) -> Change:
+    return lambda recipe: replace(recipe, simulation=replace(recipe.simulation, **more))
 
 
 def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, gain_db: float = 0.0, ghosts: float = 0.0) -> Change:

@@ -13,7 +13,7 @@ from mmsynth import metrics
 from mmsynth.evaluation.curve import Drawn
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.evaluation.transfer import PSEUDO_WINDOWS, Real, few_shot, train
+from mmsynth.evaluation.transfer import Real, blend, few_shot, train
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
@@ -156,7 +156,7 @@ def network_curve(
 
     Returns:
         Arms "real alone", "pre-trained" and "pre-trained, blended": its probabilities p and those q of the network
-        trained on synthetic data as p^(1 - w) q^w, w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows). At share 0 the
+        trained on synthetic data, see `blend`. At share 0 the
         pre-trained network is scored as it is.
     """
     arms, base = ("real alone", "pre-trained", "pre-trained, blended"), plans[0]
@@ -215,9 +215,7 @@ def _cell(
 
     def after() -> list[float]:
         tuned, told = _tuned(plan, real, rows, first, seed), _model(first).probabilities(real.apart)[fold.test]
-        trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + len(rows[0]))
-        blended = (1 - trust) * np.log(tuned + 1e-2) + trust * np.log(told + 1e-2)
-        return [_score(real, fold.test, p) for p in (tuned, blended)]
+        return [_score(real, fold.test, p) for p in (tuned, blend(tuned, told, len(rows[0])))]
 
     (one,) = _once(scores / f"{name}-alone.json", alone)
     two, three = _once(scores / f"{name}-{plan.title}.json", after)

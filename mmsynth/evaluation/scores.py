@@ -1,8 +1,9 @@
 """What a prediction is worth: the numbers of one confusion matrix, and the rows of the ledger."""
 
 import json
+import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
+from mmsynth.training.run import commit
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,12 @@ def row(experiment: str, values: Sequence[float], model: str, **more: Any) -> Ro
     """The row of an experiment from its repetitions."""
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return Row(experiment, float(np.mean(values)), spread, len(values), model, **more)
+
+
+def signed(rows: Sequence[Row], script: str, arguments: Sequence[str]) -> list[Row]:
+    """The rows with the command that printed them and the commit of the code."""
+    command = f"python {script} {shlex.join(arguments)}"
+    return [replace(r, command=command, commit=commit()) for r in rows]
 
 
 def text_table(rows: Sequence[Row]) -> str:

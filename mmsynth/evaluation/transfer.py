@@ -91,7 +91,7 @@ class FewShot:
     Attributes:
         alone: on recordings alone.
         stacked: with the synthetic model's class probabilities as further features.
-        blended: the stacked trees' probabilities and the synthetic model's, multiplied.
+        blended: the stacked trees' probabilities and the synthetic model's, see `blend`.
     """
 
     alone: Array
@@ -105,9 +105,6 @@ PSEUDO_WINDOWS = 100
 
 def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int) -> FewShot:
     """Scores with few labelled recordings, with and without a synthetic model; all see the same windows in each draw.
-
-    The blend is `p_stacked^(1 - w) p_synthetic^w` with w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows): it starts from
-    the synthetic model and leaves it as recordings come in.
 
     Args:
         real: recordings.
@@ -127,13 +124,26 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int)
                 _few(table[rows], labels[rows], real.classes, draw).probabilities(test[fold.test])
                 for table, test in ((real.dense, real.apart), (told_dense, told_apart))
             )
-            trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + len(rows))
-            blended = (1 - trust) * np.log(stacked + 1e-2) + trust * np.log(told[1][fold.test] + 1e-2)
+            blended = blend(stacked, told[1][fold.test], len(rows))
             answers = [p.argmax(1) for p in (alone, stacked, blended)]
             matrices = [metrics.confusion(truth[fold.test], a, real.classes) for a in answers]
             each.append([metrics.balanced_accuracy(m) for m in matrices])
         found.append(each)
     return FewShot(*np.moveaxis(np.array(found), 2, 0))
+
+
+def blend(own: Array, told: Array, windows: int) -> Array:
+    """Logarithms of `own^(1 - w) told^w`, w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows).
+
+    It starts from the synthetic model and leaves it as recordings come in.
+
+    Args:
+        own: class probabilities [..., classes] by a model that has seen recordings.
+        told: the same by one that has seen synthetic data alone.
+        windows: recorded ones that the first has seen.
+    """
+    trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows)
+    return np.asarray((1 - trust) * np.log(own + 1e-2) + trust * np.log(told + 1e-2))
 
 
 def _few(table: Array, labels: Array, classes: int, seed: int) -> Forest:

@@ -37,7 +37,7 @@ SAMPLE = 500  # about so many of the paths are looked at to choose how far the s
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class _Frame:
     """What all blocks of a frame share.
 
     Attributes:
@@ -45,8 +45,6 @@ class Frame:
         arrival: phase in rad [rx * knots, paths] (float32) of each RX leg beyond the mean one.
         gain: [4, paths]: real part at the first knot, its change to the last, and the same of the imaginary part.
         delay: float64 [knots, paths] of the mean legs.
-        center: float64 [paths] of it at the middle of the frame.
-        start: phase in rad [paths] (float64) of `departure` at `center`.
         knots: s.
         carrier, bandwidth, window, middle: f_m, B, T and t_mid of the module's text.
         fast_time: u [samples].
@@ -58,8 +56,6 @@ class Frame:
     arrival: Tensor
     gain: Tensor
     delay: Tensor
-    center: Tensor
-    start: Tensor
     knots: Tensor
     carrier: float
     bandwidth: float
@@ -110,14 +106,14 @@ class _Block:
 
 def fast_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
     """The sum of the module's text [loops, slots, rx, samples] over at least one path, complex64, per unit of gain."""
-    frame = prepare(paths, radar)
+    frame = _prepare(paths, radar)
     with torch.no_grad():
         order = _choose_order(frame, radar, tolerance)
     starts = radar.chirp_times().to(frame.knots.device) + frame.middle
     return torch.cat([_block_sum(frame, _block(frame, t), order) for t in torch.split(starts, order.loops)])
 
 
-def prepare(paths: Paths, radar: Radar) -> Frame:
+def _prepare(paths: Paths, radar: Radar) -> _Frame:
     """What the chirps of a frame share; see the text of the module."""
     wave, device = radar.waveform, paths.gain.device
     window = wave.samples / wave.sample_rate
@@ -131,16 +127,13 @@ def prepare(paths: Paths, radar: Radar) -> Frame:
     # About `center` the phase is linear in the delay: S (change)^2 / 2 is 2e-5 cycles after 11 cm of motion.
     rate = math.tau * (carrier - wave.slope * center)
     turns = carrier * center - wave.slope * center**2 / 2
-    start = math.tau * (turns - turns.round())
-    shift = start + rate * (mean_rx - center)
+    shift = math.tau * (turns - turns.round()) + rate * (mean_rx - center)
     first, last = paths.gain.T
-    return Frame(
+    return _Frame(
         departure=(rate * tx + shift).float().flatten(0, 1),
         arrival=(rate * (rx - mean_rx)).float().flatten(0, 1),
         gain=torch.stack([first.real, (last - first).real, first.imag, (last - first).imag]).float(),
         delay=delay,
-        center=center,
-        start=start,
         knots=paths.knots,
         carrier=carrier,
         bandwidth=wave.slope * window,
@@ -160,7 +153,7 @@ def _mean(legs: Tensor) -> Tensor:
     return total / len(legs)
 
 
-def _choose_order(frame: Frame, radar: Radar, tolerance: float) -> _Order:
+def _choose_order(frame: _Frame, radar: Radar, tolerance: float) -> _Order:
     """The longest block, and the shortest series, that keep the rms error of the paths' sum under `tolerance`."""
     wave, knots = radar.waveform, frame.knots
     times = radar.chirp_times().to(knots.device)[:, 0] + frame.middle
@@ -201,7 +194,7 @@ def _block_length(error: Callable[[int, bool], float], loops: int, tolerance: fl
     return (True, with_turn) if without <= with_turn / 4 else (False, without)
 
 
-def _block(frame: Frame, times: Tensor) -> _Block:
+def _block(frame: _Frame, times: Tensor) -> _Block:
     knots, step = len(frame.knots), frame.bandwidth / frame.carrier
     values, slopes, _ = interpolation(frame.knots, times.mean())
     at, slope, fraction = interpolation(frame.knots, times)
@@ -228,7 +221,7 @@ def _block(frame: Frame, times: Tensor) -> _Block:
     )
 
 
-def _block_sum(frame: Frame, block: _Block, order: _Order) -> Tensor:
+def _block_sum(frame: _Frame, block: _Block, order: _Order) -> Tensor:
     """Samples [loops, slots, rx, samples] of a block."""
     delay, speed = block.values @ frame.delay, block.slopes @ frame.delay
     place = frame.bandwidth * delay + frame.carrier * frame.window * speed
@@ -261,7 +254,7 @@ def _accumulate(total: Tensor, left: list[Tensor], right: list[Tensor]) -> None:
             rows.addmm_(factor[: len(rows)], power.T)
 
 
-def _departure_factor(frame: Frame, block: _Block, index: Tensor, terms: int) -> list[Tensor]:
+def _departure_factor(frame: _Frame, block: _Block, index: Tensor, terms: int) -> list[Tensor]:
     """X with the gain, times the powers of 2 pi epsilon: (real, imaginary) of each power, [pairs * loops, paths]."""
     legs, gain = frame.departure.index_select(1, index), frame.gain.index_select(1, index)
     phase, drift = block.phase @ legs, block.drift @ legs
@@ -273,7 +266,7 @@ def _departure_factor(frame: Frame, block: _Block, index: Tensor, terms: int) ->
     return wave
 
 
-def _arrival_factor(frame: Frame, block: _Block, order: _Order, index: Tensor, state: Tensor) -> list[Tensor]:
+def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, state: Tensor) -> list[Tensor]:
     """A, and its change over half a block if the order has it, times the powers of 2 pi delta.
 
     Args:
@@ -303,7 +296,7 @@ def _arrival_factor(frame: Frame, block: _Block, order: _Order, index: Tensor, s
     return [factor.flatten(0, 3), times_j.flatten(0, 3)]
 
 
-def _samples(frame: Frame, block: _Block, order: _Order, bins: Tensor, sums: Tensor) -> Tensor:
+def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: Tensor) -> Tensor:
     """Put the buckets' sums together: powers to orders of (j u), then times exp(j 2 pi bucket u) (j u)^order."""
     chirps, powers = block.offset.shape, len(order.bucket)
     parts = list(sums.reshape(len(bins), -1, powers, 2, frame.rx, *chirps).unbind(1))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.training.windows import Windows, medians
+from mmsynth.training.windows import Windows, less_medians
 
 Array = NDArray[Any]
 
@@ -61,7 +61,7 @@ def _columns(w: Windows) -> Columns:
 def relative_to_median(w: Windows) -> tuple[Array, Array]:
     """Range and lateral position of each point in m, less their medians over its window."""
     depth, lateral = np.linalg.norm(w.position[:, :2], axis=1), w.position[:, 0]
-    return tuple(v - medians(v, w.offsets)[w.index] for v in (depth, lateral))  # type: ignore[return-value]
+    return less_medians(depth, w), less_medians(lateral, w)
 
 
 def _sum(w: Windows, value: Array) -> Array:

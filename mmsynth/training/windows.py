@@ -227,8 +227,13 @@ def window_maps(dataset: Clips, offsets: Array, table: tuple[Array, Array, Array
 def level(windows: Windows) -> Windows:
     """The windows with heights relative to the median of each."""
     position = windows.position.copy()
-    position[:, 2] -= medians(position[:, 2], windows.offsets)[windows.index]
+    position[:, 2] = less_medians(position[:, 2], windows)
     return replace(windows, position=position)
+
+
+def less_medians(values: Array, windows: Windows) -> Array:
+    """Values of points less the median over their window."""
+    return np.asarray(values - medians(values, windows.offsets)[windows.index])
 
 
 def medians(values: Array, offsets: Array) -> Array:

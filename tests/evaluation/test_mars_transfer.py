@@ -5,36 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up import PERSON
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.mars import Poses, write_skeletons
 from mmsynth.evaluation.mars_transfer import TransferSettings, stretches, transfer_errors
 from mmsynth.motion import read_motion
 from mmsynth.types import Labels, PointCloud, Sample, Skeleton
-
-# A person of 1.7 m as Kinect's 19 joints see one, facing -y.
-PERSON = np.array(
-    [
-        [0, 0, 0.95],
-        [0, 0, 1.2],
-        [0, 0, 1.45],
-        [0, 0, 1.6],
-        [0.2, 0, 1.4],
-        [0.25, 0, 1.1],
-        [0.25, 0, 0.85],
-        [-0.2, 0, 1.4],
-    ]
-    + [
-        [-0.25, 0, 1.1],
-        [-0.25, 0, 0.85],
-        [0.1, 0, 0.9],
-        [0.1, 0, 0.5],
-        [0.1, 0, 0.1],
-        [0.1, -0.1, 0.05],
-        [-0.1, 0, 0.9],
-    ]
-    + [[-0.1, 0, 0.5], [-0.1, 0, 0.1], [-0.1, -0.1, 0.05], [0, 0, 1.4]]
-)
 
 
 def poses(people: int, frames: int, seed: int) -> Poses:

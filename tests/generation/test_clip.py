@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up import PERSON
 
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
@@ -56,31 +57,6 @@ def quiet(done: int, total: int) -> None:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-# A person of 1.7 m as Kinect's 19 joints see one, facing -y.
-PERSON = np.array(
-    [
-        [0, 0, 0.95],
-        [0, 0, 1.2],
-        [0, 0, 1.45],
-        [0, 0, 1.6],
-        [0.2, 0, 1.4],
-        [0.25, 0, 1.1],
-        [0.25, 0, 0.85],
-        [-0.2, 0, 1.4],
-    ]
-    + [
-        [-0.25, 0, 1.1],
-        [-0.25, 0, 0.85],
-        [0.1, 0, 0.9],
-        [0.1, 0, 0.5],
-        [0.1, 0, 0.1],
-        [0.1, -0.1, 0.05],
-        [-0.1, 0, 0.9],
-    ]
-    + [[-0.1, 0, 0.5], [-0.1, 0, 0.1], [-0.1, -0.1, 0.05], [0, 0, 1.4]]
-)
 
 
 def test_a_person_from_a_file_stands_where_the_recipe_says_too(tmp_path: Path) -> None:
