@@ -20,7 +20,6 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
     else:
         range_cfar, doppler_cfar, grouping, old = _cfar(lines, board, profile, subframe)
     limits = _limits(lines, profile, subframe)
-    beams = lines.of_subframe("multiObjBeamForming", subframe, 3)
     clutter = lines.of_subframe("clutterRemoval", subframe, 2)
     extended = lines.of_subframe("extendedMaxVelocity", subframe, 2)
     negative, positive = _dc_bins(lines, subframe)
@@ -38,7 +37,7 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
         dc_range_bins=positive,
         dc_range_bins_negative=negative,
         clutter_removal=bool(clutter) and clutter[-1].flag(0),
-        second_peak=beams[-1].positive(1, zero=True) if beams and beams[-1].flag(0) else 0.0,
+        second_peak=_second_peak(lines, board, subframe),
         azimuth_limits=azimuth,
         elevation_limits=elevation,
         extended_velocity=bool(extended) and extended[-1].flag(0),
@@ -94,6 +93,23 @@ def _one_cfar(line: Line, threshold: float) -> Cfar:
         cyclic=line.flag(5),
         divide_shift=None if mode == "OS" or 2**shift == cells else shift,
     )
+
+
+def _second_peak(lines: Lines, board: Device, subframe: int) -> float:
+    """The fraction of the first azimuth peak's power that a second one must exceed; 0 = never asked."""
+    beams = lines.of_subframe("multiObjBeamForming", subframe, 3)
+    if not beams or not beams[-1].flag(0):
+        return 0.0
+    return float(beams[-1].positive(1, zero=True) ** beam_scale_power(board))
+
+
+def beam_scale_power(board: Device) -> int:
+    """The power of multiObjBeamForming's scale that compares powers of two azimuth peaks.
+
+    The DSP of xWR16xx and later compares squared magnitudes; the accelerator of xWR14xx hands out magnitudes, which the
+    demo compares as they are (angleEstimationAzimElev in post_processing.c of the xwr14xx mmw demo).
+    """
+    return 2 if board.kind == "xwr14xx" else 1
 
 
 def _low_power_cfar(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bool], bool]:

@@ -12,6 +12,7 @@ from mmsynth.radar import ti_write_low
 from mmsynth.radar.device import Device, device_named
 from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
 from mmsynth.radar.ti_lsdk import CLOCK
+from mmsynth.radar.ti_processing import beam_scale_power
 from mmsynth.radar.ti_write_low import degrees, mask, rx_mask, us
 from mmsynth.types import Cfar, Processing, Radar, RadarSetup
 
@@ -47,7 +48,7 @@ def write_cfg(setup: RadarSetup) -> str:
             "flushCfg",
             "dfeDataOutputMode 1",
             *_signal(radar, board),
-            *_chain(processing),
+            *_chain(processing, board),
             "sensorStart",
         ]
     else:
@@ -94,12 +95,13 @@ def _bpm(radar: Radar) -> str:
     return f"1 {same[0]} {negative[0]}"
 
 
-def _chain(p: Processing) -> list[str]:
+def _chain(p: Processing, board: Device) -> list[str]:
     lines = [_cfar(0, p.range_cfar, p.peak_grouping_range)]
     if p.doppler_cfar is not None:
         lines.append(_cfar(1, p.doppler_cfar, p.peak_grouping_doppler))
+    scale = p.second_peak ** (1 / beam_scale_power(board))
     lines += [
-        f"multiObjBeamForming -1 {int(p.second_peak > 0)} {p.second_peak:.10g}",
+        f"multiObjBeamForming -1 {int(p.second_peak > 0)} {scale:.10g}",
         f"clutterRemoval -1 {int(p.clutter_removal)}",
         f"calibDcRangeSig -1 {int(p.dc_range_bins > 0)} {-p.dc_range_bins_negative} {p.dc_range_bins} 256",
         f"extendedMaxVelocity -1 {int(p.extended_velocity)}",

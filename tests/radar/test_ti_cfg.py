@@ -45,7 +45,9 @@ def test_radhar_cfg_is_the_profile():
     assert p.doppler_cfar is None
     assert (p.peak_grouping_range, p.peak_grouping_doppler) == (False, True)
     assert p.range_limits == pytest.approx(profile.processing.range_limits, abs=0.005)
-    assert (p.second_peak, p.clutter_removal, p.dc_range_bins, p.compensation) == (0.5, False, 0, ())
+    # Half the magnitude of the first azimuth peak, which is what the xWR14xx compares.
+    assert (p.second_peak, p.clutter_removal, p.dc_range_bins, p.compensation) == (0.25, False, 0, ())
+    assert p.second_peak == profile.processing.second_peak
 
 
 def test_sdk_3_processing():
