@@ -14,7 +14,8 @@ from typing import Any
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, transfer_rows, zero_shot_values
-from mmsynth.evaluation.fewshot import SHARES, NetworkPlan, network_curve, tree_curve
+from mmsynth.evaluation.fewshot import SHARES, tree_curve
+from mmsynth.evaluation.networks import NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
@@ -50,6 +51,8 @@ def main() -> None:
     curve_.add_argument("--pretrain-steps", type=int, nargs="+", default=[100], help="of these on synthetic data")
     curve_.add_argument("--tune-rate", type=float, nargs="+", default=[3e-3], help="learning rate after them")
     curve_.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the recordings")
+    curve_.add_argument("--device", default="cpu", help="where networks train")
+    curve_.add_argument("--workers", type=int, default=1, help="networks that train at the same time")
     curve_.add_argument("--out", type=Path, required=True)
     curve_.set_defaults(run=curve)
     sets_ = parts.add_parser("sets", help="draw synthetic sets")
@@ -62,6 +65,7 @@ def main() -> None:
     sets_.add_argument("--method", default="facets")
     sets_.add_argument("--points", type=int, default=32, help="a frame, with --method surface")
     sets_.add_argument("--workers", type=int, default=2)
+    sets_.add_argument("--device", default="cpu", help="where clips are simulated")
     sets_.set_defaults(run=sets)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
@@ -120,14 +124,17 @@ def curve(options: argparse.Namespace) -> list[Row]:
     else:
         settings = WindowSettings(heights="relative")
         files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
-        base = NetworkPlan(options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares))
-        plans = [
+        base = NetworkPlan(
+            options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares), device=options.device
+        )
+        plans = tuple(
             replace(base, pretrain_steps=steps, tune_rate=rate)
             for steps in options.pretrain_steps
             for rate in options.tune_rate
-        ]
+        )
         windows = concatenate([cut(f, settings) for f in files])
-        found = network_curve(corpus(recordings, settings), windows, plans, options.out, show)
+        study = Study(corpus(recordings, settings), windows, plans, options.out)
+        found = network_curve(study, show, options.workers)
         note = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
         more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets, "note": note}
     print(found.text(), flush=True)
@@ -169,7 +176,7 @@ def sets(options: argparse.Namespace) -> list[Row]:
                 for sample in naive_clips(recipe, options.points):
                     writer.append(sample)
         elif not (out / "dataset.h5").exists():
-            generate(recipe, out, lambda done, total: None, options.workers)
+            generate(recipe, out, lambda done, total: None, options.workers, options.device)
         print(out / "dataset.h5", flush=True)
     return []
 

@@ -52,6 +52,8 @@ def main() -> None:
     ablation_.add_argument("--first", type=int, default=1, help="seed of the first draw")
     ablation_.add_argument("--draws", type=int, default=1)
     ablation_.add_argument("--clips", type=int, default=60)
+    ablation_.add_argument("--workers", type=int, default=2)
+    ablation_.add_argument("--device", default="cpu", help="where clips are simulated")
     for part, run in ((calibrate_, calibrated), (ablation_, ablation)):
         part.add_argument("recordings", type=Path, help="RadHAR as `mmsynth import radhar` writes it")
         part.add_argument(
@@ -92,7 +94,7 @@ def ablation(options: argparse.Namespace) -> list[Row]:
         found = simulators(options).items()
         # One noise draw: variety comes from people and motions, and a draw costs a quarter of a clip.
         recipes = {name: replace(r, seed=seed, clips=options.clips, noise_draws=1) for name, r in found}
-        made = make_variants(recipes, options.out / str(seed), show)
+        made = make_variants(recipes, options.out / str(seed), show, options.workers, options.device)
         files = {name: Dataset.open(path) for name, path in made.items()}
         scores = {name: zero_shot_of(cut(file, CUT), levelled, seed) for name, file in files.items()}
         rankings.append(rank(recordings, files, scores, recipes["facets"].seconds))

@@ -4,6 +4,8 @@ Variants that differ in the device alone share their traced clips. Wrong simulat
 sets tell whether the distance to unlabelled recordings ranks simulators as their accuracy does.
 """
 
+import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.naive import surface_cloud
 from mmsynth.generation.clip import Stage, Traced, record, stage, stream, trace_clip
 from mmsynth.generation.recipe import Device, Placement, Recipe, resolve_radar
-from mmsynth.generation.run import attributes
+from mmsynth.generation.run import attributes, join_parts
+from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
 Progress = Callable[[int, int], None]
@@ -38,6 +42,11 @@ def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, gain_db: float =
         return replace(recipe, device=Device(**moved, ghosts=(ghosts, ghosts)))
 
     return change
+
+
+def _dressed(*kinds: str) -> Change:
+    """Clothes that scatter most, or least, diffusely, in place of all kinds."""
+    return lambda recipe: replace(recipe, subjects=replace(recipe.subjects, clothing=kinds))
 
 
 def _people(count: int, vary: bool = True) -> Change:
@@ -70,6 +79,8 @@ VARIANTS: dict[str, Change] = {
     "surface": lambda recipe: recipe,
     "no diffuse": _simulated(diffuse=False),
     "diffuse only": _simulated(coherent=False),
+    "denim and leather": _dressed("denim", "leather"),
+    "wool and synthetic": _dressed("wool", "synthetic"),
     "no occlusion": _simulated(occlusion=False),
     "no noise": _recorded(noise_db=-60.0),
     "noise of the data sheet": lambda recipe: replace(recipe, device=Device()),
@@ -87,26 +98,48 @@ VARIANTS: dict[str, Change] = {
 }
 # A frame, of the variant "surface".
 SURFACE_POINTS = 32
+# Clips of a part.
+AT_ONCE = 5
 
 
-def make_variants(recipes: Mapping[str, Recipe], out: Path, progress: Progress) -> dict[str, Path]:
-    """The data set of each recipe in the folder `out`, by name; those that are there already stay.
+def make_variants(
+    recipes: Mapping[str, Recipe], out: Path, progress: Progress, workers: int = 1, device: str = "cpu"
+) -> dict[str, Path]:
+    """The data set of each recipe in the folder `out`, by name; what is there already stays.
+
+    Clips go, a few at a time, to files of their own under `out/parts`, which are joined when a set is whole: an
+    interrupted call goes on from there.
+
+    Args:
+        recipes: by name.
+        out: folder.
+        progress: called with (parts done, parts in all).
+        workers: processes, one thread each.
+        device: of torch and Warp in each worker.
 
     Raises:
         ValueError: a file is there, of another recipe.
     """
     paths = {name: out / f"{_slug(name)}.h5" for name in recipes}
-    out.mkdir(parents=True, exist_ok=True)
-    groups: dict[str, dict[str, Recipe]] = {}
+    found: dict[str, dict[str, Recipe]] = {}
     for name, recipe in recipes.items():
         if paths[name].exists():
             _check(paths[name], recipe)
         else:
             key = replace(recipe, device=Device(), processing={}).text()
-            groups.setdefault(key, {})[name] = recipe
-    for done, group in enumerate(groups.values()):
-        _make_group(group, paths)
-        progress(done + 1, len(groups))
+            found.setdefault(key, {})[name] = recipe
+    groups = list(found.values())
+    parts = [(g, start) for g, group in enumerate(groups) for start in _starts(next(iter(group.values())))]
+    jobs = [(groups[g], start, out / "parts", device) for g, start in parts]
+    left = Counter(g for g, _ in parts)
+    for done, k in enumerate(each(_make_part, jobs, workers)):
+        g = parts[k][0]
+        left[g] -= 1
+        if not left[g]:
+            for name, recipe in groups[g].items():
+                join_parts([_part(out / "parts", name, start) for start in _starts(recipe)], paths[name])
+        progress(done + 1, len(jobs))
+    shutil.rmtree(out / "parts", ignore_errors=True)
     return paths
 
 
@@ -116,19 +149,39 @@ def _check(path: Path, recipe: Recipe) -> None:
             raise ValueError(f"{path}: is of another recipe; choose another --out or remove it")
 
 
-def _make_group(recipes: Mapping[str, Recipe], paths: Mapping[str, Path]) -> None:
-    """Sets of recipes that differ in device and processing alone, from one trace of each clip."""
-    first = stage(next(iter(recipes.values())))
-    stages = {name: replace(first, recipe=r, setup=resolve_radar(r)) for name, r in recipes.items()}
+def _starts(recipe: Recipe) -> range:
+    """First clip of each part."""
+    return range(0, recipe.clips, AT_ONCE)
+
+
+def _part(folder: Path, name: str, start: int) -> Path:
+    return folder / f"{_slug(name)}-{start:07d}.h5"
+
+
+def _make_part(recipes: Mapping[str, Recipe], start: int, folder: Path, device: str) -> None:
+    """Some clips of recipes that differ in device and processing alone, each traced once."""
+    missing = {}
+    for name, recipe in recipes.items():
+        if _part(folder, name, start).exists():
+            _check(_part(folder, name, start), recipe)
+        else:
+            missing[name] = recipe
+    if not missing:
+        return
+    hold_memory()
+    folder.mkdir(parents=True, exist_ok=True)
+    first = stage(next(iter(missing.values())), device)
+    stages = {name: replace(first, recipe=r, setup=resolve_radar(r)) for name, r in missing.items()}
     writers: dict[str, DatasetWriter] = {}
     with ExitStack() as files:
-        for index in range(first.recipe.clips):
+        for index in range(start, min(start + AT_ONCE, first.recipe.clips)):
             traced = trace_clip(first, index)
             for name, ready in stages.items():
                 for k in range(first.recipe.noise_draws):
                     sample = (_surface if name == "surface" else record)(ready, traced, k)
                     if name not in writers:
-                        writers[name] = files.enter_context(DatasetWriter(paths[name], _about(name, ready, sample)))
+                        part = DatasetWriter(_part(folder, name, start), _about(name, ready, sample))
+                        writers[name] = files.enter_context(part)
                     writers[name].append(sample)
 
 

@@ -1,67 +1,24 @@
 """How much fewer recordings are needed with synthetic data: a whole curve over the share that is trained on."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.evaluation.curve import Drawn
-from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
+from mmsynth.evaluation.protocol import Corpus, folds
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.evaluation.transfer import Real, blend, few_shot, train
-from mmsynth.training.loop import Material, train_network
-from mmsynth.training.recipe import Data, Optimise, Recipe
-from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
-from mmsynth.training.windows import Windows
+from mmsynth.evaluation.transfer import Real, few_shot, train
 from mmsynth.view import curve_figure, save_figure
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 SHARES = (0.01, 0.05, 0.10, 0.25, 1.0)
-
-
-@dataclass(frozen=True)
-class NetworkPlan:
-    """What is trained at each share of the recordings.
-
-    Attributes:
-        model: network.
-        steps: of the optimiser in all, with and without synthetic data.
-        pretrain_steps: of these on synthetic data, where there is any.
-        batch: windows a step.
-        width: of the network.
-        rate: peak learning rate; tune_rate: after pre-training.
-        seeds: repetitions: other weights, other draws of recordings.
-        shares: of the recordings.
-    """
-
-    model: Literal["points", "voxels"] = "points"
-    steps: int = 500
-    pretrain_steps: int = 100
-    batch: int = 32
-    width: int = 64
-    rate: float = 3e-3
-    tune_rate: float = 3e-3
-    seeds: int = 3
-    shares: tuple[float, ...] = SHARES
-
-    @property
-    def title(self) -> str:
-        """What tells it from other plans of one curve."""
-        return f"{self.pretrain_steps}-{self.tune_rate:g}"
-
-    def recipe(self, steps: int, rate: float, seed: int, initial: Path | None = None) -> Recipe:
-        """The training of `steps` steps; its data are handed over as windows."""
-        optimise = Optimise(
-            steps, 0, self.batch, rate, warmup=max(1, steps // 20), average=0.98, every=steps, patience=0
-        )
-        data = Data(synthetic=(Path("windows"),), validation=0.0)
-        return Recipe(data, model=self.model, seed=seed, width=self.width, initial=initial, optimise=optimise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +88,7 @@ def tree_curve(real: Real, drawn: Drawn, draws: int, progress: Progress) -> Curv
     told = tuple(np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
     names = ("real alone", "stacked", "blended")
     table = np.full((3, len(SHARES) + 1, draws), np.nan)
-    table[1:, 0] = np.mean([_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])
+    table[1:, 0] = np.mean([balanced_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])
     for k, share in enumerate(SHARES):
         found = few_shot(real, (told[0], told[1]), share, draws)
         table[:, k + 1] = [v.mean(1) for v in (found.alone, found.stacked, found.blended)]
@@ -139,134 +96,7 @@ def tree_curve(real: Real, drawn: Drawn, draws: int, progress: Progress) -> Curv
     return Curve((0.0, *SHARES), dict(zip(names, table, strict=True)), "trees")
 
 
-def network_curve(
-    real: Corpus, synthetic: Windows, plans: Sequence[NetworkPlan], out: Path, progress: Progress
-) -> Curve:
-    """Train a network on each share of the recordings, alone and after synthetic data, with as many steps in all.
-
-    Everything found stays in `out`; an interrupted curve goes on from there.
-
-    Args:
-        real: recordings; each group is held out in turn.
-        synthetic: windows of all sets.
-        plans: what to train; of several, which differ in how they pre-train and tune, each held-out group gets the one
-            that does best at that share within its training recordings (`choose`).
-        out: folder of the curve.
-        progress: called with (scores found, scores in all).
-
-    Returns:
-        Arms "real alone", "pre-trained" and "pre-trained, blended": its probabilities p and those q of the network
-        trained on synthetic data, see `blend`. At share 0 the
-        pre-trained network is scored as it is.
-    """
-    arms, base = ("real alone", "pre-trained", "pre-trained, blended"), plans[0]
-    names = [fold.name for fold in folds(real)]
-    table = np.full((len(arms), len(base.shares) + 1, base.seeds, len(names)), np.nan)
-    done, total, chosen = 0, base.seeds * len(names) * len(base.shares), {}
-    for seed in range(base.seeds):
-        for f, fold in enumerate(folds(real)):
-            for k, share in enumerate(base.shares):
-                plan = chosen[f"{fold.name} {share:g}"] = choose(plans, real, (fold, share), synthetic, out)
-                first = pretrained(plan, synthetic, real.classes, seed, out)
-                table[:, k + 1, seed, f] = _cell(plan, real, (fold, share, seed), first, out / "scores")
-                if k == 0:
-                    table[1:, 0, seed, f] = _score(real, fold.test, _model(first).probabilities(real.apart)[fold.test])
-                done += 1
-                progress(done, total)
-    means = table.mean(-1)
-    curve = Curve((0.0, *base.shares), dict(zip(arms, means, strict=True)), f"{base.model} network")
-    curve.save(out, {"plans": {name: asdict(p) for name, p in chosen.items()}})
-    return curve
-
-
-def choose(
-    plans: Sequence[NetworkPlan], real: Corpus, at: tuple[Fold, float], synthetic: Windows, out: Path
-) -> NetworkPlan:
-    """The plan whose pre-trained network does best, at a share, within the recordings that a fold trains on.
-
-    A third of the clips of each activity is set apart to score on; the held-out group is not looked at.
-    """
-    if len(plans) == 1:
-        return plans[0]
-    (fold, share), draw = at, np.random.default_rng(0)
-    rows = draw_rows(real.dense, np.flatnonzero(fold.train), 1 / 3, draw)
-    clips = sorted(set(real.dense.clip[rows].tolist()))
-    kept, apart = (np.isin(windows.clip.astype(str), clips) for windows in (real.dense, real.apart))
-
-    def found(plan: NetworkPlan) -> float:
-        cell = out / "choice" / f"{share:g}-{fold.name}-{plan.title}.json"
-        first = pretrained(plan, synthetic, real.classes, 0, out)
-        own = _drawn(real, fold.train & ~kept, share, 0), apart
-        return _once(cell, lambda: [_score(real, apart, _tuned(plan, real, own, first, 0))])[0]
-
-    return max(plans, key=found)
-
-
-def _cell(
-    plan: NetworkPlan, real: Corpus, at: tuple[Fold, float, int], first: Path, scores: Path
-) -> tuple[float, float, float]:
-    """Scores on the held-out group of the network alone, of the tuned one, and of the latter blended with `first`."""
-    fold, share, seed = at
-    name = f"{share:g}-{fold.name}-{seed}"
-    rows = _drawn(real, fold.train, share, seed), fold.test
-
-    def alone() -> list[float]:
-        return [_score(real, fold.test, _trained(plan.recipe(plan.steps, plan.rate, seed), real, rows))]
-
-    def after() -> list[float]:
-        tuned, told = _tuned(plan, real, rows, first, seed), _model(first).probabilities(real.apart)[fold.test]
-        return [_score(real, fold.test, p) for p in (tuned, blend(tuned, told, len(rows[0])))]
-
-    (one,) = _once(scores / f"{name}-alone.json", alone)
-    two, three = _once(scores / f"{name}-{plan.title}.json", after)
-    return one, two, three
-
-
-def _once(path: Path, find: Callable[[], list[float]]) -> list[float]:
-    """What `path` holds, found and kept there if it does not exist."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".tmp")
-        beside.write_text(json.dumps(find()), encoding="utf-8")
-        beside.replace(path)
-    kept: list[float] = json.loads(path.read_text(encoding="utf-8"))
-    return kept
-
-
-def _drawn(real: Corpus, mask: Array, share: float, seed: int) -> Array:
-    return draw_rows(real.dense, np.flatnonzero(mask), share, np.random.default_rng([seed, int(share * 1e4)]))
-
-
-def pretrained(plan: NetworkPlan, windows: Windows, classes: tuple[str, ...], seed: int, curve: Path) -> Path:
-    """The folder, within a curve's, of a network trained on synthetic windows alone."""
-    out = curve / f"pretrained-{plan.pretrain_steps}-{seed}"
-    if not (out / "run.json").is_file():
-        out.mkdir(parents=True, exist_ok=True)
-        recipe = plan.recipe(plan.pretrain_steps, plan.rate, seed)
-        material = Material(Targets(classes), synthetic=windows)
-        model = train_network(recipe, material, out, lambda done, total: None)
-        keep_run(out, recipe, material.targets, model)
-    return out
-
-
-def _tuned(plan: NetworkPlan, real: Corpus, rows: tuple[Array, Array], first: Path, seed: int) -> Array:
-    return _trained(plan.recipe(plan.steps - plan.pretrain_steps, plan.tune_rate, seed, first), real, rows)
-
-
-def _trained(recipe: Recipe, real: Corpus, rows: tuple[Array, Array]) -> Array:
-    """Probabilities of the test windows (a mask over `apart`) by a network trained on rows of `dense`."""
-    train, test = rows
-    own = Material(Targets(real.classes), real=real.dense.take(train))
-    model = train_network(recipe, own, None, lambda done, total: None)
-    return model.probabilities(real.apart.take(np.flatnonzero(test)))
-
-
-def _score(real: Corpus, test: Array, probabilities: Array) -> float:
+def balanced_score(real: Corpus, test: Array, probabilities: Array) -> float:
+    """Balanced accuracy of the class probabilities of the windows of `test`, a mask over those of `apart`."""
     truth = real.apart.labels(real.classes)[test]
     return metrics.balanced_accuracy(metrics.confusion(truth, probabilities.argmax(1), len(real.classes)))
-
-
-def _model(folder: Path) -> NetworkModel:
-    model = load_run(folder).model
-    assert isinstance(model, NetworkModel)
-    return model

@@ -28,9 +28,10 @@ def naive_clips(recipe: Recipe, points: int) -> list[Sample]:
 
 def surface_cloud(ready: Stage, take: Take, points: int, draw: torch.Generator) -> PointCloud:
     """Points drawn uniformly over the area that faces the radar, velocities rounded to the radar's Doppler grid."""
+    # On the CPU, where the generator draws.
     radar, mesh = ready.setup.radar, take.scene.people[0]
     knots = len(frame_knots(radar, ready.recipe.simulation))
-    corners = apply(inverse(take.scene.world_from_radar), mesh.vertices)[:, mesh.faces]
+    corners = apply(inverse(take.scene.world_from_radar.cpu()), mesh.vertices.cpu())[:, mesh.faces.cpu()]
     seconds = radar.active_time
     where, speed = [], []
     for frame in range(take.frames):

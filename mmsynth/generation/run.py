@@ -49,7 +49,7 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
             progress(done, recipe.clips)
     else:
         _run_pool(recipe, out, todo, progress, (workers, device))
-    _join(parts, target)
+    join_parts(parts, target)
     shutil.rmtree(out / "parts")
     return target
 
@@ -133,7 +133,7 @@ def attributes(stage: Stage, sample: Sample) -> Attributes:
     )
 
 
-def _join(parts: list[Path], target: Path) -> None:
+def join_parts(parts: list[Path], target: Path) -> None:
     """All clips in one file, in order."""
     with Dataset.open(parts[0]) as first, DatasetWriter(target, first.attributes) as writer:
         for part in parts:

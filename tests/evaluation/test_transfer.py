@@ -9,7 +9,8 @@ import pytest
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, transfer_rows
-from mmsynth.evaluation.fewshot import NetworkPlan, network_curve, tree_curve
+from mmsynth.evaluation.fewshot import tree_curve
+from mmsynth.evaluation.networks import NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.transfer import few_shot, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
@@ -63,16 +64,16 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
     data = corpus(Dataset.open(recordings), WindowSettings())
     windows = cut(Dataset.open(generated), WindowSettings())
     plan = NetworkPlan("points", 60, 40, batch=16, width=16, rate=1e-2, seeds=1, shares=(0.1, 1.0))
-    plans = [plan, replace(plan, tune_rate=1e-4)]
+    plans = (plan, replace(plan, tune_rate=1e-4))
 
     def killed(done: int, total: int) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        network_curve(data, windows, plans, tmp_path / "killed", killed)
-    finished = network_curve(data, windows, plans, tmp_path / "killed", lambda done, total: None)
-    whole = network_curve(data, windows, plans, tmp_path / "whole", lambda done, total: None)
+        network_curve(Study(data, windows, plans, tmp_path / "killed"), killed)
+    finished = network_curve(Study(data, windows, plans, tmp_path / "killed"), lambda done, total: None)
+    whole = network_curve(Study(data, windows, plans, tmp_path / "whole"), lambda done, total: None)
     for name, values in whole.arms.items():
         assert np.array_equal(values, finished.arms[name], equal_nan=True)
     assert np.isnan(whole.arms["real alone"][0]).all() and whole.arms["pre-trained"][0].mean() > 0.8

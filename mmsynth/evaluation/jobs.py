@@ -1,0 +1,33 @@
+"""Independent jobs on worker processes."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
+
+import torch
+
+
+def each(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[int]:
+    """Call `work(*job)` for every job and yield the index of each job that is done, in the order of completion.
+
+    Args:
+        work: a function of a module; what it finds it leaves on the disk.
+        jobs: its arguments.
+        workers: processes, one thread each; 1 = this process, in turn.
+    """
+    if workers <= 1:
+        for k, job in enumerate(jobs):
+            work(*job)
+            yield k
+        return
+    # Spawned, not forked: a process that has used a GPU must not be forked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        finally:
+            pool.shutdown(cancel_futures=True)
