@@ -2,7 +2,7 @@
 
 python training/mars.py real mars.h5
 python training/mars.py motions mars.h5 --leave-out mars-s1 --out datasets/data/mars_motions
-python training/mars.py transfer mars.h5 synthetic/dataset.h5
+python training/mars.py transfer mars.h5 synthetic/dataset.h5 --skeletons mars-s1=without_s1/dataset.h5 ...
 python training/mars.py paired mars.h5 --body free-low
 python training/mars.py ablation mars.h5 --body free-low --frames 20
 python training/mars.py ceiling mars.h5
@@ -18,7 +18,14 @@ import numpy as np
 import torch
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, pose_table, write_skeletons
+from mmsynth.evaluation.mars import (
+    constant_pose,
+    join_poses,
+    leave_one_out,
+    mean_over_people,
+    pose_table,
+    write_skeletons,
+)
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
 
 if TYPE_CHECKING:
@@ -42,7 +49,14 @@ def main() -> None:
     motions_.set_defaults(run=motions)
     transfer_ = parts.add_parser("transfer", help="pre-training on synthetic clips, one person held out")
     transfer_.add_argument("recordings", type=Path)
-    transfer_.add_argument("synthetic", type=Path, help="dataset.h5 of datasets/mars_synthetic.toml")
+    transfer_.add_argument("synthetic", type=Path, nargs="+", help="dataset.h5 of datasets/mars_synthetic.toml, others")
+    transfer_.add_argument(
+        "--skeletons",
+        nargs="*",
+        default=[],
+        metavar="NAME=FILE",
+        help="dataset.h5 of datasets/mars_skeletons.toml, to use when NAME is held out (their motions leave NAME out)",
+    )
     transfer_.add_argument("--seeds", type=int, default=3)
     transfer_.set_defaults(run=transfer)
     for name, run, text in (
@@ -95,17 +109,27 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     from mmsynth.evaluation.mars_transfer import TransferSettings, transfer_errors
 
     torch.set_num_threads(1)
-    real, made = pose_table(Dataset.open(options.recordings)), Dataset.open(options.synthetic)
-    synthetic = pose_table(made)
+    real, files = pose_table(Dataset.open(options.recordings)), [Dataset.open(path) for path in options.synthetic]
+    people = sorted(set(real.subject.tolist()))
+    own: dict[str, list[Dataset]] = {name: [] for name in people}
+    for pair in options.skeletons:
+        name, _, path = pair.partition("=")
+        if name not in own:
+            raise ValueError(f"--skeletons: expected one of {', '.join(people)} before '=', got '{pair}'")
+        own[name].append(Dataset.open(path))
     # Recorded labels are in the frame in which the board reads its points, RADAR_POSITION under the board.
-    synthetic = replace(synthetic, joints=synthetic.joints + np.array(RADAR_POSITION, np.float32))
+    up = np.array(RADAR_POSITION, np.float32)
+    tables = {id(f): pose_table(f) for f in (*files, *(f for more in own.values() for f in more))}
+    joined = {name: join_poses([tables[id(f)] for f in (*files, *own[name])]) for name in people}
+    synthetic = {name: replace(poses, joints=poses.joints + up) for name, poses in joined.items()}
     shares = (0.01, 0.1, 1.0)
     runs = [transfer_errors(real, synthetic, shares, seed, TransferSettings()) for seed in range(options.seeds)]
-    people = sorted(set(real.subject.tolist()))
-    more = {"method": made.attributes.method, "facets": made.attributes.facets}
+    more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
     zero = [{name: run[0.0][name][1] for name in people} for run in runs]
     each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
-    note = f"MAE, {len(set(synthetic.clip.tolist()))} clips of generators; {each}"
+    counts = [len(set(poses.clip.tolist())) for poses in synthetic.values()]
+    source = "generators and skeletons of the others" if options.skeletons else "generators"
+    note = f"MAE, {np.mean(counts):.0f} clips of {source}; {each}"
     rows = [row("mars/zero_shot_cm", mean_over_people(zero), "perceptron", note=note, **more)]
     for share in shares:
         errors = {name: np.array([run[share][name] for run in runs]) for name in people}

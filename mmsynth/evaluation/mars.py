@@ -1,7 +1,7 @@
 """Pose from MARS's clouds: one person held out, against the constant pose; the others' poses as motions to simulate."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +49,11 @@ def pose_table(dataset: Clips) -> Poses:
     table = np.hstack([np.log1p(r) for r in recent]).astype(np.float32)
     labels = dataset.labels
     return Poses(table[known], joints[known], labels.subject[clip][known], labels.id[clip][known])
+
+
+def join_poses(parts: Sequence[Poses]) -> Poses:
+    """The poses of several tables, one after another."""
+    return Poses(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Poses)))
 
 
 def write_skeletons(dataset: Clips, leave_out: str, out: Path, shortest: float) -> list[Path]:

@@ -1,6 +1,6 @@
 """What synthetic clips are worth for pose on MARS: a small network with and without them, equal optimiser steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,11 +25,11 @@ class TransferSettings:
     """How the network is trained.
 
     Attributes:
-        steps: of the optimiser in all; with pre-training, half of them see synthetic poses only.
+        steps: of the optimiser in all, with and without synthetic poses.
         batch: poses a step.
-        rate: peak learning rate; it falls to zero along a cosine over each half.
+        rate: peak learning rate; it falls to zero along a cosine over each part.
         width: of the two hidden layers.
-        checks: how often each half is judged on held-back training stretches; the best state is kept.
+        checks: how often each part is judged on held-back training stretches; the best state is kept.
     """
 
     steps: int = 800
@@ -56,45 +56,50 @@ def stretches(poses: Poses, share: float, draw: np.random.Generator) -> tuple[Ar
 
 
 def transfer_errors(
-    real: Poses, synthetic: Poses, shares: Sequence[float], seed: int, settings: TransferSettings
+    real: Poses, synthetic: Mapping[str, Poses], shares: Sequence[float], seed: int, settings: TransferSettings
 ) -> dict[float, dict[str, tuple[float, ...]]]:
     """Mean absolute error in cm by share and person held out: real poses alone, pre-trained, blended.
 
-    Pre-trained: the first half of the steps is on synthetic poses. Blended: a network is taught real poses with the
-    other half; its pose, with weight 1 - w, and that of the network which saw synthetic poses alone, with weight w, are
-    added, the latter moved so that its mean over the real poses trained on is theirs;
-    w = PSEUDO_POSES / (PSEUDO_POSES + real poses). Nothing of the person is seen, and of the others only the stretches
-    of the share. Share 0: the mean of the others' poses, and the network that has seen synthetic poses alone, which
-    knows no real mean either.
+    Of `settings.steps`, a part w is on synthetic poses, w = PSEUDO_POSES / (PSEUDO_POSES + real poses), a half at most:
+    with more recordings it vanishes. Pre-trained: that part comes first. Blended: the other part teaches a network of
+    its own real poses; its pose, with weight 1 - w, and that of the network which saw synthetic poses alone, with
+    weight w, are added, the latter moved so that its mean over the real poses trained on is theirs. Nothing of the
+    person is seen, and of the others only the stretches of the share. Share 0: the mean of the others' poses, and a
+    network that has seen synthetic poses alone (half of the steps), which knows no real mean either.
+
+    Args:
+        real: recorded poses.
+        synthetic: simulated ones to use when a person is held out, by that person's name.
+        shares: of the recordings.
+        seed: of weights and draws.
+        settings: of the training.
     """
-    before = _Pupil.new(synthetic, seed, settings).learn(synthetic, *_halves(synthetic, settings.steps))
     found: dict[float, dict[str, tuple[float, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     for number, name in enumerate(sorted(set(real.subject.tolist()))):
         there = real.subject == name
         test, others = _rows(real, there), _rows(real, ~there)
         mean = np.broadcast_to(others.joints.mean(0), test.joints.shape)
+        before = _taught(synthetic[name], settings.steps // 2, seed, settings)
         found[0.0][name] = (100 * metrics.mae(mean, test.joints), before.error(test))
         for share in shares:
             fit, choose = stretches(others, share, np.random.default_rng([seed, number]))
             few, held = _rows(others, fit), _rows(others, choose)
-            rest = settings.steps - settings.steps // 2
+            trust = PSEUDO_POSES / (PSEUDO_POSES + len(fit))
+            first = round(min(0.5, trust) * settings.steps)
+            before = _taught(synthetic[name], first, seed, settings)
             alone = _Pupil.new(few, seed, settings).learn(few, held, settings.steps)
-            after = before.copy().learn(few, held, rest)
-            half = _Pupil.new(few, seed, settings).learn(few, held, rest)
-            found[share][name] = (alone.error(test), after.error(test), _blended(half, before, few, test))
+            after = before.copy().learn(few, held, settings.steps - first)
+            rest = _Pupil.new(few, seed, settings).learn(few, held, settings.steps - first)
+            told = before.guess(test) - before.guess(few).mean(0) + few.joints.mean(0)
+            blended = 100 * metrics.mae((1 - trust) * rest.guess(test) + trust * told, test.joints)
+            found[share][name] = (alone.error(test), after.error(test), blended)
     return found
 
 
-def _blended(half: "_Pupil", before: "_Pupil", few: Poses, test: Poses) -> float:
-    """Mean absolute error in cm of two networks' poses, see `transfer_errors`."""
-    trust = PSEUDO_POSES / (PSEUDO_POSES + len(few.table))
-    told = before.guess(test) - before.guess(few).mean(0) + few.joints.mean(0)
-    return 100 * metrics.mae((1 - trust) * half.guess(test) + trust * told, test.joints)
-
-
-def _halves(synthetic: Poses, steps: int) -> tuple[Poses, int]:
-    """What to choose the pre-trained state by (every fifth pose), and half of the steps."""
-    return _rows(synthetic, np.arange(len(synthetic.table)) % 5 == 4), steps // 2
+def _taught(synthetic: Poses, steps: int, seed: int, settings: TransferSettings) -> "_Pupil":
+    """A network that has seen synthetic poses alone; every fifth of them chooses its state."""
+    chosen = np.arange(len(synthetic.table)) % 5 == 4
+    return _Pupil.new(synthetic, seed, settings).learn(synthetic, _rows(synthetic, chosen), steps)
 
 
 def _rows(poses: Poses, keep: Array) -> Poses:

@@ -39,7 +39,7 @@ def test_a_share_is_one_unbroken_stretch_of_every_recording() -> None:
 def test_pre_training_on_the_same_relation_helps_where_few_poses_are_real() -> None:
     real, synthetic = poses(3, 60, 2), poses(4, 100, 3)
     settings = TransferSettings(steps=240, batch=32, width=32, rate=3e-3, checks=4)
-    found = transfer_errors(real, synthetic, (0.02,), 0, settings)
+    found = transfer_errors(real, dict.fromkeys(real.subject, synthetic), (0.02,), 0, settings)
     assert all(after < alone and blended < alone for alone, after, blended in found[0.02].values())
     assert all(after < constant for constant, after in found[0.0].values())
 
@@ -47,12 +47,13 @@ def test_pre_training_on_the_same_relation_helps_where_few_poses_are_real() -> N
 def test_nothing_of_the_person_held_out_is_learned_from() -> None:
     real, synthetic = poses(2, 40, 4), poses(2, 40, 5)
     settings = TransferSettings(steps=20, batch=16, width=8, checks=2)
-    before = transfer_errors(real, synthetic, (0.5,), 0, settings)[0.5]["p1"]
+    made = {"p0": synthetic, "p1": synthetic}
+    before = transfer_errors(real, made, (0.5,), 0, settings)[0.5]["p1"]
     there = real.subject == "p1"
     # Each frame of the person twice: the mean error stays, and would not if they were trained on.
     again = np.concatenate([np.flatnonzero(~there), np.repeat(np.flatnonzero(there), 2)])
     twice = Poses(real.table[again], real.joints[again], real.subject[again], real.clip[again])
-    np.testing.assert_allclose(transfer_errors(twice, synthetic, (0.5,), 0, settings)[0.5]["p1"], before, rtol=1e-4)
+    np.testing.assert_allclose(transfer_errors(twice, made, (0.5,), 0, settings)[0.5]["p1"], before, rtol=1e-4)
 
 
 def test_skeletons_are_of_the_others_and_without_gaps(tmp_path: Path) -> None:
