@@ -4,12 +4,16 @@ python training/mars.py real mars.h5
 python training/mars.py motions mars.h5 --leave-out mars-s1 --out datasets/data/mars_motions
 python training/mars.py transfer mars.h5 synthetic/dataset.h5 --skeletons mars-s1=without_s1/dataset.h5 ...
 python training/mars.py paired mars.h5 --body free-low
-python training/mars.py ablation mars.h5 --body free-low --frames 20
+python training/mars.py ablation mars.h5 --part validate --frames 20 --every 3 --workers 16
 python training/mars.py ceiling mars.h5
 """
 
 import argparse
+import multiprocessing
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +34,7 @@ from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledge
 
 if TYPE_CHECKING:
     from mmsynth.evaluation.fidelity import Pair, Stage
+    from mmsynth.types import Sample
 
 HERE = Path(__file__).parent
 
@@ -67,6 +72,8 @@ def main() -> None:
         part.add_argument("recordings", type=Path)
         part.add_argument("--body", default="free")
         part.add_argument("--frames", type=int, default=60, help="of each recording")
+        part.add_argument("--every", type=int, default=1, help="of how many consecutive frames one is taken")
+        part.add_argument("--workers", type=int, default=1)
         part.add_argument("--part", default="test", help="official part of each recording")
         part.set_defaults(run=run)
     ceiling_ = parts.add_parser("ceiling", help="what trees reach in the place of the simulator, one person held out")
@@ -77,9 +84,9 @@ def main() -> None:
     ceiling_.set_defaults(run=ceiling)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
-    rows = signed(options.run(options), "training/mars.py", sys.argv[1:])
-    if rows:
-        print(text_table(rows))
+    for made in options.run(options):
+        rows = signed([made], "training/mars.py", sys.argv[1:])
+        print(text_table(rows).splitlines()[-1], flush=True)
         update_ledger(options.ledger, rows)
 
 
@@ -145,7 +152,11 @@ def paired(options: argparse.Namespace) -> list[Row]:
     from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
 
     stage = _stage(options.body)
-    pairs = _pairs(options, stage, told=True)
+    [(_, _, pairs)] = _compared(options, [{"": stage}])
+    for pair in pairs:
+        sizes = " ".join(f"{np.mean([len(f) for f in side]):.1f}" for side in (pair.recorded, pair.simulated))
+        each = {name: round(c, 2) for name, (c, _) in correlations([pair]).items()}
+        print(pair.name, len(pair.recorded), f"points a frame {sizes}", each, flush=True)
     total = sum(len(p.recorded) for p in pairs)
     found = chamfer_contrast(pairs, np.random.default_rng(0))
     more = {"method": stage.settings.method, "facets": len(stage.body.faces)}
@@ -159,21 +170,17 @@ def paired(options: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def ablation(options: argparse.Namespace) -> list[Row]:
-    """The comparison of `paired` with one part of the simulator changed at a time; prints, and keeps rows."""
+def ablation(options: argparse.Namespace) -> Iterator[Row]:
+    """The comparison of `paired` with one part of the simulator changed at a time."""
     from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
 
-    rows = []
-    for name, stage in _variants(_stage(options.body)).items():
-        pairs = _pairs(options, stage)
+    for name, stage, pairs in _compared(options, _variants(_stage(options.body))):
         near = chamfer_contrast(pairs, np.random.default_rng(0))
         r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
         points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
         note = f"r {r}; points a frame {points:.1f}; Chamfer { ({k: round(v, 3) for k, v in near.items()}) }"
         more = {"method": stage.settings.method, "facets": len(stage.body.faces), "note": note}
-        rows.append(row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", **more))
-        print(text_table(rows[-1:]).splitlines()[1], flush=True)
-    return rows
+        yield row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", **more)
 
 
 def ceiling(options: argparse.Namespace) -> list[Row]:
@@ -208,8 +215,11 @@ def _stage(body: str) -> "Stage":
     return Stage(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION)
 
 
-def _variants(full: "Stage") -> dict[str, "Stage"]:
-    """Everything, and what each part changes; a wall 0.9 m behind the person stands for the unknown room."""
+def _variants(full: "Stage") -> "list[dict[str, Stage]]":
+    """Everything, and what each part changes, in groups that differ in receiver and processing alone.
+
+    A wall 0.9 m behind the person stands for the unknown room.
+    """
 
     def settings(**changes: Any) -> "Stage":
         return replace(full, settings=replace(full.settings, **changes))
@@ -219,49 +229,80 @@ def _variants(full: "Stage") -> dict[str, "Stage"]:
 
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
-    wall = torch.tensor([[[2.0, 2.9, -0.93], [-2.0, 2.9, -0.93], [-2.0, 2.9, 1.7], [2.0, 2.9, 1.7]]]).double()
-    return {
+    wall = torch.tensor([[[2.0, 2.9, 1.7], [-2.0, 2.9, 1.7], [-2.0, 2.9, -0.93], [2.0, 2.9, -0.93]]]).double()
+    cfar = full.setup.processing.range_cfar
+    device = {
         "everything": full,
-        "one point a facet": settings(method="points"),
-        "bones": settings(method="bones"),
-        "no diffuse part": settings(diffuse=False),
-        "no coherent part": settings(coherent=False),
-        "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
-        "smooth cloth": replace(full, cloth_roughness=0.0),
-        "no occlusion": settings(occlusion=False),
-        "flat facets": settings(flatness=0.0),
-        "seven knots": settings(knots=7),
-        "no floor, no bounces": replace(settings(bounces=0), floor=None),
-        "no floor": replace(full, floor=None),
-        "a wall behind": replace(full, room=wall),
         "no noise": replace(full, noisy=False),
         "no quantisation": exact,
         "peak grouping": chain(peak_grouping_range=True, peak_grouping_doppler=True),
         "strongest first": chain(listing="strongest"),
         "no impossible directions": chain(impossible_directions=False),
         "no clutter removal": chain(clutter_removal=False),
+        "second peak at half the power": chain(second_peak=0.5),
+        "no second peak": chain(second_peak=0.0),
+        "threshold 5 dB lower": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db - 5)),
+        "threshold 5 dB higher": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db + 5)),
+    }
+    traced = {
+        "one point a facet": settings(method="points"),
+        "bones": settings(method="bones"),
+        "no diffuse part": settings(diffuse=False),
+        "no coherent part": settings(coherent=False),
+        "no floor, no bounces": replace(settings(bounces=0), floor=None),
+        "no floor": replace(full, floor=None),
+        "a wall behind": replace(full, room=wall),
+        "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
+        "smooth cloth": replace(full, cloth_roughness=0.0),
+        "no occlusion": settings(occlusion=False),
+        "flat facets": settings(flatness=0.0),
+        "seven knots": settings(knots=7),
         "calibrated, radar 23 cm lower": replace(chain(compensation=()), radar_position=(0.0, 0.0, 0.0)),
         "Kinect's jitter": replace(full, smoothing=0.0),
     }
+    return [device, *({name: stage} for name, stage in traced.items())]
 
 
-def _pairs(options: argparse.Namespace, stage: "Stage", told: bool = False) -> "list[Pair]":
-    """Recorded and simulated clouds of the start of the longest unbroken stretch of every recording's part."""
-    from mmsynth.evaluation.fidelity import correlations, simulate_pair, steady_stretch
-
-    dataset, pairs = Dataset.open(options.recordings), []
+def _compared(
+    options: argparse.Namespace, groups: "list[dict[str, Stage]]"
+) -> "Iterator[tuple[str, Stage, list[Pair]]]":
+    """Recorded and simulated clouds of every stage, from the longest unbroken stretch of every recording's part."""
+    first = next(iter(groups[0].values()))
+    dataset, stretches = Dataset.open(options.recordings), {}
     for k, name in enumerate(dataset.labels.id.tolist()):
         sample = dataset[k]
-        if not name.endswith(options.part) or sample.joints is None or not bool(sample.joints.isfinite().any()):
-            continue
-        stretch = steady_stretch(sample, stage.setup.radar.waveform.frame_period, options.frames)
-        pairs.append(simulate_pair(sample, stretch, stage, seed=k))
-        sizes = [np.mean([len(f) for f in side]) for side in (pairs[-1].recorded, pairs[-1].simulated)]
-        found = {n: round(c, 2) for n, (c, _) in correlations(pairs[-1:]).items()}
-        if told:
-            points = f"points a frame {sizes[0]:.1f} {sizes[1]:.1f}"
-            print(name, len(pairs[-1].recorded), points, found, flush=True)
-    return pairs
+        if name.endswith(options.part) and sample.joints is not None and bool(sample.joints.isfinite().any()):
+            stretches[k] = _stretch(sample, first.setup.radar.waveform.frame_period, options)
+    jobs = [(options.recordings, k, stretch, group) for group in groups for k, stretch in stretches.items()]
+    with ExitStack() as stack:
+        run: Callable[..., Iterator[dict[str, Pair]]] = map
+        if options.workers > 1:
+            context = multiprocessing.get_context("spawn")
+            run = stack.enter_context(ProcessPoolExecutor(options.workers, context)).map
+        found = run(_pairs_of, jobs)
+        for group in groups:
+            pairs = [next(found) for _ in stretches]
+            for name, stage in group.items():
+                yield name, stage, [pair[name] for pair in pairs]
+
+
+def _stretch(sample: "Sample", period: float, options: argparse.Namespace) -> slice:
+    """Every so many of the first frames of the longest unbroken stretch."""
+    from mmsynth.evaluation.fidelity import steady_stretch
+
+    whole = steady_stretch(sample, period, options.frames * options.every)
+    return slice(whole.start, whole.stop, options.every)
+
+
+def _pairs_of(job: "tuple[Path, int, slice, dict[str, Stage]]") -> "dict[str, Pair]":
+    """One recording, traced once and observed by every stage of a group."""
+    from mmsynth.evaluation.fidelity import observe, restage
+
+    torch.set_num_threads(1)
+    recordings, k, stretch, group = job
+    sample = Dataset.open(recordings)[k]
+    restaged = restage(sample, stretch, next(iter(group.values())), seed=k)
+    return {name: observe(sample, stretch, restaged, stage, seed=k) for name, stage in group.items()}
 
 
 if __name__ == "__main__":

@@ -77,25 +77,49 @@ class Stage:
     room: Tensor | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Restaged:
+    """What arrives at the receiver from the body of each frame, and points of its surface as in `Pair`."""
+
+    samples: Tensor
+    surface: tuple[Array, ...]
+
+
 def simulate_pair(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Pair:
-    """Fit the body to the clip's joints and record it with the same radar."""
-    radar, frames = stage.setup.radar, stretch.stop - stretch.start
-    assert sample.joints is not None
+    """Fit the body to the clip's joints and record it with the same radar; frames of `stretch`, its step included."""
+    return observe(sample, stretch, restage(sample, stretch, stage, seed), stage, seed)
+
+
+def restage(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Restaged:
+    """Fit the body to the clip's joints and trace it: all that does not hang on receiver and processing."""
+    radar, frames = _paced(stage.setup.radar, stretch), len(range(stretch.stop)[stretch])
     motion = fit_skeleton(_calmed(sample, stretch, stage), stage.body)
     mesh = stage.body(resample(motion, knot_times(radar, frames, stage.settings)))
     clean = simulate_clean(_scene(mesh, stage), radar, frames, stage.settings, seed=seed)
+    return Restaged(clean, _surface(mesh, radar, frames))
+
+
+def observe(sample: Sample, stretch: slice, restaged: Restaged, stage: Stage, seed: int) -> Pair:
+    """Receive and detect what was traced, beside the recorded frames."""
+    radar, clean, processing = stage.setup.radar, restaged.samples, stage.setup.processing
     samples = receive(clean, radar, torch.Generator().manual_seed(seed)) if stage.noisy else clean
-    times = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
-    cloud = detect(range_doppler(AdcFrames(radar, samples, times), stage.setup.processing), stage.setup.processing)
-    recorded = tuple(frame for k, frame in enumerate(split_frames(sample.cloud)) if stretch.start <= k < stretch.stop)
-    return Pair(sample.id, recorded, tuple(split_frames(cloud)), _surface(mesh, radar, frames))
+    times = torch.arange(len(clean), dtype=torch.float64) * _paced(radar, stretch).waveform.frame_period
+    cloud = detect(range_doppler(AdcFrames(radar, samples, times), processing), processing)
+    recorded = tuple(split_frames(sample.cloud))[stretch]
+    return Pair(sample.id, recorded, tuple(split_frames(cloud)), restaged.surface)
+
+
+def _paced(radar: Radar, stretch: slice) -> Radar:
+    """The radar as if it recorded only every so many frames as the stretch takes."""
+    period = radar.waveform.frame_period * (stretch.step or 1)
+    return replace(radar, waveform=replace(radar.waveform, frame_period=period))
 
 
 def _calmed(sample: Sample, stretch: slice, stage: Stage) -> Skeleton:
     """The stretch's joints without jitter; the last pose is held for a period, in which the last chirps go out."""
     period = stage.setup.radar.waveform.frame_period
     assert sample.joints is not None
-    joints = sample.joints[stretch].double().numpy()
+    joints = sample.joints[stretch.start : stretch.stop].double().numpy()
     if stage.smoothing:
         joints = gaussian_filter1d(joints, stage.smoothing / period, axis=0, mode="nearest")
     held = torch.from_numpy(np.concatenate([joints, joints[-1:]]))

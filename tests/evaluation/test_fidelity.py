@@ -4,8 +4,23 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.evaluation.fidelity import Pair, chamfer, chamfer_contrast, correlations, series, steady_stretch
+from mmsynth.body_models import load_body
+from mmsynth.evaluation.fidelity import (
+    Pair,
+    Stage,
+    chamfer,
+    chamfer_contrast,
+    correlations,
+    observe,
+    restage,
+    series,
+    steady_stretch,
+)
 from mmsynth.evaluation.mars import Poses, constant_pose, leave_one_out
+from mmsynth.joints import SMPLX_JOINTS, convert_joints
+from mmsynth.motion import generate_motion, place, resample, sample_subject
+from mmsynth.radar import load_radar
+from mmsynth.simulation import Simulation
 from mmsynth.types import Labels, PointCloud, Sample
 
 
@@ -51,6 +66,23 @@ def test_the_longest_stretch_has_no_gap_in_time_or_pose() -> None:
     sample = Sample("x", Labels(), cloud, joints, "mars19")
     assert steady_stretch(sample, 0.1, 100) == slice(3, 8)
     assert steady_stretch(sample, 0.1, 3) == slice(3, 6)
+
+
+def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
+    """Frames left out change no other: poses are smoothed and interpolated at the recording's own rate."""
+    draw, body = torch.Generator().manual_seed(0), load_body("free-low")
+    motion = place(generate_motion("box", 2.0, sample_subject(draw), draw), (0.0, 2.0), torch.pi)
+    times = torch.arange(8, dtype=torch.float64) / 10
+    joints = convert_joints(body.joints(resample(motion, times)), SMPLX_JOINTS, "mars19").float()
+    empty = torch.zeros(0)
+    cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(9, dtype=torch.long), times)
+    sample = Sample("x", Labels(), cloud, joints, "mars19")
+    stage = Stage(body, load_radar("mars"), Simulation(static_room=False), (0.0, 0.0, 1.0), floor=None)
+    whole, some = (restage(sample, stretch, stage, 0).samples for stretch in (slice(1, 8), slice(1, 8, 3)))
+    assert torch.equal(some, whole[::3]) and not torch.equal(some[1], whole[1])
+    seen = observe(sample, slice(1, 8, 3), restage(sample, slice(1, 8, 3), stage, 0), stage, 0)
+    assert len(seen.recorded) == len(seen.simulated) == len(seen.surface) == 3
+    assert max(len(frame) for frame in seen.simulated) > 5  # a boxer; the first may hold still
 
 
 def test_the_constant_pose_is_the_others_mean_and_trees_learn_what_tells_the_pose() -> None:
