@@ -39,7 +39,7 @@ def seen_share(pose, leg, front):
     """Share [facets] of the points of each facet `front` from which the way along a leg is free."""
     corner = surface.gather(pose.local[pose.instants[0]], pose.topology.faces[:, front])
     off = legs.SURFACE_OFFSET * surface.unit(pose.area[0][:, front])
-    pose.bvh.refit(pose.vertices[pose.instants[0]].T)
+    pose.bvh.refit(pose.vertices[pose.instants[0]].T[None])
     third = [((i + 1 / 3) / CUTS, (j + 1 / 3) / CUTS) for i in range(CUTS) for j in range(CUTS - i)]
     third += [((i + 2 / 3) / CUTS, (j + 2 / 3) / CUTS) for i in range(CUTS) for j in range(CUTS - 1 - i)]
     free = torch.zeros(len(front))

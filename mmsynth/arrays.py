@@ -1,8 +1,13 @@
 """Shapes and units, declared once on each field and read by the check and by the HDF5 writer."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+import torch
+from torch import Tensor
+
+Noun = TypeVar("Noun")
 
 
 @cache
@@ -41,3 +46,21 @@ def check_shapes(noun: Any) -> None:
             expected = int(axis) if axis.isdigit() else sizes.setdefault(axis, size)
             if size != expected:
                 raise ValueError(f"{kind}.{name}: axis '{axis}' has size {size}, expected {expected}")
+
+
+def moved(noun: Noun, device: torch.device | str) -> Noun:
+    """The same noun with all its tensors, and those of the nouns in it, on `device`; itself, if they are there."""
+    return cast(Noun, _moved(noun, device))
+
+
+def _moved(value: Any, device: torch.device | str) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, tuple):
+        parts = tuple(_moved(part, device) for part in value)
+        return value if all(new is old for new, old in zip(parts, value, strict=True)) else parts
+    if not is_dataclass(value) or not specs(type(value)):  # type: ignore[arg-type]
+        return value
+    old = {field.name: getattr(value, field.name) for field in fields(value)}
+    new = {name: _moved(part, device) for name, part in old.items()}
+    return value if all(new[name] is old[name] for name in old) else replace(value, **new)  # type: ignore[type-var]

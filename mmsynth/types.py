@@ -390,7 +390,7 @@ def gain_rows(knots: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """The rays of one frame: what every antenna and every chirp of it needs.
+    """The rays of a frame, or of several: what every antenna and every chirp of it needs.
 
     A path leaves a TX, meets its surface points and arrives at an RX. Its delay to TX m and RX n is
     `tx_delay[:, m] + rx_delay[:, n]`, exact at the knots and a polynomial through them in between; for a bounce, the
@@ -406,6 +406,7 @@ class Paths:
         arrival: unit vector in the radar frame, from the radar towards where the path comes from.
         region: index into `region_names` of what scattered last before the RX (mirrors do not count).
         order: number of bounces beyond the single one of a direct path.
+        frame: index below `frames` of the frame that each path belongs to; None where there is one.
     """
 
     gain: Annotated[Tensor, "paths gains", "1"]
@@ -417,6 +418,8 @@ class Paths:
     region: Annotated[Tensor, "paths", "1"]
     order: Annotated[Tensor, "paths", "1"]
     region_names: tuple[str, ...] = ()
+    frame: Annotated[Tensor, "paths", "1"] | None = None
+    frames: int = 1
 
     def __post_init__(self) -> None:
         check_shapes(self)
@@ -586,7 +589,7 @@ class Processing:
         range_cfar: the second pass.
         peak_grouping_range, peak_grouping_doppler: keep only local maxima along that direction.
         angle_fft: size of the zero-padded azimuth FFT.
-        second_peak: report a second azimuth peak above this fraction of the first; 0 = never.
+        second_peak: report a second azimuth peak above this fraction of the first's power; 0 = never.
         azimuth_limits, elevation_limits: rad; points outside are dropped.
         extended_velocity: unfold the velocity by trying the hypotheses of TDM (TI's extendedMaxVelocity).
         max_points: a frame, of those that `listing` puts first.

@@ -13,7 +13,10 @@ from mmsynth.types import MeshSequence, Motion
 
 
 class AbstractBodyModel(ABC):
-    """A surface that a Motion moves. Everything handed out is in the world (z up, an unturned body faces -y)."""
+    """A surface that a Motion, on any device, moves on the body's own.
+
+    Everything handed out is in the world (z up, an unturned body faces -y).
+    """
 
     @property
     @abstractmethod
@@ -101,8 +104,9 @@ def forward_kinematics(rotations: Tensor, rest: Tensor, parents: tuple[int, ...]
         rest: joints [joints, 3] or [frames, joints, 3] in m in the T-pose.
         parents: index of each joint's parent, which stands before it.
 
-    One batched product a level of the tree, root first.
+    One batched product a level of the tree, root first, on the device of `rest`.
     """
+    rotations = rotations.to(rest.device)
     turns, places = [rotations[:, :1]], [torch.zeros_like(rotations[:, :1, :, 0])]
     steps = rest - rest[..., [max(p, 0) for p in parents], :]
     levels = _levels(parents)

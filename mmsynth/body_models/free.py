@@ -12,8 +12,8 @@ from mmsynth.body_models.regions import face_regions
 from mmsynth.resources import data_file
 from mmsynth.types import MeshSequence, Motion
 
-# Frames skinned at once: their transforms and result stay in the cache of one core.
-_BATCH = 16
+# Frames skinned at once: on a CPU their transforms and result stay in the cache of one core.
+_CPU_BATCH, _CUDA_BATCH = 16, 256
 
 
 class FreeBody(AbstractBodyModel):
@@ -104,7 +104,7 @@ class FreeBody(AbstractBodyModel):
         return MeshSequence(
             vertices=vertices,
             faces=self.faces,
-            times=motion.times,
+            times=motion.times.to(places.device),
             region=self.region,
             region_names=self.region_names,
             joint_names=self.joint_names,
@@ -117,8 +117,9 @@ class FreeBody(AbstractBodyModel):
         point = torch.nn.functional.pad(rest.to(torch.float32), (0, 1), value=1.0)
         values = (self._weight[:, None] * point[self._vertex]).reshape(-1)
         vertices = translation.new_empty(len(transforms), len(rest), 3)
-        for start in range(0, len(transforms), _BATCH):
-            part = slice(start, start + _BATCH)
+        batch = _CUDA_BATCH if translation.is_cuda else _CPU_BATCH
+        for start in range(0, len(transforms), batch):
+            part = slice(start, start + batch)
             stacked = transforms[part].permute(1, 3, 0, 2).reshape(4 * transforms.shape[1], -1)
             moved = _sparse_product(values, self._starts, self._rows, self._columns, stacked)
             vertices[part] = moved.reshape(len(rest), -1, 3).transpose(0, 1) + translation[part]

@@ -157,7 +157,7 @@ class SmplxBody(AbstractBodyModel):
         # smplx turns the body about the pelvis and leaves that where the file has it.
         pelvis = arrays.regressor[:1] @ shaped
         shaped = shaped.to(torch.float32)
-        rotations = joint_rotations(motion, self.joint_names).to(torch.float32)
+        rotations = joint_rotations(motion, self.joint_names).to(shaped)
         fixed: dict[str, Any] = {
             "shapedirs": shaped.new_zeros(*shaped.shape[-2:], 1),
             "posedirs": arrays.pose,
@@ -175,7 +175,7 @@ class SmplxBody(AbstractBodyModel):
         return MeshSequence(
             vertices=torch.cat(parts).to(torch.float64) - pelvis + motion.translation.to(joints)[:, None],
             faces=self.faces,
-            times=motion.times,
+            times=motion.times.to(joints.device),
             region=self.region,
             region_names=self.region_names,
             joint_names=self.joint_names,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of, resolve_radar
@@ -51,17 +52,22 @@ GHOSTS = 6
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What all clips of a recipe share: the radar, and the body that people are drawn in."""
+    """What all clips of a recipe share: the radar, and the body that people are drawn in.
+
+    Motions and labels are made on the CPU, by `body`; surfaces on `device`, by `skin`, the same body there.
+    """
 
     recipe: Recipe
     setup: RadarSetup
     body: BodyModel
+    skin: BodyModel
     device: str = "cpu"
 
 
 def stage(recipe: Recipe, device: str = "cpu") -> Stage:
     """Load what a recipe names."""
-    return Stage(recipe, resolve_radar(recipe), load_body(recipe.subjects.body).to(device), device)
+    body = load_body(recipe.subjects.body)
+    return Stage(recipe, resolve_radar(recipe), body, body if device == "cpu" else body.to(device), device)
 
 
 def stream(seed: int, *keys: int) -> torch.Generator:
@@ -98,11 +104,11 @@ def draw_take(stage: Stage, index: int) -> Take:
     subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
     moving = _motion(stage, activity, (person, subject), draw)
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
-    knots = knot_times(radar, frames, recipe.simulation).to(stage.device)
+    knots = knot_times(radar, frames, recipe.simulation)
     people = (motion, *_others(stage, index, person, motion))
-    meshes = tuple(stage.body(resample(one, knots)) for one in people)
+    meshes = tuple(stage.skin(resample(one, knots)) for one in people)
     clothes = recipe.subjects.clothing[_integer(len(recipe.subjects.clothing), draw)]
-    scene = _scene(recipe, meshes, world_from_radar, (clothes, radar.waveform.center_frequency))
+    scene = moved(_scene(recipe, meshes, world_from_radar, (clothes, radar.waveform.center_frequency)), stage.device)
     labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
     return Take(labels, subject, motion, scene, frames)
 
@@ -129,7 +135,7 @@ def trace_clip(stage: Stage, index: int) -> Traced:
     recipe, radar, take = stage.recipe, stage.setup.radar, draw_take(stage, index)
     clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed=index)
     times = _times(stage, take) + 0.5 * radar.active_time
-    return Traced(index, take, clean, _joints(stage, resample(take.motion, times), take.scene.world_from_radar))
+    return Traced(index, take, clean, _joints(stage, resample(take.motion, times), take.scene.world_from_radar.cpu()))
 
 
 def record(stage: Stage, traced: Traced, k: int) -> Sample:
@@ -143,10 +149,11 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     unit, gain, processing = _unit(recipe, stage.setup, noise)
     adc = AdcFrames(unit, receive(traced.clean * gain, unit, noise), _times(stage, take))
     cube = range_doppler(adc, processing)
+    cloud = moved(detect(cube, processing), "cpu")
     return Sample(
         id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
         labels=take.labels,
-        cloud=add_ghosts(detect(cube, processing), recipe.device.ghosts, stream(recipe.seed, GHOSTS, index, k)),
+        cloud=add_ghosts(cloud, recipe.device.ghosts, stream(recipe.seed, GHOSTS, index, k)),
         joints=traced.joints,
         joint_set=recipe.outputs.joints,
         heatmaps=tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps),
@@ -182,7 +189,7 @@ def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], dr
         motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
         motion = replace(motion, shape=_shape(subject), shape_of="free")
         rest = dict(zip(stage.body.joint_names, stage.body.rest_joints(motion), strict=True))
-        return ground(keep_feet(motion, subject, rest), stage.body)
+        return ground(keep_feet(motion, subject, rest), stage.skin)
     paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
     motion = _read(str(paths[_integer(len(paths), draw)]), stage.body)
     spare = motion.duration - seconds

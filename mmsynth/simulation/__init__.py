@@ -11,3 +11,4 @@ from mmsynth.simulation.simulate import simulate as simulate
 from mmsynth.simulation.simulate import simulate_clean as simulate_clean
 from mmsynth.simulation.synthesis import synthesize as synthesize
 from mmsynth.simulation.synthesis import synthesize_direct as synthesize_direct
+from mmsynth.simulation.synthesis import synthesize_frames as synthesize_frames

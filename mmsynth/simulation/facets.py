@@ -24,13 +24,15 @@ SHARED_RAY = 0.06
 def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float | None = None) -> Paths:
     """The paths from the TX over its leg to every seen facet and back over the leg of the RX.
 
-    The weakest are left out as long as together they hold less than `budget` of power gain; its default is the fraction
-    `settings.drop` of all of these paths. `seen` [instants, moving faces] is that of `visible`.
+    The weakest of each frame are left out as long as together they hold less than `budget` of power gain; its default
+    is the fraction `settings.drop` of all of these paths. `seen` [frames * instants, faces] is that of `visible`.
     """
-    facets = seen.any(0).nonzero()[:, 0]
+    # Face f of frame k has the index k * moving + f: of one frame, it is the face.
+    facets = seen.reshape(pose.frames, len(pose.instants), -1).any(1).reshape(-1).nonzero()[:, 0]
     differentiable = _differentiable(pose, ends)
     gain = (facet_gains if differentiable else fused_gains)(pose, facets, ends, seen)
-    keep = strongest(gain, pose.settings.drop, budget)
+    frame = facets // max(pose.topology.moving, 1) if pose.frames > 1 else None
+    keep = strongest(gain, pose.settings.drop, budget, frame)
     facets = facets[keep]
     there, back, departure, arrival = (facet_ways if differentiable else fused_ways)(pose, facets, ends)
     return Paths(
@@ -40,9 +42,11 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
         knots=pose.knots,
         departure=departure,
         arrival=arrival,
-        region=pose.topology.region[facets],
+        region=pose.topology.region[facets if frame is None else facets % pose.topology.moving],
         order=torch.full_like(keep, len(ends[0].mirrors) + len(ends[1].mirrors)),
         region_names=pose.topology.region_names,
+        frame=None if frame is None else frame[keep],
+        frames=pose.frames,
     )
 
 
@@ -55,7 +59,7 @@ def facet_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tenso
 
 
 def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
-    """Whether [instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
+    """Whether [frames * instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
     tx, rx = ends
     if not tx.mirrors and not rx.mirrors and bool((tx.centre - rx.centre).norm() < SHARED_RAY):
         # A facet that has its back to one of the two by a hair is left to its cosine, which is cut at zero.
@@ -64,7 +68,7 @@ def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
 
 
 def facing(pose: Pose, leg: Leg) -> Tensor:
-    """Whether [instants, moving faces] each facet has its front towards the (image of the) phase centre of a leg."""
+    """Whether [frames * instants, moving faces] each facet has its front towards a leg's phase centre, or its image."""
     centre = pose.centre.detach().transpose(0, 1)  # [3, instants, faces]
     way = (leg.centre - pose.anchor).detach().to(centre)[:, None, None] - centre
     front: Tensor = dot(way, pose.area.detach().transpose(0, 1)) > 0
@@ -72,39 +76,56 @@ def facing(pose: Pose, leg: Leg) -> Tensor:
 
 
 def seen_from(pose: Pose, leg: Leg) -> Tensor:
-    """Whether [instants, moving faces] each facet faces the leg and its ray over the mirrors arrives."""
+    """Whether [frames * instants, moving faces] each facet faces the leg and its ray over the mirrors arrives."""
     bvh = pose.bvh if pose.settings.occlusion else None
-    rows = []
-    for row, front in enumerate(facing(pose, leg)):
-        if bvh is not None:
-            bvh.refit(pose.vertices[pose.instants[row]].T)
-        facets = front.nonzero()[:, 0]
-        asked, patch = _one_a_patch(pose.topology, facets)
-        area, centre = (x[row].detach().index_select(1, asked) for x in (pose.area, pose.centre))
-        lifted = centre + SURFACE_OFFSET * unit(area)
-        clear = legs.free(leg, (lifted + pose.anchor.to(lifted)[:, None]).T, bvh)
-        rows.append(torch.zeros_like(front).index_copy_(0, facets, clear[patch]))
-    return torch.stack(rows)
+    if bvh is not None:
+        bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
+    front = facing(pose, leg)
+    # Face f at instant k has the index k * moving + f.
+    facets = front.reshape(-1).nonzero()[:, 0]
+    asked, patch = _one_a_patch(pose.topology, facets, len(front))
+    area, centre = (x.detach().transpose(0, 1).flatten(1).index_select(1, asked) for x in (pose.area, pose.centre))
+    lifted = centre + SURFACE_OFFSET * unit(area)
+    instant = asked // pose.topology.moving if len(front) > 1 else None
+    clear = legs.free(leg, (lifted + pose.anchor.to(lifted)[:, None]).T, bvh, instant)
+    return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear[patch]).reshape(front.shape)
 
 
-def _one_a_patch(topology: surface.Surface, facets: Tensor) -> tuple[Tensor, Tensor]:
-    """One of `facets` for each patch that they touch [patches], and the row [facets] of each facet's patch in it."""
-    patch = topology.patch.index_select(0, facets)
-    first = torch.full((topology.patches,), topology.moving, device=facets.device)
+def _one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tuple[Tensor, Tensor]:
+    """One of `facets` for each patch that they touch [patches], and the row [facets] of each facet's patch in it.
+
+    `facets` are indices into the faces of `instants`, which follow each other.
+    """
+    if instants == 1:
+        patch = topology.patch.index_select(0, facets)
+    else:
+        patch = facets // topology.moving * topology.patches + topology.patch[facets % topology.moving]
+    none = topology.moving * instants
+    first = torch.full((topology.patches * instants,), none, device=facets.device)
     first = first.scatter_reduce_(0, patch, facets, "amin")
-    used = first < topology.moving
+    used = first < none
     return first[used], (used.cumsum(0) - 1)[patch]
 
 
-def strongest(gain: Tensor, drop: float, budget: float | None = None) -> Tensor:
-    """Indices of the paths that stay when the weakest, of together at most `budget`, go; see `facet_paths`."""
+def strongest(gain: Tensor, drop: float, budget: float | None = None, frame: Tensor | None = None) -> Tensor:
+    """Indices of the paths that stay when the weakest, of together at most `budget`, go; see `facet_paths`.
+
+    `frame` [paths] is that of each path, in order; None = there is one.
+    """
     power = gain.detach().real.square() + gain.detach().imag.square()
     power, order = power.sum(1).sort()
-    total = power.to(torch.float64).cumsum(0)
-    if len(total) == 0:
+    if len(order) == 0:
         return order
-    limit = drop * total[-1] if budget is None else torch.as_tensor(budget).to(total)
-    return order[int(torch.searchsorted(total, limit)) :].sort().values
+    if frame is None:
+        total = power.to(torch.float64).cumsum(0)
+        limit = drop * total[-1] if budget is None else torch.as_tensor(budget).to(total)
+        return order[int(torch.searchsorted(total, limit)) :].sort().values
+    owner, again = frame[order].sort(stable=True)
+    power, order = power[again].to(torch.float64), order[again]
+    whole = power.new_zeros(int(owner[-1]) + 1).index_add_(0, owner, power)
+    total = power.cumsum(0) - (whole.cumsum(0) - whole)[owner]
+    limit = drop * whole[owner] if budget is None else torch.full_like(total, budget)
+    return order[total >= limit].sort().values
 
 
 def _differentiable(pose: Pose, ends: tuple[Leg, Leg]) -> bool:

@@ -105,12 +105,15 @@ class _Block:
 
 
 def fast_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
-    """The sum of the module's text [loops, slots, rx, samples] over at least one path, complex64, per unit of gain."""
+    """The sum of the module's text [1, loops, slots, rx, samples] over at least one path, complex64, per unit of gain.
+
+    It is of one frame.
+    """
     frame = _prepare(paths, radar)
     with torch.no_grad():
         order = _choose_order(frame, radar, tolerance)
     starts = radar.chirp_times().to(frame.knots.device) + frame.middle
-    return torch.cat([_block_sum(frame, _block(frame, t), order) for t in torch.split(starts, order.loops)])
+    return torch.cat([_block_sum(frame, _block(frame, t), order) for t in torch.split(starts, order.loops)], 1)
 
 
 def _prepare(paths: Paths, radar: Radar) -> _Frame:
@@ -222,7 +225,7 @@ def _block(frame: _Frame, times: Tensor) -> _Block:
 
 
 def _block_sum(frame: _Frame, block: _Block, order: _Order) -> Tensor:
-    """Samples [loops, slots, rx, samples] of a block."""
+    """Samples [1, loops, slots, rx, samples] of a block."""
     delay, speed = block.values @ frame.delay, block.slopes @ frame.delay
     place = frame.bandwidth * delay + frame.carrier * frame.window * speed
     bucket, index = place.detach().round().sort(stable=True)
@@ -311,13 +314,16 @@ def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: Te
 
 
 def join_orders(bins: Tensor, orders: Tensor, fast_time: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
-    """Samples [loops, slots, rx, samples] of coefficients of (j u)^order [bins, orders, rx, pairs, loops] a bucket."""
+    """Samples [frames, loops, slots, rx, samples] of coefficients of (j u)^order in each bucket of each frame.
+
+    They are [frames * bins, orders, rx, pairs, loops].
+    """
     orders = _by_slot(orders, pairs)
     angle = (math.tau * torch.remainder(bins[:, None] * fast_time, 1.0)).float()
     power = (1j * fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
     carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
-    flat = orders.flatten(0, 1).flatten(1).T @ carrier.flatten(0, 1)
-    return flat.reshape(orders.shape[2], -1, orders.shape[-1], len(fast_time)).permute(2, 1, 0, 3)
+    flat = orders.reshape(-1, len(bins) * orders.shape[1], orders[0, 0].numel()).mT @ carrier.flatten(0, 1)
+    return flat.reshape(-1, *orders.shape[2:], len(fast_time)).permute(0, 3, 2, 1, 4)
 
 
 def _by_slot(total: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:

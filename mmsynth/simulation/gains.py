@@ -14,7 +14,7 @@ from mmsynth.types import gain_rows
 
 
 def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
-    """Gains [facets, gains] (complex64) of the paths over the faces `facets` at the knots `gain_rows`.
+    """Gains [facets, gains] (complex64) of the paths over the faces `facets` of one frame at the knots `gain_rows`.
 
     `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end of the frame has no
     gain there, and fades in between.
@@ -53,7 +53,7 @@ def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
         return torch.zeros_like(corner)
     faces = pose.topology.faces.index_select(1, facets)
     before = surface.gather(pose.local[pose.instants[-1]], faces)
-    sag = surface.sagitta(before, pose.area[-1].index_select(1, facets), pose.normals, faces)
+    sag = surface.sagitta(before, pose.area[-1].index_select(1, facets), pose.normals[0], faces)
     times = corner.shape[2] // len(facets)
     return surface.carry(sag.repeat(1, 1, times), before.repeat(1, 1, times), corner)
 

@@ -81,12 +81,14 @@ class _Law:
 
 @wp.struct
 class _Mesh:
-    """What `pose.Pose` and its topology hold; `normals` are those at the knot `shape`."""
+    """What `pose.Pose` and its topology hold; `normals` are those at the knot `shape` of each frame."""
 
     vertices: wp.array3d(dtype=wp.float64)
     faces: wp.array2d(dtype=wp.int64)
-    normals: wp.array2d(dtype=float)
+    normals: wp.array3d(dtype=float)
+    knots: int
     shape: int
+    moving: wp.int64
     person: wp.array(dtype=wp.int64)
     facet: wp.array(dtype=wp.int64)
     region: wp.array(dtype=wp.int64)
@@ -320,9 +322,9 @@ def corner_of(
 
 
 @wp.func
-def _normal(mesh: _Mesh, face: wp.int64, corner: int):
+def _normal(mesh: _Mesh, frame: int, face: wp.int64, corner: int):
     v = mesh.faces[corner, face]
-    return wp.vec3(mesh.normals[0, v], mesh.normals[1, v], mesh.normals[2, v])
+    return wp.vec3(mesh.normals[frame, 0, v], mesh.normals[frame, 1, v], mesh.normals[frame, 2, v])
 
 
 @wp.func
@@ -340,14 +342,14 @@ def _shape(mesh: _Mesh, knot: int, face: wp.int64):
 
 
 @wp.func
-def _sagittas(mesh: _Mesh, face: wp.int64):
+def _sagittas(mesh: _Mesh, frame: int, face: wp.int64):
     """`surface.sagitta` of the edges of a facet, as components along edges 0-1 and 0-2 and the unit normal."""
-    shape, _ = _shape(mesh, mesh.shape, face)
+    shape, _ = _shape(mesh, frame * mesh.knots + mesh.shape, face)
     one, two = shape[1] - shape[0], shape[2] - shape[0]
     up = wp.normalize(wp.cross(one, two))
     a, b, c = wp.dot(one, one), wp.dot(one, two), wp.dot(two, two)
     scale = 1.0 / wp.max(a * c - b * b, 1e-30)
-    n0, n1, n2 = _normal(mesh, face, 0), _normal(mesh, face, 1), _normal(mesh, face, 2)
+    n0, n1, n2 = _normal(mesh, frame, face, 0), _normal(mesh, frame, face, 1), _normal(mesh, frame, face, 2)
     least = wp.min(wp.dot(n0, up), wp.min(wp.dot(n1, up), wp.dot(n2, up)))
     found = wp.mat33()
     if least > _SMOOTH:
@@ -437,23 +439,24 @@ def _gains(
     way: _Way,
     facets: wp.array(dtype=wp.int64),
     seen: wp.array2d(dtype=wp.uint8),
+    instants: int,
     rows: wp.array(dtype=int),
     fade: wp.array2d(dtype=float),
     gain: wp.array2d(dtype=wp.vec2),
 ):
     row = wp.tid()
-    face = facets[row]
-    final = mesh.vertices.shape[0] - 1
-    shape, centre = _shape(mesh, mesh.vertices.shape[0] // 2, face)
+    frame, face = int(facets[row] // mesh.moving), facets[row] % mesh.moving
+    begin, final = frame * mesh.knots, (frame + 1) * mesh.knots - 1
+    shape, centre = _shape(mesh, begin + mesh.knots // 2, face)
     common = _coefficient(mesh, law, way, face, centre)
-    first, start = _shape(mesh, 0, face)
+    first, start = _shape(mesh, begin, face)
     last, end = _shape(mesh, final, face)
     sagittas = wp.mat33()
     bends = law.points == 0 and law.coherent != 0 and law.flatness > 0.0
     if bends:
-        sagittas = _sagittas(mesh, face)
+        sagittas = _sagittas(mesh, frame, face)
         shape, first, last = _bent(shape, sagittas), _bent(first, sagittas), _bent(last, sagittas)
-    one, two = float(seen[0, face]), float(seen[seen.shape[0] - 1, face])
+    one, two = float(seen[frame * instants, face]), float(seen[frame * instants + instants - 1, face])
     if one > 0.0 and two > 0.0 and _turned(law, way, first, start, last, end) < law.turn:
         value = _times(common, _amplitude(mesh, law, way, face, shape, centre))
         for k in range(rows.shape[0]):
@@ -463,17 +466,17 @@ def _gains(
         share = fade[k, 0] * one + fade[k, 1] * two
         if share > 0.0:
             patch, place = first, start
-            if rows[k] == final:
+            if rows[k] == mesh.knots - 1:
                 patch, place = last, end
             elif rows[k] > 0:
-                patch, place = _shape(mesh, rows[k], face)
+                patch, place = _shape(mesh, begin + rows[k], face)
                 if bends:
                     patch = _bent(patch, sagittas)
             gain[row, k] = share * _times(common, _amplitude(mesh, law, way, face, patch, place))
 
 
 def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
-    """Gains [facets, gains] (complex64) of the paths over the faces `facets`; see `gains.facet_gains`."""
+    """Gains [facets, gains] (complex64) of the paths over the faces `facets`, by `facet_paths`; see `facet_gains`."""
     settings, wavelength = pose.settings, pose.radar.waveform.wavelength
     rows = torch.tensor(gain_rows(len(pose.knots)), dtype=torch.int32, device=facets.device)
     gain = torch.zeros(len(facets), len(rows), 2, dtype=torch.float32, device=facets.device)
@@ -481,6 +484,7 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     mesh = _Mesh()
     mesh.vertices, mesh.faces = as_array(pose.vertices), as_array(topology.faces)
     mesh.normals, mesh.shape = as_array(pose.normals), pose.instants[-1]
+    mesh.knots, mesh.moving = len(pose.knots), max(topology.moving, 1)
     mesh.person, mesh.facet, mesh.region = (
         as_array(topology.person),
         as_array(topology.facet),
@@ -495,7 +499,8 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     way = _Way()
     way.tx, way.rx = (leg_struct(leg) for leg in ends)
     way.beam = _beam(pose.radar.pattern, facets.device)
-    inputs = [mesh, law, way, *(as_array(x) for x in (facets, seen.view(torch.uint8), rows, pose.fade))]
+    inputs = [mesh, law, way, as_array(facets), as_array(seen.view(torch.uint8)), len(pose.instants)]
+    inputs += [as_array(rows), as_array(pose.fade)]
     with torch_stream(facets.device):
         device = wp.device_from_torch(facets.device)
         wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=[as_array(gain, wp.vec2)], device=device)

@@ -125,10 +125,11 @@ def mirrored(leg: Leg, mirror: Mirror) -> Leg:
     return Leg(images[0], images[1], leg.real_centre, leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
 
 
-def free(leg: Leg, points: Tensor, bvh: Bvh | None) -> Tensor:
+def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
     """Whether [points] the way from each point [points, 3] over the mirrors to the antennas exists and is free.
 
-    It exists if it meets every mirror inside its quad. With no BVH nothing is in the way.
+    It exists if it meets every mirror inside its quad. With no BVH nothing is in the way; `pose` [points] is that of
+    the BVH's poses in which to look (None = the first).
     """
     images = [leg.real_centre]
     for mirror in leg.mirrors:
@@ -140,24 +141,25 @@ def free(leg: Leg, points: Tensor, bvh: Bvh | None) -> Tensor:
         meeting, inside = _meet(mirror, start, image)
         clear &= inside
         if bvh is not None:
-            clear = _and_free(clear, start, meeting, bvh)
+            clear = _and_free(clear, (start, meeting), bvh, pose)
         # The next ray starts on the side that the last one came from.
         start = meeting + 2 * SURFACE_OFFSET * torch.sign((start - meeting) @ mirror.normal)[:, None] * mirror.normal
     if bvh is not None:
         way = (leg.real_centre - start).T
         short = way * (1 - RADAR_CLEARANCE / length(way).clamp_min(RADAR_CLEARANCE))
-        clear = _and_free(clear, start, start + short.T, bvh)
+        clear = _and_free(clear, (start, start + short.T), bvh, pose)
     return clear
 
 
-def _and_free(clear: Tensor, start: Tensor, end: Tensor, bvh: Bvh) -> Tensor:
+def _and_free(clear: Tensor, ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None) -> Tensor:
+    start, end = ends
     # A ray stops just short of a mirror that is itself a surface of the mesh.
     stop = end + (start - end) * 1e-4
     if bool(clear.all()):
-        return ~bvh.blocked(start, stop)
+        return ~bvh.blocked(start, stop, pose)
     ask = clear.nonzero()[:, 0]
     result = clear.clone()
-    result[ask] = ~bvh.blocked(start[ask], stop[ask])
+    result[ask] = ~bvh.blocked(start[ask], stop[ask], None if pose is None else pose[ask])
     return result
 
 

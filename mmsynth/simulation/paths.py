@@ -15,8 +15,8 @@ from mmsynth.simulation.tubes import tube_paths
 from mmsynth.types import Paths, Radar, Scene
 
 
-def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int) -> Paths:
-    """The paths by which frame `frame` of the radar sees the people of a scene.
+def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int, count: int = 1) -> Paths:
+    """The paths by which `count` frames of the radar, from `frame` on, see the people of a scene.
 
     Args:
         scene: its people are posed at the knots of all frames (`knot_times`); frame f has rows f*K to (f+1)*K.
@@ -24,13 +24,16 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
         frame: index from 0.
         settings: method, knots, bounces.
         seed: of the phases of the diffuse part, which are fixed to the surface and thus the same in every frame.
+        count: how many frames to trace at once, which pays on a GPU.
 
     Raises:
         ValueError: the scene has no such frame, or lacks a material.
     """
+    if count > 1 and not together(scene, settings):
+        return stack([trace(scene, radar, k, settings, seed) for k in range(frame, frame + count)])
     if settings.method == "bones":
         return bone_paths(scene, radar, frame, settings)
-    pose = pose_frame(scene, radar, frame, settings, seed)
+    pose = pose_frame(scene, radar, frame, settings, seed, count)
     ends = legs.direct_legs(scene, radar, settings)
     direct = facet_paths(pose, ends, visible(pose, ends))
     if settings.bounces == 0:
@@ -40,15 +43,31 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     return join([direct, *mirror_paths(scene, pose, ends, power), *tubes])
 
 
+def together(scene: Scene, settings: Simulation) -> bool:
+    """Whether several frames can be traced at once: not with bounces, nor with gradients."""
+    values: list[object] = [scene.world_from_radar, *(person.vertices for person in scene.people)]
+    values += [x for m in scene.materials.values() for x in (m.permittivity, m.roughness, m.layer_loss)]
+    gradients = torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in values)
+    return settings.method != "bones" and settings.bounces == 0 and not gradients
+
+
+def stack(parts: list[Paths]) -> Paths:
+    """One set of paths of several frames out of one set of each."""
+    frame = torch.cat([torch.full_like(part.region, k) for k, part in enumerate(parts)])
+    return replace(join(parts), frame=frame, frames=len(parts))
+
+
 _ROWS = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
 
 
 def join(parts: list[Paths]) -> Paths:
-    """One set of paths out of several of the same frame."""
-    rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in _ROWS}
-    return Paths(knots=parts[0].knots, region_names=parts[0].region_names, **rows)
+    """One set of paths out of several of the same frame, or frames."""
+    names = _ROWS if parts[0].frame is None else (*_ROWS, "frame")
+    rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    return Paths(knots=parts[0].knots, region_names=parts[0].region_names, frames=parts[0].frames, **rows)
 
 
 def select(paths: Paths, keep: Tensor) -> Paths:
     """The paths at the indices `keep`."""
-    return replace(paths, **{name: getattr(paths, name)[keep] for name in _ROWS})
+    names = _ROWS if paths.frame is None else (*_ROWS, "frame")
+    return replace(paths, **{name: getattr(paths, name)[keep] for name in names})

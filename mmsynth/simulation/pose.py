@@ -1,4 +1,4 @@
-"""The surfaces of a scene at the knots of one frame: what every kind of path starts from."""
+"""The surfaces of a scene at the knots of a frame, or of several: what every kind of path starts from."""
 
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -17,21 +17,21 @@ _stages: "WeakKeyDictionary[Scene, dict[float, tuple[surface.Surface, Bvh | None
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """Everything that moves in one frame.
+    """Everything that moves in a frame, or in several: their knots and instants follow each other.
 
     Attributes:
         radar, settings, seed: as given.
         topology: faces of the merged mesh, people first.
         bvh: of the merged mesh; None = nothing casts shadows.
         materials: permittivity, roughness in m and layer loss of each region.
-        knots: [knots] in s.
-        vertices: [knots, 3, vertices] in the world in m (float64).
-        local: [knots, 3, vertices] relative to `anchor` [3], float32: for shapes, not for ways.
+        knots: [knots] in s of one frame.
+        vertices: [frames * knots, 3, vertices] in the world in m (float64).
+        local: [frames * knots, 3, vertices] relative to `anchor` [3], float32: for shapes, not for ways.
         fade: [gains, 2] weights of what is seen at the first and at the last of `instants` for each gain.
-        instants: rows of the knots at which visibility is found.
-        area: [instants, 3, moving faces] outward normals times area.
-        centre: [instants, 3, moving faces] centroids relative to `anchor`.
-        normals: [3, vertices] of the smooth surface at the last of `instants`.
+        instants: those of a frame's knots at which visibility is found.
+        area: [frames * instants, 3, moving faces] outward normals times area.
+        centre: [frames * instants, 3, moving faces] centroids relative to `anchor`.
+        normals: [frames, 3, vertices] of the smooth surface at the last of `instants`.
     """
 
     radar: Radar
@@ -50,20 +50,31 @@ class Pose:
     centre: Tensor
     normals: Tensor
 
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.normals)
 
-def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int) -> Pose:
-    """The surfaces of a scene at the knots of one frame."""
+    @property
+    def rows(self) -> list[int]:
+        """The rows [frames * instants] of `vertices` at which visibility is found."""
+        return [frame * len(self.knots) + k for frame in range(self.frames) for k in self.instants]
+
+
+def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int, count: int = 1) -> Pose:
+    """The surfaces of a scene at the knots of `count` frames from `frame` on."""
     knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
-    count = len(knots)
-    topology, bvh = _stage(scene, settings.grain)
-    vertices = surface.posed_vertices(scene, slice(frame * count, (frame + 1) * count))
-    anchor = vertices[count // 2].detach().mean(1)
-    instants = (count // 2,) if radar.active_time <= HELD_TIME else (0, count - 1)
+    size = len(knots)
+    instants = (size // 2,) if radar.active_time <= HELD_TIME else (0, size - 1)
+    topology, bvh = _stage(scene, settings.grain, count * len(instants))
+    vertices = surface.posed_vertices(scene, slice(frame * size, (frame + count) * size))
+    anchor = vertices[size // 2].detach().mean(1)
     local = (vertices - anchor[:, None]).to(torch.float32)
     faces = topology.faces[:, : topology.moving]
-    corner = surface.gather(local[list(instants)], faces)
-    area = torch.stack([surface.area_vectors(c) for c in corner])
-    normals = surface.vertex_normals(faces, area[-1], topology.vertices)
+    seen = local.reshape(count, size, *local.shape[1:])[:, list(instants)].flatten(0, 1)
+    corner = surface.gather(seen, faces)
+    area = surface.area_vectors(corner.permute(1, 2, 0, 3)).transpose(0, 1)
+    normals = surface.vertex_normals(faces, area[len(instants) - 1 :: len(instants)], topology.vertices)
     materials = scattering.material_table([scene.materials[name] for name in topology.region_names], vertices.device)
     shapes = (local, anchor, fade_weights(knots), instants, area, surface.centroid(corner), normals)
     return Pose(radar, settings, seed, topology, bvh, materials, knots, vertices, *shapes)
@@ -75,11 +86,11 @@ def fade_weights(knots: Tensor) -> Tensor:
     return torch.stack([1 - place, place], 1).to(torch.float32)
 
 
-def _stage(scene: Scene, grain: float) -> tuple[surface.Surface, Bvh | None]:
+def _stage(scene: Scene, grain: float, poses: int) -> tuple[surface.Surface, Bvh | None]:
     stages = _stages.setdefault(scene, {})
-    if grain not in stages:
+    topology, bvh = stages[grain] if grain in stages else (surface.merge_surface(scene, grain), None)
+    if topology.faces.shape[1] and (bvh is None or bvh.poses < poses):
         # Built on the first pose, so that it depends on the scene alone and not on the frames traced before.
-        topology = surface.merge_surface(scene, grain)
-        first = surface.posed_vertices(scene, slice(0, 1))[0].T
-        stages[grain] = (topology, Bvh(first, topology.faces.T) if topology.faces.shape[1] else None)
+        bvh = Bvh(surface.posed_vertices(scene, slice(0, 1))[0].T, topology.faces.T, poses)
+    stages[grain] = (topology, bvh)
     return stages[grain]

@@ -24,7 +24,8 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
     Args:
         samples: [..., loops, slots, rx, samples] in V from `synthesize`, complex (or real, for a radar with real ones).
         radar: the device; `radar.receiver` says what it adds.
-        generator: source of every random number (on the CPU, so that devices agree).
+        generator: source of every random number, on the CPU. Thermal noise on another device is drawn there, by a
+            generator that this one seeds: other numbers than on the CPU, of the same statistics.
 
     Returns:
         Samples of the same shape in V, quantised and clipped if the ADC has bits.
@@ -65,8 +66,11 @@ def noise_power(radar: Radar) -> float:
 def thermal_noise(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
     """White Gaussian noise in V of the shape, kind and device of `samples`."""
     rms = math.sqrt(noise_power(radar) * radar.receiver.load) * radar.receiver.gain
-    noise = torch.randn(samples.shape, generator=generator, dtype=samples.dtype)
-    return (noise * rms).to(samples.device)
+    device = samples.device
+    if device.type != "cpu":
+        seed = int(torch.randint(2**62, (), generator=generator))
+        generator = torch.Generator(device).manual_seed(seed)
+    return torch.randn(samples.shape, generator=generator, dtype=samples.dtype, device=device) * rms
 
 
 def leakage(radar: Radar) -> Tensor:

@@ -50,9 +50,9 @@ def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, r
     place = centre + reach * (room.departure.to(torch.float64) @ pose[:3, :3].T)
     bvh, ends = _people(scene), []
     for row in (frame * len(knots), (frame + 1) * len(knots) - 1):
-        vertices = posed_vertices(replace(scene, room=None), slice(row, row + 1))[0].T
+        vertices = posed_vertices(replace(scene, room=None), slice(row, row + 1)).transpose(1, 2)
         bvh.refit(vertices)
-        near = _behind(pose, vertices, room.departure).nonzero()[:, 0]
+        near = _behind(pose, vertices[0], room.departure).nonzero()[:, 0]
         blocked = bvh.blocked(place[near], centre[None])
         ends.append(torch.zeros_like(single, dtype=torch.bool).index_copy_(0, near, blocked))
     hidden = torch.stack(ends, 1)
@@ -60,7 +60,7 @@ def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, r
     if len(taken) == 0:
         return None
     there, back = (x[:, :, :1].expand(-1, -1, len(knots)) for x in (taken.tx_delay, taken.rx_delay))
-    gain = -taken.gain * (hidden[hidden.any(1)].to(torch.float32) @ fade_weights(knots).T)
+    gain = -taken.gain[:, :1] * (hidden[hidden.any(1)].to(torch.float32) @ fade_weights(knots).T)
     names = merge_surface(scene, 0.0).region_names
     region = torch.tensor([names.index(name) for name in taken.region_names], device=there.device)[taken.region]
     return Paths(gain, there, back, knots, taken.departure, taken.arrival, region, taken.order, names)

@@ -25,7 +25,10 @@ from mmsynth.simulation.rays import torch_stream
 from mmsynth.simulation.series import economised, interpolation
 from mmsynth.types import Paths, Radar
 
-LANES = 8  # loops that a thread takes at once: one AVX register of floats
+BLOCK = 8  # loops that share the phase of an RX at their middle
+# Loops that a thread takes at once, and threads that share the paths of a bucket: on a CPU an AVX register of floats
+# and one; on CUDA threads are the lanes, and too few of them would wait for the fullest bucket.
+CPU_SHARE, CUDA_SHARE = (BLOCK, 1), (1, 8)
 RECEIVERS = 4  # that a thread takes at once, at most
 # Lengths of the series for which a kernel is compiled, which takes 12 s for several RX at once; those longer than
 # `SHORT`, which hardly occur, take one RX a thread.
@@ -37,10 +40,8 @@ STILL = 2.5
 # Warp's own flags hold LLVM back from turning the lanes into vector instructions.
 _FLAGS = "-march=native -ffp-contract=fast"
 
-_Lanes = wp.types.vector(length=LANES, dtype=float)
 # Adding and taking away 1.5 * 2^23 rounds a float to a whole number.
-_MAGIC = wp.constant(_Lanes(*[12582912.0] * LANES))
-_ONE = wp.constant(_Lanes(*[1.0] * LANES))
+_MAGIC = wp.constant(12582912.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class _Group:
         loops: how many.
         half: s from the middle of a block to its ends.
         at: [knots] float64 weights that turn delays at the knots into the place in bins at the group's middle.
-        lanes: [slots, blocks, knots + 1, 2, LANES] weights that turn values at the knots into phase and 2 pi T f_m
+        lanes: [slots, runs, knots + 1, 2, lanes] weights that turn values at the knots into phase and 2 pi T f_m
             tau'; the last row of the knots holds the place between the first and the last one, for the gain, and the
             time in s from the middle of the block. Lanes beyond the last loop repeat it.
         blocks: [blocks, 2, knots] weights of phase and slope in 1/s at the middle of each block.
@@ -91,7 +92,7 @@ class _Group:
 
 @dataclass(frozen=True, eq=False)
 class _Record:
-    """The paths of a frame.
+    """The paths of a frame, or of several.
 
     Attributes:
         rows: [paths, 5 + (tx + rx) * knots] gain (real part at the first knot, its change to the last, the same of the
@@ -99,12 +100,15 @@ class _Record:
             each RX leg beyond the mean.
         delay: [knots, paths] s of the mean legs (float64).
         base: [paths] what x is but for the bucket (float64).
+        frame: [paths] of `frames` that each belongs to; None = there is one.
         reach: how far a place may lie from the middle of its bucket in bins, and how fast that grows in bins a second.
     """
 
     rows: Tensor
     delay: Tensor
     base: Tensor
+    frame: Tensor | None
+    frames: int
     reach: tuple[float, float]
 
 
@@ -118,9 +122,9 @@ def _records(
     rows: wp.array2d(dtype=float),
     delay: wp.array2d(dtype=wp.float64),
     base: wp.array(dtype=wp.float64),
-    reach: wp.array(dtype=float),
+    reach: wp.array2d(dtype=float),
 ):
-    """One path a thread; `reach` gathers the greatest phase of an RX, and of a TX from the mean of them."""
+    """One path a thread; `reach` [paths, 2] is its greatest phase of an RX, and of a TX from the mean of them."""
     p = wp.tid()
     carrier, slope, bandwidth = scalars[0], scalars[1], scalars[2]
     tau = wp.float64(6.283185307179586)
@@ -156,8 +160,8 @@ def _records(
             phase = float(rate * (rx[p, n, k] - back))
             rows[p, 5 + (tx.shape[1] + n) * knots + k] = phase
             widest_rx = wp.max(widest_rx, wp.abs(phase))
-    wp.atomic_max(reach, 0, widest_rx)
-    wp.atomic_max(reach, 1, widest_tx)
+    reach[p, 0] = widest_rx
+    reach[p, 1] = widest_tx
 
 
 @wp.kernel(enable_backward=False)
@@ -181,30 +185,47 @@ def _turns(
 
 
 @wp.func
-def _series(w: _Lanes, a: float, b: float, c: float, d: float, e: float):
-    """1 + a w + b w^2 + ... + e w^5."""
-    total = e * w + d * _ONE
-    total = wp.cw_mul(total, w) + c * _ONE
-    total = wp.cw_mul(total, w) + b * _ONE
-    total = wp.cw_mul(total, w) + a * _ONE
-    return wp.cw_mul(total, w) + _ONE
+def _series(w: Any, a: float, b: float, c: float, d: float, e: float):
+    """1 + a w + b w^2 + ... + e w^5 of a vector of lanes."""
+    one = type(w)(1.0)
+    total = e * w + d * one
+    total = wp.cw_mul(total, w) + c * one
+    total = wp.cw_mul(total, w) + b * one
+    total = wp.cw_mul(total, w) + a * one
+    return wp.cw_mul(total, w) + one
 
 
 @wp.func
-def _wave(phase: _Lanes):
-    """Cosine and sine, by those of half the angle."""
+def _wave(phase: Any):
+    """Cosine and sine of a vector of lanes, by those of half the angle."""
+    magic = type(phase)(_MAGIC)
     turns = phase * 0.15915494309189535
-    half = (turns - ((turns + _MAGIC) - _MAGIC)) * 3.141592653589793
+    half = (turns - ((turns + magic) - magic)) * 3.141592653589793
     w = wp.cw_mul(half, half)
     sine = wp.cw_mul(half, _series(w, -1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362880.0, -2.5052108e-8))
     cosine = _series(w, -0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40320.0, -2.7557319e-7)
-    return _ONE - 2.0 * wp.cw_mul(sine, sine), 2.0 * wp.cw_mul(sine, cosine)
+    return type(phase)(1.0) - 2.0 * wp.cw_mul(sine, sine), 2.0 * wp.cw_mul(sine, cosine)
+
+
+@wp.func
+def _piece(bounds: wp.array(dtype=wp.int32), piece: int, pieces: int):
+    """First path, and the one after the last, of a piece of the buckets, each cut into `pieces`."""
+    bucket, which = piece // pieces, piece % pieces
+    begin, count = bounds[bucket], bounds[bucket + 1] - bounds[bucket]
+    return begin + count * which // pieces, begin + count * (which + 1) // pieces
 
 
 @cache
-def _kernel(powers: int, receivers: int, still: bool) -> Any:
-    """The kernel for a series of `powers` terms, and `receivers` a thread."""
-    sums = wp.types.matrix(shape=(powers * receivers, LANES), dtype=float)
+def _lane_type(lanes: int) -> Any:
+    return wp.types.vector(length=lanes, dtype=float)
+
+
+@cache
+def _kernel(powers: int, receivers: int, still: bool, share: tuple[int, int]) -> Any:
+    """The kernel for a series of `powers` terms, with `receivers` a thread; `share` as `CPU_SHARE`."""
+    lanes, pieces = share
+    row = _lane_type(lanes)
+    sums = wp.types.matrix(shape=(powers * receivers, lanes), dtype=float)
 
     @wp.kernel(module="unique", enable_backward=False, module_options={"cpu_compiler_flags": _FLAGS})
     def spread(
@@ -212,41 +233,46 @@ def _kernel(powers: int, receivers: int, still: bool) -> Any:
         turn: wp.array3d(dtype=wp.vec4),
         bounds: wp.array(dtype=wp.int32),
         pairs: wp.array2d(dtype=wp.int32),
-        weights: wp.array4d(dtype=_Lanes),
+        weights: wp.array4d(dtype=row),
         scalars: wp.array(dtype=float),
-        total: wp.array4d(dtype=_Lanes),
+        total: wp.array4d(dtype=row),
     ):
-        """One bucket, pair of slot and TX, set of RX and block of loops a thread; `record` is in order of buckets."""
-        bucket, pair, part, block = wp.tid()
+        """One piece of a bucket, pair of slot and TX, set of RX and run of loops a thread.
+
+        `record` is in order of buckets.
+        """
+        piece, pair, part, run = wp.tid()
+        begin, end = _piece(bounds, piece, pieces)
+        block = run // wp.static(BLOCK // lanes)
         knots = weights.shape[2] - 1
         slot, departure = pairs[pair, 0], pairs[pair, 1]
         step = scalars[0]
         first = part * receivers
-        place, time = weights[slot, block, knots, 0], weights[slot, block, knots, 1]
-        real = sums()
-        imag = sums()
-        for p in range(bounds[bucket], bounds[bucket + 1]):
-            phase = _Lanes()
-            slope = _Lanes()
+        place, time = weights[slot, run, knots, 0], weights[slot, run, knots, 1]
+        one = row(1.0)
+        real, imag = sums(), sums()
+        for p in range(begin, end):
+            phase = row()
+            slope = row()
             for k in range(knots):
-                phase += record[p, departure + k] * weights[slot, block, k, 0]
-                slope += record[p, departure + k] * weights[slot, block, k, 1]
+                phase += record[p, departure + k] * weights[slot, run, k, 0]
+                slope += record[p, departure + k] * weights[slot, run, k, 1]
             cos, sin = _wave(phase)
-            g, h = record[p, 0] * _ONE + record[p, 1] * place, record[p, 2] * _ONE + record[p, 3] * place
+            g, h = record[p, 0] * one + record[p, 1] * place, record[p, 2] * one + record[p, 3] * place
             there_a = wp.cw_mul(g, cos) - wp.cw_mul(h, sin)
             there_b = wp.cw_mul(g, sin) + wp.cw_mul(h, cos)
-            base = record[p, 4] * _ONE + step * phase + slope
+            base = record[p, 4] * one + step * phase + slope
             y = step * slope
             for n in range(receivers):
                 back = turn[p, block, first + n]
                 ahead = back[2] * time
-                c, s = back[0] * _ONE - back[1] * ahead, back[1] * _ONE + back[0] * ahead
+                c, s = back[0] * one - back[1] * ahead, back[1] * one + back[0] * ahead
                 if wp.static(not still):
                     here, aside = _wave(ahead)
                     c, s = back[0] * here - back[1] * aside, back[1] * here + back[0] * aside
                 a = wp.cw_mul(there_a, c) - wp.cw_mul(there_b, s)
                 b = wp.cw_mul(there_a, s) + wp.cw_mul(there_b, c)
-                x = base + back[3] * _ONE + step * ahead
+                x = base + back[3] * one + step * ahead
                 # exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
                 bend_a, bend_b = wp.cw_mul(y, b), -wp.cw_mul(y, a)
                 for q in range(powers):
@@ -259,26 +285,26 @@ def _kernel(powers: int, receivers: int, still: bool) -> Any:
                         bend_a, bend_b = wp.cw_mul(bend_a, x), wp.cw_mul(bend_b, x)
         for n in range(receivers):
             for q in range(powers):
-                total[bucket * powers + q, pair, first + n, block * 2] = real[n * powers + q]
-                total[bucket * powers + q, pair, first + n, block * 2 + 1] = imag[n * powers + q]
+                total[piece * powers + q, pair, first + n, run * 2] = real[n * powers + q]
+                total[piece * powers + q, pair, first + n, run * 2 + 1] = imag[n * powers + q]
 
     return spread
 
 
 def spread_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
-    """The sum of `fast.fast_sum`, by the kernels."""
+    """The sum of `fast.fast_sum`, by the kernels, of each frame [frames, loops, slots, rx, samples]."""
     wave, knots = radar.waveform, tuple(paths.knots.tolist())
     plan = _plan(radar, knots, paths.gain.device)
     record = _record(paths, plan)
     apart, drift = record.reach
     loops = wave.loops
-    while loops > LANES and apart + drift * loops * radar.loop_time / 2 > WIDEST:
-        loops = -(-loops // (2 * LANES)) * LANES
+    while loops > BLOCK and apart + drift * loops * radar.loop_time / 2 > WIDEST:
+        loops = -(-loops // (2 * BLOCK)) * BLOCK
     # Rounded up, so that the series is found once.
     limit = math.pi * (apart + drift * min(loops, wave.loops) * radar.loop_time / 2)
     accuracy = (math.ceil(limit * 20) / 20, tolerance)
     groups = _groups(radar, knots, loops, paths.gain.device)
-    return torch.cat([_group_sum(record, plan, group, accuracy) for group in groups])
+    return torch.cat([_group_sum(record, plan, group, accuracy) for group in groups], 1)
 
 
 @lru_cache(maxsize=64)
@@ -308,15 +334,15 @@ def _groups(radar: Radar, knots: tuple[float, ...], loops: int, device: torch.de
     plan, at = _plan(radar, knots, device), torch.tensor(knots, dtype=torch.float64)
     found = []
     for times in torch.split(plan.starts, loops):
-        blocks = -(-len(times) // LANES)
-        padded = torch.cat([times, times[-1:].expand(blocks * LANES - len(times), -1)])
+        blocks, (at_once, _) = -(-len(times) // BLOCK), _share(device)
+        padded = torch.cat([times, times[-1:].expand(blocks * BLOCK - len(times), -1)])
         value, slope, fraction = interpolation(at, padded)
         by_block = padded.reshape(blocks, -1)
         middles = (by_block.amin(1) + by_block.amax(1)) / 2
         both = torch.stack([value, plan.window * slope], -1)  # [loops, slots, knots, 2]
-        away = padded - middles.repeat_interleave(LANES)[:, None]
+        away = padded - middles.repeat_interleave(BLOCK)[:, None]
         lanes = torch.cat([both, torch.stack([fraction, away], -1)[:, :, None]], 2)
-        lanes = lanes.reshape(blocks, LANES, times.shape[1], -1, 2).permute(2, 0, 3, 4, 1)
+        lanes = lanes.reshape(-1, at_once, times.shape[1], len(at) + 1, 2).permute(2, 0, 3, 4, 1)
         values, slopes, _ = interpolation(at, times.mean())
         place = plan.bandwidth * values + plan.carrier * plan.window * slopes
         turn = torch.stack(interpolation(at, middles)[:2], 1)
@@ -326,12 +352,16 @@ def _groups(radar: Radar, knots: tuple[float, ...], loops: int, device: torch.de
     return tuple(found)
 
 
+def _share(device: torch.device) -> tuple[int, int]:
+    return CUDA_SHARE if device.type == "cuda" else CPU_SHARE
+
+
 def _record(paths: Paths, plan: _Plan) -> _Record:
     """Phases from float64 delays."""
     device, (count, tx, knots) = paths.gain.device, paths.tx_delay.shape
     rows = torch.empty(count, 5 + (tx + paths.rx_delay.shape[1]) * knots, dtype=torch.float32, device=device)
     delay = torch.empty(knots, count, dtype=torch.float64, device=device)
-    base, reach = delay.new_empty(count), torch.zeros(2, dtype=torch.float32, device=device)
+    base, reach = delay.new_empty(count), torch.empty(count, 2, dtype=torch.float32, device=device)
     scalars = delay.new_tensor([plan.carrier, plan.slope, plan.bandwidth])
     gain = torch.view_as_real(paths.gain.detach().to(torch.complex64).contiguous())
     inputs = [wp.from_torch(gain, dtype=wp.vec2)]
@@ -340,20 +370,24 @@ def _record(paths: Paths, plan: _Plan) -> _Record:
         outputs = [wp.from_torch(x) for x in (rows, delay, base, reach)]
         wp.launch(_records, dim=count, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
     drift = plan.bandwidth * float((plan.ends @ delay).abs().max())
-    return _Record(rows, delay, base, (0.5 + plan.bandwidth / plan.carrier / math.tau * float(reach.sum()), drift))
+    reaches = (0.5 + plan.bandwidth / plan.carrier / math.tau * float(reach.amax(0).sum()), drift)
+    return _Record(rows, delay, base, paths.frame, paths.frames, reaches)
 
 
 def _group_sum(record: _Record, plan: _Plan, group: _Group, accuracy: tuple[float, float]) -> Tensor:
-    """Samples [loops, slots, rx, samples] of a group of chirps.
+    """Samples [frames, loops, slots, rx, samples] of a group of chirps.
 
     `accuracy` is the greatest |x u| in rad, and the error that the series may leave.
     """
     edge, tolerance = accuracy
-    bucket, order = (group.at @ record.delay).round().to(torch.int32).sort()
-    bins, counts = torch.unique_consecutive(bucket, return_counts=True)
-    bounds = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+    bucket = (group.at @ record.delay).round().to(torch.int32)
+    bins = torch.unique(bucket)
+    # All frames have the buckets of any: those of a frame that hold no path come out as zeros.
+    place = torch.searchsorted(bins, bucket)
+    place, order = (place if record.frame is None else record.frame * len(bins) + place).sort()
+    bounds = torch.searchsorted(place, torch.arange(record.frames * len(bins) + 1, device=place.device))
     rows = record.rows.index_select(0, order)
-    rows[:, 4] = record.base.index_select(0, order) - math.tau * bucket
+    rows[:, 4] = record.base.index_select(0, order) - math.tau * bucket.index_select(0, order)
     # The first term left out is 2 (edge / 2)^n / n! at most; its rms over places is 0.6 of it (0.56 to 0.63 measured).
     terms = next(n for n in POWERS if 1.4 * (edge / 2) ** n / math.factorial(n) <= tolerance or n == POWERS[-1])
     series = economised(edge, terms)
@@ -364,7 +398,7 @@ def _group_sum(record: _Record, plan: _Plan, group: _Group, accuracy: tuple[floa
 
 
 def _launch(rows: Tensor, plan: _Plan, group: _Group, sums: tuple[Tensor, tuple[float, ...], float]) -> Tensor:
-    """Sums [bins, powers, rx, pairs, blocks, 2, LANES] over the paths of each bucket.
+    """Sums [frames * bins, powers, rx, pairs, runs, 2, lanes] over the paths of each bucket.
 
     `sums` are the buckets' bounds in `rows`, the series, and the error that they may have.
     """
@@ -376,16 +410,19 @@ def _launch(rows: Tensor, plan: _Plan, group: _Group, sums: tuple[Tensor, tuple[
     pairs = torch.tensor([[s, 5 + m * knots] for s, m, _ in plan.pairs], dtype=torch.int32, device=device)
     scalars = [step, 0.0, *(series[q - 2] / series[q] for q in range(2, terms))]
     bins, at_once = len(bounds) - 1, math.gcd(rx, RECEIVERS) if terms <= SHORT else 1
-    total = torch.empty(bins * terms, len(plan.pairs), rx, blocks * 2, LANES, dtype=torch.float32, device=device)
+    runs, (lanes, pieces) = group.lanes.shape[1], _share(device)
+    shape = (bins * pieces * terms, len(plan.pairs), rx, runs * 2, lanes)
+    total = torch.empty(shape, dtype=torch.float32, device=device)
     with torch_stream(device):
         on = wp.device_from_torch(device)
         record, polar = wp.from_torch(rows), wp.from_torch(turn, dtype=wp.vec4)
         inputs = [record, wp.from_torch(group.blocks), 5 + plan.tx * knots, step, plan.window]
         wp.launch(_turns, dim=(len(rows), blocks), inputs=inputs, outputs=[polar], device=on)
         still = bool((turn[..., 2].abs().max() * group.half).square() <= STILL * tolerance)
-        kernel = _kernel(terms, at_once, still)
+        kernel, row = _kernel(terms, at_once, still, (lanes, pieces)), _lane_type(lanes)
         inputs = [record, polar, wp.from_torch(bounds), wp.from_torch(pairs)]
-        inputs += [wp.from_torch(group.lanes, dtype=_Lanes), wp.from_torch(rows.new_tensor(scalars))]
-        size = (bins, len(plan.pairs), rx // at_once, blocks)
-        wp.launch(kernel, dim=size, inputs=inputs, outputs=[wp.from_torch(total, dtype=_Lanes)], device=on)
-    return total.reshape(bins, terms, len(plan.pairs), rx, blocks, 2, LANES).transpose(2, 3)
+        inputs += [wp.from_torch(group.lanes, dtype=row), wp.from_torch(rows.new_tensor(scalars))]
+        size = (bins * pieces, len(plan.pairs), rx // at_once, runs)
+        wp.launch(kernel, dim=size, inputs=inputs, outputs=[wp.from_torch(total, dtype=row)], device=on)
+    total = total.reshape(bins, pieces, -1).sum(1) if pieces > 1 else total
+    return total.reshape(bins, terms, len(plan.pairs), rx, runs, 2, lanes).transpose(2, 3)

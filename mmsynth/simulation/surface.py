@@ -142,14 +142,14 @@ def unit(a: Tensor) -> Tensor:
 
 
 def area_vectors(corner: Tensor) -> Tensor:
-    """Outward normals [3, faces] times the area in m^2."""
+    """Outward normals [3, ..., faces] times the area in m^2, of corners [3, 3, ..., faces]."""
     return 0.5 * cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
 
 
 def vertex_normals(faces: Tensor, area: Tensor, count: int) -> Tensor:
-    """Unit normals [3, count] at the vertices: the area-weighted mean of the faces [3, faces] around."""
-    total = area.new_zeros(3, count).index_add_(1, faces.reshape(-1), area.repeat(1, 3))
-    return unit(total)
+    """Unit normals [..., 3, count] at the vertices: the mean of the `area` [..., 3, faces] of the faces around."""
+    total = area.new_zeros(*area.shape[:-1], count).index_add_(-1, faces.reshape(-1), torch.cat([area] * 3, -1))
+    return unit(total.movedim(-2, 0)).movedim(0, -2)
 
 
 def sagitta(corner: Tensor, area: Tensor, normals: Tensor, faces: Tensor) -> Tensor:

@@ -34,16 +34,32 @@ def synthesize(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Tensor:
         paths: of the frame; delays in float64.
         radar: whose waveform, schedule and antenna count are used (positions are in the delays already).
         tolerance: rms error against `synthesize_direct`, relative to the rms of the samples.
+
+    Raises:
+        ValueError: the paths are of several frames, of other antennas, or in single precision.
+    """
+    if paths.frames != 1:
+        raise ValueError(f"paths: expected those of one frame, got {paths.frames} frames (see synthesize_frames)")
+    return synthesize_frames(paths, radar, tolerance)[0]
+
+
+def synthesize_frames(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Tensor:
+    """Samples [frames, loops, slots, rx, samples] of all frames of the paths, as `synthesize` has them.
+
+    Args:
+        paths: delays in float64.
+        radar: whose waveform, schedule and antenna count are used (positions are in the delays already).
+        tolerance: rms error against `synthesize_direct`, relative to the rms of the samples.
     """
     _check(paths, radar)
     wave, device = radar.waveform, paths.gain.device
     if len(paths) == 0:
-        shape = (wave.loops, radar.slots, len(radar.rx), wave.samples)
+        shape = (paths.frames, wave.loops, radar.slots, len(radar.rx), wave.samples)
         return _volts(torch.zeros(shape, dtype=torch.complex64, device=device), radar)
     gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
     total = fast_sum if gradients else spread_sum
     parts = [total(part, _cut(radar, loops.stop - loops.start), tolerance) for loops, part in _runs(paths, radar)]
-    return _volts(parts[0] if len(parts) == 1 else torch.cat(parts), radar)
+    return _volts(parts[0] if len(parts) == 1 else torch.cat(parts, 1), radar)
 
 
 def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -> Tensor:

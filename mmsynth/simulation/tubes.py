@@ -75,7 +75,7 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], budget: float) -> list[Paths]:
     if bvh is None or pose.topology.moving == 0:
         return []
     seen = seen_from(pose, ends[0]).any(0).nonzero()[:, 0]
-    bvh.refit(pose.vertices[len(pose.knots) // 2].T)
+    bvh.refit(pose.vertices[len(pose.knots) // 2].T[None])
     tubes = _shoot(pose, bvh, ends[0], seen)
     found = []
     for _ in range(pose.settings.bounces):
@@ -106,7 +106,7 @@ def _launch(pose: Pose, tx: Leg, face: Tensor, count: int) -> Tubes:
     shape = corner
     if count > 1:
         area = surface.area_vectors(corner)
-        shape = torch.cat([corner, surface.sagitta(corner, area, pose.normals.to(corner), faces)], 1)
+        shape = torch.cat([corner, surface.sagitta(corner, area, pose.normals[0].to(corner), faces)], 1)
     # Of a quadratic node, 4 a b of an edge's sagitta lie off the flat point a, b, c.
     node = weights[:, : shape.shape[1]] @ shape  # [3, nodes, facets]
     point = node[:, pieces].flatten(2)  # [3, 3, pieces * facets]
@@ -131,7 +131,7 @@ def _pieces(pose: Pose, bvh: Bvh, tubes: Tubes) -> Tensor:
     wide = _edges(tubes.point + fall * ways[:, :3]).amax(0)
     faces = pose.topology.faces[:, hit.clamp(0, pose.topology.moving - 1).flatten()]
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
-    sag = length(surface.sagitta(corner, surface.area_vectors(corner), pose.normals.to(corner), faces))
+    sag = length(surface.sagitta(corner, surface.area_vectors(corner), pose.normals[0].to(corner), faces))
     # Off a patch n times as wide the surface lies n^2 times as far.
     curved = (sag.sqrt() / _edges(corner)).amax(0).reshape(4, -1)
     bent = torch.where(met, curved, 0).amax(0)
@@ -250,7 +250,7 @@ def _normal(pose: Pose, face: Tensor, weight: Tensor) -> Tensor:
     """Normals [3, tubes] of the smooth surface at the points of facets `face` given by `weight` [3, tubes]."""
     faces = pose.topology.faces[:, face]
     flat = unit(surface.area_vectors(surface.gather(pose.vertices[len(pose.knots) // 2], faces)))
-    vertex = surface.gather(pose.normals.to(flat), faces)
+    vertex = surface.gather(pose.normals[0].to(flat), faces)
     smooth = (dot(vertex, flat[:, None]) > surface.CREASE_COSINE).all(0)
     if pose.settings.flatness == 0:
         smooth = torch.zeros_like(smooth)
@@ -261,7 +261,7 @@ def _touch(pose: Pose, face: Tensor, weight: Tensor) -> Tensor:
     """Points [3, tubes] of the smooth surface over those of facets `face` given by `weight` [3, tubes]."""
     faces = pose.topology.faces[:, face]
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
-    sag = surface.sagitta(corner, surface.area_vectors(corner), pose.normals.to(corner), faces)
+    sag = surface.sagitta(corner, surface.area_vectors(corner), pose.normals[0].to(corner), faces)
     if pose.settings.flatness == 0:
         sag = torch.zeros_like(sag)
     return (corner * weight + 4 * sag * weight * weight.roll(-1, 0)).sum(1)

@@ -39,6 +39,7 @@ def _ways(
     vertices: wp.array3d(dtype=wp.float64),
     faces: wp.array2d(dtype=wp.int64),
     facets: wp.array(dtype=wp.int64),
+    moving: wp.int64,
     tx: LegStruct,
     rx: LegStruct,
     transmitters: wp.array(dtype=wp.vec3),
@@ -50,29 +51,32 @@ def _ways(
 ):
     """One facet a thread; antennas are relative to the centre of their leg."""
     row = wp.tid()
-    for knot in range(vertices.shape[0]):
-        a = corner_of(vertices, faces, knot, facets[row], 0)
-        b = corner_of(vertices, faces, knot, facets[row], 1)
-        c = corner_of(vertices, faces, knot, facets[row], 2)
+    knots = tx_delay.shape[2]
+    face, begin = facets[row] % moving, int(facets[row] // moving) * knots
+    for knot in range(knots):
+        a = corner_of(vertices, faces, begin + knot, face, 0)
+        b = corner_of(vertices, faces, begin + knot, face, 1)
+        c = corner_of(vertices, faces, begin + knot, face, 2)
         centre = (a + b + c) / wp.float64(3.0)
         into = _one_leg(centre, tx, transmitters, tx_delay[row], knot)
         out = _one_leg(centre, rx, receivers, rx_delay[row], knot)
-        if knot == vertices.shape[0] // 2:
+        if knot == knots // 2:
             departure[row] = tx.radar_from_world * before_mirrors(tx, 0, into)
             arrival[row] = rx.radar_from_world * before_mirrors(rx, 0, out)
 
 
 def fused_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Delays to the faces `facets` from TX and RX [facets, antennas, knots] in s (float64), departure and arrival.
+    """Delays to the faces `facets` (by `facet_paths`) from TX and RX, departure and arrival.
 
-    The last two are directions [facets, 3] in the radar frame at mid-frame, as in `types.Paths`.
+    Delays [facets, antennas, knots] are in s (float64), the others directions [facets, 3] in the radar frame at
+    mid-frame, as in `types.Paths`.
     """
     device, count = facets.device, len(facets)
     delays = [
         torch.empty(count, len(leg.antennas), len(pose.knots), dtype=torch.float64, device=device) for leg in ends
     ]
     ways = [torch.empty(count, 3, dtype=torch.float32, device=device) for _ in ends]
-    inputs = [as_array(pose.vertices), as_array(pose.topology.faces), as_array(facets)]
+    inputs = [as_array(pose.vertices), as_array(pose.topology.faces), as_array(facets), max(pose.topology.moving, 1)]
     inputs += [leg_struct(leg) for leg in ends]
     inputs += [as_array((leg.antennas - leg.centre).to(torch.float32), wp.vec3) for leg in ends]
     with torch_stream(device):

@@ -60,3 +60,7 @@ def rcs(paths: Paths, radar: Radar, distance: float) -> float:
 
 def decibel(value: float) -> float:
     return 10 * math.log10(value)
+
+
+def error_db(got: Tensor, want: Tensor) -> float:
+    return 10 * math.log10(float((got - want).abs().square().sum() / want.abs().square().sum()))

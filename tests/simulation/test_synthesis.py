@@ -11,6 +11,7 @@ import pytest
 import torch
 from oracles import point_target_adc
 from scipy.constants import speed_of_light
+from simulation.scenes import error_db
 
 from mmsynth.radar import load_radar
 from mmsynth.simulation import Simulation, frame_knots, memory, synthesize, synthesize_direct
@@ -48,10 +49,6 @@ def crowd(radar: Radar, count: int, distance: float, speed: float) -> Paths:
     points = {"place": place, "speed": normal(count, 3) * fast, "push": normal(count, 3) * 10}
     first = torch.complex(normal(count), normal(count))
     return moving_paths(radar, points, torch.stack([first, first * (1 + 0.5 * normal(count))], 1).to(torch.complex64))
-
-
-def error_db(got: torch.Tensor, want: torch.Tensor) -> float:
-    return 10 * math.log10(float((got - want).abs().square().sum() / want.abs().square().sum()))
 
 
 def fast_error_db(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> float:
