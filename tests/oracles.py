@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 # ------------------------------------------------------------------------------------------ processing: point targets
 
@@ -209,29 +210,58 @@ def image_echo(way, wavelength, power_reflection):
 
 # ------------------------------------------------------------------------------------------------ walking
 
-WALK_SPEED, WALK_RATE = 1.3, 0.9  # m/s, strides a second
+
+def boulic_stride(speed, thigh):
+    """The walk of Boulic, Magnenat-Thalmann and Thalmann, The Visual Computer 6 (1990) 344-358, appendices A and C.
+
+    Control points as V. C. Chen's published programs (The Micro-Doppler Effect in Radar, 2011) read them off the
+    paper's plots, for 0.5 to 3 thigh heights a second; between them the monotone cubic of Fritsch and Carlson.
+
+    Args:
+        speed: m/s.
+        thigh: height of the hip joint over the floor in m, by which the paper's lengths and speeds are relative.
+
+    Returns:
+        Duration of a stride in s, and functions of the phase since the foot landed (period 1): flexion of "hip" and
+        "knee" in rad, and how far the trunk is "up" and "ahead" of its even motion in m.
+    """
+    relative = speed / thigh
+    k = max(0.0, (relative - 1.3) / 1.7)
+    length = 1.346 * np.sqrt(relative)
+    support = 0.752 - 0.143 * relative / length
+    hip = {0.5: -15.0, 0.9: 25 + 6 * k} | ({0.2 * k - 0.1: 25 + 5 * k} if k else {})  # at k = 0 both are one point
+    knee = {0.17 - 0.05 * k: 3 + 22 * k, 0.4: 3.0, 0.75 - 0.05 * k: 70 - 5 * k, 1 - 0.03 * k: 3 + 3 * k}
+
+    def angle(points):
+        whole = sorted((phase + cycle, value) for phase, value in points.items() for cycle in (-2, -1, 0, 1, 2))
+        curve = PchipInterpolator(*np.array(whole).T)
+        return lambda phase: np.radians(curve(np.mod(phase, 1)))
+
+    found = {"hip": angle(hip), "knee": angle(knee)}
+    found["up"] = lambda phase: thigh * 0.015 * relative * (np.sin(2 * np.pi * (2 * phase - 0.35)) - 1)
+    found["ahead"] = lambda phase: -thigh * 0.021 * np.sin(2 * np.pi * 2 * (phase + 0.625 - support))
+    return length * thigh / speed, found
+
+
+WALK_SPEED, LEG = 1.3, 0.42  # m/s, m of thigh and of shank
+WALK_TIME, WALK = boulic_stride(WALK_SPEED, 2 * LEG)
 
 
 def walker_joints(times):
-    """Joints {name: [times, 3]} in m of a walker who comes towards the origin along -y, radar at hip height.
+    """Joints {name: [times, 3]} in m of a walker of `boulic_stride` who comes towards the origin along -y.
 
-    Like Boulic, Magnenat-Thalmann and Thalmann (1990), joint angles are periodic in the stride and the two legs half of
-    one apart, and the trunk moves evenly but for a bob twice a stride; their tables of angles are replaced by the first
-    harmonics, so that speeds have a closed form: hip 0.4 sin, knee 0.5 (1 + sin) rad.
+    The radar is at hip height; one leg is half a stride after the other.
     """
     t = np.asarray(times, dtype=np.float64)
-    turn = 2 * np.pi * WALK_RATE * t
-    y = 5.0 - WALK_SPEED * t
-    z = 0.02 * np.sin(2 * turn)
+    phase = t / WALK_TIME
+    y, z = 5.0 - WALK_SPEED * t - WALK["ahead"](phase), WALK["up"](phase)
     found = {"trunk": np.stack([0 * t, y, z + 0.35], 1)}
     for side in (0, 1):
-        angle = turn + np.pi * side
-        hip = 0.4 * np.sin(angle)
-        knee = 0.5 * (1 + np.sin(angle + 1.0))
+        hip, knee = (WALK[name](phase + 0.5 * side) for name in ("hip", "knee"))
         x = np.full_like(t, 0.2 * side - 0.1)
         joints = [np.stack([x, y, z], 1)]
-        for length, tilt in ((0.42, hip), (0.42, hip - knee)):
-            joints.append(joints[-1] + length * np.stack([0 * t, -np.sin(tilt), -np.cos(tilt)], 1))
+        for tilt in (hip, hip - knee):
+            joints.append(joints[-1] + LEG * np.stack([0 * t, -np.sin(tilt), -np.cos(tilt)], 1))
         found |= {f"{name}{side}": place for name, place in zip(("hip", "knee", "ankle"), joints, strict=True)}
     return found
 

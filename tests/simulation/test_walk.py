@@ -1,4 +1,4 @@
-"""Micro-Doppler of a walker made of capsules, like Boulic's, against the closed form of its joints' speeds."""
+"""Micro-Doppler of Boulic's walker, made of balls and capsules, against the speeds of its joints."""
 
 import numpy as np
 import oracles
@@ -45,7 +45,7 @@ def walker(times):
 
 @pytest.mark.parametrize("phase", [0.1, 0.35, 0.6, 0.85])
 def test_a_walker_has_the_speeds_of_its_joints(phase):
-    start = phase / oracles.WALK_RATE
+    start = phase * oracles.WALK_TIME
     knots = frame_knots(RADAR, Simulation()).numpy()
     scene = free_space(walker(start + knots), materials=MATERIALS)
     samples = synthesize(trace(scene, RADAR, 0, Simulation(), 1), RADAR)[None]
