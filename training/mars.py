@@ -74,6 +74,7 @@ def main() -> None:
         part.add_argument("--frames", type=int, default=60, help="of each recording")
         part.add_argument("--every", type=int, default=1, help="of how many consecutive frames one is taken")
         part.add_argument("--workers", type=int, default=1)
+        part.add_argument("--device", default="cpu")
         part.add_argument("--part", default="test", help="official part of each recording")
         part.set_defaults(run=run)
     ceiling_ = parts.add_parser("ceiling", help="what trees reach in the place of the simulator, one person held out")
@@ -151,7 +152,7 @@ def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames and Chamfer distances of simulated and recorded clouds."""
     from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
 
-    stage = _stage(options.body)
+    stage = _stage(options)
     [(_, _, pairs)] = _compared(options, [{"": stage}])
     for pair in pairs:
         sizes = " ".join(f"{np.mean([len(f) for f in side]):.1f}" for side in (pair.recorded, pair.simulated))
@@ -174,7 +175,7 @@ def ablation(options: argparse.Namespace) -> Iterator[Row]:
     """The comparison of `paired` with one part of the simulator changed at a time."""
     from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
 
-    for name, stage, pairs in _compared(options, _variants(_stage(options.body))):
+    for name, stage, pairs in _compared(options, _variants(_stage(options))):
         near = chamfer_contrast(pairs, np.random.default_rng(0))
         r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
         points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
@@ -206,13 +207,13 @@ def ceiling(options: argparse.Namespace) -> list[Row]:
     return [row(f"mars/ceiling_{name}", [value], "trees", note=note) for name, value in found.items()]
 
 
-def _stage(body: str) -> "Stage":
+def _stage(options: argparse.Namespace) -> "Stage":
     from mmsynth.body_models import load_body
     from mmsynth.datasets.mars import RADAR_POSITION
     from mmsynth.evaluation.fidelity import Stage
     from mmsynth.radar import load_radar
 
-    return Stage(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION)
+    return Stage(load_body(options.body), load_radar("mars"), radar_position=RADAR_POSITION, device=options.device)
 
 
 def _variants(full: "Stage") -> "list[dict[str, Stage]]":

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from mmsynth import metrics
+from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, fit_skeleton
 from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import resample
@@ -64,6 +65,7 @@ class Stage:
         cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
         floor: material of the floor, on which the lowest foot of the clip stands; None = no floor.
         room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses, of plasterboard.
+        device: on which bodies are skinned and traced; poses are fitted, and samples received, on the CPU.
     """
 
     body: BodyModel
@@ -75,6 +77,7 @@ class Stage:
     cloth_roughness: float | None = None
     floor: str | None = "concrete"
     room: Tensor | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +97,10 @@ def restage(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Restaged
     """Fit the body to the clip's joints and trace it: all that does not hang on receiver and processing."""
     radar, frames = _paced(stage.setup.radar, stretch), len(range(stretch.stop)[stretch])
     motion = fit_skeleton(_calmed(sample, stretch, stage), stage.body)
-    mesh = stage.body(resample(motion, knot_times(radar, frames, stage.settings)))
-    clean = simulate_clean(_scene(mesh, stage), radar, frames, stage.settings, seed=seed)
-    return Restaged(clean, _surface(mesh, radar, frames))
+    skin = stage.body if stage.device == "cpu" else stage.body.to(stage.device)
+    mesh = skin(resample(motion, knot_times(radar, frames, stage.settings)))
+    clean = simulate_clean(moved(_scene(mesh, stage), stage.device), radar, frames, stage.settings, seed=seed)
+    return Restaged(clean.cpu(), _surface(mesh, frames))
 
 
 def observe(sample: Sample, stretch: slice, restaged: Restaged, stage: Stage, seed: int) -> Pair:
@@ -155,12 +159,11 @@ def _floor(height: float) -> Tensor:
     return torch.tensor(corners, dtype=torch.float64)
 
 
-def _surface(mesh: MeshSequence, radar: Radar, frames: int) -> tuple[Array, ...]:
+def _surface(mesh: MeshSequence, frames: int) -> tuple[Array, ...]:
     """Sixty points drawn uniformly over the mesh of each frame, as x, y, z in the frame of the poses."""
-    draw, vertices = np.random.default_rng(0), mesh.vertices.numpy()[:: len(mesh.vertices) // frames]
-    found = []
-    for frame in vertices:
-        corners = frame[mesh.faces.numpy()]
+    draw, faces, found = np.random.default_rng(0), mesh.faces.cpu().numpy(), []
+    for frame in mesh.vertices[:: len(mesh.vertices) // frames].cpu().numpy():
+        corners = frame[faces]
         areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         chosen = corners[draw.choice(len(areas), 60, p=areas / areas.sum())]
         found.append(np.einsum("pc,pcx->px", draw.dirichlet(np.ones(3), 60), chosen))
