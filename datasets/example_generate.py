@@ -15,7 +15,7 @@ from mmsynth.resources import data_file
 def main(out: str, clips: str = "12") -> None:
     """Generate and print what the first clip holds."""
     recipe = replace(load_recipe(data_file("datasets", "demo.toml")), clips=int(clips))
-    path = generate(recipe, Path(out), progress=lambda done, total: None, workers=1)
+    (path,) = generate(recipe, Path(out), progress=lambda done, total: None, workers=1)
     with Dataset.open(path) as data:
         sample = data[0]
         print(f"{path}: {len(data)} samples; the first: {sample.labels.activity}, {len(sample.cloud.velocity)} points")

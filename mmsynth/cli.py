@@ -52,14 +52,14 @@ def generate(
     overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Make a synthetic data set; interrupted, the same command goes on where it stopped."""
+    """Make a synthetic data set, one a radar; interrupted, the same command goes on where it stopped."""
     from mmsynth.generation import generate, load_recipe, resolve_radar
 
     loaded = load_recipe(recipe, radar, overlay)
-    _say(*resolve_radar(loaded).notes)
+    _say(*(note for one in loaded.apart() for note in resolve_radar(one).notes))
     with _Progress("clips") as progress:
-        path = generate(loaded, out, progress, workers, device)
-    _say(f"{path}: {loaded.samples} samples")
+        paths = generate(loaded, out, progress, workers, device)
+    _say(*(f"{path}: {loaded.samples} samples" for path in paths))
 
 
 @app.command("import")

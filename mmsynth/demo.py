@@ -8,7 +8,8 @@ from pathlib import Path
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation import evaluate
 from mmsynth.generation import Recipe, generate, load_recipe
-from mmsynth.generation.clip import draw_take, stage, stream
+from mmsynth.generation.clip import draw_take, stage
+from mmsynth.generation.play import stream
 from mmsynth.processing import beamform, detect, micro_doppler, range_doppler
 from mmsynth.resources import data_file
 from mmsynth.simulation import frame_knots, simulate
@@ -40,10 +41,10 @@ def run_demo(out: Path, bar: Bar, workers: int, device: str = "cpu", clips: int 
     people = replace(recipe.subjects, first=HELD_OUT)
     held_out = replace(recipe, name="demo-test", seed=recipe.seed + 1, clips=max(6, recipe.clips // 4), noise_draws=1)
     held_out = replace(held_out, subjects=people)
-    files = []
+    files: list[Path] = []
     for one, folder in ((recipe, "data"), (held_out, "test")):
         with bar(f"generate {one.name}") as progress:
-            files.append(generate(one, out / folder, progress, workers, device))
+            files += generate(one, out / folder, progress, workers, device)
         yield f"{files[-1]}: {one.samples} samples of {one.seconds:g} s"
     training = load_training(data_file("training", "demo.toml"))
     training = replace(training, data=replace(training.data, synthetic=(files[0],)), device=device)
@@ -65,11 +66,11 @@ def _draw(recipe: Recipe, out: Path, device: str) -> Iterator[Path]:
     cloud, frame = detect(cube, processing), take.frames // 2
     knots = len(frame_knots(radar, recipe.simulation))
     near = slice(max(0, frame - 2), min(take.frames, frame + 3))
-    title = f"{take.labels.activity}: one instant of the body, points of {near.stop - near.start} frames"
+    title = f"{take.play.labels.activity}: one instant of the body, points of {near.stop - near.start} frames"
     person, pose = take.scene.people[0], take.scene.world_from_radar
     yield save_figure(scene_figure(person, cloud, frame * knots, near, pose, title), out / "body_and_cloud.png")
     maps = [beamform(cube, kind, processing) for kind in ("range_doppler", "range_azimuth", "range_elevation")]
     yield save_figure(heatmaps_figure(maps, frame, max_range=radar.waveform.max_range), out / "heatmaps.png")
     period = radar.waveform.frame_period
     doppler = micro_doppler(adc, processing)
-    yield save_figure(micro_doppler_figure(doppler, period, title=take.labels.activity), out / "micro_doppler.png")
+    yield save_figure(micro_doppler_figure(doppler, period, title=take.play.labels.activity), out / "micro_doppler.png")

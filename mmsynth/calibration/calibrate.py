@@ -19,8 +19,9 @@ import torch
 from mmsynth.calibration.quantities import Floats, distances, measure
 from mmsynth.config import dumps
 from mmsynth.datasets import Clips, FlatPoints
-from mmsynth.generation.clip import GHOSTS, record, stage, stream, trace_clip
+from mmsynth.generation.clip import GHOSTS, record, stage, trace_clip
 from mmsynth.generation.ghosts import add_ghosts
+from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.types import PointCloud
 from mmsynth.view import histograms_figure, save_figure

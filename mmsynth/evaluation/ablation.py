@@ -15,7 +15,8 @@ from typing import Any
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.naive import surface_cloud
-from mmsynth.generation.clip import Stage, Traced, record, stage, stream, trace_clip
+from mmsynth.generation.clip import Stage, Traced, record, stage, trace_clip
+from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Placement, Recipe, resolve_radar
 from mmsynth.generation.run import attributes, join_parts
 from mmsynth.simulation import hold_memory
@@ -187,9 +188,10 @@ def _make_part(recipes: Mapping[str, Recipe], start: int, folder: Path, device: 
 
 def _surface(ready: Stage, traced: Traced, k: int) -> Sample:
     """Sample k with points of the visible surface in place of detections."""
-    recipe, number = ready.recipe, traced.index * ready.recipe.noise_draws + k
-    cloud = surface_cloud(ready, traced.take, SURFACE_POINTS, stream(recipe.seed, 5, traced.index, k))
-    return Sample(f"{recipe.name}-{number:07d}", traced.take.labels, cloud, provenance={"method": "surface"})
+    recipe, play = ready.recipe, traced.take.play
+    number = play.index * recipe.noise_draws + k
+    cloud = surface_cloud(ready, traced.take, SURFACE_POINTS, stream(recipe.seed, 5, play.index, k))
+    return Sample(f"{recipe.name}-{number:07d}", play.labels, cloud, provenance={"method": "surface"})
 
 
 def _about(name: str, ready: Stage, sample: Sample) -> Attributes:

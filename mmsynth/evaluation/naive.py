@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from mmsynth.generation.clip import Stage, Take, draw_take, stage, stream
+from mmsynth.generation.clip import Stage, Take, draw_take, stage
+from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.geometry import apply, inverse
 from mmsynth.simulation import frame_knots
@@ -22,7 +23,7 @@ def naive_clips(recipe: Recipe, points: int) -> list[Sample]:
     for index in range(recipe.clips):
         take = draw_take(ready, index)
         cloud = surface_cloud(ready, take, points, stream(recipe.seed, 5, index))
-        found.append(Sample(f"{recipe.name}-{index:07d}", take.labels, cloud, provenance={"method": "surface"}))
+        found.append(Sample(f"{recipe.name}-{index:07d}", take.play.labels, cloud, provenance={"method": "surface"}))
     return found
 
 

@@ -2,57 +2,30 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mmsynth.arrays import moved
-from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
+from mmsynth.body_models import BodyModel, load_body
 from mmsynth.generation.ghosts import add_ghosts
-from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of, resolve_radar
-from mmsynth.geometry import apply, inverse, radar_pose
+from mmsynth.generation.play import Play, draw_play, room_of, stream, uniform
+from mmsynth.generation.recipe import Recipe, clip_frames, resolve_radar
+from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints
-from mmsynth.motion import (
-    Subject,
-    centre,
-    cut,
-    generate_motion,
-    keep_feet,
-    place,
-    read_motion,
-    resample,
-    sample_subject,
-)
-from mmsynth.motion.together import Area, distance
+from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, range_doppler
-from mmsynth.scene import Room, load_room, material, mounted, movers, person_materials, read_room
+from mmsynth.scene import load_room, material, movers, person_materials
 from mmsynth.simulation import knot_times, receive, simulate_clean
-from mmsynth.types import (
-    AdcFrames,
-    Cfar,
-    Labels,
-    MeshSequence,
-    Motion,
-    Processing,
-    Radar,
-    RadarSetup,
-    Sample,
-    Scene,
-    Skeleton,
-)
+from mmsynth.types import AdcFrames, Cfar, MeshSequence, Motion, Processing, Radar, RadarSetup, Sample, Scene
 
-# Attempts to place a person beside others.
-_TRIES = 200
 # Key of the random streams of ghosts.
 GHOSTS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What all clips of a recipe share: the radar, and the body that people are drawn in.
+    """What all clips of one radar share: its recipe (`Recipe.apart`), the radar, and the body of people.
 
     Motions and labels are made on the CPU, by `body`; surfaces on `device`, by `skin`, the same body there.
     """
@@ -65,15 +38,9 @@ class Stage:
 
 
 def stage(recipe: Recipe, device: str = "cpu") -> Stage:
-    """Load what a recipe names."""
+    """Load what a recipe of one radar names."""
     body = load_body(recipe.subjects.body)
     return Stage(recipe, resolve_radar(recipe), body, body if device == "cpu" else body.to(device), device)
-
-
-def stream(seed: int, *keys: int) -> torch.Generator:
-    """The random stream of (seed, keys): independent streams for different keys, whatever the order of use."""
-    state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) >> 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,36 +48,29 @@ class Take:
     """What stands before the radar in one clip.
 
     Attributes:
-        labels: of the clip.
-        subject: who performs.
-        motion: where the recipe puts it.
+        play: who does what.
         scene: posed at the knots of every frame; the labelled person is the first of its people.
         frames: how many the radar takes.
     """
 
-    labels: Labels
-    subject: Subject
-    motion: Motion
+    play: Play
     scene: Scene
     frames: int
 
 
-def draw_take(stage: Stage, index: int) -> Take:
-    """Draw person, motion and place of clip `index`, and pose the body at the knots of its frames."""
+def pose_take(stage: Stage, play: Play) -> Take:
+    """Pose the people of a clip at the knots of the radar's frames."""
     recipe, radar = stage.recipe, stage.setup.radar
-    draw = stream(recipe.seed, 0, index)
-    frames = max(1, round(recipe.seconds / radar.waveform.frame_period))
-    activity, person = _who(recipe, index)
-    subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
-    moving = _motion(stage, activity, (person, subject), draw)
-    motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
+    frames = clip_frames(recipe, stage.setup)
     knots = knot_times(radar, frames, recipe.simulation)
-    people = (motion, *_others(stage, index, person, motion))
-    meshes = tuple(stage.skin(resample(one, knots)) for one in people)
-    clothes = recipe.subjects.clothing[_integer(len(recipe.subjects.clothing), draw)]
-    scene = moved(_scene(recipe, meshes, world_from_radar, (clothes, radar.waveform.center_frequency)), stage.device)
-    labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
-    return Take(labels, subject, motion, scene, frames)
+    meshes = tuple(stage.skin(resample(one, knots)) for one in play.motions)
+    scene = _scene(recipe, meshes, play.world_from_radar, (play.clothing, radar.waveform.center_frequency))
+    return Take(play, moved(scene, stage.device), frames)
+
+
+def draw_take(stage: Stage, index: int) -> Take:
+    """Draw clip `index` and pose it: see `draw_play` and `pose_take`."""
+    return pose_take(stage, draw_play(stage.recipe, stage.body, index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,24 +78,27 @@ class Traced:
     """A clip as it comes from the scene, before a receiver adds anything.
 
     Attributes:
-        index: of the clip.
         take: what stood before the radar.
         clean: samples [frames, loops, slots, rx, samples] in V.
         joints: [frames, joints, 3] in m in the radar frame.
     """
 
-    index: int
     take: Take
     clean: Tensor
     joints: Tensor
 
 
+def trace_take(stage: Stage, take: Take) -> Traced:
+    """Trace what stands before the radar."""
+    recipe, radar, play = stage.recipe, stage.setup.radar, take.play
+    clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed=play.index)
+    times = _times(stage, take) + 0.5 * radar.active_time
+    return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar))
+
+
 def trace_clip(stage: Stage, index: int) -> Traced:
     """Draw clip `index` and trace it."""
-    recipe, radar, take = stage.recipe, stage.setup.radar, draw_take(stage, index)
-    clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed=index)
-    times = _times(stage, take) + 0.5 * radar.active_time
-    return Traced(index, take, clean, _joints(stage, resample(take.motion, times), take.scene.world_from_radar.cpu()))
+    return trace_take(stage, draw_take(stage, index))
 
 
 def record(stage: Stage, traced: Traced, k: int) -> Sample:
@@ -144,7 +107,7 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     The stage may be of another recipe than the one that traced it, if they differ in nothing but device, processing and
     outputs.
     """
-    recipe, take, index = stage.recipe, traced.take, traced.index
+    recipe, take, index = stage.recipe, traced.take, traced.take.play.index
     noise = stream(recipe.seed, 2, index, k)
     unit, gain, processing = _unit(recipe, stage.setup, noise)
     adc = AdcFrames(unit, receive(traced.clean * gain, unit, noise), _times(stage, take))
@@ -152,107 +115,29 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     cloud = moved(detect(cube, processing), "cpu")
     return Sample(
         id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
-        labels=take.labels,
+        labels=take.play.labels,
         cloud=add_ghosts(cloud, recipe.device.ghosts, stream(recipe.seed, GHOSTS, index, k)),
         joints=traced.joints,
         joint_set=recipe.outputs.joints,
         heatmaps=tuple(beamform(cube, kind, processing) for kind in recipe.outputs.heatmaps),
         adc=adc if recipe.outputs.adc else None,
-        provenance=_provenance(stage, take, index, k),
+        provenance=_provenance(stage, take, k),
     )
 
 
 def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
     """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
-    traced = trace_clip(stage, index)
+    return make_samples(stage, draw_play(stage.recipe, stage.body, index))
+
+
+def make_samples(stage: Stage, play: Play) -> Iterator[Sample]:
+    """The samples that a stage's radar records of what people do."""
+    traced = trace_take(stage, pose_take(stage, play))
     return (record(stage, traced, k) for k in range(stage.recipe.noise_draws))
 
 
 def _times(stage: Stage, take: Take) -> Tensor:
     return torch.arange(take.frames, dtype=torch.float64) * stage.setup.radar.waveform.frame_period
-
-
-def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
-    """Activity and person of a clip: classes in turn by their shares, and a new person after each round."""
-    order = [a for a in recipe.activities for _ in range(a.share)]
-    round_, slot = divmod(index, len(order))
-    return order[slot], recipe.subjects.first + round_ % recipe.subjects.count
-
-
-def _motion(stage: Stage, activity: ActivityRecipe, who: tuple[int, Subject], draw: torch.Generator) -> Motion:
-    """A motion of the clip's length plus a little, feet on the floor, about the origin and facing -y on average."""
-    person, subject = who
-    seconds = stage.recipe.seconds + stage.setup.radar.waveform.frame_period
-    if activity.motion:
-        own = stream(stage.recipe.seed, 3, person)
-        style = {name: _uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
-        motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
-        motion = replace(motion, shape=_shape(subject), shape_of="free")
-        rest = dict(zip(stage.body.joint_names, stage.body.rest_joints(motion), strict=True))
-        return ground(keep_feet(motion, subject, rest), stage.skin)
-    paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
-    motion = _read(str(paths[_integer(len(paths), draw)]), stage.body)
-    spare = motion.duration - seconds
-    if spare < 0:
-        raise ValueError(
-            f"activity '{activity.label}': a motion of {motion.duration:.2f} s is shorter than {seconds:.2f} s"
-        )
-    start = float(motion.times[0]) + _uniform((0.0, spare), draw)
-    return centre(cut(motion, start, start + seconds))
-
-
-@lru_cache(maxsize=1024)
-def _shape(subject: Subject) -> Tensor:
-    """The subject's body; kept, since it is solved for and every clip of the subject needs it."""
-    return shape_for(subject.height, subject.mass, subject.sex, subject.age)
-
-
-@lru_cache(maxsize=64)
-def _read(path: str, body: BodyModel) -> Motion:
-    """A motion file on the floor, with a skeleton fitted; kept, since clips draw the same files again."""
-    found = read_motion(path)
-    if isinstance(found, MeshSequence):
-        raise ValueError(f"{path}: a mesh sequence has no joints to pose the body with")
-    return ground(fit_skeleton(found, body) if isinstance(found, Skeleton) else found, body)
-
-
-def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
-    """The motion where the recipe puts it, and the radar's pose: the room's mount, or the origin looking along +y."""
-    distance, bearing = _uniform(where.distance, draw), _uniform(where.bearing, draw)
-    facing = _uniform(where.facing, draw)
-    height, tilt = _uniform(where.radar_height, draw), _uniform(where.radar_tilt, draw)
-    pose = mounted(_room(recipe.room)) if recipe.room else radar_pose((0.0, 0.0, height), tilt=tilt)
-    yaw = float(torch.atan2(-pose[0, 1], pose[1, 1]))
-    x, y = distance * np.sin(bearing - yaw), distance * np.cos(bearing - yaw)
-    return place(motion, (float(pose[0, 3]) + x, float(pose[1, 3]) + y), yaw - bearing + facing), pose
-
-
-def _others(stage: Stage, index: int, person: int, labelled: Motion) -> list[Motion]:
-    """The other people of clip `index`, at activities and places of the recipe, where nobody walks through anybody.
-
-    Raises:
-        ValueError: no place was found for one.
-    """
-    recipe, found = stage.recipe, [labelled]
-    draw, pool = stream(recipe.seed, 4, index), recipe.subjects
-    for _ in range(pool.others):
-        number = pool.first + (person - pool.first + 1 + _integer(pool.count - 1, draw)) % pool.count
-        subject = sample_subject(stream(recipe.seed, 1, number), pool.age)
-        activity = recipe.activities[_integer(len(recipe.activities), draw)]
-        moving, where = _motion(stage, activity, (number, subject), draw), placement_of(recipe, activity)
-        for _ in range(_TRIES):
-            there, _ = _stand(recipe, where, moving, draw)
-            if all(distance(there, other) >= Area().gap for other in found):
-                found.append(there)
-                break
-        else:
-            raise ValueError(f"others: expected room for {pool.others + 1} people, found none in {_TRIES} tries")
-    return found[1:]
-
-
-@lru_cache(maxsize=8)
-def _room(path: str) -> Room:
-    return read_room(path)
 
 
 def _scene(
@@ -263,7 +148,7 @@ def _scene(
     materials = person_materials(people[0].region_names, frequency, clothing)
     if not recipe.room:
         return Scene(world_from_radar, people, materials)
-    room = _room(recipe.room)
+    room = room_of(recipe.room)
     things = movers((*room.fan, *room.door), people[0].times.cpu())
     still, mirrors, regions, found = load_room(room, frequency)
     names = {name for thing in things for name in thing.region_names}
@@ -279,9 +164,9 @@ def _joints(stage: Stage, motion: Motion, world_from_radar: Tensor) -> Tensor:
 def _unit(recipe: Recipe, setup: RadarSetup, draw: torch.Generator) -> tuple[Radar, float, Processing]:
     """The radar that this sample was recorded with: noise figure, voltage gain and thresholds drawn."""
     receiver = setup.radar.receiver
-    noise = receiver.noise_figure * 10 ** (_uniform(recipe.device.noise_db, draw) / 10)
-    gain = 10 ** (_uniform(recipe.device.gain_db, draw) / 20)
-    shift = _uniform(recipe.device.threshold_db, draw)
+    noise = receiver.noise_figure * 10 ** (uniform(recipe.device.noise_db, draw) / 10)
+    gain = 10 ** (uniform(recipe.device.gain_db, draw) / 20)
+    shift = uniform(recipe.device.threshold_db, draw)
     chain = setup.processing
     chain = replace(chain, range_cfar=_shifted(chain.range_cfar, shift))
     if chain.doppler_cfar:
@@ -293,10 +178,10 @@ def _shifted(cfar: Cfar, shift_db: float) -> Cfar:
     return replace(cfar, threshold_db=cfar.threshold_db + shift_db)
 
 
-def _provenance(stage: Stage, take: Take, index: int, k: int) -> dict[str, str]:
-    subject = take.subject
+def _provenance(stage: Stage, take: Take, k: int) -> dict[str, str]:
+    subject = take.play.subject
     return {
-        "clip": str(index),
+        "clip": str(take.play.index),
         "noise_draw": str(k),
         "method": stage.recipe.simulation.method,
         "facets": str(sum(len(person.faces) for person in take.scene.people)),
@@ -305,11 +190,3 @@ def _provenance(stage: Stage, take: Take, index: int, k: int) -> dict[str, str]:
         "height": f"{subject.height:.3f}",
         "mass": f"{subject.mass:.1f}",
     }
-
-
-def _uniform(bounds: tuple[float, float], draw: torch.Generator) -> float:
-    return bounds[0] + (bounds[1] - bounds[0]) * float(torch.rand((), generator=draw, dtype=torch.float64))
-
-
-def _integer(count: int, draw: torch.Generator) -> int:
-    return int(torch.randint(count, (), generator=draw))

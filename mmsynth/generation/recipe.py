@@ -160,9 +160,10 @@ class Recipe:
 
     Attributes:
         name: of the data set.
-        radar: a profile of `mmsynth radar`, or a .toml or .cfg file.
+        radar: a profile of `mmsynth radar`, or a .toml or .cfg file; of several, each records every clip from the same
+            place, into a file of its own.
         clips: how many motions.
-        seconds: length of each.
+        seconds: length of each; a radar takes as many frames as fit into them.
         seed: of everything random.
         activities: the classes.
         noise_draws: samples made of one traced clip, each with receiver noise and device errors of its own.
@@ -171,7 +172,7 @@ class Recipe:
     """
 
     name: str
-    radar: str
+    radar: str | tuple[str, ...]
     clips: int
     seconds: float
     seed: int
@@ -189,6 +190,8 @@ class Recipe:
         for name in ("clips", "seconds", "noise_draws"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected more than zero, got {getattr(self, name)}")
+        if not self.radars or len(set(self.radars)) < len(self.radars):
+            raise ValueError(f"radar: expected one or several that differ, got {list(self.radars)}")
         if self.seed < 0:
             raise ValueError(f"seed: expected zero or more, got {self.seed}")
         if not self.activities:
@@ -196,8 +199,17 @@ class Recipe:
 
     @property
     def samples(self) -> int:
-        """Samples in the finished data set."""
+        """Samples in the finished data set of each radar."""
         return self.clips * self.noise_draws
+
+    @property
+    def radars(self) -> tuple[str, ...]:
+        """The radars, however many."""
+        return (self.radar,) if isinstance(self.radar, str) else self.radar
+
+    def apart(self) -> tuple["Recipe", ...]:
+        """The recipe of each radar alone, of which its data set is: the same samples, whatever other radars record."""
+        return tuple(replace(self, radar=radar) for radar in self.radars)
 
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""
@@ -226,14 +238,21 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
         table = {**table, "radar": radar}
     try:
         recipe = _resolve(parse(Recipe, table), Path(path).resolve().parent)
-        check_range(recipe, resolve_radar(recipe))
+        for one in recipe.apart():
+            check_radar(one, resolve_radar(one))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
 
 
 def resolve_radar(recipe: Recipe) -> RadarSetup:
-    """The recipe's radar, with the recipe's changes to its processing."""
+    """The recipe's radar, with the recipe's changes to its processing.
+
+    Raises:
+        ValueError: the recipe has several radars (`Recipe.apart` gives the recipe of each), or there is no such radar.
+    """
+    if not isinstance(recipe.radar, str):
+        raise ValueError(f"radar: expected one here, got {', '.join(recipe.radar)}")
     setup = load_radar(recipe.radar)
     changed = parse(type(setup.processing), merge(to_table(setup.processing), recipe.processing), "processing")
     return replace(setup, processing=changed)
@@ -250,14 +269,22 @@ def placement_of(recipe: Recipe, activity: ActivityRecipe) -> Placement:
     return replace(recipe.placement, **{name: getattr(changed, name) for name in named})
 
 
-def check_range(recipe: Recipe, setup: RadarSetup) -> None:
-    """Refuse a recipe that places a person where the radar's beat frequency has left its band."""
-    limit = setup.radar.waveform.max_range
+def clip_frames(recipe: Recipe, setup: RadarSetup) -> int:
+    """Frames of a radar in each clip: those that fit into its seconds (a millionth of a frame more is rounding)."""
+    return int(recipe.seconds / setup.radar.waveform.frame_period + 1e-6)
+
+
+def check_radar(recipe: Recipe, setup: RadarSetup) -> None:
+    """Refuse a recipe with no whole frame, or with a person where the radar's beat frequency has left its band."""
+    name, waveform = setup.radar.name, setup.radar.waveform
+    if clip_frames(recipe, setup) < 1:
+        raise ValueError(f"seconds: a frame of radar {name} takes {waveform.frame_period:g} s, got {recipe.seconds:g}")
+    limit = waveform.max_range
     for activity in recipe.activities:
         far = placement_of(recipe, activity).distance[1]
         if far > limit:
             raise ValueError(
-                f"placement.distance: radar {setup.radar.name} measures up to {limit:.2f} m, got a person at {far:g} m"
+                f"placement.distance: radar {name} measures up to {limit:.2f} m, got a person at {far:g} m"
             )
 
 
@@ -267,9 +294,14 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
         replace(a, files=tuple(_find(a.label, folder, pattern) for pattern in a.files)) for a in recipe.activities
     )
     room = str(_existing(folder / recipe.room, "room")) if recipe.room else ""
-    name, mark, part = recipe.radar.partition("#")
-    radar = f"{(folder / name).resolve()}{mark}{part}" if (folder / name).is_file() else recipe.radar
+    radars = tuple(_radar(folder, radar) for radar in recipe.radars)
+    radar = radars[0] if isinstance(recipe.radar, str) else radars
     return replace(recipe, activities=activities, room=room, radar=radar)
+
+
+def _radar(folder: Path, radar: str) -> str:
+    name, mark, part = radar.partition("#")
+    return f"{(folder / name).resolve()}{mark}{part}" if (folder / name).is_file() else radar
 
 
 def _find(label: str, folder: Path, pattern: str) -> str:

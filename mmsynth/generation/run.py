@@ -4,28 +4,37 @@ import multiprocessing
 import shutil
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
 import torch
 
 from mmsynth import __version__
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
-from mmsynth.generation.clip import Stage, make_clip, stage
-from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.clip import Stage, make_samples, stage
+from mmsynth.generation.play import draw_play
+from mmsynth.generation.recipe import Recipe, resolve_radar
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
 Progress = Callable[[int, int], None]
 
-_stage: Stage | None = None  # of a worker process: loaded once at its start, never changed
+# Parts joined for each clip that is finished: workers do not wait while a resumed run catches up.
+_AT_ONCE = 4
+
+_stages: tuple[Stage, ...] = ()  # of a worker process, one a radar: loaded once at its start, never changed
 
 
-def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, device: str = "cpu") -> Path:
-    """Make the data set of a recipe in the folder `out` and return its file.
+def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, device: str = "cpu") -> tuple[Path, ...]:
+    """Make the data set of a recipe in the folder `out` and return its file; with several radars, a file for each.
 
-    Each clip goes to a file of its own under `out/parts`; when all are there they are joined, in order, into
-    `out/dataset.h5` (written beside and renamed), and the parts go. Called again after an interruption with the same
-    recipe it goes on where it stopped.
+    One radar's set is `out/dataset.h5`; those of several are named after their radars, and each is byte for byte the
+    one that its radar makes alone (`Recipe.apart`): who does what and where is drawn once, and every radar poses the
+    body at the knots of its own frames. Each clip goes to a file of its own under `out/parts`; these are joined, in
+    order and while workers make others, into the set, which is written beside and renamed when all are in it. Then the
+    parts go. Called again after an interruption with the same recipe it goes on where it stopped.
 
     Args:
         recipe: a checked recipe (`load_recipe`).
@@ -35,29 +44,54 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
         device: of torch and Warp in each worker.
 
     Raises:
-        ValueError: `out` holds a finished data set, something else, or a run of another recipe.
+        ValueError: `out` holds a finished data set, something else, or a run of another recipe; or two radars have one
+            name.
         OSError: the disk is full, or not writable.
     """
-    target = _prepare(recipe, out)
-    parts = [_part(out, i) for i in range(recipe.clips)]
-    todo = [i for i, part in enumerate(parts) if not part.exists()]
-    progress(recipe.clips - len(todo), recipe.clips)
-    if workers <= 1 or len(todo) <= 1:
-        _start(recipe, device)
-        for done, index in enumerate(todo, recipe.clips - len(todo) + 1):
-            _work(out, index)
-            progress(done, recipe.clips)
-    else:
-        _run_pool(recipe, out, todo, progress, (workers, device))
-    join_parts(parts, target)
+    targets = _targets(recipe, out)
+    _prepare(recipe, out, targets)
+    todo = [i for i in range(recipe.clips) if not all(_part(t, i).exists() or t.exists() for t in targets)]
+    with ExitStack() as files:
+        parts = {t: [_part(t, i) for i in range(recipe.clips)] for t in targets if not t.exists()}
+        sets = [files.enter_context(_Join(own, target)) for target, own in parts.items()]
+
+        def report(done: int, clips: int) -> None:
+            progress(done, clips)
+            for one in sets:
+                one.grow(_AT_ONCE)
+
+        progress(recipe.clips - len(todo), recipe.clips)
+        if workers <= 1 or len(todo) <= 1:
+            _start(recipe, device)
+            for done, index in enumerate(todo, recipe.clips - len(todo) + 1):
+                _work(targets, index)
+                report(done, recipe.clips)
+        else:
+            _run_pool(recipe, targets, todo, report, (workers, device))
+        for one in sets:
+            one.grow(recipe.clips)
     shutil.rmtree(out / "parts")
-    return target
+    return targets
 
 
-def _prepare(recipe: Recipe, out: Path) -> Path:
-    target, note = out / "dataset.h5", out / "recipe.toml"
-    if target.exists():
-        raise ValueError(f"{target}: exists already; choose another --out or remove it")
+def _targets(recipe: Recipe, out: Path) -> tuple[Path, ...]:
+    """The files of the radars' data sets."""
+    if len(recipe.radars) == 1:
+        return (out / "dataset.h5",)
+    names = [resolve_radar(one).radar.name for one in recipe.apart()]
+    stems = ["".join(c if c.isalnum() or c in "-." else "_" for c in name) for name in names]
+    if len(set(stems)) < len(stems):
+        raise ValueError(f"radar: expected radars of different names, got {', '.join(names)}")
+    return tuple(out / f"{stem}.h5" for stem in stems)
+
+
+def _prepare(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> None:
+    """Make the folder, or see that a run of this recipe was interrupted in it."""
+    note = out / "recipe.toml"
+    unfinished = (out / "parts").is_dir() and note.exists()
+    for target in targets:
+        if target.exists() and not unfinished:
+            raise ValueError(f"{target}: exists already; choose another --out or remove it")
     if note.exists():
         if note.read_text(encoding="utf-8") != recipe.text():
             raise ValueError(f"{out}: holds an unfinished run of another recipe; choose another --out or remove it")
@@ -67,14 +101,15 @@ def _prepare(recipe: Recipe, out: Path) -> Path:
     for stale in (out / "parts").glob("*.part"):
         stale.unlink()
     note.write_text(recipe.text(), encoding="utf-8")
-    return target
 
 
-def _part(out: Path, index: int) -> Path:
-    return out / "parts" / f"{index:07d}.h5"
+def _part(target: Path, index: int) -> Path:
+    return target.parent / "parts" / f"{index:07d}-{target.name}"
 
 
-def _run_pool(recipe: Recipe, out: Path, todo: list[int], progress: Progress, pool: tuple[int, str]) -> None:
+def _run_pool(
+    recipe: Recipe, targets: tuple[Path, ...], todo: list[int], progress: Progress, pool: tuple[int, str]
+) -> None:
     workers, device = pool
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(recipe, device))
@@ -82,7 +117,7 @@ def _run_pool(recipe: Recipe, out: Path, todo: list[int], progress: Progress, po
     try:
         # A short queue: an interruption then waits for the clips under way only, and memory stays flat.
         for index in queue:
-            ahead.add(executor.submit(_work, out, index))
+            ahead.add(executor.submit(_work, targets, index))
             if len(ahead) < 2 * workers:
                 continue
             done, ahead = _collect(ahead, done, recipe.clips, progress)
@@ -102,19 +137,25 @@ def _collect(ahead: set[Future[None]], done: int, clips: int, progress: Progress
 
 
 def _start(recipe: Recipe, device: str) -> None:
-    """Set up a worker: one thread, body and radar loaded."""
-    global _stage
+    """Set up a worker: one thread, body and radars loaded."""
+    global _stages
     torch.set_num_threads(1)
     hold_memory()
-    _stage = stage(recipe, device)
+    first, *others = recipe.apart()
+    ready = stage(first, device)
+    _stages = (ready, *(replace(ready, recipe=one, setup=resolve_radar(one)) for one in others))
 
 
-def _work(out: Path, index: int) -> None:
-    assert _stage is not None
-    samples = list(make_clip(_stage, index))
-    with DatasetWriter(_part(out, index), attributes(_stage, samples[0])) as writer:
-        for sample in samples:
-            writer.append(sample)
+def _work(targets: tuple[Path, ...], index: int) -> None:
+    """Make the parts of a clip that are not there yet."""
+    play = draw_play(_stages[0].recipe, _stages[0].body, index)
+    for ready, target in zip(_stages, targets, strict=True):
+        if _part(target, index).exists() or target.exists():
+            continue
+        samples = list(make_samples(ready, play))
+        with DatasetWriter(_part(target, index), attributes(ready, samples[0])) as writer:
+            for sample in samples:
+                writer.append(sample)
 
 
 def attributes(stage: Stage, sample: Sample) -> Attributes:
@@ -134,9 +175,33 @@ def attributes(stage: Stage, sample: Sample) -> Attributes:
 
 
 def join_parts(parts: list[Path], target: Path) -> None:
-    """All clips in one file, in order."""
-    with Dataset.open(parts[0]) as first, DatasetWriter(target, first.attributes) as writer:
-        for part in parts:
+    """All clips of finished parts in one file, in order."""
+    with _Join(parts, target) as joined:
+        joined.grow(len(parts))
+
+
+class _Join:
+    """All clips of a set in one file, in order: a context manager that takes parts in while others are still made."""
+
+    def __init__(self, parts: list[Path], target: Path) -> None:
+        self.parts, self.target, self.next = parts, target, 0
+        self.writer: DatasetWriter | None = None
+
+    def __enter__(self) -> "_Join":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.writer:
+            self.writer.__exit__(kind, error, at)
+
+    def grow(self, most: int) -> None:
+        """Append the parts that are next and there, at most `most` of them."""
+        for part in self.parts[self.next : self.next + most]:
+            if not part.exists():
+                return
             with Dataset.open(part) as piece:
+                if self.writer is None:
+                    self.writer = DatasetWriter(self.target, piece.attributes)
                 for sample in piece:
-                    writer.append(sample)
+                    self.writer.append(sample)
+            self.next += 1

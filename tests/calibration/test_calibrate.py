@@ -39,7 +39,7 @@ def test_a_shift_of_the_values_is_the_distance() -> None:
 def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     far = replace(recipe(5).placement, distance=(2.4, 2.8))
     there = replace(recipe(5, placement=far), seed=77, device=Device(noise_db=(20.0, 20.0)))
-    recorded = Dataset.open(generate(there, tmp_path / "there", lambda done, total: None))
+    recorded = Dataset.open(*generate(there, tmp_path / "there", lambda done, total: None))
     near = replace(recipe(5, placement=Placement(distance=(1.4, 1.8), radar_height=(1.1, 1.4))), seed=5)
     settings = CalibrationSettings(clips=5, noise_db=(0.0, 20.0, 36.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=())
     found = calibrate(near, recorded, tmp_path / "overlay.toml", lambda done, total: None, settings)

@@ -11,7 +11,8 @@ from made_up import PERSON
 
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
-from mmsynth.generation.clip import draw_take, stage, stream
+from mmsynth.generation.clip import draw_take, stage
+from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
 
@@ -112,13 +113,13 @@ def test_streams_do_not_depend_on_each_other() -> None:
 
 def test_a_subject_keeps_body_and_style_between_clips(recipe: Recipe) -> None:
     ready = stage(recipe)
-    assert draw_take(ready, 0).subject == draw_take(ready, 1).subject
-    assert draw_take(ready, 0).subject != draw_take(ready, 2).subject
+    assert draw_take(ready, 0).play.subject == draw_take(ready, 1).play.subject
+    assert draw_take(ready, 0).play.subject != draw_take(ready, 2).play.subject
 
 
 def test_one_worker_two_workers_and_resumed_make_the_same_bytes(recipe: Recipe, tmp_path: Path) -> None:
-    one = generate(recipe, tmp_path / "one", quiet, 1)
-    two = generate(recipe, tmp_path / "two", quiet, 2)
+    (one,) = generate(recipe, tmp_path / "one", quiet, 1)
+    (two,) = generate(recipe, tmp_path / "two", quiet, 2)
     assert digest(one) == digest(two)
     assert not (tmp_path / "one" / "parts").exists()
     done: list[int] = []
@@ -131,9 +132,14 @@ def test_one_worker_two_workers_and_resumed_make_the_same_bytes(recipe: Recipe, 
     with pytest.raises(KeyboardInterrupt):
         generate(recipe, tmp_path / "three", stop_after_two, 1)
     assert not (tmp_path / "three" / "dataset.h5").exists()
-    resumed: list[int] = []
-    three = generate(recipe, tmp_path / "three", lambda count, total: resumed.append(count), 1)
-    assert resumed[0] == 2
+    resumed: dict[int, bool] = {}
+
+    def look(count: int, total: int) -> None:
+        resumed[count] = (tmp_path / "three" / "dataset.h5.part").exists()
+
+    (three,) = generate(recipe, tmp_path / "three", look, 1)
+    # Parts are joined as clips are finished, not at the end.
+    assert resumed == {2: False, 3: False, 4: True}
     assert digest(three) == digest(one)
     with Dataset.open(three) as data:
         assert len(data) == 8
@@ -171,8 +177,8 @@ def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: R
     )
     for index in range(3):
         single, several = (draw_take(stage(r), index) for r in (alone, crowd))
-        assert torch.equal(single.motion.translation, several.motion.translation)
-        assert single.labels == several.labels and len(single.scene.people) == 1
+        assert torch.equal(single.play.motions[0].translation, several.play.motions[0].translation)
+        assert single.play.labels == several.play.labels and len(single.scene.people) == 1
         first, *others = several.scene.people
         assert torch.equal(first.vertices, single.scene.people[0].vertices) and len(others) == 2
         for a, b in ((first, others[0]), (first, others[1]), (others[0], others[1])):
@@ -181,10 +187,52 @@ def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: R
 
 
 def test_more_people_than_there_is_room_for_are_refused(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmsynth.generation.clip._TRIES", 3)
+    monkeypatch.setattr("mmsynth.generation.play._TRIES", 3)
     with pytest.raises(ValueError, match="fewer than the 2 people of the recipe, got 2"):
         replace(recipe.subjects, others=2)
     crowded = replace(recipe, subjects=replace(recipe.subjects, others=1))
     tight = replace(crowded, placement=replace(crowded.placement, distance=(2.0, 2.01), bearing=(0.0, 0.001)))
     with pytest.raises(ValueError, match="expected room for 2 people"):
         draw_take(stage(tight), 0)
+
+
+def several(recipe: Recipe) -> Recipe:
+    """The recipe for a second radar too, whose frames are longer and further apart."""
+    return replace(recipe, radar=("IWR1443BOOST/radhar", "IWR1443BOOST/mars"), clips=2, noise_draws=1, seconds=0.12)
+
+
+def test_several_radars_make_the_sets_that_each_makes_alone(recipe: Recipe, tmp_path: Path) -> None:
+    both = several(recipe)
+    files = generate(both, tmp_path / "both", quiet)
+    assert [file.name for file in files] == ["IWR1443BOOST_radhar.h5", "IWR1443BOOST_mars.h5"]
+    for one, file in zip(both.apart(), files, strict=True):
+        (alone,) = generate(one, tmp_path / one.radars[0], quiet)
+        assert digest(file) == digest(alone)
+    with Dataset.open(files[0]) as first, Dataset.open(files[1]) as second:
+        assert first.labels.subject.tolist() == second.labels.subject.tolist()
+        assert (first.frames, second.frames) == (2 * 3, 2 * 1)  # those that fit into 0.12 s
+        # One motion: half a frame's active time lies between the joints of the two, at no more than 2 m/s.
+        assert (first[0].joints[0] - second[0].joints[0]).norm(dim=1).max() < 2.0 * 1.2e-3
+
+
+def test_a_run_for_several_radars_goes_on_where_it_stopped(recipe: Recipe, tmp_path: Path) -> None:
+    both, out = several(recipe), tmp_path / "out"
+    whole = [digest(file) for file in generate(both, tmp_path / "whole", quiet)]
+    stop = KeyboardInterrupt
+
+    def stop_after_one(count: int, total: int) -> None:
+        if count == 1:
+            raise stop
+
+    with pytest.raises(stop):
+        generate(both, out, stop_after_one)
+    # As if it had been killed between the two radars of a clip, ...
+    (out / "parts" / "0000000-IWR1443BOOST_mars.h5").unlink()
+    files = generate(both, out, quiet)
+    assert [digest(file) for file in files] == whole and not (out / "parts").exists()
+    # ... or between the two sets.
+    (out / "parts").mkdir()
+    files[1].unlink()
+    assert [digest(file) for file in generate(both, out, quiet)] == whole
+    with pytest.raises(ValueError, match="exists already"):
+        generate(both, out, quiet)

@@ -59,6 +59,13 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
         (('motion = "squat"', 'motion = "squat"\nplacement = { facin_deg = [0, 1] }'), "'squats': placement.facin_deg"),
         (('motion = "squat"', 'motion = "squat"\nplacement = { distance = [2, 12] }'), "got a person at 12 m"),
         (('radar = "radhar"', 'radar = "radhra"'), "radhra"),
+        (('radar = "radhar"', 'radar = ["radhar", "radhra"]'), "radhra"),
+        (('radar = "radhar"', 'radar = ["radhar", "radhar"]'), "radar: expected one or several that differ"),
+        (('radar = "radhar"', "radar = []"), "radar: expected one or several that differ"),
+        (
+            ("seconds = 0.1", "seconds = 0.03"),
+            "seconds: a frame of radar IWR1443BOOST/radhar takes 0.0333",
+        ),
         (("seed = 3", "seed = 3\n[placement]\ndistance = [2.0, 12.0]"), "measures up to 10.46 m, got a person at 12 m"),
         (("seed = 3", "seed = 3\n[placement]\ndistance = [3.0, 2.0]"), r"distance: expected \[low, high\]"),
         (("seed = 3", 'seed = 3\nroom = "none.toml"'), "room: no such file"),

@@ -1,0 +1,167 @@
+"""Who does what and where in one clip, drawn from a recipe: what no radar has a part in."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmsynth.body_models import BodyModel, fit_skeleton, ground, shape_for
+from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of
+from mmsynth.geometry import radar_pose
+from mmsynth.motion import (
+    Subject,
+    centre,
+    cut,
+    generate_motion,
+    keep_feet,
+    place,
+    read_motion,
+    sample_subject,
+)
+from mmsynth.motion.together import Area, distance
+from mmsynth.scene import Room, mounted, read_room
+from mmsynth.types import Labels, MeshSequence, Motion, Skeleton
+
+# By how many s a motion outlasts its clip: no knot of the last frame then falls off its end, however times are rounded.
+_SPARE = 1 / 30
+# Attempts to place a person beside others.
+_TRIES = 200
+
+
+def stream(seed: int, *keys: int) -> torch.Generator:
+    """The random stream of (seed, keys): independent streams for different keys, whatever the order of use."""
+    state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) >> 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Play:
+    """Who does what and where in one clip: nothing of it depends on the radar that records.
+
+    Attributes:
+        index: of the clip.
+        labels: of the clip.
+        subject: who performs.
+        motions: of all people where the recipe puts them; that of the labelled person is the first.
+        world_from_radar: pose of the radar.
+        clothing: kind.
+    """
+
+    index: int
+    labels: Labels
+    subject: Subject
+    motions: tuple[Motion, ...]
+    world_from_radar: Tensor
+    clothing: str
+
+
+def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
+    """Draw people, motions and places of clip `index`."""
+    draw = stream(recipe.seed, 0, index)
+    activity, person = _who(recipe, index)
+    subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
+    moving = _motion(recipe, body, activity, (person, subject), draw)
+    motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
+    motions = (motion, *_others(recipe, body, index, person, motion))
+    clothing = recipe.subjects.clothing[integer(len(recipe.subjects.clothing), draw)]
+    labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
+    return Play(index, labels, subject, motions, world_from_radar, clothing)
+
+
+def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
+    """Activity and person of a clip: classes in turn by their shares, and a new person after each round."""
+    order = [a for a in recipe.activities for _ in range(a.share)]
+    round_, slot = divmod(index, len(order))
+    return order[slot], recipe.subjects.first + round_ % recipe.subjects.count
+
+
+def _motion(
+    recipe: Recipe, body: BodyModel, activity: ActivityRecipe, who: tuple[int, Subject], draw: torch.Generator
+) -> Motion:
+    """A motion of the clip's length plus a little, feet on the floor, about the origin and facing -y on average."""
+    person, subject = who
+    seconds = recipe.seconds + _SPARE
+    if activity.motion:
+        own = stream(recipe.seed, 3, person)
+        style = {name: uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
+        motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
+        motion = replace(motion, shape=_shape(subject), shape_of="free")
+        rest = dict(zip(body.joint_names, body.rest_joints(motion), strict=True))
+        return ground(keep_feet(motion, subject, rest), body)
+    paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
+    motion = _read(str(paths[integer(len(paths), draw)]), body)
+    spare = motion.duration - seconds
+    if spare < 0:
+        raise ValueError(
+            f"activity '{activity.label}': a motion of {motion.duration:.2f} s is shorter than {seconds:.2f} s"
+        )
+    start = float(motion.times[0]) + uniform((0.0, spare), draw)
+    return centre(cut(motion, start, start + seconds))
+
+
+@lru_cache(maxsize=1024)
+def _shape(subject: Subject) -> Tensor:
+    """The subject's body; kept, since it is solved for and every clip of the subject needs it."""
+    return shape_for(subject.height, subject.mass, subject.sex, subject.age)
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, body: BodyModel) -> Motion:
+    """A motion file on the floor, with a skeleton fitted; kept, since clips draw the same files again."""
+    found = read_motion(path)
+    if isinstance(found, MeshSequence):
+        raise ValueError(f"{path}: a mesh sequence has no joints to pose the body with")
+    return ground(fit_skeleton(found, body) if isinstance(found, Skeleton) else found, body)
+
+
+def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
+    """The motion where the recipe puts it, and the radar's pose: the room's mount, or the origin looking along +y."""
+    distance, bearing = uniform(where.distance, draw), uniform(where.bearing, draw)
+    facing = uniform(where.facing, draw)
+    height, tilt = uniform(where.radar_height, draw), uniform(where.radar_tilt, draw)
+    pose = mounted(room_of(recipe.room)) if recipe.room else radar_pose((0.0, 0.0, height), tilt=tilt)
+    yaw = float(torch.atan2(-pose[0, 1], pose[1, 1]))
+    x, y = distance * np.sin(bearing - yaw), distance * np.cos(bearing - yaw)
+    return place(motion, (float(pose[0, 3]) + x, float(pose[1, 3]) + y), yaw - bearing + facing), pose
+
+
+def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: Motion) -> list[Motion]:
+    """The other people of clip `index`, at activities and places of the recipe, where nobody walks through anybody.
+
+    Raises:
+        ValueError: no place was found for one.
+    """
+    found = [labelled]
+    draw, pool = stream(recipe.seed, 4, index), recipe.subjects
+    for _ in range(pool.others):
+        number = pool.first + (person - pool.first + 1 + integer(pool.count - 1, draw)) % pool.count
+        subject = sample_subject(stream(recipe.seed, 1, number), pool.age)
+        activity = recipe.activities[integer(len(recipe.activities), draw)]
+        moving, where = _motion(recipe, body, activity, (number, subject), draw), placement_of(recipe, activity)
+        for _ in range(_TRIES):
+            there, _ = _stand(recipe, where, moving, draw)
+            if all(distance(there, other) >= Area().gap for other in found):
+                found.append(there)
+                break
+        else:
+            raise ValueError(f"others: expected room for {pool.others + 1} people, found none in {_TRIES} tries")
+    return found[1:]
+
+
+@lru_cache(maxsize=8)
+def room_of(path: str) -> Room:
+    """The room in a file; kept, since every clip stands in it."""
+    return read_room(path)
+
+
+def uniform(bounds: tuple[float, float], draw: torch.Generator) -> float:
+    """A number of the range."""
+    return bounds[0] + (bounds[1] - bounds[0]) * float(torch.rand((), generator=draw, dtype=torch.float64))
+
+
+def integer(count: int, draw: torch.Generator) -> int:
+    """A whole number below `count`."""
+    return int(torch.randint(count, (), generator=draw))
