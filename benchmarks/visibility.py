@@ -20,7 +20,7 @@ from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
 from mmsynth.scene import person_materials
 from mmsynth.simulation import Simulation, knot_times, legs, surface
-from mmsynth.simulation.facets import facet_paths, facing, visible
+from mmsynth.simulation.facets import facet_paths, shown, visible
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.types import Scene
 
@@ -55,7 +55,7 @@ def compare(scene, radar, grains):
     ends = legs.direct_legs(scene, radar, EXACT)
     middle = 0.5 * (ends[0].centre + ends[1].centre)
     leg = legs.Leg(middle[None], middle, middle, ends[0].polarization, ends[0].world_from_radar)
-    everything = facing(pose, leg)
+    everything = shown(pose, leg) > 0
     front = everything[0].nonzero()[:, 0]
     share = seen_share(pose, leg, front)
     # With nothing dropped, paths stand in the order of their facets.

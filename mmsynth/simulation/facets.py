@@ -29,23 +29,33 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
     """
     # Face f of frame k has the index k * moving + f: of one frame, it is the face.
     facets = seen.reshape(pose.frames, len(pose.instants), -1).any(1).reshape(-1).nonzero()[:, 0]
-    differentiable = _differentiable(pose, ends)
-    gain = (facet_gains if differentiable else fused_gains)(pose, facets, ends, seen)
+    gain = gains_of(pose, facets, ends, seen)
     frame = facets // max(pose.topology.moving, 1) if pose.frames > 1 else None
     keep = strongest(gain, pose.settings.drop, budget, frame)
-    facets = facets[keep]
-    there, back, departure, arrival = (facet_ways if differentiable else fused_ways)(pose, facets, ends)
+    return paths_over(pose, facets[keep], ends, gain[keep])
+
+
+def gains_of(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
+    """Gains [facets, gains] of the paths over `facets`, by the route that can be differentiated where somebody asks."""
+    return (facet_gains if _differentiable(pose, ends) else fused_gains)(pose, facets, ends, seen)
+
+
+def paths_over(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], gain: Tensor) -> Paths:
+    """The paths over `facets`, indices as in `facet_paths`, with gains [facets, gains]."""
+    several = pose.frames > 1
+    ways = facet_ways if _differentiable(pose, ends) else fused_ways
+    there, back, departure, arrival = ways(pose, facets, ends)
     return Paths(
-        gain=gain[keep],
+        gain=gain,
         tx_delay=there,
         rx_delay=back,
         knots=pose.knots,
         departure=departure,
         arrival=arrival,
-        region=pose.topology.region[facets if frame is None else facets % pose.topology.moving],
-        order=torch.full_like(keep, len(ends[0].mirrors) + len(ends[1].mirrors)),
+        region=pose.topology.region[facets % pose.topology.moving if several else facets],
+        order=torch.full_like(facets, len(ends[0].mirrors) + len(ends[1].mirrors)),
         region_names=pose.topology.region_names,
-        frame=None if frame is None else frame[keep],
+        frame=facets // pose.topology.moving if several else None,
         frames=pose.frames,
     )
 
@@ -61,37 +71,51 @@ def facet_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tenso
 def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
     """Whether [frames * instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
     tx, rx = ends
-    if not tx.mirrors and not rx.mirrors and bool((tx.centre - rx.centre).norm() < SHARED_RAY):
+    if not tx.mirrors and not rx.mirrors and share_rays(ends):
         # A facet that has its back to one of the two by a hair is left to its cosine, which is cut at zero.
         return seen_from(pose, _between(tx, rx))
     return seen_from(pose, tx) & seen_from(pose, rx)
 
 
-def facing(pose: Pose, leg: Leg) -> Tensor:
-    """Whether [frames * instants, moving faces] each facet has its front towards a leg's phase centre, or its image."""
+def seen_by_tx(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
+    """Whether [frames * instants, moving faces] the TX sees each facet; `seen`, of `visible`, may say it."""
+    return seen if share_rays(ends) else seen_from(pose, ends[0])
+
+
+def share_rays(ends: tuple[Leg, Leg]) -> bool:
+    """Whether the antennas of two legs stand so near to each other that what one sees, the other sees."""
+    return bool((ends[0].real_centre - ends[1].real_centre).norm() < SHARED_RAY)
+
+
+def shown(pose: Pose, leg: Leg) -> Tensor:
+    """Area [frames * instants, moving faces] in m^2 of each facet across the way from a leg; < 0 = its back."""
     centre = pose.centre.detach().transpose(0, 1)  # [3, instants, faces]
     way = (leg.centre - pose.anchor).detach().to(centre)[:, None, None] - centre
-    front: Tensor = dot(way, pose.area.detach().transpose(0, 1)) > 0
-    return front
+    return dot(way, pose.area.detach().transpose(0, 1)) * dot(way, way).rsqrt()
 
 
 def seen_from(pose: Pose, leg: Leg) -> Tensor:
     """Whether [frames * instants, moving faces] each facet faces the leg and its ray over the mirrors arrives."""
-    bvh = pose.bvh if pose.settings.occlusion else None
-    if bvh is not None:
-        bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
-    front = facing(pose, leg)
+    if pose.bvh is not None and pose.settings.occlusion:
+        pose.bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
+    front = shown(pose, leg) > 0
     # Face f at instant k has the index k * moving + f.
     facets = front.reshape(-1).nonzero()[:, 0]
-    asked, patch = _one_a_patch(pose.topology, facets, len(front))
-    area, centre = (x.detach().transpose(0, 1).flatten(1).index_select(1, asked) for x in (pose.area, pose.centre))
-    lifted = centre + SURFACE_OFFSET * unit(area)
-    instant = asked // pose.topology.moving if len(front) > 1 else None
-    clear = legs.free(leg, (lifted + pose.anchor.to(lifted)[:, None]).T, bvh, instant)
+    asked, patch = one_a_patch(pose.topology, facets, len(front))
+    clear = unblocked(pose, leg, asked)
     return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear[patch]).reshape(front.shape)
 
 
-def _one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tuple[Tensor, Tensor]:
+def unblocked(pose: Pose, leg: Leg, asked: Tensor) -> Tensor:
+    """Whether [asked] the rays of the faces `asked`, indices as in `seen_from`, arrive; the BVH is at `pose.rows`."""
+    bvh = pose.bvh if pose.settings.occlusion else None
+    area, centre = (x.detach().transpose(0, 1).flatten(1).index_select(1, asked) for x in (pose.area, pose.centre))
+    lifted = centre + SURFACE_OFFSET * unit(area)
+    instant = asked // pose.topology.moving if len(pose.rows) > 1 else None
+    return legs.free(leg, (lifted + pose.anchor.to(lifted)[:, None]).T, bvh, instant)
+
+
+def one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tuple[Tensor, Tensor]:
     """One of `facets` for each patch that they touch [patches], and the row [facets] of each facet's patch in it.
 
     `facets` are indices into the faces of `instants`, which follow each other.

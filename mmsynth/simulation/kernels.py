@@ -6,6 +6,7 @@ numbers are `vec2` (real, imaginary).
 
 import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import warp as wp
@@ -45,7 +46,7 @@ class LegStruct:
 
 
 @wp.struct
-class _Beam:
+class Beam:
     """`types.Pattern`: two exponents of cosines, or a table."""
 
     peak: float
@@ -62,7 +63,7 @@ class _Way:
 
     tx: LegStruct
     rx: LegStruct
-    beam: _Beam
+    beam: Beam
 
 
 @wp.struct
@@ -264,7 +265,7 @@ def before_mirrors(leg: LegStruct, mirror: int, direction: wp.vec3):
 
 
 @wp.func
-def _field(leg: LegStruct, direction: wp.vec3, wavenumber: float):
+def mirrored_field(leg: LegStruct, direction: wp.vec3, wavenumber: float):
     """`legs.field` of one direction."""
     way = before_mirrors(leg, 0, direction)
     real = wp.normalize(leg.polarization - wp.dot(leg.polarization, way) * way)
@@ -287,7 +288,7 @@ def _read(angle: float, knots: wp.array(dtype=float), values: wp.array(dtype=flo
 
 
 @wp.func
-def _amplitude_gain(beam: _Beam, leg: LegStruct, direction: wp.vec3):
+def amplitude_gain(beam: Beam, leg: LegStruct, direction: wp.vec3):
     """`legs.pattern` of one direction."""
     way = leg.radar_from_world * before_mirrors(leg, 0, direction)
     level = wp.sqrt(way[0] * way[0] + way[1] * way[1])
@@ -421,10 +422,10 @@ def _coefficient(mesh: _Mesh, law: _Law, way: _Way, face: wp.int64, centre: wp.v
     """`gains._coefficient` of one facet."""
     there, here = _ways(centre, way)
     into, out = wp.normalize(there), wp.normalize(here)
-    real, imag = _field(way.tx, into, law.wavenumber)
+    real, imag = mirrored_field(way.tx, into, law.wavenumber)
     real, imag = _reflected(mesh.permittivity[mesh.region[face]], into, -out, real, imag)
-    back, turn = _field(way.rx, out, law.wavenumber)
-    scale = law.scale * _amplitude_gain(way.beam, way.tx, into) * _amplitude_gain(way.beam, way.rx, out)
+    back, turn = mirrored_field(way.rx, out, law.wavenumber)
+    scale = law.scale * amplitude_gain(way.beam, way.tx, into) * amplitude_gain(way.beam, way.rx, out)
     scale *= wp.sqrt(mesh.loss[mesh.region[face]])
     return scale * wp.vec2(
         wp.dot(real, back) - wp.dot(imag, turn),
@@ -498,7 +499,7 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     law.seed, law.turn = pose.seed & (2**64 - 1), settings.turn
     way = _Way()
     way.tx, way.rx = (leg_struct(leg) for leg in ends)
-    way.beam = _beam(pose.radar.pattern, facets.device)
+    way.beam = beam_struct(pose.radar.pattern, facets.device)
     inputs = [mesh, law, way, as_array(facets), as_array(seen.view(torch.uint8)), len(pose.instants)]
     inputs += [as_array(rows), as_array(pose.fade)]
     with torch_stream(facets.device):
@@ -518,8 +519,19 @@ def _materials(permittivity: Tensor, roughness: Tensor, loss: Tensor) -> tuple[A
     return as_array(eps, wp.vec2), as_array(roughness.to(torch.float32)), as_array(loss.to(torch.float32))
 
 
+# Legs and patterns as kernels take them, as long as they live: a memo, which changes no result.
+_legs: "WeakKeyDictionary[Leg, Any]" = WeakKeyDictionary()
+_beams: "WeakKeyDictionary[Pattern, dict[torch.device, Any]]" = WeakKeyDictionary()
+
+
 def leg_struct(leg: Leg) -> Any:
     """A leg as kernels take it."""
+    if leg not in _legs:
+        _legs[leg] = _leg_struct(leg)
+    return _legs[leg]
+
+
+def _leg_struct(leg: Leg) -> Any:
     out = LegStruct()
     out.centre = wp.vec3d(*leg.centre.tolist())
     out.polarization = wp.vec3(*leg.polarization.tolist())
@@ -531,8 +543,16 @@ def leg_struct(leg: Leg) -> Any:
     return out
 
 
-def _beam(pattern: Pattern, device: torch.device) -> Any:
-    out = _Beam()
+def beam_struct(pattern: Pattern, device: torch.device) -> Any:
+    """A pattern as kernels take it."""
+    known = _beams.setdefault(pattern, {})
+    if device not in known:
+        known[device] = _beam_struct(pattern, device)
+    return known[device]
+
+
+def _beam_struct(pattern: Pattern, device: torch.device) -> Any:
+    out = Beam()
     out.peak = pattern.peak_gain
     out.azimuth, out.elevation = cosine_exponent(pattern.azimuth_width), cosine_exponent(pattern.elevation_width)
     if pattern.table_angle is not None:

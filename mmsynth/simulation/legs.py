@@ -131,10 +131,7 @@ def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) 
     It exists if it meets every mirror inside its quad. With no BVH nothing is in the way; `pose` [points] is that of
     the BVH's poses in which to look (None = the first).
     """
-    images = [leg.real_centre]
-    for mirror in leg.mirrors:
-        image = images[-1]
-        images.append(image - 2 * ((image - mirror.corners[0]) @ mirror.normal) * mirror.normal)
+    images = images_of(leg)
     clear = torch.ones(len(points), dtype=torch.bool, device=points.device)
     start = points
     for mirror, image in zip(reversed(leg.mirrors), reversed(images), strict=False):
@@ -149,6 +146,15 @@ def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) 
         short = way * (1 - RADAR_CLEARANCE / length(way).clamp_min(RADAR_CLEARANCE))
         clear = _and_free(clear, (start, start + short.T), bvh, pose)
     return clear
+
+
+def images_of(leg: Leg) -> list[Tensor]:
+    """The images [3] of the elements' mean in none of a leg's mirrors, in the first, in the first two, and so on."""
+    images = [leg.real_centre]
+    for mirror in leg.mirrors:
+        image = images[-1]
+        images.append(image - 2 * ((image - mirror.corners[0]) @ mirror.normal) * mirror.normal)
+    return images
 
 
 def _and_free(clear: Tensor, ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None) -> Tensor:

@@ -35,12 +35,13 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
         return bone_paths(scene, radar, frame, settings)
     pose = pose_frame(scene, radar, frame, settings, seed, count)
     ends = legs.direct_legs(scene, radar, settings)
-    direct = facet_paths(pose, ends, visible(pose, ends))
+    seen = visible(pose, ends)
+    direct = facet_paths(pose, ends, seen)
     if settings.bounces == 0:
         return direct
     power = float(direct.gain.detach().abs().square().sum())
-    tubes = tube_paths(pose, ends, settings.bounce_drop * power)
-    return join([direct, *mirror_paths(scene, pose, ends, power), *tubes])
+    tubes = tube_paths(pose, ends, seen, settings.bounce_drop * power)
+    return join([direct, *mirror_paths(scene, pose, ends, seen, power), *tubes])
 
 
 def together(scene: Scene, settings: Simulation) -> bool:

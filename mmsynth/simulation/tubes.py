@@ -15,7 +15,7 @@ from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.simulation import legs, scattering, surface
-from mmsynth.simulation.facets import seen_from, strongest
+from mmsynth.simulation.facets import seen_by_tx, strongest
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import Bvh
@@ -63,20 +63,21 @@ class Tubes:
         return Tubes(point, middle, way, ahead, travelled, field, self.face[rows], chain)
 
 
-def tube_paths(pose: Pose, ends: tuple[Leg, Leg], budget: float) -> list[Paths]:
+def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> list[Paths]:
     """The paths over two to `settings.bounces + 1` surface points of the people, one set for each number of points.
 
     Args:
         pose: of the frame.
         ends: the direct legs of TX and RX.
+        seen: what they see, of `facets.visible`.
         budget: power gain that the paths left out of each set may hold together.
     """
     bvh = pose.bvh
     if bvh is None or pose.topology.moving == 0:
         return []
-    seen = seen_from(pose, ends[0]).any(0).nonzero()[:, 0]
+    lit = seen_by_tx(pose, ends, seen).any(0).nonzero()[:, 0]
     bvh.refit(pose.vertices[len(pose.knots) // 2].T[None])
-    tubes = _shoot(pose, bvh, ends[0], seen)
+    tubes = _shoot(pose, bvh, ends[0], lit)
     found = []
     for _ in range(pose.settings.bounces):
         tubes = _bounce(pose, bvh, tubes)
