@@ -106,7 +106,7 @@ def real(options: argparse.Namespace) -> list[Row]:
 
 def motions(options: argparse.Namespace) -> list[Row]:
     """The poses of everybody but one person, as motion files."""
-    written = write_skeletons(Dataset.open(options.recordings), options.leave_out, options.out, 4.5)
+    written = write_skeletons(Dataset.open(options.recordings), options.leave_out, options.out, 2.8)
     print(f"{options.out}: {len(written)} files of others than {options.leave_out}")
     return []
 

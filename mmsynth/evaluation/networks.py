@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmsynth.evaluation.fewshot import SHARES, Curve, Progress, balanced_score
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
-from mmsynth.evaluation.transfer import blend
+from mmsynth.training.blend import fit_blend
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
@@ -100,8 +100,8 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
         workers: processes, one thread each.
 
     Returns:
-        Arms `ARMS`: the last are the tuned network's probabilities p and those q of the network trained on synthetic
-        data alone, see `blend`. At share 0 the pre-trained network is scored as it is.
+        Arms `ARMS`: the last is the tuned network joined with the one trained on synthetic data alone, see `Blend`. At
+        share 0 the pre-trained network is scored as it is.
     """
     base, names = study.plans[0], [fold.name for fold in folds(study.real)]
     steps = sorted({plan.pretrain_steps for plan in study.plans})
@@ -179,7 +179,9 @@ def cell(study: Study, name: str, share: float, seed: int) -> list[float]:
         assert isinstance(first, NetworkModel)
         told = first.probabilities(real.apart)[fold.test]
         tuned = _tuned(study, plan, rows, seed)
-        return [balanced_score(real, fold.test, p) for p in (told, tuned, blend(tuned, told, len(rows[0])))]
+        own = real.dense.take(rows[0])
+        blended = fit_blend(first.probabilities(own), own.labels(real.classes)).join(tuned, told)
+        return [balanced_score(real, fold.test, p) for p in (told, tuned, blended)]
 
     start = f"{share:g}-{name}-{seed}"
     (one,) = _once(scores / f"{start}-alone.json", alone)

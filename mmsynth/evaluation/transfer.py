@@ -12,6 +12,7 @@ from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training.adapt import AdaptSettings, adapt
 from mmsynth.training.augment import Augment, augment
+from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
 from mmsynth.training.trees import Forest, TreeSettings, grow
 from mmsynth.training.windows import Windows, concatenate
@@ -91,16 +92,12 @@ class FewShot:
     Attributes:
         alone: on recordings alone.
         stacked: with the synthetic model's class probabilities as further features.
-        blended: the stacked trees' probabilities and the synthetic model's, see `blend`.
+        blended: the stacked trees' probabilities joined with the synthetic model's, see `Blend`.
     """
 
     alone: Array
     stacked: Array
     blended: Array
-
-
-# So many recorded windows weigh as much in a blend as the synthetic model.
-PSEUDO_WINDOWS = 100
 
 
 def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int) -> FewShot:
@@ -124,26 +121,12 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int)
                 _few(table[rows], labels[rows], real.classes, draw).probabilities(test[fold.test])
                 for table, test in ((real.dense, real.apart), (told_dense, told_apart))
             )
-            blended = blend(stacked, told[1][fold.test], len(rows))
+            blended = fit_blend(told[0][rows], labels[rows]).join(stacked, told[1][fold.test])
             answers = [p.argmax(1) for p in (alone, stacked, blended)]
             matrices = [metrics.confusion(truth[fold.test], a, real.classes) for a in answers]
             each.append([metrics.balanced_accuracy(m) for m in matrices])
         found.append(each)
     return FewShot(*np.moveaxis(np.array(found), 2, 0))
-
-
-def blend(own: Array, told: Array, windows: int) -> Array:
-    """Logarithms of `own^(1 - w) told^w`, w = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows).
-
-    It starts from the synthetic model and leaves it as recordings come in.
-
-    Args:
-        own: class probabilities [..., classes] by a model that has seen recordings.
-        told: the same by one that has seen synthetic data alone.
-        windows: recorded ones that the first has seen.
-    """
-    trust = PSEUDO_WINDOWS / (PSEUDO_WINDOWS + windows)
-    return np.asarray((1 - trust) * np.log(own + 1e-2) + trust * np.log(told + 1e-2))
 
 
 def _few(table: Array, labels: Array, classes: int, seed: int) -> Forest:

@@ -1,0 +1,46 @@
+"""Joining two models."""
+
+import numpy as np
+import pytest
+
+from mmsynth.training.blend import PSEUDO_WINDOWS, Blend, fit_blend
+
+
+def biased(windows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of a model that is right but for a liking for class 0, and the true classes."""
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(3, size=windows)
+    logits = draw.normal(0, 1, (windows, 3)) + 2.5 * np.eye(3)[labels]
+    # Bayes: the difference of means over the variance.
+    told = np.exp(2.5 * logits + np.array([3.0, 0.0, 0.0]))
+    return told / told.sum(1, keepdims=True), labels
+
+
+def test_a_bias_is_found_from_few_windows_and_taken_back() -> None:
+    few, test = biased(30, 0), biased(2000, 1)
+    blend = fit_blend(*few)
+    alone = Blend(1.0, blend.temper, blend.bias)
+    uniform = np.full(test[0].shape, 1 / 3)
+    scaled = alone.join(uniform, test[0])
+    exact = test[0] * np.exp([-3.0, 0.0, 0.0])
+    before, after, best = (np.mean(p.argmax(1) == test[1]) for p in (test[0], scaled, exact))
+    assert blend.bias[0] < min(blend.bias[1:]) - 0.3
+    # Ten windows a class tell most of it; the ridge holds the rest back.
+    assert best > before + 0.05 and after > before + 0.7 * (best - before)
+    np.testing.assert_allclose(scaled.sum(1), 1)
+
+
+def test_the_synthetic_model_is_left_as_recordings_come_in() -> None:
+    told, labels = biased(PSEUDO_WINDOWS, 2)
+    assert fit_blend(told, labels).trust == pytest.approx(0.5)
+    assert fit_blend(told[:1], labels[:1]).trust > 0.98
+    own = np.array([[0.9, 0.05, 0.05]])
+    other = np.array([[0.05, 0.9, 0.05]])
+    answers = [Blend(trust, 1.0, np.zeros(3)).join(own, other).argmax() for trust in (0.4, 0.6)]
+    assert answers == [0, 1]
+
+
+def test_a_sure_and_right_model_is_left_as_it_is() -> None:
+    labels = np.arange(60) % 3
+    blend = fit_blend(0.97 * np.eye(3)[labels] + 0.01, labels)
+    assert blend.bias == pytest.approx(0, abs=1e-3) and blend.temper >= 1
