@@ -149,8 +149,8 @@ def transfer(options: argparse.Namespace) -> list[Row]:
 
 
 def paired(options: argparse.Namespace) -> list[Row]:
-    """Correlations over frames and Chamfer distances of simulated and recorded clouds."""
-    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
+    """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
+    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations, histogram_distances
 
     stage = _stage(options)
     [(_, _, pairs)] = _compared(options, [{"": stage}])
@@ -168,18 +168,25 @@ def paired(options: argparse.Namespace) -> list[Row]:
     for name in ("shuffled", "surface"):
         note = f"matched {found['matched']:.3f} m, {name} {found[name]:.3f} m: matched over {name}"
         rows.append(row(f"mars/paired_chamfer_{name}", [found["matched"] / found[name]], "", note=note, **more))
-    return rows
+    for name, distance in histogram_distances(pairs).items():
+        note = "earth mover's distance in m, m/s or degrees"
+        rows.append(row(f"mars/paired_histogram_{name}", [distance], "", note=note, **more))
+    seen, made = (
+        float(np.mean([len(f) for p in pairs for f in getattr(p, side)])) for side in ("recorded", "simulated")
+    )
+    return [*rows, row("mars/paired_points", [made], "", note=f"a frame; recorded {seen:.1f}", **more)]
 
 
 def ablation(options: argparse.Namespace) -> Iterator[Row]:
     """The comparison of `paired` with one part of the simulator changed at a time."""
-    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations
+    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations, histogram_distances
 
     for name, stage, pairs in _compared(options, _variants(_stage(options))):
         near = chamfer_contrast(pairs, np.random.default_rng(0))
         r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
         points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
-        note = f"r {r}; points a frame {points:.1f}; Chamfer { ({k: round(v, 3) for k, v in near.items()}) }"
+        chamfer, moved = ({k: round(v, 3) for k, v in d.items()} for d in (near, histogram_distances(pairs)))
+        note = f"r {r}; points a frame {points:.1f}; Chamfer {chamfer}; earth mover's {moved}"
         more = {"method": stage.settings.method, "facets": len(stage.body.faces), "note": note}
         yield row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", **more)
 

@@ -191,6 +191,31 @@ def series(frames: tuple[Array, ...]) -> dict[str, Array]:
     }
 
 
+# Lowest, highest and width of the bins of a histogram: m, m/s, degrees, degrees.
+_BINS = {"range": (0.0, 4.5, 0.05), "doppler": (-6.0, 6.0, 0.1), "azimuth": (-90, 90, 2), "elevation": (-90, 90, 2)}
+
+
+def histogram_distances(pairs: list[Pair]) -> dict[str, float]:
+    """Earth mover's distance of the histograms of all points in range (m), Doppler (m/s), azimuth, elevation (degrees).
+
+    Directions are of the points that have one (y > 0).
+    """
+    sides = []
+    for frames in ([f for p in pairs for f in p.recorded], [f for p in pairs for f in p.simulated]):
+        table = np.concatenate(frames).astype(np.float64)
+        ahead = table[table[:, 1] > 0]
+        distance = np.linalg.norm(ahead[:, :3], axis=1)
+        found = {"range": distance, "doppler": table[:, 3]}
+        found["azimuth"] = np.degrees(np.arctan2(ahead[:, 0], ahead[:, 1]))
+        sides.append(found | {"elevation": np.degrees(np.arcsin(ahead[:, 2] / distance))})
+    distances = {}
+    for name, (low, high, width) in _BINS.items():
+        edges = np.arange(low, high + width / 2, width)
+        recorded, simulated = (np.histogram(side[name].clip(low, high), edges)[0] for side in sides)
+        distances[name] = metrics.earth_mover(recorded, simulated, width)
+    return distances
+
+
 def correlations(pairs: list[Pair]) -> dict[str, tuple[float, float]]:
     """Correlation over frames of each series: (all frames in one, mean over clips of that within the clip)."""
     found = {}

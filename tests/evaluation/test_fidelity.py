@@ -11,6 +11,7 @@ from mmsynth.evaluation.fidelity import (
     chamfer,
     chamfer_contrast,
     correlations,
+    histogram_distances,
     observe,
     restage,
     series,
@@ -50,6 +51,27 @@ def test_clouds_of_one_motion_correlate_and_lie_closer_than_shuffled() -> None:
     other = [Pair("a", pairs[0].recorded, tuple(pairs[0].simulated[k] for k in order))]
     # Independent series of 60 frames: r beyond 4 / sqrt(60) would be four standard deviations.
     assert max(abs(pooled) for pooled, _ in correlations(other).values()) < 0.52
+
+
+def test_histograms_lie_as_far_apart_as_their_points_were_moved() -> None:
+    """Along each of the four quantities alone, by a whole number of its bins."""
+    draw = np.random.default_rng(3)
+    distance, azimuth, elevation = draw.uniform(1, 3, 400), *draw.uniform(-0.4, 0.4, (2, 400))
+    velocity = draw.uniform(-2, 2, 400)
+
+    def cloud(r: np.ndarray, a: np.ndarray, e: np.ndarray, v: np.ndarray) -> np.ndarray:
+        x, y, z = np.cos(e) * np.sin(a), np.cos(e) * np.cos(a), np.sin(e)
+        return np.stack([r * x, r * y, r * z, v], 1)
+
+    base = cloud(distance, azimuth, elevation, velocity)
+    steps = {"range": 0.2, "azimuth": 10.0, "elevation": 10.0, "doppler": 0.5}
+    for k, (name, step) in enumerate(steps.items()):
+        values = [distance, azimuth, elevation, velocity]
+        values[k] = values[k] + (np.radians(step) if name in ("azimuth", "elevation") else step)
+        found = histogram_distances([Pair("a", (base[:100], base[100:]), (cloud(*values),))])
+        # A point on the edge of a bin may fall to either side.
+        assert found.pop(name) == pytest.approx(step, rel=0.01)
+        assert max(found.values()) < 0.02
 
 
 def test_frames_without_points_count_as_unknown() -> None:
