@@ -145,7 +145,7 @@ class _SparseProduct(torch.autograd.Function):
         ctx.save_for_backward(values, rows, columns, dense)
         with warnings.catch_warnings():
             # torch calls its CSR layout a beta; what is used here is one product.
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+            warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
             size = (len(starts) - 1, len(dense))
             matrix = torch.sparse_csr_tensor(starts, columns, values, size, check_invariants=False)
         return matrix @ dense

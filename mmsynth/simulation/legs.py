@@ -20,6 +20,9 @@ from mmsynth.types import Radar, Scene
 
 # A shadow ray starts this far (in m) off its facet and ends this far before the antenna (the radar's own case).
 SURFACE_OFFSET, RADAR_CLEARANCE = 2e-4, 0.03
+# A ray to a mirror ends this far (in m) before it, and a ten-thousandth of its length: ten times what float32 resolves
+# at 10 m, since in a corner a ray is some mm long.
+STOP = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +163,8 @@ def images_of(leg: Leg) -> list[Tensor]:
 def _and_free(clear: Tensor, ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None) -> Tensor:
     start, end = ends
     # A ray stops just short of a mirror that is itself a surface of the mesh.
-    stop = end + (start - end) * 1e-4
+    way = start - end
+    stop = end + way * (1e-4 + STOP / way.norm(dim=1, keepdim=True).clamp_min(2 * STOP))
     if bool(clear.all()):
         return ~bvh.blocked(start, stop, pose)
     ask = clear.nonzero()[:, 0]

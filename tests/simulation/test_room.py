@@ -9,6 +9,8 @@ import torch
 from oracles import fresnel_power, image_echo
 from simulation.scenes import mesh, plate, small_radar
 
+from mmsynth.geometry import radar_pose
+from mmsynth.scene import load_room
 from mmsynth.simulation import Simulation, knot_times, simulate_clean, synthesize, trace_room
 from mmsynth.simulation.room import cut_mesh
 from mmsynth.types import Material, MeshSequence, Scene
@@ -68,6 +70,20 @@ def test_corner_sends_the_wave_back_by_its_edge() -> None:
     path = int(twice[0])
     assert float(paths.tx_delay[path, 0, 0] + paths.rx_delay[path, 0, 0]) == pytest.approx(delay, rel=1e-12)
     assert float(paths.gain[path, 0].abs()) == pytest.approx(amplitude, rel=1e-4)
+
+
+def test_corners_send_back_wherever_the_room_stands() -> None:
+    # Close to the edge of two walls a ray is shorter than a millimetre: whether it arrived was a matter of rounding.
+    radar, settings = small_radar(), Simulation(bounces=1, diffuse=False)
+    for k in range(6):
+        size, center = [4.0, 5.0, 2.7], [0.0137 * k, 2.0 + 0.0071 * k]
+        walls, mirrors, names, materials = load_room({"room": {"size": size, "center": center}})
+        pose = radar_pose((0.0, 0.0, 1.0 + 0.003 * k))
+        paths = trace_room(
+            Scene(pose, (), materials, room=walls, mirrors=mirrors, mirror_regions=names), radar, settings, 1
+        )
+        # Six walls; between opposite ones three pairs in two orders; and one order of each of twelve edges.
+        assert torch.bincount(paths.order).tolist() == [6, 18]
 
 
 def test_furniture_hides_the_wall_behind_it() -> None:
