@@ -1,5 +1,6 @@
 """Simulated against recorded clouds, frame by frame: a body fitted to the recorded poses before the same radar."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from mmsynth import metrics
 from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, fit_skeleton
 from mmsynth.joints import JOINT_SETS
-from mmsynth.motion import resample
+from mmsynth.motion import breathing, resample
 from mmsynth.processing import detect, range_doppler
 from mmsynth.scene import material, person_materials
 from mmsynth.simulation import Simulation, knot_times, receive, simulate_clean
@@ -23,6 +24,7 @@ from mmsynth.types import AdcFrames, MeshSequence, PointCloud, Radar, RadarSetup
 
 Array = NDArray[Any]
 SERIES = ("doppler", "range", "lateral", "elevation")
+BREATHS = 0.25  # a second
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,9 @@ class Stage:
         noisy: whether the receiver adds its noise and quantises.
         cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
         floor: material of the floor, on which the lowest foot of the clip stands; None = no floor.
-        room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses, of plasterboard.
+        room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses.
+        room_material: of these.
+        breath: how far the breastbone moves in m from peak to peak, 15 times a minute; a depth camera does not see it.
         device: on which bodies are skinned and traced; poses are fitted, and samples received, on the CPU.
     """
 
@@ -77,6 +81,8 @@ class Stage:
     cloth_roughness: float | None = None
     floor: str | None = "concrete"
     room: Tensor | None = None
+    room_material: str = "plasterboard"
+    breath: float = 0.0
     device: str = "cpu"
 
 
@@ -98,7 +104,10 @@ def restage(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Restaged
     radar, frames = _paced(stage.setup.radar, stretch), len(range(stretch.stop)[stretch])
     motion = fit_skeleton(_calmed(sample, stretch, stage), stage.body)
     skin = stage.body if stage.device == "cpu" else stage.body.to(stage.device)
-    mesh = skin(resample(motion, knot_times(radar, frames, stage.settings)))
+    posed = resample(motion, knot_times(radar, frames, stage.settings))
+    if stage.breath:
+        posed = breathing(posed, 0.5 * stage.breath * (math.tau * (BREATHS * posed.times + _phase(seed))).sin())
+    mesh = skin(posed)
     clean = simulate_clean(moved(_scene(mesh, stage), stage.device), radar, frames, stage.settings, seed=seed)
     return Restaged(clean.cpu(), _surface(mesh, frames))
 
@@ -111,6 +120,11 @@ def observe(sample: Sample, stretch: slice, restaged: Restaged, stage: Stage, se
     cloud = detect(range_doppler(AdcFrames(radar, samples, times), processing), processing)
     recorded = tuple(split_frames(sample.cloud))[stretch]
     return Pair(sample.id, recorded, tuple(split_frames(cloud)), restaged.surface)
+
+
+def _phase(seed: int) -> float:
+    """Where in a breath a clip starts, in breaths."""
+    return float(np.random.default_rng(seed).uniform())
 
 
 def _paced(radar: Radar, stretch: slice) -> Radar:
@@ -147,7 +161,7 @@ def _scene(mesh: MeshSequence, stage: Stage) -> Scene:
     for wall in stage.room if stage.room is not None else ():
         mirrors.append(wall)
         regions.append("wall")
-        materials["wall"] = material("plasterboard", frequency)
+        materials["wall"] = material(stage.room_material, frequency)
     if not mirrors:
         return Scene(pose, (mesh,), materials)
     return Scene(pose, (mesh,), materials, mirrors=torch.stack(mirrors), mirror_regions=tuple(regions))

@@ -245,6 +245,31 @@ def _chest(breath: Tensor) -> tuple[Tensor, Tensor]:
     return fore, fore * lower / upper
 
 
+def breathing(motion: Motion, push: Tensor) -> Motion:
+    """The motion with the breastbone pushed forward by `push` [frames] in m; head and arms keep their directions.
+
+    For motion of coarse sources, which do not hold a person's breath.
+
+    Raises:
+        ValueError: a joint of the trunk is missing, or there is not one push for each frame.
+    """
+    if push.shape != motion.times.shape:
+        raise ValueError(f"push: expected {len(motion.times)} frames, got the shape {tuple(push.shape)}")
+    fore, back = _chest(push.double())
+    local = {"spine1": about("x", fore), "spine3": about("x", -back), "neck": about("x", back - fore)}
+    local |= {f"{side}_collar": about("x", back - fore) for side in SIDES}
+    missing = [name for name in local if name not in motion.joint_names]
+    if missing:
+        raise ValueError(f"motion: expected the joints of the trunk to breathe with, got none named '{missing[0]}'")
+    rotations = motion.rotations.clone()
+    for name, turn in local.items():
+        j, turn = motion.joint_names.index(name), turn.to(rotations)
+        # What lies below bends before the joint's own rotation is applied, and what hangs on it is turned back first.
+        spine = name.startswith("spine")
+        rotations[:, j] = rotations[:, j] @ turn if spine else turn @ rotations[:, j]
+    return dataclasses.replace(motion, rotations=rotations)
+
+
 def _legs(pose: Pose, pelvis: Tensor) -> dict[str, Tensor]:
     hinge = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
     at, local = hips(pose.pelvis, pelvis), {}

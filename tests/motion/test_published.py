@@ -9,7 +9,8 @@ import torch
 
 from mmsynth.body_models import load_body
 from mmsynth.geometry import rotvec_from_matrix
-from mmsynth.motion import ACTIVITIES, Subject, generate_motion, resample
+from mmsynth.joints import SMPLX_JOINTS, SMPLX_PARENTS
+from mmsynth.motion import ACTIVITIES, Subject, breathing, generate_motion, resample
 from mmsynth.motion.skeleton import JOINTS, forward
 from mmsynth.motion.subject import style
 
@@ -228,6 +229,32 @@ def test_breath_and_heart_move_the_breastbone_as_asked(depth, pulse):
     # The wave's fundamental is 0.49 of its height, the throb's 0.375 (sin^3); a Hann bin may lie off its peak.
     assert swing[0] == pytest.approx(0.49 * depth, rel=0.25)
     assert swing[1] == pytest.approx(0.375 * pulse, rel=0.3, abs=3e-6)
+
+
+def test_a_motion_that_does_not_breathe_is_made_to():
+    """The skin over the breastbone goes as far as asked; directions of head and upper arms stay."""
+    still, body = clip("squat", 1), load_body("free-low")
+    still = resample(still, torch.tensor([0.0, 2.0], dtype=torch.float64))
+    made = breathing(still, torch.tensor([0.006, -0.004], dtype=torch.float64))
+    one, two = body(still), body(made)
+    depth = one.vertices[0, :, 2].max() - one.vertices[0, :, 2]
+    chest = (depth > 0.33) & (depth < 0.42) & (one.vertices[0, :, 0].abs() < 0.06)
+    chest &= one.vertices[0, :, 1] < one.joints[0, SMPLX_JOINTS.index("spine3"), 1]
+    moved = (two.vertices - one.vertices)[0, chest]
+    assert chest.sum() > 2 and -moved[:, 1].mean() == pytest.approx(0.006, rel=0.1)
+    for name in ("head", "left_shoulder", "right_shoulder"):
+        apart = forward_rotation(still, name) @ forward_rotation(made, name).transpose(-1, -2)
+        assert rotvec_from_matrix(apart).norm(dim=-1).max() < 1e-6
+    with pytest.raises(ValueError, match="expected 2 frames"):
+        breathing(still, torch.zeros(3))
+
+
+def forward_rotation(motion, name):
+    """Rotation [frames, 3, 3] of a joint in the world."""
+    turn, j = torch.eye(3, dtype=torch.float64), motion.joint_names.index(name)
+    while j >= 0:
+        turn, j = motion.rotations[:, j].double() @ turn, SMPLX_PARENTS[j]
+    return turn
 
 
 def test_breath_stays_with_the_person():
