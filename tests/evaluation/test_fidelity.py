@@ -101,7 +101,9 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     sample = Sample("x", Labels(), cloud, joints, "mars19")
     stage = Stage(body, load_radar("mars"), Simulation(static_room=False), (0.0, 0.0, 1.0), floor=None)
     whole, some = (restage(sample, stretch, stage, 0).samples for stretch in (slice(1, 8), slice(1, 8, 3)))
-    assert torch.equal(some, whole[::3]) and not torch.equal(some[1], whole[1])
+    # Skinning in float32 rounds by the number of frames, to some 1e-7 m: 3e-4 of a radian.
+    apart = [(some[1] - whole[k]).abs().max() / whole.abs().max() for k in (1, 3)]
+    assert apart[1] < 2e-3 < 0.05 < apart[0] and (some - whole[::3]).abs().max() < 2e-3 * whole.abs().max()
     seen = observe(sample, slice(1, 8, 3), restage(sample, slice(1, 8, 3), stage, 0), stage, 0)
     assert len(seen.recorded) == len(seen.simulated) == len(seen.surface) == 3
     assert max(len(frame) for frame in seen.simulated) > 5  # a boxer; the first may hold still
