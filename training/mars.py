@@ -150,7 +150,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
 
 def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
-    from mmsynth.evaluation.fidelity import chamfer_contrast, correlations, histogram_distances
+    from mmsynth.evaluation.fidelity import at_the_body, chamfer_contrast, correlations, histogram_distances
 
     stage = _stage(options)
     [(_, _, pairs)] = _compared(options, [{"": stage}])
@@ -165,6 +165,9 @@ def paired(options: argparse.Namespace) -> list[Row]:
         row(f"mars/paired_{name}", [pooled], "", note=f"r over {total} frames; mean within clips {within:.2f}", **more)
         for name, (pooled, within) in correlations(pairs).items()
     ]
+    for name, (pooled, within) in correlations([at_the_body(pair) for pair in pairs]).items():
+        note = f"r of points within 25 cm of the pose's ranges; mean within clips {within:.2f}"
+        rows.append(row(f"mars/paired_body_{name}", [pooled], "", note=note, **more))
     for name in ("shuffled", "surface"):
         note = f"matched {found['matched']:.3f} m, {name} {found[name]:.3f} m: matched over {name}"
         rows.append(row(f"mars/paired_chamfer_{name}", [found["matched"] / found[name]], "", note=note, **more))

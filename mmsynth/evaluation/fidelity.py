@@ -31,13 +31,15 @@ BREATHS = 0.25  # a second
 class Pair:
     """Recorded and simulated points of the same frames: x, y, z, v [points, 4] of each frame, in m and m/s.
 
-    `surface` holds points x, y, z drawn uniformly over the body of the same frames, which know nothing of radar.
+    `surface` holds points x, y, z drawn uniformly over the body of the same frames, which know nothing of radar;
+    `reach` the distances [frames, 2] in m of the nearest and the farthest joint from the radar.
     """
 
     name: str
     recorded: tuple[Array, ...]
     simulated: tuple[Array, ...]
     surface: tuple[Array, ...] = ()
+    reach: Array | None = None
 
 
 def steady_stretch(sample: Sample, period: float, longest: int) -> slice:
@@ -119,7 +121,24 @@ def observe(sample: Sample, stretch: slice, restaged: Restaged, stage: Stage, se
     times = torch.arange(len(clean), dtype=torch.float64) * _paced(radar, stretch).waveform.frame_period
     cloud = detect(range_doppler(AdcFrames(radar, samples, times), processing), processing)
     recorded = tuple(split_frames(sample.cloud))[stretch]
-    return Pair(sample.id, recorded, tuple(split_frames(cloud)), restaged.surface)
+    assert sample.joints is not None
+    distance = np.linalg.norm(sample.joints[stretch].numpy() - np.array(stage.radar_position), axis=2)
+    reach = np.stack([distance.min(1), distance.max(1)], 1)
+    return Pair(sample.id, recorded, tuple(split_frames(cloud)), restaged.surface, reach)
+
+
+def at_the_body(pair: Pair, margin: float = 0.25) -> Pair:
+    """The pair without points nearer or farther than the pose's joints by more than `margin` m: echoes over walls."""
+    assert pair.reach is not None
+
+    def near(frames: tuple[Array, ...], reach: Array) -> Iterator[Array]:
+        for frame, (low, high) in zip(frames, reach, strict=True):
+            distance = np.linalg.norm(frame[:, :3], axis=1)
+            yield frame[(distance > low - margin) & (distance < high + margin)]
+
+    return replace(
+        pair, recorded=tuple(near(pair.recorded, pair.reach)), simulated=tuple(near(pair.simulated, pair.reach))
+    )
 
 
 def _phase(seed: int) -> float:

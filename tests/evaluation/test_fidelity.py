@@ -8,6 +8,7 @@ from mmsynth.body_models import load_body
 from mmsynth.evaluation.fidelity import (
     Pair,
     Stage,
+    at_the_body,
     chamfer,
     chamfer_contrast,
     correlations,
@@ -72,6 +73,14 @@ def test_histograms_lie_as_far_apart_as_their_points_were_moved() -> None:
         # A point on the edge of a bin may fall to either side.
         assert found.pop(name) == pytest.approx(step, rel=0.01)
         assert max(found.values()) < 0.02
+
+
+def test_what_lies_beyond_the_body_is_left_out_on_both_sides() -> None:
+    near, far = np.array([[0.0, 2.0, 0.0, 0.3]]), np.array([[0.0, 3.0, 0.0, 0.3]])
+    pair = Pair("a", (np.concatenate([near, far]), far), (far, near), reach=np.array([[1.8, 2.2], [2.9, 3.1]]))
+    found = at_the_body(pair)
+    assert [f[:, 1].tolist() for f in found.recorded] == [[2.0], [3.0]]
+    assert [f[:, 1].tolist() for f in found.simulated] == [[], []]
 
 
 def test_frames_without_points_count_as_unknown() -> None:
