@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.simulation.facets import gains_of, one_a_patch, paths_over, share_rays, shown, strongest, unblocked
-from mmsynth.simulation.legs import Leg, Mirror, mirrored
+from mmsynth.simulation.legs import Leg, Mirror, longer, may_reach, mirrored
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.reach import reach
 from mmsynth.simulation.scattering import material_table
@@ -31,10 +31,14 @@ SAMPLES = 256
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Mirrors one after the other, from the antennas outwards, and the legs of TX and RX over them."""
+    """The legs of TX and RX over the same mirrors."""
 
-    mirrors: tuple[Mirror, ...]
     legs: tuple[Leg, Leg]
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """The mirrors, from the antennas outwards."""
+        return self.legs[0].mirrors
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,33 +149,20 @@ def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Le
     high = torch.stack([p.vertices.detach().amax((0, 1)) for p in scene.people]).amax(0)
     choose = torch.cartesian_prod(*(torch.tensor([0.0, 1.0], dtype=torch.float64) for _ in range(3))).to(low.device)
     people = low + choose * (high - low)
-    rows = [[Chain((), ends)]]
+    rows = [[Chain(ends)]]
     for _ in range(order):
-        longer = []
-        for chain in rows[-1]:
-            for mirror in mirrors:
-                if chain.mirrors and chain.mirrors[-1] is mirror:
-                    continue
-                if any(_before(leg.centre, mirror) and _lights(leg, mirror.corners) for leg in chain.legs):
-                    both = mirrored(chain.legs[0], mirror), mirrored(chain.legs[1], mirror)
-                    longer.append(Chain((*chain.mirrors, mirror), both))
-        rows.append(longer)
-    return [c for row in rows for c in row if any(_lights(leg, people) for leg in c.legs)]
+        rows.append([one for chain in rows[-1] for one in _longer(chain, mirrors)])
+    return [c for row in rows for c in row if any(bool(may_reach(leg, people, 8)) for leg in c.legs)]
 
 
-def _lights(leg: Leg, corners: Tensor) -> bool:
-    """Whether a leg may reach into the convex hull of `corners` [corners, 3]: false only if one plane parts them.
-
-    The planes are those through the image of the antennas and an edge of the last mirror, and the mirror itself.
-    """
-    if not leg.mirrors:
-        return True
-    quad, tip = leg.mirrors[-1].corners.detach(), leg.centre.detach()
-    inner = quad.mean(0)
-    normals = [torch.linalg.cross(a - tip, b - tip) for a, b in zip(quad, quad.roll(-1, 0), strict=True)]
-    tops = [tip] * len(normals) + [inner]
-    normals = [n * torch.sign((inner - tip) @ n) for n in normals] + [leg.mirrors[-1].normal.detach()]
-    return all(bool(((corners - top) @ normal > 0).any()) for top, normal in zip(tops, normals, strict=True))
+def _longer(chain: Chain, mirrors: list[Mirror]) -> list[Chain]:
+    """The chain with one mirror more, for all that its leg to TX or to RX may use."""
+    following = [one.mirrors[-1] for leg in chain.legs for one in longer(leg, mirrors)]
+    return [
+        Chain((mirrored(chain.legs[0], mirror), mirrored(chain.legs[1], mirror)))
+        for mirror in mirrors
+        if any(mirror is one for one in following)
+    ]
 
 
 def _families(pose: Pose, chains: list[Chain], drop: float, shared: bool) -> list[tuple[int, int]]:
@@ -231,8 +222,3 @@ def _seen(pose: Pose, leg: Leg, light: Light, worth: list[Tensor]) -> Tensor:
     clear = unblocked(pose, leg, light.first[used])
     seen = torch.zeros_like(light.front).reshape(-1)
     return seen.index_copy_(0, wanted, clear[(used.cumsum(0) - 1)[patch]]).reshape(light.front.shape)
-
-
-def _before(point: Tensor, mirror: Mirror) -> bool:
-    """Whether a point is on the front of a mirror: the other side is inside a wall or a piece of furniture."""
-    return bool((point - mirror.corners[0]) @ mirror.normal > 0)

@@ -128,6 +128,43 @@ def mirrored(leg: Leg, mirror: Mirror) -> Leg:
     return Leg(images[0], images[1], leg.real_centre, leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
 
 
+def frustum(leg: Leg) -> tuple[Tensor, Tensor]:
+    """Points and inward normals [planes, 3] of the planes that bound what a leg over mirrors can reach at all.
+
+    They are those through the image of the antennas and each edge of the last mirror, and the mirror itself.
+    """
+    last, tip = leg.mirrors[-1], leg.centre.detach()
+    quad = last.corners.detach()
+    sides = torch.linalg.cross(quad - tip, quad.roll(-1, 0) - tip)
+    sides = sides * torch.sign(sides @ (quad.mean(0) - tip))[:, None]
+    return torch.cat([tip.expand(4, 3), quad[:1]]), torch.cat([sides, last.normal.detach()[None]])
+
+
+def may_reach(leg: Leg, points: Tensor, hull: int = 1) -> Tensor:
+    """Whether [hulls] a leg may reach into the convex hull of every `hull` of the points [hulls * hull, 3].
+
+    It is false only where a plane of the frustum parts them.
+    """
+    if not leg.mirrors:
+        return torch.ones(len(points) // hull, dtype=torch.bool, device=points.device)
+    place, normal = frustum(leg)
+    height = points @ normal.T - (place * normal).sum(1)
+    inside: Tensor = (height > 0).reshape(-1, hull, len(normal)).any(1).all(1)
+    return inside
+
+
+def longer(leg: Leg, mirrors: list[Mirror]) -> list[Leg]:
+    """The leg with one mirror more, for all that it may reach and is in front of.
+
+    The other side of a mirror is inside a wall or a piece of furniture.
+    """
+    quads = torch.stack([m.corners for m in mirrors])
+    front = ((leg.centre - quads[:, 0]) * torch.stack([m.normal for m in mirrors])).sum(1) > 0
+    use = front & may_reach(leg, quads.flatten(0, 1), 4)
+    last = leg.mirrors[-1] if leg.mirrors else None
+    return [mirrored(leg, m) for m, used in zip(mirrors, use.tolist(), strict=True) if used and m is not last]
+
+
 def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
     """Whether [points] the way from each point [points, 3] over the mirrors to the antennas exists and is free.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmsynth.simulation import legs
 from mmsynth.simulation.bounces import room_mirrors
-from mmsynth.simulation.legs import Leg, Mirror, direct_legs, mirrored
+from mmsynth.simulation.legs import Leg, direct_legs
 from mmsynth.simulation.paths import join, trace
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation, frame_knots
@@ -87,20 +87,15 @@ def _images(scene: Scene, radar: Radar, settings: Simulation, order: int) -> lis
     # walls is there, as it should be.
     place = rx.centre + rx.world_from_radar @ rx.centre.new_tensor(ASIDE)
     for _ in range(order):
-        row = [longer for leg in row for longer in _longer(leg, mirrors)]
+        row = [one for leg in row for one in legs.longer(leg, mirrors)]
         for leg in row:
             # First without the BVH: few of the many sequences of mirrors exist at all.
-            if all(bool(legs.free(leg, place[None], tree)) for tree in (None, bvh)):
+            if bool(legs.may_reach(leg, place[None])) and all(
+                bool(legs.free(leg, place[None], tree)) for tree in (None, bvh)
+            ):
                 image = _image((leg, rx), radar, knots, region[id(leg.mirrors[-1])])
                 found.append(replace(image, region_names=scene.room.region_names))
     return found
-
-
-def _longer(leg: Leg, mirrors: list[Mirror]) -> list[Leg]:
-    """The leg with one mirror more, for all that it is in front of."""
-    last = leg.mirrors[-1] if leg.mirrors else None
-    front = [m for m in mirrors if m is not last and bool((leg.centre - m.corners[0]) @ m.normal > 0)]
-    return [mirrored(leg, m) for m in front]
 
 
 def _image(ends: tuple[Leg, Leg], radar: Radar, knots: Tensor, region: int) -> Paths:
