@@ -8,7 +8,7 @@ what moves is exact, since the way of a reflected ray is stationary in its point
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.constants import speed_of_light
@@ -89,7 +89,7 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -
 
 def _shoot(pose: Pose, bvh: Bvh, tx: Leg, seen: Tensor) -> Tubes:
     """The tubes of the facets `seen`, at their first surface, cut as finely as the surfaces that they meet ask for."""
-    pieces = _pieces(pose, bvh, _launch(pose, tx, seen, 1))
+    pieces = _pieces(pose, bvh, tx, seen)
     parts = [_launch(pose, tx, seen[pieces == count], count) for count in sorted(set(pieces.tolist())) if count]
     if not parts:
         return _launch(pose, tx, seen[:0], 1)
@@ -121,41 +121,59 @@ def _launch(pose: Pose, tx: Leg, face: Tensor, count: int) -> Tubes:
     return Tubes(point, middle, unit(way), ahead, length(way), field, start, ((start, thirds),))
 
 
-def _pieces(pose: Pose, bvh: Bvh, tubes: Tubes) -> Tensor:
-    """Into how many pieces [tubes] to cut each edge of a tube's facet; 0 = none of its rays meets a person again."""
-    normals, middle_normal, flat = _normals(pose, tubes)
-    ways = torch.cat([_reflect(tubes.way, normals), _reflect(tubes.ahead, middle_normal)[:, None]], 1)
-    starts = torch.cat([tubes.point, tubes.middle[:, None]], 1) + SURFACE_OFFSET * flat[:, None]
-    hit, reach = (x.reshape(4, -1) for x in bvh.first_hit(starts.flatten(1).T, ways.flatten(1).T))
-    met = (hit >= 0) & (hit < pose.topology.moving) & (dot(ways, flat[:, None]) > 0)
-    fall = torch.where(met, reach, 0).amax(0)
-    wide = _edges(tubes.point + fall * ways[:, :3]).amax(0)
-    faces = pose.topology.faces[:, hit.clamp(0, pose.topology.moving - 1).flatten()]
+def _pieces(pose: Pose, bvh: Bvh, tx: Leg, face: Tensor) -> Tensor:
+    """Into how many pieces [facets] to cut each edge of a facet; 0 = none of its rays meets a person again.
+
+    The rays are those of its corners, which neighbours share, and of its middle.
+    """
+    here = _facets(pose, face)
+    used = torch.zeros(pose.topology.vertices, dtype=torch.bool, device=face.device)
+    row = used.index_fill_(0, here.faces.flatten(), True).cumsum(0) - 1
+    middle, third = surface.centroid(here.corner), torch.full_like(here.flat, 1 / 3)
+    start = torch.cat([pose.vertices[len(pose.knots) // 2][:, used], middle], 1)
+    normal = torch.cat([pose.normals[0].to(start)[:, used], here.normal(third)], 1)
+    way = _reflect(unit(start - tx.centre[:, None]), normal)
+    hit, reach = bvh.first_hit((start + SURFACE_OFFSET * normal).T, way.T)
+    bent = _bent(pose, hit)
+    # Rows of the rays of each facet: three corners and the middle.
+    own = torch.cat([row[here.faces], int(used.sum()) + torch.arange(len(face), device=face.device)[None]])
+    met = ((hit >= 0) & (hit < pose.topology.moving))[own] & (dot(way[:, own], here.flat[:, None]) > 0)
+    fall = torch.where(met, reach[own], 0).amax(0)
+    wide = _edges(here.corner + fall * way[:, own[:3]]).amax(0)
+    count = wide * torch.where(met, bent[own], 0).amax(0) / math.sqrt(FLAT * pose.radar.waveform.wavelength)
+    return torch.where(met.any(0), count.ceil().clamp(1, MOST_PIECES), 0).long()
+
+
+def _bent(pose: Pose, hit: Tensor) -> Tensor:
+    """Root of the sagitta over the length of the edge [rays] that bends most, of the facets of people that rays meet.
+
+    Off a patch n times as wide the surface lies n^2 times as far.
+    """
+    rows = ((hit >= 0) & (hit < pose.topology.moving)).nonzero()[:, 0]
+    faces = pose.topology.faces[:, hit[rows]]
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
     sag = length(surface.sagitta(corner, surface.area_vectors(corner), pose.normals[0].to(corner), faces))
-    # Off a patch n times as wide the surface lies n^2 times as far.
-    curved = (sag.sqrt() / _edges(corner)).amax(0).reshape(4, -1)
-    bent = torch.where(met, curved, 0).amax(0)
-    count = (wide * bent / math.sqrt(FLAT * pose.radar.waveform.wavelength)).ceil().clamp(1, MOST_PIECES)
-    return torch.where(met.any(0), count, 0).long()
+    found = (sag.sqrt() / _edges(corner)).amax(0)
+    return torch.zeros(len(hit), dtype=found.dtype, device=hit.device).index_copy(0, rows, found)
 
 
 def _bounce(pose: Pose, bvh: Bvh, tubes: Tubes) -> Tubes:
     """Reflect the tubes where they are, and carry them to what their middle rays meet next."""
-    normals, middle_normal, flat = _normals(pose, tubes)
-    way = _reflect(tubes.way, normals)
-    ahead = unit(_reflect(tubes.ahead, middle_normal))
+    here = _facets(pose, tubes.face)
+    normal = here.normal(tubes.chain[-1][1])
+    ahead = unit(_reflect(tubes.ahead, normal))
+    hit, _ = bvh.first_hit((tubes.middle + SURFACE_OFFSET * here.flat).T, ahead.T)
+    # The room is met over mirrors, not here.
+    rows = ((hit >= 0) & (hit < pose.topology.moving) & (dot(ahead, here.flat) > 0)).nonzero()[:, 0]
+    tubes, here, normal, ahead = tubes.at(rows), here.at(rows), normal[:, rows], ahead[:, rows]
+    weights = [_barycentric(tubes.point[:, k], here.corner) for k in range(3)]
+    way = _reflect(tubes.way, torch.stack([here.normal(weight) for weight in weights], 1))
     eps, rough, loss = (x[pose.topology.region[tubes.face]] for x in pose.materials)
     wavenumber = math.tau / pose.radar.waveform.wavelength
     field = scattering.polarised_reflection(eps, tubes.ahead, ahead, tubes.field)
-    lost = scattering.roughness_factor(rough, wavenumber, -2 * dot(tubes.ahead, middle_normal)) * loss.sqrt()
-    start = tubes.middle + SURFACE_OFFSET * flat
-    hit, _ = bvh.first_hit(start.T, ahead.T)
-    # The room is met over mirrors, not here.
-    met = (hit >= 0) & (hit < pose.topology.moving) & (dot(ahead, flat) > 0)
-    rows = met.nonzero()[:, 0]
-    moved = Tubes(tubes.point, tubes.middle, way, ahead, tubes.travelled, field * lost, hit, tubes.chain).at(rows)
-    return _land(pose, moved, _width(tubes.point, tubes.ahead)[rows])
+    lost = scattering.roughness_factor(rough, wavenumber, -2 * dot(tubes.ahead, normal)) * loss.sqrt()
+    moved = replace(tubes, way=way, ahead=ahead, field=field * lost, face=hit[rows])
+    return _land(pose, moved, _width(tubes.point, tubes.ahead))
 
 
 def _land(pose: Pose, tubes: Tubes, width: Tensor) -> Tubes:
@@ -163,11 +181,10 @@ def _land(pose: Pose, tubes: Tubes, width: Tensor) -> Tubes:
 
     Each plane touches it where the middle ray meets the facet `tubes.face`.
     """
-    corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.face])
-    flat = unit(surface.area_vectors(corner))
-    reach = dot(tubes.middle - corner[:, 0], flat) / -dot(tubes.ahead, flat).clamp_max(-1e-9)
-    weight = _barycentric(tubes.middle + reach * tubes.ahead, corner)
-    normal, touch = _normal(pose, tubes.face, weight), _touch(pose, tubes.face, weight)
+    there = _facets(pose, tubes.face)
+    reach = dot(tubes.middle - there.corner[:, 0], there.flat) / -dot(tubes.ahead, there.flat).clamp_max(-1e-9)
+    weight = _barycentric(tubes.middle + reach * tubes.ahead, there.corner)
+    normal, touch = there.normal(weight), _touch(pose, there, weight)
     down, fall = -dot(tubes.way, normal[:, None]), -dot(tubes.ahead, normal)
     step = dot(tubes.point - touch[:, None], normal[:, None]) / down.clamp_min(1e-9)
     reach = dot(tubes.middle - touch, normal) / fall.clamp_min(1e-9)
@@ -188,7 +205,7 @@ def _collect(pose: Pose, bvh: Bvh, tubes: Tubes, ends: tuple[Leg, Leg], budget: 
     """The paths from the footprints to the RX."""
     tx, rx = ends
     wavelength = pose.radar.waveform.wavelength
-    normal = _normal(pose, *tubes.chain[-1])
+    normal = _facets(pose, tubes.face).normal(tubes.chain[-1][1])
     out = unit(rx.centre[:, None] - tubes.middle)
     ask = (dot(out, normal) > 0).nonzero()[:, 0]
     start = (tubes.middle + SURFACE_OFFSET * normal).T
@@ -239,33 +256,48 @@ def _gain(
     return gain
 
 
-def _normals(pose: Pose, tubes: Tubes) -> tuple[Tensor, Tensor, Tensor]:
-    """Normals of the smooth surface at the corners [3, 3, tubes] and the middle [3, tubes]; flat ones [3, tubes]."""
-    corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.face])
-    places = [tubes.point[:, k] for k in range(3)]
-    corners = [_normal(pose, tubes.face, _barycentric(place, corner)) for place in places]
-    return torch.stack(corners, 1), _normal(pose, *tubes.chain[-1]), unit(surface.area_vectors(corner))
+@dataclass(frozen=True, eq=False)
+class _Facets:
+    """Facets at the middle knot, and the smooth surface over them.
+
+    Attributes:
+        faces: [3, tubes] vertices; corner: [3, 3, tubes] their places.
+        flat: unit normals [3, tubes]; vertex: [3, 3, tubes] those of the smooth surface at the corners.
+        smooth: [tubes] whether it is smooth there.
+    """
+
+    faces: Tensor
+    corner: Tensor
+    flat: Tensor
+    vertex: Tensor
+    smooth: Tensor
+
+    def at(self, rows: Tensor) -> "_Facets":
+        """Those at the indices `rows`."""
+        parts = (self.faces, self.corner, self.flat, self.vertex, self.smooth)
+        return _Facets(*(x.index_select(-1, rows) for x in parts))
+
+    def normal(self, weight: Tensor) -> Tensor:
+        """Normals [3, tubes] of the smooth surface at the points given by `weight` [3, tubes] of the corners."""
+        return torch.where(self.smooth, unit((self.vertex * weight.clamp(0, 1)).sum(1)), self.flat)
 
 
-def _normal(pose: Pose, face: Tensor, weight: Tensor) -> Tensor:
-    """Normals [3, tubes] of the smooth surface at the points of facets `face` given by `weight` [3, tubes]."""
-    faces = pose.topology.faces[:, face]
-    flat = unit(surface.area_vectors(surface.gather(pose.vertices[len(pose.knots) // 2], faces)))
-    vertex = surface.gather(pose.normals[0].to(flat), faces)
-    smooth = (dot(vertex, flat[:, None]) > surface.CREASE_COSINE).all(0)
-    if pose.settings.flatness == 0:
-        smooth = torch.zeros_like(smooth)
-    return torch.where(smooth, unit((vertex * weight.clamp(0, 1)).sum(1)), flat)
-
-
-def _touch(pose: Pose, face: Tensor, weight: Tensor) -> Tensor:
-    """Points [3, tubes] of the smooth surface over those of facets `face` given by `weight` [3, tubes]."""
+def _facets(pose: Pose, face: Tensor) -> _Facets:
+    """The facets `face` [tubes]."""
     faces = pose.topology.faces[:, face]
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], faces)
-    sag = surface.sagitta(corner, surface.area_vectors(corner), pose.normals[0].to(corner), faces)
+    flat = unit(surface.area_vectors(corner))
+    vertex = surface.gather(pose.normals[0], faces).to(flat)
+    smooth = (dot(vertex, flat[:, None]) > surface.CREASE_COSINE).all(0)
+    return _Facets(faces, corner, flat, vertex, smooth if pose.settings.flatness else torch.zeros_like(smooth))
+
+
+def _touch(pose: Pose, facets: _Facets, weight: Tensor) -> Tensor:
+    """Points [3, tubes] of the smooth surface over those given by `weight` [3, tubes] of the corners of facets."""
     if pose.settings.flatness == 0:
-        sag = torch.zeros_like(sag)
-    return (corner * weight + 4 * sag * weight * weight.roll(-1, 0)).sum(1)
+        return (facets.corner * weight).sum(1)
+    sag = surface.sagitta(facets.corner, surface.area_vectors(facets.corner), pose.normals[0].to(weight), facets.faces)
+    return (facets.corner * weight + 4 * sag * weight * weight.roll(-1, 0)).sum(1)
 
 
 def _follow(pose: Pose, link: tuple[Tensor, Tensor]) -> Tensor:
