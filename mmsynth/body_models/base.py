@@ -71,6 +71,10 @@ class AbstractBodyModel(ABC):
         _, places = forward_kinematics(rotations, self.rest_joints(motion), self.parents)
         return places + motion.translation.to(places)[:, None]
 
+    def lowest(self, motion: Motion) -> Tensor:
+        """Height [frames] in m of the lowest vertex."""
+        return self(motion).vertices[..., 2].amin(1)
+
 
 def joint_rotations(motion: Motion, joint_names: tuple[str, ...]) -> Tensor:
     """The motion's rotations [frames, joints, 3, 3] (float64) in the order of `joint_names`.
@@ -138,7 +142,7 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
     long clip, 100 to 200 frames evenly spread are looked at.
     """
     some = frames(motion, slice(None, None, max(1, len(motion.times) // 100)))
-    lows = [body(frames(some, slice(k, k + 50))).vertices[..., 2].amin(1) for k in range(0, len(some.times), 50)]
+    lows = [body.lowest(frames(some, slice(k, k + 50))) for k in range(0, len(some.times), 50)]
     low = torch.cat(lows).quantile(quantile)
     shift = torch.zeros_like(motion.translation)
     shift[:, 2] = -low.to(shift)

@@ -95,35 +95,52 @@ class FreeBody(AbstractBodyModel):
 
     def __call__(self, motion: Motion) -> MeshSequence:
         """The surface at every time of the motion, vertices and joints in float64."""
-        rest = self.rest_joints(motion)
-        turns, places = forward_kinematics(joint_rotations(motion, self.joint_names), rest, self.parents)
-        shift = places - (turns @ rest[..., None])[..., 0]
-        transforms = torch.cat([turns, shift[..., None]], -1).to(torch.float32)
-        translation = motion.translation.to(places)[:, None]
-        vertices = self._skin(self.rest_vertices(own_shape(motion, self.family)), transforms, translation)
+        transforms, places = self._pose(motion)
+        translation = motion.translation.to(places)
         return MeshSequence(
-            vertices=vertices,
+            vertices=self._skin(motion, transforms, translation),
             faces=self.faces,
             times=motion.times.to(places.device),
             region=self.region,
             region_names=self.region_names,
             joint_names=self.joint_names,
-            joints=places + translation,
+            joints=places + translation[:, None],
             labels=motion.labels,
         )
 
-    def _skin(self, rest: Tensor, transforms: Tensor, translation: Tensor) -> Tensor:
-        """Vertices [frames, V, 3] (float64) of float32 joint transforms [frames, joints, 3, 4] about the pelvis."""
-        point = torch.nn.functional.pad(rest.to(torch.float32), (0, 1), value=1.0)
-        values = (self._weight[:, None] * point[self._vertex]).reshape(-1)
-        vertices = translation.new_empty(len(transforms), len(rest), 3)
-        batch = _CUDA_BATCH if translation.is_cuda else _CPU_BATCH
+    def lowest(self, motion: Motion) -> Tensor:
+        """Height [frames] in m of the lowest vertex: only heights are computed."""
+        transforms, places = self._pose(motion)
+        heights = transforms[:, :, 2].permute(1, 2, 0).reshape(4 * transforms.shape[1], -1)
+        return self._product(self._weights(motion), heights).amin(0) + motion.translation.to(places)[:, 2]
+
+    def _pose(self, motion: Motion) -> tuple[Tensor, Tensor]:
+        """Transforms [frames, joints, 3, 4] (float32) of the joints about the pelvis, and their places there."""
+        rest = self.rest_joints(motion)
+        turns, places = forward_kinematics(joint_rotations(motion, self.joint_names), rest, self.parents)
+        shift = places - (turns @ rest[..., None])[..., 0]
+        return torch.cat([turns, shift[..., None]], -1).to(torch.float32), places
+
+    def _skin(self, motion: Motion, transforms: Tensor, translation: Tensor) -> Tensor:
+        """Vertices [frames, V, 3] (float64) of joint transforms about the pelvis; they lie component by component."""
+        vertices = translation.new_empty(len(transforms), 3, len(self._arrays.template))
+        weights, batch = self._weights(motion), _CUDA_BATCH if translation.is_cuda else _CPU_BATCH
         for start in range(0, len(transforms), batch):
             part = slice(start, start + batch)
             stacked = transforms[part].permute(1, 3, 0, 2).reshape(4 * transforms.shape[1], -1)
-            moved = _sparse_product(values, self._starts, self._rows, self._columns, stacked)
-            vertices[part] = moved.reshape(len(rest), -1, 3).transpose(0, 1) + translation[part]
-        return vertices
+            moved = self._product(weights, stacked).T.reshape(-1, 3, vertices.shape[2])
+            vertices[part] = moved + translation[part, :, None]
+        return vertices.transpose(1, 2)
+
+    def _weights(self, motion: Motion) -> Tensor:
+        """Skinning weights times coordinates (x, y, z, 1) of the motion's shape in the T-pose, vertex by vertex."""
+        rest = self.rest_vertices(own_shape(motion, self.family))
+        point = torch.nn.functional.pad(rest.to(torch.float32), (0, 1), value=1.0)
+        return (self._weight[:, None] * point[self._vertex]).reshape(-1)
+
+    def _product(self, weights: Tensor, stacked: Tensor) -> Tensor:
+        """The weighted sum [V, k] of `stacked` [4 * joints, k] at every vertex."""
+        return _sparse_product(weights, self._starts, self._rows, self._columns, stacked)
 
     def _betas(self, shape: Tensor) -> Tensor:
         known = self._joint_shape.shape[-1]

@@ -214,3 +214,9 @@ def test_ground_is_not_lifted_by_a_few_bad_frames():
     grounded = ground(motion_of(rotations, translation, torch.zeros(10, dtype=D)), body)
     low = body(grounded).vertices[..., 2].amin(1)
     assert abs(float(low.median())) < 1e-6
+
+
+def test_lowest_is_that_of_the_surface():
+    body, (turns, places, shape) = load_body("free-low"), random_parameters(3, 5)
+    motion = motion_of(matrix_from_rotvec(turns), places, shape)
+    assert torch.equal(body.lowest(motion), body(motion).vertices[..., 2].amin(1))
