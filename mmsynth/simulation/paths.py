@@ -8,7 +8,7 @@ from torch import Tensor
 from mmsynth.simulation import legs
 from mmsynth.simulation.bones import bone_paths
 from mmsynth.simulation.bounces import mirror_paths
-from mmsynth.simulation.facets import facet_paths, visible
+from mmsynth.simulation.facets import facet_paths, strongest, visible
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.tubes import tube_paths
@@ -40,8 +40,12 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     if settings.bounces == 0:
         return direct
     power = float(direct.gain.detach().abs().square().sum())
-    tubes = tube_paths(pose, ends, seen, settings.bounce_drop * power)
-    return join([direct, *mirror_paths(scene, pose, ends, seen, power), *tubes])
+    budget = settings.bounce_drop * power
+    bounced = [*mirror_paths(scene, pose, ends, seen, power), *tube_paths(pose, ends, seen, budget)]
+    if not bounced:
+        return direct
+    several = join(bounced)
+    return join([direct, select(several, strongest(several.gain, 0.0, budget))])
 
 
 def together(scene: Scene, settings: Simulation) -> bool:

@@ -33,8 +33,8 @@ class Simulation:
         diffuse: whether the part that roughness scatters is traced.
         occlusion: whether shadow rays are cast; without them every front face counts.
         drop: fraction of the power of all paths that the weakest ones may hold together and be left out.
-        bounce_drop: the same for each family of bounces, as a fraction of the power of the direct paths; a family that
-            is estimated to hold less is not traced.
+        bounce_drop: the same for each family of bounces, and for all of them together, as a fraction of the power of
+            the direct paths; a family that is estimated to hold less is not traced.
         polarization: of every antenna element, in the radar frame.
         bone_points: points along each bone (method "bones").
         bone_square: square the denominator of the ellipsoid's RCS, as the paper has it (the published code does not).
