@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mmsynth.types import Sample
 
 HERE = Path(__file__).parent
+# How far people's breastbones move as they breathe: the middle of the 4-12 mm that are published (Droitcour 2006).
+BREATH = 8e-3
 
 
 def main() -> None:
@@ -226,10 +228,16 @@ def _stage(options: argparse.Namespace) -> "Stage":
     return Stage(load_body(options.body), load_radar("mars"), radar_position=RADAR_POSITION, device=options.device)
 
 
+def _wall(left: tuple[float, float], right: tuple[float, float]) -> torch.Tensor:
+    """Corners [1, 4, 3] in m of a wall between two points (x, y) as seen from its front, in the frame of the poses."""
+    low, high = -0.93, 1.7
+    return torch.tensor([[[*left, high], [*left, low], [*right, low], [*right, high]]], dtype=torch.float64)
+
+
 def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
-    A wall 0.9 m behind the person stands for the unknown room.
+    A wall 0.9 m behind the person stands for the room beyond the floor and the wall that the recordings tell of.
     """
 
     def settings(**changes: Any) -> "Stage":
@@ -238,9 +246,11 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     def chain(**changes: Any) -> "Stage":
         return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
 
+    from mmsynth.datasets.mars import SIDE_WALL
+
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
-    wall = torch.tensor([[[2.0, 2.9, 1.7], [-2.0, 2.9, 1.7], [-2.0, 2.9, -0.93], [2.0, 2.9, -0.93]]]).double()
+    side, behind = _wall((SIDE_WALL, 5.0), (SIDE_WALL, -0.3)), _wall((-2.0, 2.9), (2.0, 2.9))
     cfar = full.setup.processing.range_cfar
     device = {
         "everything": full,
@@ -262,7 +272,9 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
         "no coherent part": settings(coherent=False),
         "no floor, no bounces": replace(settings(bounces=0), floor=None),
         "no floor": replace(full, floor=None),
-        "a wall behind": replace(full, room=wall),
+        "the wall beside": replace(full, room=side, room_material="concrete"),
+        "a wall behind": replace(full, room=behind),
+        "breath": replace(full, breath=BREATH),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
         "smooth cloth": replace(full, cloth_roughness=0.0),
         "no occlusion": settings(occlusion=False),
