@@ -201,7 +201,7 @@ def _and_free(clear: Tensor, ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor
     start, end = ends
     # A ray stops just short of a mirror that is itself a surface of the mesh.
     way = start - end
-    stop = end + way * (1e-4 + STOP / way.norm(dim=1, keepdim=True).clamp_min(2 * STOP))
+    stop = end + way * (1e-4 + STOP / length(way.T).clamp_min(2 * STOP)[:, None])
     if bool(clear.all()):
         return ~bvh.blocked(start, stop, pose)
     ask = clear.nonzero()[:, 0]
