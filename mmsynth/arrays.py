@@ -64,3 +64,16 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     old = {field.name: getattr(value, field.name) for field in fields(value)}
     new = {name: _moved(part, device) for name, part in old.items()}
     return value if all(new[name] is old[name] for name in old) else replace(value, **new)  # type: ignore[type-var]
+
+
+def check_device(device: str) -> None:
+    """Check that arrays can be put on `device`.
+
+    Raises:
+        ValueError: torch knows no such device, or does not find it here.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"device: expected cpu or a GPU that torch finds here, got '{device}' ({why})") from None

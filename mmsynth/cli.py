@@ -15,9 +15,18 @@ app = typer.Typer(
 )
 console = Console(stderr=True)
 
+
+def _device(name: str) -> str:
+    from mmsynth.arrays import check_device
+
+    if name:
+        check_device(name)
+    return name
+
+
 Out = Annotated[Path, typer.Option(help="Folder or file to write; it must not exist yet.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
-Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...")]
+Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...", callback=_device)]
 
 
 def main() -> None:
@@ -102,7 +111,7 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML).")],
     out: Out = Path("run"),
     estimate: Annotated[bool, typer.Option("--estimate", help="Measure a few steps, print the cost, stop.")] = False,
-    device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.")] = "",
+    device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.", callback=_device)] = "",
 ) -> None:
     """Train a model; interrupted, the same command goes on where it stopped.
 

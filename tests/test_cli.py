@@ -135,6 +135,9 @@ def test_a_finished_data_set_is_not_overwritten(
         (("generate", "typo.toml", "--out", "out"), "unknown key 'secnods': the nearest known one is 'seconds'"),
         (("generate", "good.toml", "--out", "out", "--radar", "nope"), "'nope' is not a profile"),
         (("generate", "good.toml", "--out", "out", "--overlay", "none.toml"), "none.toml: no such file"),
+        (("generate", "good.toml", "--out", "out", "--device", "gpu"), "GPU that torch finds here, got 'gpu'"),
+        (("train", "training.toml", "--out", "out", "--device", "gpu"), "GPU that torch finds here, got 'gpu'"),
+        (("demo", "--out", "out", "--device", "gpu"), "GPU that torch finds here, got 'gpu'"),
         (("import", "radhar", "nowhere", "--out", "out.h5"), "nowhere"),
         (("import", "radhra", ".", "--out", "out.h5"), "radhar"),
         (("import", "csv", ".", "--out", "out.h5", "--adc"), "import csv: holds points, not ADC samples"),
@@ -159,6 +162,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
 ) -> None:
     (tmp_path / "empty.toml").write_text("")
     (tmp_path / "good.toml").write_text(RECIPE)
+    (tmp_path / "training.toml").write_text(TRAINING)
     (tmp_path / "typo.toml").write_text(RECIPE.replace("seconds", "secnods"))
     (tmp_path / "far.toml").write_text(RECIPE + "\n[placement]\ndistance = [2.0, 30.0]\n")
     monkeypatch.chdir(tmp_path)

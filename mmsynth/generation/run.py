@@ -4,6 +4,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import TracebackType
 import torch
 
 from mmsynth import __version__
+from mmsynth.arrays import check_device
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.play import draw_play
@@ -44,10 +46,11 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
         device: of torch and Warp in each worker.
 
     Raises:
-        ValueError: `out` holds a finished data set, something else, or a run of another recipe; or two radars have one
-            name.
-        OSError: the disk is full, or not writable.
+        ValueError: `out` holds a finished data set, something else, or a run of another recipe; two radars have one
+            name; or there is no such device.
+        OSError: the disk is full, or not writable; or a worker died.
     """
+    check_device(device)
     targets = _targets(recipe, out)
     _prepare(recipe, out, targets)
     todo = [i for i in range(recipe.clips) if not all(_part(t, i).exists() or t.exists() for t in targets)]
@@ -123,6 +126,8 @@ def _run_pool(
             done, ahead = _collect(ahead, done, recipe.clips, progress)
         while ahead:
             done, ahead = _collect(ahead, done, recipe.clips, progress)
+    except BrokenProcessPool:
+        raise OSError("a worker process was ended from outside (out of memory?); the same command goes on") from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

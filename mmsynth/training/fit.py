@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmsynth.arrays import check_device
 from mmsynth.config import load
 from mmsynth.datasets import Clips, Dataset, Datasets
 from mmsynth.joints import JOINT_SETS
@@ -90,8 +91,9 @@ def gather(recipe: Recipe) -> Material:
     """Read and cut the recipe's clips.
 
     Raises:
-        ValueError: a file is missing, or nothing is left to train on.
+        ValueError: a file is missing, or nothing is left to train on; or there is no such device.
     """
+    check_device(recipe.device)
     data = recipe.data
     draw = np.random.default_rng([recipe.seed, 1])
     files = [(_open(paths), hold) for paths, hold in ((data.real, data.hold_out), (data.synthetic, ()))]
