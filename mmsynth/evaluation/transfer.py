@@ -11,18 +11,13 @@ from mmsynth import metrics
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training.adapt import AdaptSettings, adapt
-from mmsynth.training.augment import Augment, augment
+from mmsynth.training.augment import COPIES, with_copies
 from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
 from mmsynth.training.trees import Forest, TreeSettings, grow
-from mmsynth.training.windows import Windows, concatenate
+from mmsynth.training.windows import Windows
 
 Array = NDArray[Any]
-
-# Copies of each synthetic window for trees. Thinning stands for a noise floor that is not known, the shift in height
-# for a radar's height that is not known; tempo, jitter and mirror are what they say.
-COPIES = 3
-SPREAD = Augment(drop=0.5, ghost=0.05, jitter=0.02, speed=0.15, shift=0.0, mirror=0.5, move=0.06)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +53,7 @@ def real_tables(data: Corpus) -> Real:
 
 def synthetic_table(windows: Windows, classes: Sequence[str], seed: int, copies: int = COPIES) -> Synthetic:
     """Features of synthetic windows and of `copies` augmented ones each."""
-    draw = np.random.default_rng([seed, 7])
-    every = concatenate([windows, *(augment(windows, SPREAD, draw) for _ in range(copies))])
+    every = with_copies(windows, np.random.default_rng([seed, 7]), copies)
     return Synthetic(features(every), every.labels(classes))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmsynth.joints import mirror_order
 from mmsynth.training.maps import ROWS, UNIT_DB
-from mmsynth.training.windows import BINS_PER_SECOND, Windows
+from mmsynth.training.windows import BINS_PER_SECOND, Windows, concatenate
 
 Array = NDArray[Any]
 
@@ -48,6 +48,17 @@ class Augment:
         for name in ("jitter", "turn", "range", "move", "level"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"augment.{name}: expected 0 or more, got {getattr(self, name)}")
+
+
+# Of synthetic windows for trees, which take everything at once. Thinning stands for a noise floor that is not known,
+# the shift in height for a radar's height that is not known; tempo, jitter and mirror are what they say.
+SPREAD = Augment(drop=0.5, ghost=0.05, jitter=0.02, speed=0.15, shift=0.0, mirror=0.5, move=0.06)
+COPIES = 3
+
+
+def with_copies(windows: Windows, draw: np.random.Generator, copies: int = COPIES) -> Windows:
+    """The windows, followed by `copies` augmented ones of each."""
+    return concatenate([windows, *(augment(windows, SPREAD, draw) for _ in range(copies))])
 
 
 def augment(windows: Windows, settings: Augment, draw: np.random.Generator) -> Windows:

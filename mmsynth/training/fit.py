@@ -14,15 +14,30 @@ from mmsynth.arrays import check_device
 from mmsynth.config import load
 from mmsynth.datasets import Clips, Dataset, Datasets
 from mmsynth.joints import JOINT_SETS
+from mmsynth.training.augment import with_copies
+from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
 from mmsynth.training.loop import Material, Progress, steps_timed, train_network
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import Model, Run, Targets, TreeModel, build, keep_run, load_run
-from mmsynth.training.trees import grow
+from mmsynth.training.run import (
+    BlendedTrees,
+    Model,
+    Run,
+    Targets,
+    TreeModel,
+    build,
+    keep_run,
+    load_run,
+    mean_answer,
+)
+from mmsynth.training.trees import Forest, grow
 from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut
 from mmsynth.training.workers import Team
 
 Array = NDArray[Any]
+
+# Of simulated people, for as many forests.
+PEOPLE_PARTS = 5
 
 
 @dataclass(frozen=True)
@@ -171,9 +186,20 @@ def peak_memory(device: str) -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _fit_trees(recipe: Recipe, material: Material, progress: Progress) -> TreeModel:
-    """Trees take everything at once: in a mix, synthetic windows weigh `synthetic_share` of the whole."""
-    parts = [(w, s) for w, s in ((material.real, 0), (material.synthetic, 1)) if w is not None]
+def _fit_trees(recipe: Recipe, material: Material, progress: Progress) -> TreeModel | BlendedTrees:
+    """Trees on the windows; of recordings and synthetic ones, blended, or with "mix" on both at once."""
+    if material.staged and recipe.data.schedule == "pretrain":
+        model: TreeModel | BlendedTrees = _fit_blended(recipe, material)
+    else:
+        model = TreeModel(_fit_mixed(recipe, material))
+    progress(1, 1)
+    return model
+
+
+def _fit_mixed(recipe: Recipe, material: Material) -> Forest:
+    """Everything at once: synthetic windows, each with its copies, weigh `synthetic_share` of the whole."""
+    made = _copied(recipe, material.synthetic) if material.synthetic is not None else None
+    parts = [(w, s) for w, s in ((material.real, 0), (made, 1)) if w is not None]
     windows = concatenate([w for w, _ in parts])
     share = recipe.data.synthetic_share
     each = [(share if s else 1 - share) / len(w) if len(parts) == 2 else 1 / len(w) for w, s in parts]
@@ -181,9 +207,33 @@ def _fit_trees(recipe: Recipe, material: Material, progress: Progress) -> TreeMo
     labels = windows.labels(material.classes)
     used = weight > 0
     table = features(windows)[used]
-    forest = grow(table, labels[used], len(material.classes), recipe.trees, recipe.seed, weight[used])
-    progress(1, 1)
-    return TreeModel(forest)
+    return grow(table, labels[used], len(material.classes), recipe.trees, recipe.seed, weight[used])
+
+
+def _fit_blended(recipe: Recipe, material: Material) -> BlendedTrees:
+    """A forest for each part of the simulated people, one for the recordings that is told what they say, and a blend.
+
+    Forests that each know some of the people carry over to recordings better than one that knows all.
+    """
+    real, synthetic, count = material.real, material.synthetic, len(material.classes)
+    assert real is not None and synthetic is not None
+    _, person = np.unique(synthetic.subject.astype(str), return_inverse=True)
+    parts = min(PEOPLE_PARTS, int(person.max()) + 1)
+    few = replace(recipe.trees, count=max(1, recipe.trees.count // parts))
+    told = []
+    for part in range(parts):
+        own = _copied(recipe, synthetic.take(np.flatnonzero(person % parts == part)))
+        told.append(
+            grow(features(own), own.labels(material.classes), count, few, recipe.seed + part, np.ones(len(own)))
+        )
+    table, labels = features(real), real.labels(material.classes)
+    said = mean_answer(told, table)
+    own_forest = grow(np.hstack([table, said]), labels, count, recipe.trees, recipe.seed, np.ones(len(labels)))
+    return BlendedTrees(tuple(told), own_forest, fit_blend(said, labels))
+
+
+def _copied(recipe: Recipe, synthetic: Windows) -> Windows:
+    return with_copies(synthetic, np.random.default_rng([recipe.seed, 7]))
 
 
 def _open(paths: tuple[Path, ...]) -> Clips | None:

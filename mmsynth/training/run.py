@@ -4,7 +4,7 @@ import io
 import json
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mmsynth.config import load
 from mmsynth.joints import JOINT_SETS
+from mmsynth.training.blend import Blend
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
 from mmsynth.training.networks import ActivityHead, Network, PoseHead, to_batch
@@ -52,6 +53,32 @@ class TreeModel:
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
         return self.forest.probabilities(features(windows))
+
+
+@dataclass(frozen=True, eq=False)
+class BlendedTrees:
+    """Trees that have seen synthetic windows alone, trees taught recordings and told what the first say, both joined.
+
+    Attributes:
+        told: each has seen a part of the simulated people; their mean counts.
+        own: on the features and the class probabilities by `told`.
+        blend: of both answers.
+    """
+
+    told: tuple[Forest, ...]
+    own: Forest
+    blend: Blend
+
+    def probabilities(self, windows: Windows) -> Array:
+        """Class probabilities [windows, classes]."""
+        table = features(windows)
+        said = mean_answer(self.told, table)
+        return self.blend.join(self.own.probabilities(np.hstack([table, said])), said)
+
+
+def mean_answer(forests: Sequence[Forest], table: Array) -> Array:
+    """Mean class probabilities [windows, classes] of several forests."""
+    return np.asarray(np.mean([forest.probabilities(table) for forest in forests], axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +139,9 @@ def save_model(path: Path, model: Model) -> None:
     beside = path.with_suffix(".tmp")
     if isinstance(model, NetworkModel):
         torch.save({k: v.cpu() for k, v in model.network.state_dict().items()}, beside)
-    elif isinstance(model, TreeModel):
+    elif isinstance(model, TreeModel | BlendedTrees):
         with beside.open("wb") as file:
-            np.savez(file, **{f.name: getattr(model.forest, f.name) for f in fields(Forest)})
+            np.savez(file, allow_pickle=False, **_tree_arrays(model))
     else:
         raise ValueError(f"{path}: cannot store a {type(model).__name__}")
     beside.replace(path)
@@ -149,7 +176,7 @@ def load_run(folder: Path | str) -> Run:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
         if recipe.model == "trees":
-            return Run(folder, recipe, targets, TreeModel(_load_forest(folder / "model.npz")))
+            return Run(folder, recipe, targets, _load_trees(folder / "model.npz"))
         network = build(recipe, targets)
         network.load_state_dict(torch.load(folder / "model.pt", map_location="cpu", weights_only=True))
     except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
@@ -173,9 +200,31 @@ def build(recipe: Recipe, targets: Targets) -> Network:
         return Network(encoder, width, head)
 
 
-def _load_forest(path: Path) -> Forest:
+def _tree_arrays(model: TreeModel | BlendedTrees) -> dict[str, Array]:
+    """Every array of a model of trees by name: "own/roots", "told0/roots" ..., "blend/bias" ..."""
+    if isinstance(model, TreeModel):
+        return _forest_arrays("own", model.forest)
+    found = {f"blend/{f.name}": np.asarray(getattr(model.blend, f.name)) for f in fields(Blend)}
+    for name, forest in (("own", model.own), *((f"told{k}", forest) for k, forest in enumerate(model.told))):
+        found |= _forest_arrays(name, forest)
+    return found
+
+
+def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:
+    return {f"{name}/{f.name}": getattr(forest, f.name) for f in fields(Forest)}
+
+
+def _load_trees(path: Path) -> TreeModel | BlendedTrees:
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        return Forest(**{f.name: arrays[f.name] for f in fields(Forest)})
+
+        def forest(name: str) -> Forest:
+            return Forest(**{f.name: arrays[f"{name}/{f.name}"] for f in fields(Forest)})
+
+        if "blend/bias" not in arrays:
+            return TreeModel(forest("own"))
+        blend = Blend(float(arrays["blend/trust"]), float(arrays["blend/temper"]), arrays["blend/bias"])
+        told = tuple(forest(f"told{k}") for k in range(sum(n.endswith("/roots") for n in arrays) - 1))
+        return BlendedTrees(told, forest("own"), blend)
 
 
 def commit() -> str:

@@ -19,7 +19,7 @@ from mmsynth.training import estimate, fit, load_recipe, load_run, predict
 from mmsynth.training.fit import gather
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.run import Targets, build
+from mmsynth.training.run import BlendedTrees, Targets, build
 from mmsynth.training.trees import TreeSettings, grow
 from mmsynth.training.windows import WindowSettings, cut
 from mmsynth.types import Sample
@@ -101,14 +101,30 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(recordings: Path, genera
     assert all(torch.equal(first[k], second[k]) for k in first)
 
 
-@pytest.mark.parametrize("model", ["trees", "points"])
-def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, tmp_path: Path) -> None:
-    recipe = Recipe(Data(real=(recordings,)), model=model, width=16, optimise=QUICK)  # type: ignore[arg-type]
+def test_trees_on_few_recordings_and_synthetic_windows_are_blended(
+    recordings: Path, generated: Path, tmp_path: Path
+) -> None:
+    data = Data((recordings,), (generated,), real_fraction=0.1, validation=0.0)
+    run = fit(Recipe(data, trees=TreeSettings(40)), tmp_path / "run", quiet)
+    assert isinstance(run.model, BlendedTrees)
+    real = gather(run.recipe).real
+    assert real is not None and run.model.blend.trust == pytest.approx(100 / (100 + len(real)))
+    # One for each of the two simulated people.
+    assert len(run.model.told) == 2 and len(run.model.told[0].value) != len(run.model.told[1].value)
+    found = predict(run, Dataset.open(recordings))
+    assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+
+
+@pytest.mark.parametrize("model", ["trees", "blended trees", "points"])
+def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, generated: Path, tmp_path: Path) -> None:
+    synthetic = (generated,) if model.startswith("blended") else ()
+    data, name = Data((recordings,), synthetic), model.removeprefix("blended ")
+    recipe = Recipe(data, model=name, width=16, optimise=QUICK, trees=TreeSettings(40))  # type: ignore[arg-type]
     run = fit(recipe, tmp_path / "run", quiet)
     again = load_run(tmp_path / "run")
-    data = Dataset.open(recordings)
+    clips = Dataset.open(recordings)
     assert again.recipe == recipe and again.classes == ("fast", "slow")
-    assert np.array_equal(predict(run, data).probability, predict(again, data).probability)
+    assert np.array_equal(predict(run, clips).probability, predict(again, clips).probability)
     assert fit(recipe, tmp_path / "run", quiet).classes == run.classes
 
 
