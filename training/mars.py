@@ -56,7 +56,7 @@ def main() -> None:
     motions_.set_defaults(run=motions)
     transfer_ = parts.add_parser("transfer", help="pre-training on synthetic clips, one person held out")
     transfer_.add_argument("recordings", type=Path)
-    transfer_.add_argument("synthetic", type=Path, nargs="+", help="dataset.h5 of datasets/mars_synthetic.toml, others")
+    transfer_.add_argument("synthetic", type=Path, nargs="*", help="dataset.h5 of datasets/mars_synthetic.toml, others")
     transfer_.add_argument(
         "--skeletons",
         nargs="*",
@@ -121,26 +121,30 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     torch.set_num_threads(1)
     real, files = pose_table(Dataset.open(options.recordings)), [Dataset.open(path) for path in options.synthetic]
     people = sorted(set(real.subject.tolist()))
-    own: dict[str, list[Dataset]] = {name: [] for name in people}
+    own = {name: list(files) for name in people}
     for pair in options.skeletons:
         name, _, path = pair.partition("=")
         if name not in own:
             raise ValueError(f"--skeletons: expected one of {', '.join(people)} before '=', got '{pair}'")
         own[name].append(Dataset.open(path))
+    if not all(own.values()):
+        raise ValueError(f"synthetic: expected a data set for each of {', '.join(people)}, got none for some")
     # Recorded labels are in the frame in which the board reads its points, RADAR_POSITION under the board.
     up = np.array(RADAR_POSITION, np.float32)
-    tables = {id(f): pose_table(f) for f in (*files, *(f for more in own.values() for f in more))}
-    joined = {name: join_poses([tables[id(f)] for f in (*files, *own[name])]) for name in people}
+    joined = {name: join_poses([pose_table(f) for f in sets]) for name, sets in own.items()}
     synthetic = {name: replace(poses, joints=poses.joints + up) for name, poses in joined.items()}
+    about = own[people[0]][0].attributes
     shares = (0.01, 0.1, 1.0)
     runs = [transfer_errors(real, synthetic, shares, seed, TransferSettings()) for seed in range(options.seeds)]
-    more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
-    zero = [{name: run[0.0][name][1] for name in people} for run in runs]
-    each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
+    more = {"method": about.method, "facets": about.facets}
     counts = [len(set(poses.clip.tolist())) for poses in synthetic.values()]
-    source = "generators and skeletons of the others" if options.skeletons else "generators"
-    note = f"MAE, {np.mean(counts):.0f} clips of {source}; {each}"
-    rows = [row("mars/zero_shot_cm", mean_over_people(zero), "perceptron", note=note, **more)]
+    sources = ["generators"] * bool(files) + ["skeletons of the others"] * bool(options.skeletons)
+    rows = []
+    for arm, title in ((1, "mars/zero_shot_cm"), (2, "mars/zero_shot_mean_known_cm")):
+        zero = [{name: run[0.0][name][arm] for name in people} for run in runs]
+        each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
+        note = f"MAE, {np.mean(counts):.0f} clips of {' and '.join(sources)}; {each}"
+        rows.append(row(title, mean_over_people(zero), "perceptron", note=note, **more))
     for share in shares:
         errors = {name: np.array([run[share][name] for run in runs]) for name in people}
         for arm, model in ((1, "perceptron, pre-trained"), (2, "perceptron, blended")):

@@ -64,8 +64,9 @@ def transfer_errors(
     with more recordings it vanishes. Pre-trained: that part comes first. Blended: the other part teaches a network of
     its own real poses; its pose, with weight 1 - w, and that of the network which saw synthetic poses alone, with
     weight w, are added, the latter moved so that its mean over the real poses trained on is theirs. Nothing of the
-    person is seen, and of the others only the stretches of the share. Share 0: the mean of the others' poses, and a
-    network that has seen synthetic poses alone (half of the steps), which knows no real mean either.
+    person is seen, and of the others only the stretches of the share. Share 0: the mean of the others' poses; a
+    network that has seen synthetic poses alone (half of the steps) and knows no real mean either; the same network
+    with its mean moved to the others', which is what the constant pose knows too.
 
     Args:
         real: recorded poses.
@@ -80,7 +81,9 @@ def transfer_errors(
         test, others = _rows(real, there), _rows(real, ~there)
         mean = np.broadcast_to(others.joints.mean(0), test.joints.shape)
         before = _taught(synthetic[name], settings.steps // 2, seed, settings)
-        found[0.0][name] = (100 * metrics.mae(mean, test.joints), before.error(test))
+        moved = before.guess(test) - synthetic[name].joints.mean(0) + others.joints.mean(0)
+        constant, told = (100 * metrics.mae(guess, test.joints) for guess in (mean, moved))
+        found[0.0][name] = (constant, before.error(test), told)
         for share in shares:
             fit, choose = stretches(others, share, np.random.default_rng([seed, number]))
             few, held = _rows(others, fit), _rows(others, choose)
