@@ -28,16 +28,15 @@ from mmsynth.training.run import (
     build,
     keep_run,
     load_run,
-    mean_answer,
 )
-from mmsynth.training.trees import Forest, grow
+from mmsynth.training.trees import Forest, grow, join_forests
 from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut
 from mmsynth.training.workers import Team
 
 Array = NDArray[Any]
 
-# Of simulated people, for as many forests.
-PEOPLE_PARTS = 5
+# Simulated people that a share of the trees knows, at least, and how many shares there are, at most.
+PEOPLE, PARTS = 20, 5
 
 
 @dataclass(frozen=True)
@@ -187,49 +186,57 @@ def peak_memory(device: str) -> int:
 
 
 def _fit_trees(recipe: Recipe, material: Material, progress: Progress) -> TreeModel | BlendedTrees:
-    """Trees on the windows; of recordings and synthetic ones, blended, or with "mix" on both at once."""
-    if material.staged and recipe.data.schedule == "pretrain":
-        model: TreeModel | BlendedTrees = _fit_blended(recipe, material)
+    """Trees on recordings, on synthetic windows, or blended of both; with "mix", in one forest on both at once."""
+    real, synthetic = material.real, material.synthetic
+    if material.staged and recipe.data.schedule == "mix":
+        model: TreeModel | BlendedTrees = TreeModel(_grow_mixed(recipe, material))
+    elif synthetic is None:
+        assert real is not None
+        model = TreeModel(_grow(recipe, features(real), real.labels(material.classes), len(material.classes)))
     else:
-        model = TreeModel(_fit_mixed(recipe, material))
+        told = _grow_synthetic(recipe, synthetic, material.classes)
+        model = TreeModel(told) if real is None else _blended(recipe, real, told, material.classes)
     progress(1, 1)
     return model
 
 
-def _fit_mixed(recipe: Recipe, material: Material) -> Forest:
+def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Array | None = None) -> Forest:
+    return grow(table, labels, classes, recipe.trees, recipe.seed, np.ones(len(labels)) if weight is None else weight)
+
+
+def _grow_mixed(recipe: Recipe, material: Material) -> Forest:
     """Everything at once: synthetic windows, each with its copies, weigh `synthetic_share` of the whole."""
-    made = _copied(recipe, material.synthetic) if material.synthetic is not None else None
-    parts = [(w, s) for w, s in ((material.real, 0), (made, 1)) if w is not None]
-    windows = concatenate([w for w, _ in parts])
-    share = recipe.data.synthetic_share
-    each = [(share if s else 1 - share) / len(w) if len(parts) == 2 else 1 / len(w) for w, s in parts]
-    weight = np.concatenate([np.full(len(w), e) for (w, _), e in zip(parts, each, strict=True)]) * len(windows)
-    labels = windows.labels(material.classes)
+    assert material.real is not None and material.synthetic is not None
+    made, share = _copied(recipe, material.synthetic), recipe.data.synthetic_share
+    windows = concatenate([material.real, made])
+    each = [(1 - share) / len(material.real)] * len(material.real) + [share / len(made)] * len(made)
+    weight = np.array(each) * len(windows)
     used = weight > 0
-    table = features(windows)[used]
-    return grow(table, labels[used], len(material.classes), recipe.trees, recipe.seed, weight[used])
+    labels = windows.labels(material.classes)
+    return _grow(recipe, features(windows)[used], labels[used], len(material.classes), weight[used])
 
 
-def _fit_blended(recipe: Recipe, material: Material) -> BlendedTrees:
-    """A forest for each part of the simulated people, one for the recordings that is told what they say, and a blend.
+def _grow_synthetic(recipe: Recipe, synthetic: Windows, classes: tuple[str, ...]) -> Forest:
+    """A share of the trees for each part of the simulated people, where there are many.
 
-    Forests that each know some of the people carry over to recordings better than one that knows all.
+    Trees that each know some of the people carry over to recordings better than trees that know all.
     """
-    real, synthetic, count = material.real, material.synthetic, len(material.classes)
-    assert real is not None and synthetic is not None
     _, person = np.unique(synthetic.subject.astype(str), return_inverse=True)
-    parts = min(PEOPLE_PARTS, int(person.max()) + 1)
-    few = replace(recipe.trees, count=max(1, recipe.trees.count // parts))
-    told = []
+    parts = min(PARTS, max(1, (int(person.max()) + 1) // PEOPLE))
+    forests = []
     for part in range(parts):
         own = _copied(recipe, synthetic.take(np.flatnonzero(person % parts == part)))
-        told.append(
-            grow(features(own), own.labels(material.classes), count, few, recipe.seed + part, np.ones(len(own)))
-        )
-    table, labels = features(real), real.labels(material.classes)
-    said = mean_answer(told, table)
-    own_forest = grow(np.hstack([table, said]), labels, count, recipe.trees, recipe.seed, np.ones(len(labels)))
-    return BlendedTrees(tuple(told), own_forest, fit_blend(said, labels))
+        few = replace(recipe.trees, count=max(1, recipe.trees.count // parts))
+        each = replace(recipe, trees=few, seed=recipe.seed + part)
+        forests.append(_grow(each, features(own), own.labels(classes), len(classes)))
+    return join_forests(forests)
+
+
+def _blended(recipe: Recipe, real: Windows, told: Forest, classes: tuple[str, ...]) -> BlendedTrees:
+    """Trees on recordings that are told what the trees on synthetic windows say of them, and the blend of both."""
+    table, labels = features(real), real.labels(classes)
+    said = told.probabilities(table)
+    return BlendedTrees(told, _grow(recipe, np.hstack([table, said]), labels, len(classes)), fit_blend(said, labels))
 
 
 def _copied(recipe: Recipe, synthetic: Windows) -> Windows:

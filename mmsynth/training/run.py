@@ -4,7 +4,7 @@ import io
 import json
 import subprocess
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -60,25 +60,20 @@ class BlendedTrees:
     """Trees that have seen synthetic windows alone, trees taught recordings and told what the first say, both joined.
 
     Attributes:
-        told: each has seen a part of the simulated people; their mean counts.
+        told: of synthetic windows alone.
         own: on the features and the class probabilities by `told`.
         blend: of both answers.
     """
 
-    told: tuple[Forest, ...]
+    told: Forest
     own: Forest
     blend: Blend
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
         table = features(windows)
-        said = mean_answer(self.told, table)
+        said = self.told.probabilities(table)
         return self.blend.join(self.own.probabilities(np.hstack([table, said])), said)
-
-
-def mean_answer(forests: Sequence[Forest], table: Array) -> Array:
-    """Mean class probabilities [windows, classes] of several forests."""
-    return np.asarray(np.mean([forest.probabilities(table) for forest in forests], axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,13 +196,11 @@ def build(recipe: Recipe, targets: Targets) -> Network:
 
 
 def _tree_arrays(model: TreeModel | BlendedTrees) -> dict[str, Array]:
-    """Every array of a model of trees by name: "own/roots", "told0/roots" ..., "blend/bias" ..."""
+    """Every array of a model of trees by name: "own/roots" ..., "told/roots" ..., "blend/bias" ..."""
     if isinstance(model, TreeModel):
         return _forest_arrays("own", model.forest)
-    found = {f"blend/{f.name}": np.asarray(getattr(model.blend, f.name)) for f in fields(Blend)}
-    for name, forest in (("own", model.own), *((f"told{k}", forest) for k, forest in enumerate(model.told))):
-        found |= _forest_arrays(name, forest)
-    return found
+    blend = {f"blend/{f.name}": np.asarray(getattr(model.blend, f.name)) for f in fields(Blend)}
+    return {**_forest_arrays("own", model.own), **_forest_arrays("told", model.told), **blend}
 
 
 def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:
@@ -223,8 +216,7 @@ def _load_trees(path: Path) -> TreeModel | BlendedTrees:
         if "blend/bias" not in arrays:
             return TreeModel(forest("own"))
         blend = Blend(float(arrays["blend/trust"]), float(arrays["blend/temper"]), arrays["blend/bias"])
-        told = tuple(forest(f"told{k}") for k in range(sum(n.endswith("/roots") for n in arrays) - 1))
-        return BlendedTrees(told, forest("own"), blend)
+        return BlendedTrees(forest("told"), forest("own"), blend)
 
 
 def commit() -> str:

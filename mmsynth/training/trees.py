@@ -1,6 +1,7 @@
 """Extremely randomised trees: grown by scikit-learn, kept and evaluated as plain arrays (nothing is pickled)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -94,3 +95,13 @@ def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, s
         roots.append(start)
         start += tree.node_count
     return Forest(np.array(roots), *(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def join_forests(forests: Sequence[Forest]) -> Forest:
+    """All trees of several forests as one forest."""
+    start = np.cumsum([0, *(len(f.feature) for f in forests)])[:-1]
+    moved = [
+        replace(f, roots=f.roots + by, left=f.left + by, right=f.right + by)
+        for f, by in zip(forests, start.tolist(), strict=True)
+    ]
+    return Forest(*(np.concatenate([getattr(f, c.name) for f in moved]) for c in fields(Forest)))

@@ -16,11 +16,13 @@ from sklearn.ensemble import ExtraTreesClassifier
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.resources import data_folder
 from mmsynth.training import estimate, fit, load_recipe, load_run, predict
+from mmsynth.training.augment import with_copies
+from mmsynth.training.features import features
 from mmsynth.training.fit import gather
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.run import BlendedTrees, Targets, build
-from mmsynth.training.trees import TreeSettings, grow
+from mmsynth.training.run import BlendedTrees, Targets, TreeModel, build
+from mmsynth.training.trees import TreeSettings, grow, join_forests
 from mmsynth.training.windows import WindowSettings, cut
 from mmsynth.types import Sample
 
@@ -41,6 +43,31 @@ def test_forest_as_arrays_is_the_forest_of_scikit_learn() -> None:
     test = draw.normal(size=(50, 12)).astype(np.float32)
     assert np.allclose(ours.probabilities(test)[:, :3], theirs.predict_proba(test))
     assert not ours.probabilities(test)[:, 3].any()
+
+
+def test_trees_know_a_part_of_many_simulated_people(
+    generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(Data(synthetic=(generated,), validation=0.0), trees=TreeSettings(20))
+    # By the module's name the package holds the function.
+    monkeypatch.setattr(sys.modules[fit.__module__], "PEOPLE", 1)
+    model = fit(recipe, tmp_path / "run", quiet).model
+    assert isinstance(model, TreeModel) and len(model.forest.roots) == 20
+    windows = gather(recipe).synthetic
+    assert windows is not None
+    first = np.flatnonzero(windows.subject == sorted(set(windows.subject))[0])
+    own = with_copies(windows.take(first), np.random.default_rng([recipe.seed, 7]))
+    alone = grow(features(own), own.labels(("fast", "slow")), 2, TreeSettings(10), recipe.seed, np.ones(len(own)))
+    assert np.array_equal(model.forest.threshold[: len(alone.threshold)], alone.threshold)
+
+
+def test_joined_forests_answer_by_the_mean() -> None:
+    draw = np.random.default_rng(0)
+    tables = draw.normal(size=(2, 60, 5)).astype(np.float32)
+    both = [grow(table, np.arange(60) % 3, 3, TreeSettings(10), k, np.ones(60)) for k, table in enumerate(tables)]
+    test = draw.normal(size=(20, 5)).astype(np.float32)
+    mean = np.mean([forest.probabilities(test) for forest in both], axis=0)
+    np.testing.assert_allclose(join_forests(both).probabilities(test), mean, atol=1e-12)
 
 
 @pytest.mark.parametrize("model", ["trees", "points", "voxels"])
@@ -109,8 +136,6 @@ def test_trees_on_few_recordings_and_synthetic_windows_are_blended(
     assert isinstance(run.model, BlendedTrees)
     real = gather(run.recipe).real
     assert real is not None and run.model.blend.trust == pytest.approx(100 / (100 + len(real)))
-    # One for each of the two simulated people.
-    assert len(run.model.told) == 2 and len(run.model.told[0].value) != len(run.model.told[1].value)
     found = predict(run, Dataset.open(recordings))
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
 
