@@ -78,6 +78,7 @@ def main() -> None:
         part.add_argument("--workers", type=int, default=1)
         part.add_argument("--device", default="cpu")
         part.add_argument("--part", default="test", help="official part of each recording")
+        part.add_argument("--only", nargs="*", metavar="NAME", help="these rows of the ablation and no others")
         part.set_defaults(run=run)
     ceiling_ = parts.add_parser("ceiling", help="what trees reach in the place of the simulator, one person held out")
     ceiling_.add_argument("recordings", type=Path)
@@ -190,7 +191,11 @@ def ablation(options: argparse.Namespace) -> Iterator[Row]:
     """The comparison of `paired` with one part of the simulator changed at a time."""
     from mmsynth.evaluation.fidelity import chamfer_contrast, correlations, histogram_distances
 
-    for name, stage, pairs in _compared(options, _variants(_stage(options))):
+    wanted = [
+        {name: stage for name, stage in group.items() if options.only is None or name in options.only}
+        for group in _variants(_stage(options))
+    ]
+    for name, stage, pairs in _compared(options, [group for group in wanted if group]):
         near = chamfer_contrast(pairs, np.random.default_rng(0))
         r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
         points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
