@@ -59,7 +59,8 @@ def kernel_flops(paths: Paths, radar: Radar) -> float:
     return len(paths) / paths.frames * int((radar.codes != 0).sum()) * radar.waveform.loops * each
 
 
-def measure(name: str, frames: int) -> list[dict[str, Any]]:
+def measure(name: str, frames: int) -> dict[str, dict[str, Any]]:
+    """A row of each stage."""
     work = run.prepare(run.WORKLOADS[name])
     radar, processing, settings = work.setup.radar, work.setup.processing, work.settings
     skin, knots = work.body.to("cuda"), knot_times(radar, frames, settings) + 1.0
@@ -82,12 +83,12 @@ def measure(name: str, frames: int) -> list[dict[str, Any]]:
     stages |= {"processing": spectra + detection, "heatmaps": maps, "total": whole}
     common = {"workload": name, "paths": len(paths) / frames, "frames": frames, "commit": run.commit()}
     common["device"] = torch.cuda.get_device_name()
-    rows = [common | {"stage": stage, "ms": 1e3 * seconds / frames} for stage, seconds in stages.items()]
+    rows = {stage: common | {"stage": stage, "ms": 1e3 * seconds / frames} for stage, seconds in stages.items()}
     ceiling = matrix_tflops()
     rate = flops * frames / synthesis / 1e12
-    rows[2] |= {"gflop": flops / 1e9, "tflops": rate, "share": rate / ceiling, "matrix_tflops": ceiling}
-    rows[-1] |= {"frames_per_second": frames / whole, "error_db": 10 * math.log10(float(error))}
-    rows[-1] |= {"peak_mib": torch.cuda.max_memory_allocated() / 2**20}
+    rows["synthesis"] |= {"gflop": flops / 1e9, "tflops": rate, "share": rate / ceiling, "matrix_tflops": ceiling}
+    rows["total"] |= {"frames_per_second": frames / whole, "error_db": 10 * math.log10(float(error))}
+    rows["total"] |= {"peak_mib": torch.cuda.max_memory_allocated() / 2**20}
     return rows
 
 
@@ -103,15 +104,15 @@ def main() -> None:
     for name in options.workloads:
         torch.cuda.reset_peak_memory_stats()
         found = measure(name, options.frames)
-        print(f"\n{name}: {run.WORKLOADS[name].title}; {found[0]['paths']:.0f} paths, {found[0]['device']}")
-        print("   ms a frame: " + ", ".join(f"{row['stage']} {row['ms']:.3f}" for row in found))
-        last, kernel = found[-1], found[2]
-        print(f"   {last['frames_per_second']:.0f} frames/s, {last['error_db']:.1f} dB, {last['peak_mib']:.0f} MiB")
+        total, kernel = found["total"], found["synthesis"]
+        print(f"\n{name}: {run.WORKLOADS[name].title}; {total['paths']:.0f} paths, {total['device']}")
+        print("   ms a frame: " + ", ".join(f"{stage} {row['ms']:.3f}" for stage, row in found.items()))
+        print(f"   {total['frames_per_second']:.0f} frames/s, {total['error_db']:.1f} dB, {total['peak_mib']:.0f} MiB")
         print(
             f"   synthesis {kernel['tflops']:.2f} TFLOP/s, {100 * kernel['share']:.1f} % of a matrix product",
             flush=True,
         )
-        rows += found
+        rows += found.values()
         (Path(__file__).parent / "gpu.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 

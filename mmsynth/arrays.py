@@ -59,11 +59,12 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     if isinstance(value, tuple):
         parts = tuple(_moved(part, device) for part in value)
         return value if all(new is old for new, old in zip(parts, value, strict=True)) else parts
-    if not is_dataclass(value) or not specs(type(value)):  # type: ignore[arg-type]
+    kind: Any = type(value)
+    if not is_dataclass(kind) or not specs(kind):  # type: ignore[arg-type]
         return value
     old = {field.name: getattr(value, field.name) for field in fields(value)}
     new = {name: _moved(part, device) for name, part in old.items()}
-    return value if all(new[name] is old[name] for name in old) else replace(value, **new)  # type: ignore[type-var]
+    return value if all(new[name] is old[name] for name in old) else replace(value, **new)
 
 
 def check_device(device: str) -> None:

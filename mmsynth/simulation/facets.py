@@ -30,8 +30,7 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
     # Face f of frame k has the index k * moving + f: of one frame, it is the face.
     facets = seen.reshape(pose.frames, len(pose.instants), -1).any(1).reshape(-1).nonzero()[:, 0]
     gain = gains_of(pose, facets, ends, seen)
-    frame = facets // max(pose.topology.moving, 1) if pose.frames > 1 else None
-    keep = strongest(gain, pose.settings.drop, budget, frame)
+    keep = strongest(gain, pose.settings.drop, budget, _frame_of(pose, facets))
     return paths_over(pose, facets[keep], ends, gain[keep])
 
 
@@ -42,7 +41,6 @@ def gains_of(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) ->
 
 def paths_over(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], gain: Tensor) -> Paths:
     """The paths over `facets`, indices as in `facet_paths`, with gains [facets, gains]."""
-    several = pose.frames > 1
     ways = facet_ways if _differentiable(pose, ends) else fused_ways
     there, back, departure, arrival = ways(pose, facets, ends)
     return Paths(
@@ -52,12 +50,17 @@ def paths_over(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], gain: Tensor) 
         knots=pose.knots,
         departure=departure,
         arrival=arrival,
-        region=pose.topology.region[facets % pose.topology.moving if several else facets],
+        region=pose.topology.region[facets if pose.frames == 1 else facets % pose.topology.moving],
         order=torch.full_like(facets, len(ends[0].mirrors) + len(ends[1].mirrors)),
         region_names=pose.topology.region_names,
-        frame=facets // pose.topology.moving if several else None,
+        frame=_frame_of(pose, facets),
         frames=pose.frames,
     )
+
+
+def _frame_of(pose: Pose, facets: Tensor) -> Tensor | None:
+    """The frame [facets] of indices as in `facet_paths`; None where there is one."""
+    return None if pose.frames == 1 else facets // max(pose.topology.moving, 1)
 
 
 def facet_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -122,10 +122,8 @@ def reflect(vector: Tensor, normal: Tensor) -> Tensor:
 
 def mirrored(leg: Leg, mirror: Mirror) -> Leg:
     """The leg with one more mirror at its outer end."""
-    images = [
-        p - 2 * ((p - mirror.corners[0]) @ mirror.normal)[..., None] * mirror.normal for p in (leg.antennas, leg.centre)
-    ]
-    return Leg(images[0], images[1], leg.real_centre, leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
+    antennas, centre = (_image(mirror, points) for points in (leg.antennas, leg.centre))
+    return Leg(antennas, centre, leg.real_centre, leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
 
 
 def frustum(leg: Leg) -> tuple[Tensor, Tensor]:
@@ -192,9 +190,13 @@ def images_of(leg: Leg) -> list[Tensor]:
     """The images [3] of the elements' mean in none of a leg's mirrors, in the first, in the first two, and so on."""
     images = [leg.real_centre]
     for mirror in leg.mirrors:
-        image = images[-1]
-        images.append(image - 2 * ((image - mirror.corners[0]) @ mirror.normal) * mirror.normal)
+        images.append(_image(mirror, images[-1]))
     return images
+
+
+def _image(mirror: Mirror, points: Tensor) -> Tensor:
+    """The images [..., 3] of points in a mirror."""
+    return points - 2 * ((points - mirror.corners[0]) @ mirror.normal)[..., None] * mirror.normal
 
 
 def _and_free(clear: Tensor, ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None) -> Tensor:

@@ -29,7 +29,7 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     Raises:
         ValueError: the scene has no such frame, or lacks a material.
     """
-    if count > 1 and not together(scene, settings):
+    if count > 1 and not _together(scene, settings):
         return stack([trace(scene, radar, k, settings, seed) for k in range(frame, frame + count)])
     if settings.method == "bones":
         return bone_paths(scene, radar, frame, settings)
@@ -48,7 +48,7 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     return join([direct, select(several, strongest(several.gain, 0.0, budget))])
 
 
-def together(scene: Scene, settings: Simulation) -> bool:
+def _together(scene: Scene, settings: Simulation) -> bool:
     """Whether several frames can be traced at once: not with bounces, nor with gradients."""
     values: list[object] = [scene.world_from_radar, *(person.vertices for person in scene.people)]
     values += [x for m in scene.materials.values() for x in (m.permittivity, m.roughness, m.layer_loss)]

@@ -1,6 +1,6 @@
 """Shadow rays against a triangle mesh that moves: a Warp BVH, built once and refitted to each pose.
 
-The only file of the simulator that imports Warp. CPU and CUDA run the same kernels.
+The first file of the simulator to import Warp, and the one that starts it. CPU and CUDA run the same kernels.
 """
 
 import os

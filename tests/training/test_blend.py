@@ -43,4 +43,5 @@ def test_the_synthetic_model_is_left_as_recordings_come_in() -> None:
 def test_a_sure_and_right_model_is_left_as_it_is() -> None:
     labels = np.arange(60) % 3
     blend = fit_blend(0.97 * np.eye(3)[labels] + 0.01, labels)
+    # The classes are alike, so that biases are zero but for the optimiser's stop.
     assert blend.bias == pytest.approx(0, abs=1e-3) and blend.temper >= 1
