@@ -47,6 +47,7 @@ def main() -> None:
     curve_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
     curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
+    curve_.add_argument("--first", type=int, default=0, help="seed of the first draw, with trees")
     curve_.add_argument("--steps", type=int, default=500, help="of the optimiser, with and without synthetic data")
     curve_.add_argument("--pretrain-steps", type=int, nargs="+", default=[100], help="of these on synthetic data")
     curve_.add_argument("--tune-rate", type=float, nargs="+", default=[3e-3], help="learning rate after them")
@@ -105,7 +106,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
             row("radhar/chain_minus_naive", gains, "trees", method=naive.method, facets=drawn.facets, note=note)
         )
     if options.draws:
-        found = tree_curve(real, drawn, options.draws, show)
+        found = tree_curve(real, drawn, range(options.draws), show)
         print(found.text(), flush=True)
         rows += found.rows("real alone", method=drawn.method, facets=drawn.facets)
     return rows
@@ -118,7 +119,7 @@ def curve(options: argparse.Namespace) -> list[Row]:
     if options.model == "trees":
         real = real_tables(corpus(recordings, RECORDED))
         drawn = read_sets(options.synthetic, real)
-        found = tree_curve(real, drawn, options.seeds, show)
+        found = tree_curve(real, drawn, range(options.first, options.first + options.seeds), show)
         found.save(options.out)
         more = {"method": drawn.method, "facets": drawn.facets}
     else:

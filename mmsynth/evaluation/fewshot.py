@@ -1,7 +1,7 @@
 """How much fewer recordings are needed with synthetic data: a whole curve over the share that is trained on."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,19 +75,19 @@ def _spread(values: Array) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def tree_curve(real: Real, drawn: Drawn, draws: int, progress: Progress) -> Curve:
+def tree_curve(real: Real, drawn: Drawn, draws: Sequence[int], progress: Progress) -> Curve:
     """Trees on each share of the recordings, alone, stacked and blended with the mean of trees on the synthetic sets.
 
     Args:
         real: recordings.
         drawn: synthetic sets.
-        draws: of recordings at each share.
+        draws: seeds of the draws of recordings at each share.
         progress: called with (shares done, shares in all).
     """
     forests = [train(s, real.classes, k) for k, s in enumerate(drawn.sets)]
     told = tuple(np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
     names = ("real alone", "stacked", "blended")
-    table = np.full((3, len(SHARES) + 1, draws), np.nan)
+    table = np.full((3, len(SHARES) + 1, len(draws)), np.nan)
     table[1:, 0] = np.mean([balanced_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])
     for k, share in enumerate(SHARES):
         found = few_shot(real, (told[0], told[1]), share, draws)

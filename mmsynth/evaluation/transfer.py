@@ -94,19 +94,19 @@ class FewShot:
     blended: Array
 
 
-def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: int) -> FewShot:
+def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequence[int]) -> FewShot:
     """Scores with few labelled recordings, with and without a synthetic model; all see the same windows in each draw.
 
     Args:
         real: recordings.
         told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
         fraction: of the clips of each activity; see `draw_rows`.
-        draws: of clips.
+        draws: seeds of the draws of clips.
     """
     told_dense, told_apart = (np.hstack([t, p]) for t, p in zip((real.dense, real.apart), told, strict=True))
     truth, labels = real.labels(False), real.labels(True)
     found: list[list[list[float]]] = []
-    for draw in range(draws):
+    for draw in draws:
         stream = np.random.default_rng([draw, int(fraction * 1e4)])
         each = []
         for fold in folds(real.data):

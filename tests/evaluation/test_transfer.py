@@ -55,7 +55,7 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
-    curve = tree_curve(real, drawn, 1, lambda done, total: None)
+    curve = tree_curve(real, drawn, range(1), lambda done, total: None)
     assert {r.model for r in curve.rows("real alone")} == {"trees, blended", "trees, stacked"}
     assert curve.arms["blended"][0, 0] > 0.9 and curve.shares[0] == 0
 
@@ -89,7 +89,7 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
 def test_a_model_that_knows_helps_and_one_that_guesses_does_little_harm(recordings: Path) -> None:
     real = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     truth = [np.eye(2)[real.labels(dense)] for dense in (True, False)]
-    knows = few_shot(real, (truth[0], truth[1]), 0.01, 3)
+    knows = few_shot(real, (truth[0], truth[1]), 0.01, range(3))
     assert knows.blended.mean() > 0.99 >= knows.alone.mean() - 0.01
-    guess = few_shot(real, (truth[0] * 0 + 0.5, truth[1] * 0 + 0.5), 0.5, 3)
+    guess = few_shot(real, (truth[0] * 0 + 0.5, truth[1] * 0 + 0.5), 0.5, range(3))
     assert abs(guess.blended.mean() - guess.stacked.mean()) < 1e-9
