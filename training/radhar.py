@@ -123,7 +123,6 @@ def curve(options: argparse.Namespace) -> list[Row]:
         found.save(options.out)
         more = {"method": drawn.method, "facets": drawn.facets}
     else:
-        settings = WindowSettings(heights="relative")
         files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
         base = NetworkPlan(
             options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares), device=options.device
@@ -133,8 +132,8 @@ def curve(options: argparse.Namespace) -> list[Row]:
             for steps in options.pretrain_steps
             for rate in options.tune_rate
         )
-        windows = concatenate([cut(f, settings) for f in files])
-        study = Study(corpus(recordings, settings), windows, plans, options.out)
+        windows = concatenate([cut(f, RECORDED) for f in files])
+        study = Study(corpus(recordings, RECORDED), windows, plans, options.out)
         found = network_curve(study, show, options.workers)
         note = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
         more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets, "note": note}
