@@ -98,7 +98,7 @@ def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None 
         ValueError: no clip is as long as a window, or the run tells activities.
     """
     if not isinstance(run.model, NetworkModel):
-        raise ValueError("model: expected one that tells poses, got trees")
+        raise ValueError("model: expected one that tells poses, got one that tells activities")
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     known = dataset.joint_set == run.targets.joint_set
     windows = cut(dataset, settings, clips, poses=known)

@@ -20,8 +20,9 @@ class Data:
         unlabelled: files of recordings whose labels are not looked at, to adapt to.
         hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on.
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
-        schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each, blended by how many
-            recordings there are); "mix" = both in every batch (trees: in one forest).
+        schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); what tells activities
+            is then blended with what it was before it saw recordings, the less the more of them there are; "mix" = both
+            in every batch (trees: in one forest).
         synthetic_share: of a mix.
         validation: share of the training clips that chooses the model.
     """

@@ -4,7 +4,7 @@ import io
 import json
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -115,6 +115,19 @@ class NetworkModel:
 
 
 @dataclass(frozen=True, eq=False)
+class BlendedNetworks:
+    """A network that has seen synthetic windows alone, the same tuned on recordings, and the blend of both answers."""
+
+    told: NetworkModel
+    own: NetworkModel
+    blend: Blend
+
+    def probabilities(self, windows: Windows) -> Array:
+        """Class probabilities [windows, classes]."""
+        return self.blend.join(self.own.probabilities(windows), self.told.probabilities(windows))
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """A training run on disk: `recipe.toml`, `run.json` and the model's file."""
 
@@ -133,7 +146,10 @@ def save_model(path: Path, model: Model) -> None:
     """Write a model's weights, beside the name and then renamed."""
     beside = path.with_suffix(".tmp")
     if isinstance(model, NetworkModel):
-        torch.save({k: v.cpu() for k, v in model.network.state_dict().items()}, beside)
+        torch.save({"own": _weights(model)}, beside)
+    elif isinstance(model, BlendedNetworks):
+        blend = {name: torch.from_numpy(value) for name, value in _blend_arrays(model.blend).items()}
+        torch.save({"own": _weights(model.own), "told": _weights(model.told), "blend": blend}, beside)
     elif isinstance(model, TreeModel | BlendedTrees):
         with beside.open("wb") as file:
             np.savez(file, allow_pickle=False, **_tree_arrays(model))
@@ -172,11 +188,9 @@ def load_run(folder: Path | str) -> Run:
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
         if recipe.model == "trees":
             return Run(folder, recipe, targets, _load_trees(folder / "model.npz"))
-        network = build(recipe, targets)
-        network.load_state_dict(torch.load(folder / "model.pt", map_location="cpu", weights_only=True))
+        return Run(folder, recipe, targets, _load_networks(folder / "model.pt", recipe, targets))
     except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
-    return Run(folder, recipe, targets, NetworkModel(network, targets))
 
 
 def build(recipe: Recipe, targets: Targets) -> Network:
@@ -199,8 +213,33 @@ def _tree_arrays(model: TreeModel | BlendedTrees) -> dict[str, Array]:
     """Every array of a model of trees by name: "own/roots" ..., "told/roots" ..., "blend/bias" ..."""
     if isinstance(model, TreeModel):
         return _forest_arrays("own", model.forest)
-    blend = {f"blend/{f.name}": np.asarray(getattr(model.blend, f.name)) for f in fields(Blend)}
+    blend = {f"blend/{name}": value for name, value in _blend_arrays(model.blend).items()}
     return {**_forest_arrays("own", model.own), **_forest_arrays("told", model.told), **blend}
+
+
+def _blend_arrays(blend: Blend) -> dict[str, Array]:
+    return {f.name: np.asarray(getattr(blend, f.name)) for f in fields(Blend)}
+
+
+def _blend(arrays: Mapping[str, Array]) -> Blend:
+    return Blend(float(arrays["trust"]), float(arrays["temper"]), arrays["bias"])
+
+
+def _weights(model: NetworkModel) -> dict[str, Tensor]:
+    return {k: v.cpu() for k, v in model.network.state_dict().items()}
+
+
+def _load_networks(path: Path, recipe: Recipe, targets: Targets) -> NetworkModel | BlendedNetworks:
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+
+    def network(name: str) -> NetworkModel:
+        empty = build(recipe, targets)
+        empty.load_state_dict(kept[name])
+        return NetworkModel(empty, targets)
+
+    if "told" not in kept:
+        return network("own")
+    return BlendedNetworks(network("told"), network("own"), _blend({k: v.numpy() for k, v in kept["blend"].items()}))
 
 
 def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:
@@ -215,7 +254,7 @@ def _load_trees(path: Path) -> TreeModel | BlendedTrees:
 
         if "blend/bias" not in arrays:
             return TreeModel(forest("own"))
-        blend = Blend(float(arrays["blend/trust"]), float(arrays["blend/temper"]), arrays["blend/bias"])
+        blend = _blend({f.name: arrays[f"blend/{f.name}"] for f in fields(Blend)})
         return BlendedTrees(forest("told"), forest("own"), blend)
 
 
