@@ -13,6 +13,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.radar import cosine_exponent
+from mmsynth.simulation.integrals import NUMBERS, add_integrals
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
@@ -131,96 +132,32 @@ def expj(phase: float):
 
 
 @wp.func
-def _chord(a: float, ea: wp.vec2, b: float, eb: wp.vec2):
-    """The divided difference (exp(j a) - exp(j b)) / (j (a - b)); a series where a is near b."""
-    d = a - b
-    if wp.abs(d) < 0.5:
-        w = d * d
-        real = 1.0 + w * (-1.0 / 6.0 + w * (1.0 / 120.0 - w / 5040.0))
-        imag = d * (0.5 + w * (-1.0 / 24.0 + w * (1.0 / 720.0 - w / 40320.0)))
-        return _times(eb, wp.vec2(real, imag))
-    e = (ea - eb) / d
-    return wp.vec2(e[1], -e[0])
-
-
-@wp.func
-def _mean_wave(a: float, ea: wp.vec2, b: float, eb: wp.vec2, c: float, ec: wp.vec2):
-    """Mean of exp(j phase) over a triangle from phases at its corners and their exponentials.
-
-    See `scattering.triangle_phase_integral`; the exponentials are shared with the neighbours.
-    """
-    x, y, z = a, b, c
-    ex, ey, ez = ea, eb, ec
-    ab, bc, ca = wp.abs(a - b), wp.abs(b - c), wp.abs(c - a)
-    if ab > ca and ab >= bc:
-        y, z = c, b
-        ey, ez = ec, eb
-    elif bc > ca:
-        x, y = b, a
-        ex, ey = eb, ea
-    spread = x - z
-    if wp.abs(spread) < 0.5:
-        mean = (a + b + c) / 3.0
-        p, q, r = a - mean, b - mean, c - mean
-        e2, e3 = p * q + q * r + r * p, p * q * r
-        w = p * p
-        turn = wp.vec2(1.0 + w * (-0.5 + w * (1.0 / 24.0 - w / 720.0)), -p * (1.0 + w * (-1.0 / 6.0 + w / 120.0)))
-        return _times(_times(ea, turn), wp.vec2(1.0 + e2 / 12.0 + e2 * e2 / 360.0, -e3 / 60.0))
-    e = (_chord(x, ex, y, ey) - _chord(y, ey, z, ez)) * (2.0 / spread)
-    return wp.vec2(e[1], -e[0])
-
-
-@wp.func
-def _node(i: int, j: int, cut: int, shape: _Patch):
-    """Node (i, j) of the cut quadratic triangle, from corners and sagittas (`scattering.pieces_of`)."""
-    a, b = float(i) / float(cut), float(j) / float(cut)
-    c = 1.0 - a - b
-    arc = c * a * shape[3] + a * b * shape[4] + b * c * shape[5]
-    return c * shape[0] + a * shape[1] + b * shape[2] + 4.0 * arc
-
-
-@wp.func
-def _smooth_integral(shape: _Patch, bisector: wp.vec3, wavenumber: float, flatness: float):
-    """`scattering.smooth_integral` of one facet, strip by strip of its pieces.
+def _offer(shape: _Patch, bisector: wp.vec3, law: _Law, factor: wp.vec2, item: wp.array(dtype=float)):
+    """Write what `integrals` takes of one facet, and return into how many pieces to cut its edges.
 
     Along the bisector a node has a phase, across it a place; the area that a piece shows is that of its places.
     """
     size = wp.length(bisector)
     if size < 1e-9:
-        return wp.vec2(0.0, 0.0)
+        return 0
     ahead = bisector / size
     helper = wp.where(wp.abs(ahead[2]) < 0.7, wp.vec3(0.0, 0.0, 1.0), wp.vec3(1.0, 0.0, 0.0))
     across = wp.normalize(wp.cross(helper, ahead))
     up = wp.cross(ahead, across)
-    worst = 0.0
-    flat = _Patch()
+    worst = float(0.0)
     for n in range(6):
         point = shape[n]
         along = wp.dot(point, bisector)
-        flat[n] = wp.vec3(wp.dot(point, across), wp.dot(point, up), -2.0 * wavenumber * along)
+        item[3 * n] = wp.dot(point, across)
+        item[3 * n + 1] = wp.dot(point, up)
+        item[3 * n + 2] = -2.0 * law.wavenumber * along
         if n >= 3:
             worst = wp.max(worst, wp.abs(along))
-    cut = 1
-    if flatness > 0.0:
-        cut = int(wp.clamp(wp.ceil(wp.sqrt(worst / flatness)), 2.0, _PIECES))
-    bulge = (flat[3, 2] + flat[4, 2] + flat[5, 2]) / float(3 * cut * cut)
-    total = wp.vec2(0.0, 0.0)
-    for i in range(cut):
-        old = _node(i, 0, cut, flat)
-        last = _node(i + 1, 0, cut, flat)
-        old_wave, last_wave = expj(old[2] + bulge), expj(last[2] + bulge)
-        for m in range(1, 2 * (cut - i)):
-            # The strip zigzags: (i, 0), (i + 1, 0), (i, 1), (i + 1, 1), ...; every second piece is turned over.
-            new = _node(i + 1 - m % 2, (m + 1) // 2, cut, flat)
-            wave = expj(new[2] + bulge)
-            area = (last[0] - old[0]) * (new[1] - old[1]) - (last[1] - old[1]) * (new[0] - old[0])
-            if m % 2 == 0:
-                area = -area
-            if area > 0.0:
-                total += area * _mean_wave(old[2], old_wave, last[2], last_wave, new[2], wave)
-            old, last = last, new
-            old_wave, last_wave = last_wave, wave
-    return (0.5 * size) * total
+    item[18] = 0.5 * size * factor[0]
+    item[19] = 0.5 * size * factor[1]
+    if law.flatness == 0.0:
+        return 1
+    return int(wp.clamp(wp.ceil(wp.sqrt(worst / law.flatness)), 2.0, _PIECES))
 
 
 @wp.func
@@ -381,28 +318,40 @@ def _ways(centre: wp.vec3d, legs: _Way):
 
 
 @wp.func
-def _amplitude(mesh: _Mesh, law: _Law, legs: _Way, face: wp.int64, shape: _Patch, centre: wp.vec3d):
-    """`gains._amplitude` of one facet of a given shape and place."""
+def _amplitude(
+    mesh: _Mesh,
+    law: _Law,
+    legs: _Way,
+    face: wp.int64,
+    shape: _Patch,
+    centre: wp.vec3d,
+    common: wp.vec2,
+    item: wp.array(dtype=float),
+):
+    """`gains._amplitude` of one facet of a given shape and place, times `common`, but for the coherent part.
+
+    That is left to `integrals`, in `item`: the second value is into how many pieces to cut its edges.
+    """
     way, back = _ways(centre, legs)
-    spread = wp.length(way) * wp.length(back)
-    into, out = wp.normalize(way), wp.normalize(back)
+    far, near = wp.length(way), wp.length(back)
+    into, out = way / far, back / near
+    common = common / (far * near)
     area = 0.5 * wp.cross(shape[1] - shape[0], shape[2] - shape[0])
     size = wp.length(area)
     cos_in, cos_out = wp.max(-wp.dot(into, area), 0.0) / size, wp.max(-wp.dot(out, area), 0.0) / size
     if law.points != 0:
-        return wp.vec2(wp.sqrt(size * wp.sqrt(wp.max(cos_in * cos_out, 1e-12))) / spread, 0.0)
+        return wp.sqrt(size * wp.sqrt(wp.max(cos_in * cos_out, 1e-12))) * common, 0
     rough = law.wavenumber * mesh.roughness[mesh.region[face]] * (cos_in + cos_out)
-    value = wp.vec2(0.0, 0.0)
+    value, cut = wp.vec2(0.0, 0.0), int(0)
     if law.coherent != 0:
-        wave = _smooth_integral(shape, -0.5 * (into + out), law.wavenumber, law.flatness)
         left = law.wavenumber / wp.sqrt(_PI) * wp.exp(-0.5 * rough * rough)
-        value = left * wp.vec2(wave[1], -wave[0])
+        cut = _offer(shape, -0.5 * (into + out), law, left * wp.vec2(common[1], -common[0]), item)
     if law.diffuse != 0:
         lost = 1.0 - wp.exp(-rough * rough)
         bits = _mixed(_mixed(_mixed(law.seed) + wp.uint64(mesh.person[face])) + wp.uint64(mesh.facet[face]))
         phase = float(bits >> wp.uint64(40)) * (2.0 * _PI / 16777216.0)
-        value += wp.sqrt(4.0 * lost * size * cos_in * cos_out) * expj(phase)
-    return value / spread
+        value = wp.sqrt(4.0 * lost * size * cos_in * cos_out) * _times(common, expj(phase))
+    return value, cut
 
 
 @wp.func
@@ -444,7 +393,11 @@ def _gains(
     rows: wp.array(dtype=int),
     fade: wp.array2d(dtype=float),
     gain: wp.array2d(dtype=wp.vec2),
+    items: wp.array3d(dtype=float),
+    cuts: wp.array2d(dtype=wp.int32),
+    alike: wp.array(dtype=wp.uint8),
 ):
+    """All but the coherent part, which is left to `integrals`."""
     row = wp.tid()
     frame, face = int(facets[row] // mesh.moving), facets[row] % mesh.moving
     begin, final = frame * mesh.knots, (frame + 1) * mesh.knots - 1
@@ -459,7 +412,9 @@ def _gains(
         shape, first, last = _bent(shape, sagittas), _bent(first, sagittas), _bent(last, sagittas)
     one, two = float(seen[frame * instants, face]), float(seen[frame * instants + instants - 1, face])
     if one > 0.0 and two > 0.0 and _turned(law, way, first, start, last, end) < law.turn:
-        value = _times(common, _amplitude(mesh, law, way, face, shape, centre))
+        alike[row] = wp.uint8(1)
+        value, cut = _amplitude(mesh, law, way, face, shape, centre, common, items[row, 0])
+        cuts[row, 0] = cut
         for k in range(rows.shape[0]):
             gain[row, k] = value
         return
@@ -473,7 +428,9 @@ def _gains(
                 patch, place = _shape(mesh, begin + rows[k], face)
                 if bends:
                     patch = _bent(patch, sagittas)
-            gain[row, k] = share * _times(common, _amplitude(mesh, law, way, face, patch, place))
+            value, cut = _amplitude(mesh, law, way, face, patch, place, share * common, items[row, k])
+            gain[row, k] = value
+            cuts[row, k] = cut
 
 
 def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
@@ -481,6 +438,9 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     settings, wavelength = pose.settings, pose.radar.waveform.wavelength
     rows = torch.tensor(gain_rows(len(pose.knots)), dtype=torch.int32, device=facets.device)
     gain = torch.zeros(len(facets), len(rows), 2, dtype=torch.float32, device=facets.device)
+    items = torch.empty(*gain.shape[:2], NUMBERS, dtype=torch.float32, device=facets.device)
+    cuts = torch.zeros(gain.shape[:2], dtype=torch.int32, device=facets.device)
+    alike = torch.zeros(len(facets), dtype=torch.uint8, device=facets.device)
     topology = pose.topology
     mesh = _Mesh()
     mesh.vertices, mesh.faces = as_array(pose.vertices), as_array(topology.faces)
@@ -504,7 +464,9 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     inputs += [as_array(rows), as_array(pose.fade)]
     with torch_stream(facets.device):
         device = wp.device_from_torch(facets.device)
-        wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=[as_array(gain, wp.vec2)], device=device)
+        outputs = [as_array(gain, wp.vec2), *(as_array(x) for x in (items, cuts, alike))]
+        wp.launch(_gains, dim=len(facets), inputs=inputs, outputs=outputs, device=device)
+    add_integrals(items.flatten(0, 1), cuts.flatten(), alike, gain)
     return torch.view_as_complex(gain)
 
 

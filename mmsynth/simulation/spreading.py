@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mmsynth.simulation.fast import join_orders
 from mmsynth.simulation.kernels import expj
+from mmsynth.simulation.lanes import FLAGS, lane_type, wave
 from mmsynth.simulation.rays import torch_stream
 from mmsynth.simulation.series import economised, interpolation
 from mmsynth.types import Paths, Radar
@@ -37,11 +38,6 @@ WIDEST = 0.65  # bins from the middle of a bucket to the farthest of its places,
 # The phase of an RX is followed linearly if the square of what it turns in half of eight loops is less than this much
 # of the tolerance: half of that square is the error at the ends, a fifth of it that of the sum.
 STILL = 2.5
-# Warp's own flags hold LLVM back from turning the lanes into vector instructions.
-_FLAGS = "-march=native -ffp-contract=fast"
-
-# Adding and taking away 1.5 * 2^23 rounds a float to a whole number.
-_MAGIC = wp.constant(12582912.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,31 +176,8 @@ def _turns(
         for k in range(blocks.shape[2]):
             angle += rows[p, first + n * blocks.shape[2] + k] * blocks[block, 0, k]
             rate += rows[p, first + n * blocks.shape[2] + k] * blocks[block, 1, k]
-        wave = expj(angle)
-        turn[p, block, n] = wp.vec4(wave[0], wave[1], rate, step * angle + window * rate)
-
-
-@wp.func
-def _series(w: Any, a: float, b: float, c: float, d: float, e: float):
-    """1 + a w + b w^2 + ... + e w^5 of a vector of lanes."""
-    one = type(w)(1.0)
-    total = e * w + d * one
-    total = wp.cw_mul(total, w) + c * one
-    total = wp.cw_mul(total, w) + b * one
-    total = wp.cw_mul(total, w) + a * one
-    return wp.cw_mul(total, w) + one
-
-
-@wp.func
-def _wave(phase: Any):
-    """Cosine and sine of a vector of lanes, by those of half the angle."""
-    magic = type(phase)(_MAGIC)
-    turns = phase * 0.15915494309189535
-    half = (turns - ((turns + magic) - magic)) * 3.141592653589793
-    w = wp.cw_mul(half, half)
-    sine = wp.cw_mul(half, _series(w, -1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362880.0, -2.5052108e-8))
-    cosine = _series(w, -0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40320.0, -2.7557319e-7)
-    return type(phase)(1.0) - 2.0 * wp.cw_mul(sine, sine), 2.0 * wp.cw_mul(sine, cosine)
+        here = expj(angle)
+        turn[p, block, n] = wp.vec4(here[0], here[1], rate, step * angle + window * rate)
 
 
 @wp.func
@@ -216,18 +189,13 @@ def _piece(bounds: wp.array(dtype=wp.int32), piece: int, pieces: int):
 
 
 @cache
-def _lane_type(lanes: int) -> Any:
-    return wp.types.vector(length=lanes, dtype=float)
-
-
-@cache
 def _kernel(powers: int, receivers: int, still: bool, share: tuple[int, int]) -> Any:
     """The kernel for a series of `powers` terms, with `receivers` a thread; `share` as `CPU_SHARE`."""
     lanes, pieces = share
-    row = _lane_type(lanes)
+    row = lane_type(lanes)
     sums = wp.types.matrix(shape=(powers * receivers, lanes), dtype=float)
 
-    @wp.kernel(module="unique", enable_backward=False, module_options={"cpu_compiler_flags": _FLAGS})
+    @wp.kernel(module="unique", enable_backward=False, module_options={"cpu_compiler_flags": FLAGS})
     def spread(
         record: wp.array2d(dtype=float),
         turn: wp.array3d(dtype=wp.vec4),
@@ -257,7 +225,7 @@ def _kernel(powers: int, receivers: int, still: bool, share: tuple[int, int]) ->
             for k in range(knots):
                 phase += record[p, departure + k] * weights[slot, run, k, 0]
                 slope += record[p, departure + k] * weights[slot, run, k, 1]
-            cos, sin = _wave(phase)
+            cos, sin = wave(phase)
             g, h = record[p, 0] * one + record[p, 1] * place, record[p, 2] * one + record[p, 3] * place
             there_a = wp.cw_mul(g, cos) - wp.cw_mul(h, sin)
             there_b = wp.cw_mul(g, sin) + wp.cw_mul(h, cos)
@@ -268,7 +236,7 @@ def _kernel(powers: int, receivers: int, still: bool, share: tuple[int, int]) ->
                 ahead = back[2] * time
                 c, s = back[0] * one - back[1] * ahead, back[1] * one + back[0] * ahead
                 if wp.static(not still):
-                    here, aside = _wave(ahead)
+                    here, aside = wave(ahead)
                     c, s = back[0] * here - back[1] * aside, back[1] * here + back[0] * aside
                 a = wp.cw_mul(there_a, c) - wp.cw_mul(there_b, s)
                 b = wp.cw_mul(there_a, s) + wp.cw_mul(there_b, c)
@@ -419,7 +387,7 @@ def _launch(rows: Tensor, plan: _Plan, group: _Group, sums: tuple[Tensor, tuple[
         inputs = [record, wp.from_torch(group.blocks), 5 + plan.tx * knots, step, plan.window]
         wp.launch(_turns, dim=(len(rows), blocks), inputs=inputs, outputs=[polar], device=on)
         still = bool((turn[..., 2].abs().max() * group.half).square() <= STILL * tolerance)
-        kernel, row = _kernel(terms, at_once, still, (lanes, pieces)), _lane_type(lanes)
+        kernel, row = _kernel(terms, at_once, still, (lanes, pieces)), lane_type(lanes)
         inputs = [record, polar, wp.from_torch(bounds), wp.from_torch(pairs)]
         inputs += [wp.from_torch(group.lanes, dtype=row), wp.from_torch(rows.new_tensor(scalars))]
         size = (bins * pieces, len(plan.pairs), rx // at_once, runs)
