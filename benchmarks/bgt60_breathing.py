@@ -10,10 +10,12 @@ wide.) How far, the recording's strongest bin tells to half a bin of 2.7 cm; the
 front edge. Radar and receiver are the shipped profile, noise and quantisation on. Both go through the same range FFT;
 what does not move is taken away.
 
-Printed for each: the strongest bin; the width at half its power in bins; the highest level in dB below the peak of the
-bins that neither the chest nor the antennas' coupling fills (side lobes and noise); the noise of a sample in steps of
-the ADC; the rms of the way that the phase of the strongest bin goes, for each antenna, less its mean over 8 s (people
-drift). The way is less than the chest's, since the phase is that of all that is in the bin, still or moving.
+Printed for each: the strongest bin; the width at half its power in bins; by how many dB it stands over the noise of the
+bins that neither the chest nor the antennas' coupling fills, and that noise as the rms of a sample in steps of the ADC
+(noise is what neighbouring chirps differ by; from frame to frame the recording changes by 2 to 3 dB more, and the
+coupling's bins have noise of their own); the rms of the way that the phase of the strongest bin goes, for each antenna,
+less its mean over 8 s (people drift). The way is less than the chest's, since the phase is that of all that is in the
+bin, still or moving.
 """
 
 import argparse
@@ -90,7 +92,7 @@ class Figures:
 
     peak: int
     width: float
-    side: float
+    above: float
     noise: float
     way: np.ndarray
     level: np.ndarray
@@ -100,8 +102,10 @@ def figures(frames):
     """The figures of frames of real samples."""
     radar = frames.radar
     samples = frames.samples - frames.samples.mean(-1, keepdim=True)
-    whole = range_spectrum(AdcFrames(radar, samples, frames.times), Processing())[:, :, 0].mean(1).numpy()
+    chirps = range_spectrum(AdcFrames(radar, samples, frames.times), Processing())[:, :, 0].numpy()
+    whole = chirps.mean(1)
     level = 10 * np.log10((np.abs(whole - whole.mean(0)) ** 2).mean((0, 1)))
+    floor = (np.abs(np.diff(chirps, axis=1)) ** 2).mean((0, 1, 2)) / 2 / chirps.shape[1]
     peak = 4 + int(level[4:].argmax())
     fine = np.linspace(peak - 4, peak + 4, 801)
     inside = np.interp(fine, np.arange(len(level)), level) > level[peak] - 3.01
@@ -109,8 +113,15 @@ def figures(frames):
     left, right = (np.argmin(inside[400::s]) for s in (-1, 1))
     way = np.unwrap(np.angle(whole[:, :, peak]), axis=0) * radar.waveform.wavelength / (4 * np.pi)
     way -= uniform_filter1d(way, DRIFT, axis=0) if len(way) > DRIFT else way.mean(0)
-    noise = float(frames.samples.diff(dim=1).std()) / math.sqrt(2) / step(radar)
-    return Figures(peak, (left + right) / 100, float(level[SIDE].max() - level[peak]), noise, way, level)
+    above = float(level[peak] - 10 * np.log10(floor[SIDE].mean()))
+    return Figures(peak, (left + right) / 100, above, noise(frames), way, level)
+
+
+def noise(frames):
+    """Rms in steps of the ADC of what differs between neighbouring chirps, as if it were as dense as in `SIDE`."""
+    window = np.hanning(frames.samples.shape[-1])
+    spectrum = np.fft.rfft(np.diff(frames.samples.numpy(), axis=1) * window)[..., SIDE]
+    return math.sqrt((np.abs(spectrum) ** 2).mean() / 2 / (window**2).sum()) / step(frames.radar)
 
 
 def main():
@@ -128,10 +139,10 @@ def main():
     for seed in range(1, options.draws + 1):
         found[f"simulated, person {seed}"] = figures(simulated(body, options.frames, seed))
     print(f"simulated chest: {DEPTH * 1e3:.0f} mm peak to peak, {DEPTH * 1e3 / math.sqrt(8):.2f} mm rms")
-    print(f"{'capture':20s} {'peak bin':>8s} {'width':>6s} {'side dB':>8s} {'noise':>6s}  way rms mm, each antenna")
+    print(f"{'capture':20s} {'peak bin':>8s} {'width':>6s} {'over dB':>8s} {'noise':>6s}  way rms mm, each antenna")
     for name, f in found.items():
         way = "  ".join(f"{w * 1e3:.2f}" for w in f.way.std(0))
-        print(f"{name:20s} {f.peak:8d} {f.width:6.2f} {f.side:8.1f} {f.noise:6.2f}  {way}")
+        print(f"{name:20s} {f.peak:8d} {f.width:6.2f} {f.above:8.1f} {f.noise:6.2f}  {way}")
     draw(found, options.out)
 
 

@@ -271,6 +271,9 @@ class Receiver:
         leakage: linear voltage ratio, TX to RX coupling at `leakage_delay` s.
         iq_gain: relative gain error of Q; iq_phase: its phase error in rad; dc: offset in V on each of I and Q.
         highpass: corner frequency in Hz of the IF's (first-order) high-pass; 0 = none.
+        lowpass: corner frequency in Hz of the (Butterworth) filter before the ADC; 0 = none: nothing folds but echoes.
+        lowpass_order: its order.
+        adc_noise: rms in V that the ADC adds to a sample (each of I and Q), beyond its rounding.
         channel_gain, channel_phase: spread (standard deviation; linear, rad) of fixed channel errors.
         interference: power in W at each RX antenna from another FMCW radar; 0 = none.
         interference_slope: Hz/s, interference_period: s, of its ramps, which follow each other without a pause.
@@ -291,12 +294,19 @@ class Receiver:
     iq_phase: float = 0.0
     dc: float = 0.0
     highpass: float = 0.0
+    lowpass: float = 0.0
+    lowpass_order: int = 1
+    adc_noise: float = 0.0
     channel_gain: float = 0.0
     channel_phase: float = 0.0
     interference: float = 0.0
     interference_slope: float = 30e12
     interference_period: float = 50e-6
     interference_offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.lowpass_order < 1:
+            raise ValueError(f"Receiver.lowpass_order: expected at least 1, got {self.lowpass_order}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -189,6 +189,17 @@ def first_order_highpass(frequency, corner):
     return 1j * frequency / (corner + 1j * frequency)
 
 
+def butterworth_power(frequency, corner, order):
+    """|H|^2 = 1 / (1 + (f / f_c)^2n) of a Butterworth low-pass (1930)."""
+    return 1 / (1 + (np.abs(frequency) / corner) ** (2 * order))
+
+
+def folded_first_order(frequency, corner, rate):
+    """Sum over all whole m of the power response of an RC low-pass to f + m rate: Poisson's sum of its e^-|t|."""
+    a = 2 * np.pi * corner / rate
+    return a / 2 * np.sinh(a) / (np.cosh(a) - np.cos(2 * np.pi * frequency / rate))
+
+
 def phase_noise_to_signal(level, offset, delay, rate):
     """Power of an echo's phase noise over its own, in the band of complex samples, for L(f) = level (offset / f)^2.
 

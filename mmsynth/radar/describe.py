@@ -86,24 +86,31 @@ def data_rate(radar: Radar) -> float:
 
 
 def noise_voltage(radar: Radar) -> float:
-    """Rms thermal noise in V at the ADC: sqrt(k T B F R) times the gain; B is half the rate for real samples."""
-    w, receiver = radar.waveform, radar.receiver
-    band = w.sample_rate if w.complex_samples else w.sample_rate / 2
-    power = Boltzmann * receiver.temperature * band * receiver.noise_figure
-    return math.sqrt(power * receiver.load) * receiver.gain
+    """Rms noise in V at the ADC: sqrt(k T B F R) times the gain, and its own; B is half the rate for real samples."""
+    receiver = radar.receiver
+    power = Boltzmann * receiver.temperature * _band(radar) * receiver.noise_figure
+    parts = 2 if radar.waveform.complex_samples else 1
+    return math.hypot(math.sqrt(power * receiver.load) * receiver.gain, math.sqrt(parts) * receiver.adc_noise)
 
 
 def snr(radar: Radar, distance: float, rcs: float = PERSON_RCS) -> float:
     """SNR (power ratio) of a still target at boresight after range and Doppler FFT and the sum over virtual antennas.
 
-    The radar equation P G^2 lambda^2 sigma / ((4 pi)^3 R^4), against k T F / (time observed by all channels together).
+    The radar equation P G^2 lambda^2 sigma / ((4 pi)^3 R^4), against k T F / (time observed by all channels together)
+    and the ADC's noise.
     """
     w, receiver = radar.waveform, radar.receiver
     gain = float(pattern_gain(radar.pattern, torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)))
     received = radar.tx_power * gain**2 * w.wavelength**2 * rcs / ((4 * math.pi) ** 3 * distance**4)
     observed = w.samples / w.sample_rate * w.loops * radar.slots * len(radar.rx)
     sent = float((radar.codes != 0).sum(1).double().mean())
-    return float(received * sent * observed) / (float(Boltzmann) * receiver.temperature * receiver.noise_figure)
+    density = (noise_voltage(radar) / receiver.gain) ** 2 / (receiver.load * _band(radar))
+    return float(received * sent * observed) / density
+
+
+def _band(radar: Radar) -> float:
+    """Hz in which samples hold noise."""
+    return radar.waveform.sample_rate / (1 if radar.waveform.complex_samples else 2)
 
 
 def _schedule(radar: Radar) -> str:

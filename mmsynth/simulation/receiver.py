@@ -11,6 +11,7 @@ import torch
 from scipy.constants import Boltzmann
 from torch import Tensor
 
+from mmsynth.simulation.lowpass import folded_power, lowpass_response
 from mmsynth.types import Radar
 
 Draw = Callable[..., Tensor]
@@ -22,7 +23,8 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
     Terms that `radar.receiver` leaves at zero are skipped; thermal noise is always there.
 
     Args:
-        samples: [..., loops, slots, rx, samples] in V from `synthesize`, complex (or real, for a radar with real ones).
+        samples: [..., loops, slots, rx, samples] in V from `simulate_clean`, which has applied the low-pass, complex
+            (or real, for a radar with real ones).
         radar: the device; `radar.receiver` says what it adds.
         generator: source of every random number, on the CPU. Thermal noise on another device is drawn there, by a
             generator that this one seeds: other numbers than on the CPU, of the same statistics.
@@ -52,9 +54,7 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
         out = filtered(out, radar)
     if samples.is_complex() and (receiver.iq_gain or receiver.iq_phase):
         out = unbalanced(out, receiver.iq_gain, receiver.iq_phase)
-    if receiver.dc:
-        out = out + (complex(receiver.dc, receiver.dc) if samples.is_complex() else receiver.dc)
-    return quantised(out, receiver.full_scale, receiver.bits) if receiver.bits else out
+    return converted(out, radar, generator)
 
 
 def noise_power(radar: Radar) -> float:
@@ -64,13 +64,33 @@ def noise_power(radar: Radar) -> float:
 
 
 def thermal_noise(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
-    """White Gaussian noise in V of the shape, kind and device of `samples`."""
+    """Gaussian noise in V of the shape, kind and device of `samples`: white, or as the low-pass shapes it."""
     rms = math.sqrt(noise_power(radar) * radar.receiver.load) * radar.receiver.gain
+    noise = white_noise(samples, rms, generator)
+    if not radar.receiver.lowpass:
+        return noise
+    weight = folded_power(radar, _beat_frequency(radar).to(samples.device)).sqrt()
+    return _like(torch.fft.ifft(torch.fft.fft(noise) * weight), samples)
+
+
+def white_noise(samples: Tensor, rms: float, generator: torch.Generator) -> Tensor:
+    """White Gaussian noise of `rms` V (of both I and Q) of the shape, kind and device of `samples`."""
     device = samples.device
     if device.type != "cpu":
         seed = int(torch.randint(2**62, (), generator=generator))
         generator = torch.Generator(device).manual_seed(seed)
     return torch.randn(samples.shape, generator=generator, dtype=samples.dtype, device=device) * rms
+
+
+def converted(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
+    """What the ADC makes of its input: its own noise, offset and rounding."""
+    receiver = radar.receiver
+    if receiver.adc_noise:
+        rms = receiver.adc_noise * math.sqrt(2 if samples.is_complex() else 1)
+        samples = samples + white_noise(samples, rms, generator)
+    if receiver.dc:
+        samples = samples + (complex(receiver.dc, receiver.dc) if samples.is_complex() else receiver.dc)
+    return quantised(samples, receiver.full_scale, receiver.bits) if receiver.bits else samples
 
 
 def leakage(radar: Radar) -> Tensor:
@@ -79,7 +99,8 @@ def leakage(radar: Radar) -> Tensor:
     delay = receiver.leakage_delay
     cycles = (wave.start_frequency + wave.slope * wave.sample_times()) * delay - wave.slope * delay**2 / 2
     volts = receiver.leakage * math.sqrt(radar.tx_power * receiver.load) * receiver.gain
-    tone = volts * torch.polar(torch.ones_like(cycles), math.tau * cycles)
+    passed = lowpass_response(receiver, torch.tensor(wave.slope * delay, dtype=torch.float64))
+    tone = volts * passed * torch.polar(torch.ones_like(cycles), math.tau * cycles)
     tone = radar.codes.double().sum(1)[:, None, None] * tone
     return tone if wave.complex_samples else math.sqrt(2) * tone.real
 
@@ -147,7 +168,8 @@ def interference(shape: torch.Size, radar: Radar, generator: torch.Generator) ->
 
     Its ramps start every `interference_period` from a random instant of each frame, each with a random phase, and last
     the whole period. The mixer puts out our phase less theirs; what falls outside the band that is sampled (0 to the
-    rate for complex samples, up to half of it for real ones) the anti-alias filter holds back (taken as sharp).
+    rate for complex samples, up to half of it for real ones) the anti-alias filter holds back: sharply, or as the
+    receiver's low-pass does, which answers as to a tone of the same frequency.
     """
     wave, receiver = radar.waveform, radar.receiver
     times = radar.chirp_times()[..., None, None] + wave.sample_times()  # [loops, slots, 1, samples]
@@ -163,7 +185,11 @@ def interference(shape: torch.Size, radar: Radar, generator: torch.Generator) ->
     start = phases.gather(1, ramp.reshape(frames, -1)).reshape(ramp.shape)
     cycles = torch.remainder(cycles + wave.start_frequency * (own - local), 1.0) - start
     low, high = (0.0, wave.sample_rate) if wave.complex_samples else (-wave.sample_rate / 2, wave.sample_rate / 2)
-    tone = torch.polar(torch.ones_like(cycles), math.tau * cycles) * ((difference >= low) & (difference <= high))
+    if receiver.lowpass:
+        passed = lowpass_response(receiver, difference).abs() * ((difference >= 0) | (not wave.complex_samples))
+    else:
+        passed = ((difference >= low) & (difference <= high)).double()
+    tone = passed * torch.polar(torch.ones_like(cycles), math.tau * cycles)
     volts = math.sqrt(receiver.interference * receiver.load) * receiver.gain
     tone = (volts * tone).reshape(*shape[:-4], *tone.shape[1:])
     return tone if wave.complex_samples else math.sqrt(2) * tone.real

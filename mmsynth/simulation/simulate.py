@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from mmsynth.simulation.lowpass import lowpassed
 from mmsynth.simulation.paths import join, stack, trace
 from mmsynth.simulation.receiver import receive
 from mmsynth.simulation.room import trace_room
@@ -38,13 +39,13 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
             paths = trace(scene, radar, frame, settings, seed, count)
         else:
             paths = stack([_before_room(scene, radar, k, settings, (seed, room)) for k in range(frame, frame + count)])
-        rows.append(synthesize_frames(paths, radar))
+        rows.append(synthesize_frames(lowpassed(paths, radar), radar))
     samples = torch.cat(rows)
     if room is None:
         return samples
     # Nothing in it moves: one loop of one frame is every loop of every frame.
     one_loop = replace(radar, waveform=replace(radar.waveform, loops=1))
-    return samples + synthesize(room, one_loop)
+    return samples + synthesize(lowpassed(room, radar), one_loop)
 
 
 def _before_room(scene: Scene, radar: Radar, frame: int, settings: Simulation, still: tuple[int, Paths]) -> Paths:

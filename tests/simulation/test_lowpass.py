@@ -1,0 +1,97 @@
+"""The filter before the ADC: echoes, noise and leakage against the Butterworth form."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracles import beat_tone, butterworth_power, folded_first_order, thermal_noise_power
+from simulation.scenes import free_space, mesh, plate, small_radar
+
+from mmsynth.simulation import Simulation, receive, simulate_clean
+from mmsynth.simulation.lowpass import lowpass_response
+from mmsynth.types import Radar, Receiver
+
+RATE = 10e6
+
+
+def radar_with(complex_samples=True, loops=1, **receiver):
+    """A window of 64 samples at 10 MHz of a ramp of 100 MHz/us: 1 m is 667 kHz."""
+    radar = small_radar(loops=loops, slope=100e12, sample_rate=RATE, complex_samples=complex_samples)
+    return replace(radar, receiver=Receiver(**{"temperature": 1e-12, "load": 1.0} | receiver))
+
+
+def echo(radar: Radar, distance: float) -> torch.Tensor:
+    """Samples of a plate of 1 cm."""
+    body = mesh(*plate(0.01, 0.01, distance))
+    return simulate_clean(free_space(body), radar, 1, Simulation(static_room=False), seed=0)
+
+
+def silence(radar: Radar, frames: int) -> torch.Tensor:
+    kind = torch.complex64 if radar.waveform.complex_samples else torch.float32
+    return torch.zeros(frames, radar.waveform.loops, 1, 1, radar.waveform.samples, dtype=kind)
+
+
+def test_response_is_that_of_the_filters_polynomials():
+    x = torch.linspace(0, 5, 11, dtype=torch.float64)
+    first, second = (lowpass_response(Receiver(lowpass=2.0, lowpass_order=n), 2 * x) for n in (1, 2))
+    torch.testing.assert_close(first, 1 / (1 + 1j * x))
+    torch.testing.assert_close(second, 1 / (1 + math.sqrt(2) * 1j * x - x**2))
+    for order in (3, 4, 7):
+        power = lowpass_response(Receiver(lowpass=2.0, lowpass_order=order), 2 * x).abs() ** 2
+        torch.testing.assert_close(power.numpy(), butterworth_power(2 * x.numpy(), 2.0, order))
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+# In the band; at the corner (3 dB); beyond the rate, where the filter's work is to keep it from folding in (50 dB).
+@pytest.mark.parametrize("turns", [6, 20, 84])
+def test_an_echo_passes_by_its_own_frequency(turns, complex_samples):
+    order, corner = 4, 20 * RATE / 64
+    beat = turns * RATE / 64
+    distance = beat / 100e12 * 299792458 / 2
+    plain, low = (radar_with(complex_samples, **more) for more in ({}, {"lowpass": corner, "lowpass_order": order}))
+    got, whole = (float(echo(radar, distance).abs().square().sum()) for radar in (low, plain))
+    # Whole turns in the window, so that real samples have the power of their phase's every value; float32 samples.
+    assert got / whole == pytest.approx(float(butterworth_power(beat, corner, order)), rel=2e-3)
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_noise_is_shaped_and_folds(complex_samples):
+    corner = 2e6
+    more = {"temperature": 290.0, "noise_figure": 20.0, "gain": 1000.0}
+    radar = radar_with(complex_samples, loops=500, lowpass=corner, **more)
+    noise = receive(silence(radar, 8), radar, torch.Generator().manual_seed(1))
+    got = torch.fft.fft(noise)[..., :32].abs().square().mean((0, 1, 2, 3)).numpy() / 64
+    frequency = np.arange(32) * RATE / 64
+    shape = folded_first_order(frequency, corner, RATE)
+    if complex_samples:  # no negative frequencies: what the sum over both sides has and f + m rate, m < 0, does not
+        shape = sum(butterworth_power(frequency + m * RATE, corner, 1) for m in range(2000))
+    bandwidth = RATE / (1 if complex_samples else 2)
+    want = thermal_noise_power(290, bandwidth, 20.0) * 1000**2 * shape
+    # 4,000 chirps: 1.6 % a bin, 2.2 % at 0 Hz of real samples; 1 % of the folds is left out
+    assert got == pytest.approx(want, rel=0.08)
+    assert got.mean() == pytest.approx(want.mean(), rel=0.015)
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_the_adcs_own_noise_is_white_whatever_stands_before_it(complex_samples):
+    radar = radar_with(complex_samples, loops=500, adc_noise=0.02, lowpass=1e5, highpass=2e6, gain=5.0)
+    noise = receive(silence(radar, 4), radar, torch.Generator().manual_seed(2))
+    # 128,000 samples, of I and Q each: 0.4 %
+    assert float(noise.abs().square().mean()) == pytest.approx(0.02**2 * (2 if complex_samples else 1), rel=0.015)
+    spectrum = torch.fft.fft(noise).abs().square().mean((0, 1, 2, 3))
+    assert spectrum.max() / spectrum.min() < 1.5
+
+
+def test_leakage_passes_too():
+    radar = radar_with(leakage=0.01, leakage_delay=40e-9, lowpass=4e6)  # 4 MHz: the corner
+    radar = replace(radar, tx_power=1.0)
+    got = receive(silence(radar, 1), radar, torch.Generator().manual_seed(1))[0, 0, 0, 0].numpy()
+    want = 0.01 * beat_tone(radar.waveform, 40e-9) / (1 + 1j)
+    assert got == pytest.approx(want, abs=1e-5)
+
+
+def test_an_order_below_one_is_refused():
+    with pytest.raises(ValueError, match=r"Receiver.lowpass_order: expected at least 1, got 0"):
+        Receiver(lowpass=1e6, lowpass_order=0)
