@@ -148,7 +148,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         rows.append(row(title, mean_over_people(zero), "perceptron", note=note, **more))
     for share in shares:
         errors = {name: np.array([run[share][name] for run in runs]) for name in people}
-        for arm, model in ((1, "perceptron, pre-trained"), (2, "perceptron, blended")):
+        for arm, model in ((1, "perceptron, pre-trained"), (2, "perceptron, mixed")):
             gains = [float(np.mean([e[k, arm] - e[k, 0] for e in errors.values()])) for k in range(len(runs))]
             each = ", ".join(f"{name} {e[:, 0].mean():.2f} -> {e[:, arm].mean():.2f}" for name, e in errors.items())
             rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, model, note=f"MAE; {each}", **more))

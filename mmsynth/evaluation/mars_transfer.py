@@ -16,7 +16,7 @@ from mmsynth.evaluation.mars import Poses
 Array = NDArray[Any]
 
 
-# So many recorded poses weigh as much in a blend as the network that has seen synthetic ones alone.
+# So many recorded poses are worth as many steps of pre-training as of tuning.
 PSEUDO_POSES = 60
 
 
@@ -27,46 +27,43 @@ class TransferSettings:
     Attributes:
         steps: of the optimiser in all, with and without synthetic poses.
         batch: poses a step.
-        rate: peak learning rate; it falls to zero along a cosine over each part.
+        rate: peak learning rate; it falls to zero along a cosine over each part. The last state is kept.
         width: of the two hidden layers.
-        checks: how often each part is judged on held-back training stretches; the best state is kept.
+        mixed: share of a batch that is synthetic where both kinds are in it.
     """
 
     steps: int = 800
     batch: int = 128
     rate: float = 1e-3
     width: int = 128
-    checks: int = 8
+    mixed: float = 0.5
 
 
-def stretches(poses: Poses, share: float, draw: np.random.Generator) -> tuple[Array, Array]:
-    """Rows to train on and rows to choose by: one unbroken stretch of every recording, every fifth one held back.
+def stretches(poses: Poses, share: float, draw: np.random.Generator) -> Array:
+    """Rows to train on: one unbroken stretch of every recording.
 
     A recording is a move of a person, whatever official parts it was published in.
     """
-    fit: list[Array] = []
-    choose: list[Array] = []
+    found: list[Array] = []
     recording = np.array([name.rsplit("-", 1)[0] for name in poses.clip.tolist()])
-    for k, name in enumerate(draw.permutation(np.unique(recording))):
+    for name in np.unique(recording):
         rows = np.flatnonzero(recording == name)
         length = max(1, round(share * len(rows)))
         start = int(draw.integers(len(rows) - length + 1))
-        (choose if k % 5 == 4 else fit).append(rows[start : start + length])
-    return np.concatenate(fit), np.concatenate(choose)
+        found.append(rows[start : start + length])
+    return np.concatenate(found)
 
 
 def transfer_errors(
     real: Poses, synthetic: Mapping[str, Poses], shares: Sequence[float], seed: int, settings: TransferSettings
 ) -> dict[float, dict[str, tuple[float, ...]]]:
-    """Mean absolute error in cm by share and person held out: real poses alone, pre-trained, blended.
+    """Mean absolute error in cm by share and person held out: real poses alone, pre-trained, mixed.
 
-    Of `settings.steps`, a part w is on synthetic poses, w = PSEUDO_POSES / (PSEUDO_POSES + real poses), a half at most:
-    with more recordings it vanishes. Pre-trained: that part comes first. Blended: the other part teaches a network of
-    its own real poses; its pose, with weight 1 - w, and that of the network which saw synthetic poses alone, with
-    weight w, are added, the latter moved so that its mean over the real poses trained on is theirs. Nothing of the
-    person is seen, and of the others only the stretches of the share. Share 0: the mean of the others' poses; a
-    network that has seen synthetic poses alone (half of the steps) and knows no real mean either; the same network
-    with its mean moved to the others', which is what the constant pose knows too.
+    Pre-trained: of `settings.steps`, a part PSEUDO_POSES / (PSEUDO_POSES + real poses), a half at most, is on synthetic
+    poses and comes first. Mixed: both kinds are in every batch, each told as the difference from the mean of its kind.
+    Nothing of the person is seen, and of the others only the stretches of the share. Share 0: the mean of the others'
+    poses; a network that has seen synthetic poses alone (half of the steps) and knows no real mean either; the same
+    network with its mean moved to the others', which is what the constant pose knows too.
 
     Args:
         real: recorded poses.
@@ -77,36 +74,42 @@ def transfer_errors(
     """
     found: dict[float, dict[str, tuple[float, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     for number, name in enumerate(sorted(set(real.subject.tolist()))):
-        there = real.subject == name
+        there, made = real.subject == name, synthetic[name]
         test, others = _rows(real, there), _rows(real, ~there)
         mean = np.broadcast_to(others.joints.mean(0), test.joints.shape)
-        before = _taught(synthetic[name], settings.steps // 2, seed, settings)
-        moved = before.guess(test) - synthetic[name].joints.mean(0) + others.joints.mean(0)
+        before = _Pupil.new(made, seed, settings).learn(made, settings.steps // 2)
+        moved = before.guess(test) - made.joints.mean(0) + others.joints.mean(0)
         constant, told = (100 * metrics.mae(guess, test.joints) for guess in (mean, moved))
         found[0.0][name] = (constant, before.error(test), told)
         for share in shares:
-            fit, choose = stretches(others, share, np.random.default_rng([seed, number]))
-            few, held = _rows(others, fit), _rows(others, choose)
-            trust = PSEUDO_POSES / (PSEUDO_POSES + len(fit))
-            first = round(min(0.5, trust) * settings.steps)
-            before = _taught(synthetic[name], first, seed, settings)
-            alone = _Pupil.new(few, seed, settings).learn(few, held, settings.steps)
-            after = before.copy().learn(few, held, settings.steps - first)
-            rest = _Pupil.new(few, seed, settings).learn(few, held, settings.steps - first)
-            told = before.guess(test) - before.guess(few).mean(0) + few.joints.mean(0)
-            blended = 100 * metrics.mae((1 - trust) * rest.guess(test) + trust * told, test.joints)
-            found[share][name] = (alone.error(test), after.error(test), blended)
+            few = _rows(others, stretches(others, share, np.random.default_rng([seed, number])))
+            first = round(min(0.5, PSEUDO_POSES / (PSEUDO_POSES + len(few.table))) * settings.steps)
+            new = _Pupil.new(few, seed, settings)
+            pupils = (
+                new.copy().learn(few, settings.steps),
+                new.copy().learn(made, first).learn(few, settings.steps - first),
+                new.copy().learn(few, settings.steps, made),
+            )
+            found[share][name] = tuple(pupil.error(test) for pupil in pupils)
     return found
-
-
-def _taught(synthetic: Poses, steps: int, seed: int, settings: TransferSettings) -> "_Pupil":
-    """A network that has seen synthetic poses alone; every fifth of them chooses its state."""
-    chosen = np.arange(len(synthetic.table)) % 5 == 4
-    return _Pupil.new(synthetic, seed, settings).learn(synthetic, _rows(synthetic, chosen), steps)
 
 
 def _rows(poses: Poses, keep: Array) -> Poses:
     return Poses(poses.table[keep], poses.joints[keep], poses.subject[keep], poses.clip[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class _Tensors:
+    """Poses to teach: their mean, and how each differs from it."""
+
+    table: Tensor
+    off: Tensor
+    mean: Tensor
+
+
+def _tensors(poses: Poses) -> _Tensors:
+    joints = torch.from_numpy(poses.joints).flatten(1).float()
+    return _Tensors(torch.from_numpy(poses.table), joints - joints.mean(0), joints.mean(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,28 +146,33 @@ class _Pupil:
         """The same, to be taught apart."""
         return replace(self, network=deepcopy(self.network))
 
-    def learn(self, poses: Poses, held: Poses, steps: int) -> "_Pupil":
-        """Teach it `poses` and return it in the state that erred least on `held`, its state before among them."""
-        table, joints = torch.from_numpy(poses.table), torch.from_numpy(poses.joints).flatten(1).float()
-        taught = replace(self, mean=joints.mean(0))
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.settings.rate, weight_decay=1e-2)
+    def learn(self, poses: Poses, steps: int, beside: Poses | None = None) -> "_Pupil":
+        """Teach it `poses`, with some of `beside` in every batch; it then tells them by the mean of `poses`."""
+        taught = _tensors(poses)
+        parts = [(taught, self.settings.batch)]
+        if beside is not None:
+            some = round(self.settings.mixed * self.settings.batch)
+            parts = [(taught, self.settings.batch - some), (_tensors(beside), some)]
+        # Simulated clouds of a pose differ from recorded ones: what the mean of all answers differs by is learnt.
+        apart = nn.Parameter(torch.zeros_like(taught.mean))
+        weights = [*self.network.parameters(), apart]
+        optimiser = torch.optim.AdamW(weights, lr=self.settings.rate, weight_decay=1e-2, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         draw = torch.Generator().manual_seed(self.seed)
-        best = (taught.error(held), _copy(self.network))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
-            for step in range(steps):
-                chosen = torch.randint(len(table), (self.settings.batch,), generator=draw)
-                loss = (self.network(table[chosen]) - (joints[chosen] - taught.mean)).abs().mean()
+            for _ in range(steps):
+                rows = [torch.randint(len(own.table), (count,), generator=draw) for own, count in parts]
+                table = torch.cat([own.table[k] for (own, _), k in zip(parts, rows, strict=True)])
+                truth = torch.cat([own.off[k] for (own, _), k in zip(parts, rows, strict=True)])
+                said = self.network(table)
+                said[len(rows[0]) :] += apart
+                loss = (said - truth).abs().mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
                 schedule.step()
-                if (step + 1) % max(1, steps // self.settings.checks) == 0:
-                    error = taught.error(held)
-                    best = min(best, (error, _copy(self.network)), key=lambda found: found[0])
-        self.network.load_state_dict(best[1])
-        return taught
+        return replace(self, mean=taught.mean)
 
     def guess(self, poses: Poses) -> Array:
         """Joints [frames, joints, 3] in m."""
@@ -177,7 +185,3 @@ class _Pupil:
     def error(self, poses: Poses) -> float:
         """Mean absolute error in cm."""
         return 100 * metrics.mae(self.guess(poses), poses.joints)
-
-
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in network.state_dict().items()}
