@@ -16,8 +16,8 @@ from mmsynth.evaluation.mars import Poses
 Array = NDArray[Any]
 
 
-# So many recorded poses are worth as many steps of pre-training as of tuning.
-PSEUDO_POSES = 60
+# So many recorded poses are worth as many steps of pre-training as of tuning, or half of every mixed batch.
+PRETRAINED_POSES, MIXED_POSES = 60, 1000
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,12 @@ class TransferSettings:
         batch: poses a step.
         rate: peak learning rate; it falls to zero along a cosine over each part. The last state is kept.
         width: of the two hidden layers.
-        mixed: share of a batch that is synthetic where both kinds are in it.
     """
 
     steps: int = 800
     batch: int = 128
     rate: float = 1e-3
     width: int = 128
-    mixed: float = 0.5
 
 
 def stretches(poses: Poses, share: float, draw: np.random.Generator) -> Array:
@@ -59,8 +57,8 @@ def transfer_errors(
 ) -> dict[float, dict[str, tuple[float, ...]]]:
     """Mean absolute error in cm by share and person held out: real poses alone, pre-trained, mixed.
 
-    Pre-trained: of `settings.steps`, a part PSEUDO_POSES / (PSEUDO_POSES + real poses), a half at most, is on synthetic
-    poses and comes first. Mixed: both kinds are in every batch, each told as the difference from the mean of its kind.
+    Pre-trained: a part of `settings.steps` is on synthetic poses and comes first. Mixed: a part of every batch is
+    synthetic, each kind told as the difference from its mean. The part is c / (c + real poses), a half at most.
     Nothing of the person is seen, and of the others only the stretches of the share. Share 0: the mean of the others'
     poses; a network that has seen synthetic poses alone (half of the steps) and knows no real mean either; the same
     network with its mean moved to the others', which is what the constant pose knows too.
@@ -77,18 +75,19 @@ def transfer_errors(
         there, made = real.subject == name, synthetic[name]
         test, others = _rows(real, there), _rows(real, ~there)
         mean = np.broadcast_to(others.joints.mean(0), test.joints.shape)
-        before = _Pupil.new(made, seed, settings).learn(made, settings.steps // 2)
-        moved = before.guess(test) - made.joints.mean(0) + others.joints.mean(0)
+        zero = _Pupil.new(made, seed, settings).learn(made, settings.steps // 2)
+        moved = zero.guess(test) - made.joints.mean(0) + others.joints.mean(0)
         constant, told = (100 * metrics.mae(guess, test.joints) for guess in (mean, moved))
-        found[0.0][name] = (constant, before.error(test), told)
+        found[0.0][name] = (constant, zero.error(test), told)
         for share in shares:
             few = _rows(others, stretches(others, share, np.random.default_rng([seed, number])))
-            first = round(min(0.5, PSEUDO_POSES / (PSEUDO_POSES + len(few.table))) * settings.steps)
+            before, beside = (min(0.5, c / (c + len(few.table))) for c in (PRETRAINED_POSES, MIXED_POSES))
+            first = round(before * settings.steps)
             new = _Pupil.new(few, seed, settings)
             pupils = (
                 new.copy().learn(few, settings.steps),
                 new.copy().learn(made, first).learn(few, settings.steps - first),
-                new.copy().learn(few, settings.steps, made),
+                new.copy().learn(few, settings.steps, made, beside),
             )
             found[share][name] = tuple(pupil.error(test) for pupil in pupils)
     return found
@@ -146,12 +145,12 @@ class _Pupil:
         """The same, to be taught apart."""
         return replace(self, network=deepcopy(self.network))
 
-    def learn(self, poses: Poses, steps: int, beside: Poses | None = None) -> "_Pupil":
-        """Teach it `poses`, with some of `beside` in every batch; it then tells them by the mean of `poses`."""
+    def learn(self, poses: Poses, steps: int, beside: Poses | None = None, share: float = 0.0) -> "_Pupil":
+        """Teach it `poses`, which its mean is of, and a share of `beside` in every batch."""
         taught = _tensors(poses)
         parts = [(taught, self.settings.batch)]
         if beside is not None:
-            some = round(self.settings.mixed * self.settings.batch)
+            some = round(share * self.settings.batch)
             parts = [(taught, self.settings.batch - some), (_tensors(beside), some)]
         # Simulated clouds of a pose differ from recorded ones: what the mean of all answers differs by is learnt.
         apart = nn.Parameter(torch.zeros_like(taught.mean))

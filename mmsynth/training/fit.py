@@ -128,13 +128,26 @@ def gather(recipe: Recipe) -> Material:
     def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
         return cut(source, settings, clips, recipe.task == "pose") if source and len(clips) else None
 
+    recorded, made = windows(files[0][0], real), windows(files[1][0], synthetic)
+    if recipe.task == "pose" and recorded is not None and made is not None:
+        made = at_the_mean(made, recorded)
     return Material(
         targets=targets,
-        real=windows(files[0][0], real),
-        synthetic=windows(files[1][0], synthetic),
+        real=recorded,
+        synthetic=made,
         validation=windows(source, withheld, apart),
         unlabelled=_unlabelled(other, recipe) if other else None,
     )
+
+
+def at_the_mean(synthetic: Windows, real: Windows) -> Windows:
+    """Synthetic windows with their joints moved so that the mean pose is that of the recordings.
+
+    Boards read angles askew and people are built differently: where joints lie is known from recordings, few as they
+    may be; how they move is what synthetic poses are for.
+    """
+    here, there = (np.nanmean(w.joints, axis=(0, 1), dtype=np.float64) for w in (synthetic, real))
+    return replace(synthetic, joints=(synthetic.joints + (there - here)).astype(np.float32))
 
 
 def _targets(recipe: Recipe, sources: list[Clips]) -> Targets:

@@ -13,6 +13,7 @@ from mmsynth.evaluation.pose import score_poses
 from mmsynth.joints import JOINT_SETS, bones, mirror_order
 from mmsynth.training import fit, load_run, predict, predict_poses
 from mmsynth.training.augment import Augment, augment
+from mmsynth.training.fit import at_the_mean, gather
 from mmsynth.training.losses import PoseLoss, pose_loss
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, grid, regrid, to_grid
 from mmsynth.training.networks import to_batch
@@ -179,6 +180,21 @@ def test_the_heatmap_network_tells_activities(posed: Path, tmp_path: Path) -> No
     recipe = Recipe(Data(synthetic=(posed,)), model="heatmaps", width=16, window=window, optimise=QUICK)
     found = predict(fit(recipe, tmp_path / "run", quiet), Dataset.open(posed))
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+
+
+def test_synthetic_poses_lie_where_recorded_ones_do_and_move_as_they_did(posed: Path, windows: Windows) -> None:
+    lower = replace(windows, joints=windows.joints * 0.9 - np.float32(0.23))
+    moved = at_the_mean(lower, windows)
+    off = np.nanmean(moved.joints - windows.joints, axis=(0, 1), dtype=np.float64)
+    assert np.abs(off).max() < 1e-6
+    steps = [np.diff(w.joints, axis=1) for w in (moved, lower)]
+    np.testing.assert_allclose(*steps, atol=1e-6)
+    # Two files of the same clips: where the recordings are is where both are.
+    data = Data(real=(posed,), synthetic=(posed,), validation=0.0, hold_out=("2020-01-01",))
+    material = gather(Recipe(data, task="pose", model="points"))
+    assert material.real is not None and material.synthetic is not None
+    means = [np.nanmean(w.joints, axis=(0, 1), dtype=np.float64) for w in (material.real, material.synthetic)]
+    np.testing.assert_allclose(*means, atol=1e-6)
 
 
 def test_poses_follow_a_person_who_stands_elsewhere(windows: Windows) -> None:
