@@ -8,6 +8,7 @@ what moves is exact, since the way of a reflected ray is stationary in its point
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +16,7 @@ from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.simulation import legs, scattering, surface
-from mmsynth.simulation.facets import seen_by_tx, strongest
+from mmsynth.simulation.facets import seen_by_tx, share_rays, strongest
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import Bvh
@@ -64,7 +65,11 @@ class Tubes:
 
 
 def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> list[Paths]:
-    """The paths over two to `settings.bounces + 1` surface points of the people, one set for each number of points.
+    """The paths over two to `settings.bounces + 1` surface points of the people, in sets by the number of points.
+
+    Tubes go one way, and physical optics is taken at their last hit alone, which is not reciprocal where surfaces
+    curve. So, half of the field is that of tubes from the TX, half that of tubes from the RX, walked backwards: TX and
+    RX may be swapped. Where they stand so near to each other that they share rays, both halves are the same.
 
     Args:
         pose: of the frame.
@@ -72,19 +77,38 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -
         seen: what they see, of `facets.visible`.
         budget: power gain that the paths left out of each set may hold together.
     """
-    bvh = pose.bvh
-    if bvh is None or pose.topology.moving == 0:
+    if pose.bvh is None or pose.topology.moving == 0:
         return []
+    if share_rays(ends):
+        return [_collect(pose, tubes, ends, budget, -1) for tubes in _shot(pose, ends, seen)]
+    there = [_collect(pose, tubes, ends, budget, -1) for tubes in _shot(pose, ends, seen)]
+    back = [_collect(pose, tubes, ends[::-1], budget, 0) for tubes in _shot(pose, ends[::-1], seen)]
+    return [replace(paths, gain=0.5 * paths.gain) for paths in (*there, *map(_backwards, back))]
+
+
+def _backwards(paths: Paths) -> Paths:
+    """The paths from the RX to the TX."""
+    return replace(
+        paths,
+        tx_delay=paths.rx_delay,
+        rx_delay=paths.tx_delay,
+        departure=paths.arrival,
+        arrival=paths.departure,
+    )
+
+
+def _shot(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor) -> Iterator[Tubes]:
+    """The tubes from the first end where they have met two surface points, three, and so on."""
+    bvh = pose.bvh
+    assert bvh is not None
     lit = seen_by_tx(pose, ends, seen).any(0).nonzero()[:, 0]
     bvh.refit(pose.vertices[len(pose.knots) // 2].T[None])
     tubes = _shoot(pose, bvh, ends[0], lit)
-    found = []
     for _ in range(pose.settings.bounces):
         tubes = _bounce(pose, bvh, tubes)
         if len(tubes.face) == 0:
             break
-        found.append(_collect(pose, bvh, tubes, ends, budget))
-    return found
+        yield tubes
 
 
 def _shoot(pose: Pose, bvh: Bvh, tx: Leg, seen: Tensor) -> Tubes:
@@ -201,15 +225,17 @@ def _land(pose: Pose, tubes: Tubes, width: Tensor) -> Tubes:
     return landed.at(good.nonzero()[:, 0])
 
 
-def _collect(pose: Pose, bvh: Bvh, tubes: Tubes, ends: tuple[Leg, Leg], budget: float) -> Paths:
-    """The paths from the footprints to the RX."""
+def _collect(pose: Pose, tubes: Tubes, ends: tuple[Leg, Leg], budget: float, named: int) -> Paths:
+    """The paths from the footprints to the RX; their region is that of surface point `named`."""
     tx, rx = ends
     wavelength = pose.radar.waveform.wavelength
     normal = _facets(pose, tubes.face).normal(tubes.chain[-1][1])
     out = unit(rx.centre[:, None] - tubes.middle)
     ask = (dot(out, normal) > 0).nonzero()[:, 0]
     start = (tubes.middle + SURFACE_OFFSET * normal).T
-    clear = legs.free(rx, start[ask], bvh) if pose.settings.occlusion else torch.ones_like(ask, dtype=torch.bool)
+    clear = torch.ones_like(ask, dtype=torch.bool)
+    if pose.settings.occlusion and pose.bvh is not None:
+        clear = legs.free(rx, start[ask], pose.bvh)
     tubes, normal, out = tubes.at(ask[clear]), normal[:, ask[clear]], out[:, ask[clear]]
     places = [_follow(pose, link) for link in tubes.chain]
     gain = _gain(pose, tubes, (normal, out), ends, places)
@@ -225,7 +251,7 @@ def _collect(pose: Pose, bvh: Bvh, tubes: Tubes, ends: tuple[Leg, Leg], budget: 
         knots=pose.knots,
         departure=legs.in_radar(tx, away),
         arrival=legs.in_radar(rx, -out[:, keep].to(torch.float32)),
-        region=pose.topology.region[tubes.face[keep]],
+        region=pose.topology.region[tubes.chain[named][0][keep]],
         order=torch.full_like(keep, len(tubes.chain) - 1),
         region_names=pose.topology.region_names,
     )

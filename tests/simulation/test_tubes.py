@@ -146,27 +146,34 @@ def test_two_bounces_are_reciprocal():
     there = response(only(trace(scene, radar, 0, settings, 1), 1), radar)
     back = response(only(trace(scene, swapped, 0, settings, 1), 1), swapped)
     ratio = complex(back / there)
-    assert abs(ratio) == pytest.approx(1, abs=2e-3)
-    # Spherical waves on a plate of 0.1 m at 40 m: k (0.1 / 2)^2 / 40 = 0.08 rad at its ends, a third on average.
-    assert np.angle(ratio) == pytest.approx(0, abs=0.03)
+    assert abs(ratio - 1) < 1e-4  # by construction; gains are float32
+    # What is averaged is nearly the same: one antenna pair that shares rays and one that does not, 4 and 8 cm apart.
+    both = []
+    for apart in (0.02, 0.04):
+        near = small_radar(60e9, tx=((-apart, 0, 0.1),), rx=((apart, 0, 0.1),))
+        both.append(rcs(only(trace(scene, near, 0, settings, 1), 1), near, DISTANCE))
+    assert both[1] == pytest.approx(both[0], rel=0.01)
 
 
-def test_two_balls_light_each_other_as_geometric_optics_says_and_reciprocally():
-    # Radii of 15 and 12 cm at 60 GHz, edges of 11 and 9 mm: a tube off one ball would be 4 cm wide on the other.
+@pytest.mark.parametrize(("radii", "gap"), [((0.15, 0.12), 0.47), ((0.06, 0.05), 0.22)])
+def test_two_balls_light_each_other_as_geometric_optics_says_and_reciprocally(radii, gap):
+    # At 60 GHz, edges of 11 and 9 mm or of 4: a tube off the large ball would be 4 cm wide on the other.
     radar = small_radar(60e9, tx=((-0.3, 0, 0.1),), rx=((0.4, 0, 0.0),))
     swapped = replace(radar, tx=radar.rx, rx=radar.tx)
-    centres, radii = np.array([[-0.25, 3.0, 0.0], [0.22, 3.1, 0.03]]), (0.15, 0.12)
+    centres = np.array([[-gap / 2, 3.0, 0.0], [gap / 2, 3.1, 0.03]])
     balls = [trimesh.creation.icosphere(subdivisions=4, radius=r) for r in radii]
-    scene = free_space(*(mesh(ball.vertices + c, ball.faces) for ball, c in zip(balls, centres, strict=True)))
+    parts = zip(balls, centres, ("left", "right"), strict=True)
+    bodies = [mesh(ball.vertices + c, ball.faces, region=name) for ball, c, name in parts]
+    scene = free_space(*bodies, materials={"left": CONDUCTOR, "right": CONDUCTOR})
     settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=1)
     there, back = (only(trace(scene, r, 0, settings, 1), 1) for r in (radar, swapped))
     ends = (radar.tx[0].numpy(), radar.rx[0].numpy())
-    # Which ball was met first shows in the departure: from the TX the left one lies less than 0.1 to the right.
+    # Which ball was met first shows in the departure: from the TX the middle lies 0.1 to the right.
     left_first = there.departure[:, 0] < 0.1
+    assert torch.equal(there.region == there.region_names.index("right"), left_first)  # of the last before the RX
     for first, order in ((left_first, slice(None)), (~left_first, slice(None, None, -1))):
         found = float(response(select(there, first.nonzero()[:, 0]), radar).abs())
-        want = oracles.two_spheres_gain(centres[order], radii[order], ends, radar.waveform.wavelength)
-        # Physical optics leaves out and adds edges of shadow at k a = 150; and tubes are flat to 1/32 wavelength.
+        want = oracles.two_spheres_gain(centres[order], np.array(radii)[order], ends, radar.waveform.wavelength)
+        # Physical optics leaves out and adds edges of shadow at k a = 60 to 190; and tubes are flat to 1/32 wavelength.
         assert found == pytest.approx(want, rel=0.12)
-    ratio = complex(response(back, swapped) / response(there, radar))
-    assert abs(ratio - 1) < 0.12
+    assert abs(complex(response(back, swapped) / response(there, radar)) - 1) < 1e-4
