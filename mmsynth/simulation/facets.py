@@ -10,7 +10,8 @@ from torch import Tensor
 from mmsynth.simulation import legs, surface
 from mmsynth.simulation.gains import facet_gains
 from mmsynth.simulation.kernels import fused_gains
-from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
+from mmsynth.simulation.legs import RADAR_CLEARANCE, SURFACE_OFFSET, Leg
+from mmsynth.simulation.picture import hidden
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.surface import dot, unit
 from mmsynth.simulation.ways import fused_ways
@@ -98,22 +99,40 @@ def shown(pose: Pose, leg: Leg) -> Tensor:
 
 
 def seen_from(pose: Pose, leg: Leg) -> Tensor:
-    """Whether [frames * instants, moving faces] each facet faces the leg and its ray over the mirrors arrives."""
-    if pose.bvh is not None and pose.settings.occlusion:
-        pose.bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
+    """Whether [frames * instants, moving faces] each facet faces the leg and the way over the mirrors is free."""
     front = shown(pose, leg) > 0
     # Face f at instant k has the index k * moving + f.
     facets = front.reshape(-1).nonzero()[:, 0]
     asked, patch = one_a_patch(pose.topology, facets, len(front))
-    clear = unblocked(pose, leg, asked)
+    clear = _unhidden(pose, leg, asked)
+    if clear is None:
+        if pose.bvh is not None and pose.settings.occlusion:
+            pose.bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
+        clear = unblocked(pose, leg, asked)
     return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear[patch]).reshape(front.shape)
+
+
+def _unhidden(pose: Pose, leg: Leg, asked: Tensor) -> Tensor | None:
+    """As `unblocked`, from a picture: None where there is none, as of a room, of mirrors, or of people all around."""
+    faces = pose.topology.faces
+    if leg.mirrors or not pose.settings.occlusion or faces.shape[1] > pose.topology.moving or len(asked) == 0:
+        return None
+    apex = (leg.real_centre - pose.anchor).detach().to(torch.float32)[:, None]
+    shape = (pose.local[pose.rows].detach() - apex, faces)
+    found = hidden(shape, _lifted(pose, asked) - apex, asked // pose.topology.moving, RADAR_CLEARANCE)
+    return None if found is None else ~found
+
+
+def _lifted(pose: Pose, asked: Tensor) -> Tensor:
+    """Where [3, asked] the rays of the faces `asked` start, relative to the pose's anchor."""
+    area, centre = (x.detach().transpose(0, 1).flatten(1).index_select(1, asked) for x in (pose.area, pose.centre))
+    return centre + SURFACE_OFFSET * unit(area)
 
 
 def unblocked(pose: Pose, leg: Leg, asked: Tensor) -> Tensor:
     """Whether [asked] the rays of the faces `asked`, indices as in `seen_from`, arrive; the BVH is at `pose.rows`."""
     bvh = pose.bvh if pose.settings.occlusion else None
-    area, centre = (x.detach().transpose(0, 1).flatten(1).index_select(1, asked) for x in (pose.area, pose.centre))
-    lifted = centre + SURFACE_OFFSET * unit(area)
+    lifted = _lifted(pose, asked)
     instant = asked // pose.topology.moving if len(pose.rows) > 1 else None
     return legs.free(leg, (lifted + pose.anchor.to(lifted)[:, None]).T, bvh, instant)
 

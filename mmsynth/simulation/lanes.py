@@ -9,6 +9,8 @@ import warp as wp
 # Warp's own flags hold LLVM back from turning the lanes into vector instructions.
 FLAGS = "-march=native -ffp-contract=fast"
 
+LARGEST = 8  # lanes that there may be
+
 # Adding and taking away 1.5 * 2^23 rounds a float to a whole number.
 _MAGIC = wp.constant(12582912.0)
 
@@ -21,7 +23,7 @@ def lane_type(lanes: int) -> Any:
 
 def lanes_of(device: torch.device) -> int:
     """How many lanes a thread takes at once: an AVX register of floats; on CUDA threads are the lanes."""
-    return 1 if device.type == "cuda" else 8
+    return 1 if device.type == "cuda" else LARGEST
 
 
 @wp.func

@@ -5,6 +5,7 @@ The first file of the simulator to import Warp, and the one that starts it. CPU 
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -87,16 +88,22 @@ class Bvh:
         copies = torch.arange(poses, device=faces.device)
         self._faces = (copies[:, None, None] * len(vertices) + faces).to(torch.int32).reshape(-1)
         self._single = torch.zeros(0 if poses == 1 else 1, dtype=torch.int32, device=vertices.device)
-        groups = None if poses == 1 else copies.to(torch.int32).repeat_interleave(len(faces))
-        with torch_stream(vertices.device):
+
+    @cached_property
+    def _mesh(self) -> Any:
+        """The trees, built when somebody first asks."""
+        size = len(self._faces) // (3 * self.poses)
+        groups = torch.arange(self.poses, dtype=torch.int32, device=self._points.device).repeat_interleave(size)
+        with torch_stream(self._points.device):
             corners = wp.from_torch(self._points, dtype=wp.vec3), wp.from_torch(self._faces)
-            self._mesh: Any = wp.Mesh(*corners, groups=None if groups is None else wp.from_torch(groups))
+            return wp.Mesh(*corners, groups=None if self.poses == 1 else wp.from_torch(groups))
 
     def refit(self, vertices: Tensor) -> None:
         """Move the vertices of the first poses [poses, vertices, 3]; trees keep their shape, their boxes follow."""
+        mesh = self._mesh
         self._points[: len(vertices) * vertices.shape[1]] = vertices.detach().flatten(0, 1).to(torch.float32)
         with torch_stream(vertices.device):
-            self._mesh.refit()
+            mesh.refit()
 
     def blocked(self, origin: Tensor, target: Tensor, pose: Tensor | None = None) -> Tensor:
         """Whether [rays] something lies between each origin [rays, 3] and its target [rays, 3] (or [1, 3] for all).
