@@ -11,6 +11,7 @@ them, is taken at the middle of the eight loops and turns linearly from there (o
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -20,8 +21,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.fast import join_orders
-from mmsynth.simulation.kernels import expj
-from mmsynth.simulation.lanes import FLAGS, lane_type, wave
+from mmsynth.simulation.lanes import LANES
 from mmsynth.simulation.rays import torch_stream
 from mmsynth.simulation.series import economised, interpolation
 from mmsynth.types import Paths, Radar
@@ -47,7 +47,7 @@ class _Plan:
     Attributes:
         starts: [loops, slots] s of the middles of the samples.
         middle: [knots] weights of the polynomial through the knots at the middle of the frame.
-        ends: [3, knots] those of its slope at the first knot, the middle and the last.
+        ends: [knots, knots] those of its slope at the knots.
         fast_time: u [samples].
         pairs: (slot, TX, weight) that transmit.
         tx: how many TX there are.
@@ -91,9 +91,9 @@ class _Record:
     """The paths of a frame, or of several.
 
     Attributes:
-        rows: [paths, 5 + (tx + rx) * knots] gain (real part at the first knot, its change to the last, the same of the
-            imaginary part), room for x, and phases in rad at the knots of each TX leg (with the mean RX leg) and of
-            each RX leg beyond the mean.
+        rows: [paths, 5 + (tx + rx) * knots] room for the gain (real part at the start of a run, its change to the end,
+            the same of the imaginary part) and for x, and phases in rad at the knots of each TX leg (with the mean RX
+            leg) and of each RX leg beyond the mean.
         delay: [knots, paths] s of the mean legs (float64).
         base: [paths] what x is but for the bucket (float64).
         frame: [paths] of `frames` that each belongs to; None = there is one.
@@ -110,7 +110,6 @@ class _Record:
 
 @wp.kernel(enable_backward=False)
 def _records(
-    gain: wp.array2d(dtype=wp.vec2),
     tx: wp.array3d(dtype=wp.float64),
     rx: wp.array3d(dtype=wp.float64),
     middle: wp.array(dtype=wp.float64),
@@ -139,9 +138,6 @@ def _records(
     turns = carrier * center - slope * center * center / wp.float64(2.0)
     start = tau * (turns - wp.rint(turns))
     base[p] = tau * bandwidth * center - bandwidth / carrier * start
-    for part in range(2):
-        rows[p, 2 * part] = gain[p, 0][part]
-        rows[p, 2 * part + 1] = gain[p, 1][part] - gain[p, 0][part]
     widest_rx, widest_tx = float(0.0), float(0.0)
     for k in range(knots):
         back = wp.float64(0.0)
@@ -160,24 +156,66 @@ def _records(
     reach[p, 1] = widest_tx
 
 
-@wp.kernel(enable_backward=False)
-def _turns(
-    rows: wp.array2d(dtype=float),
-    blocks: wp.array3d(dtype=float),
-    first: int,
-    step: float,
-    window: float,
-    turn: wp.array3d(dtype=wp.vec4),
-):
-    """Cosine and sine of an RX phase at the middle of a block, its rate in rad/s, and what it adds to x."""
-    p, block = wp.tid()
-    for n in range(turn.shape[2]):
-        angle, rate = float(0.0), float(0.0)
-        for k in range(blocks.shape[2]):
-            angle += rows[p, first + n * blocks.shape[2] + k] * blocks[block, 0, k]
-            rate += rows[p, first + n * blocks.shape[2] + k] * blocks[block, 1, k]
-        here = expj(angle)
-        turn[p, block, n] = wp.vec4(here[0], here[1], rate, step * angle + window * rate)
+_TURNS = (
+    LANES
+    + """
+    const int rx = turn.shape[2], blocks = turn.shape[1], count = turn.shape[0], width = record.shape[1];
+    for (int n = 0; n < rx; ++n) {
+        float values[KNOTS][L], sums[4][L];
+        for (int l = 0; l < L; ++l) {
+            const int p = thread * L + l < count ? thread * L + l : count - 1;
+            for (int k = 0; k < KNOTS; ++k)
+                values[k][l] = record.data[p * width + first + n * KNOTS + k];
+        }
+        for (int block = 0; block < blocks; ++block) {
+            const float* weights = middles.data + 2 * block * KNOTS;
+            lane angle = zero, rate = zero, c, s;
+            for (int k = 0; k < KNOTS; ++k) {
+                angle += load(values[k]) * weights[k];
+                rate += load(values[k]) * weights[KNOTS + k];
+            }
+            wave(angle, c, s);
+            store(sums[0], c);
+            store(sums[1], s);
+            store(sums[2], rate);
+            store(sums[3], step * angle + window * rate);
+            for (int l = 0; l < L && thread * L + l < count; ++l)
+                for (int i = 0; i < 4; ++i)
+                    turn.data[((thread * L + l) * blocks + block) * rx + n].c[i] = sums[i][l];
+        }
+    }
+"""
+)
+
+
+@cache
+def _turns(knots: int) -> Any:
+    """The kernel for so many knots."""
+
+    @wp.func_native(f"constexpr int KNOTS = {knots};" + _TURNS)
+    def turns(
+        record: wp.array2d(dtype=float),
+        middles: wp.array(dtype=float),
+        first: int,
+        step: float,
+        window: float,
+        turn: wp.array3d(dtype=wp.vec4),
+        thread: int,
+    ): ...
+
+    @wp.kernel(module="unique", enable_backward=False)
+    def run(
+        record: wp.array2d(dtype=float),
+        middles: wp.array(dtype=float),
+        first: int,
+        step: float,
+        window: float,
+        turn: wp.array3d(dtype=wp.vec4),
+    ):
+        """Cosine and sine of an RX phase at the middle of a block, its rate in rad/s, and what it adds to x."""
+        turns(record, middles, first, step, window, turn, wp.tid())
+
+    return run
 
 
 @wp.func
@@ -188,22 +226,126 @@ def _piece(bounds: wp.array(dtype=wp.int32), piece: int, pieces: int):
     return begin + count * which // pieces, begin + count * (which + 1) // pieces
 
 
-@cache
-def _kernel(powers: int, receivers: int, still: bool, share: tuple[int, int]) -> Any:
-    """The kernel for a series of `powers` terms, with `receivers` a thread; `share` as `CPU_SHARE`."""
-    lanes, pieces = share
-    row = lane_type(lanes)
-    sums = wp.types.matrix(shape=(powers * receivers, lanes), dtype=float)
+_SNIPPET = (
+    LANES
+    + """
+    const int lanes_of_run = (knots + 1) * 2 * L;
+    const float* from = weights.data + (slot * runs + run) * lanes_of_run;
+    lane place = load(from + 2 * knots * L), time = load(from + (2 * knots + 1) * L);
+    lane real[RECEIVERS][POWERS], imag[RECEIVERS][POWERS];
+    for (int n = 0; n < RECEIVERS; ++n)
+        for (int q = 0; q < POWERS; ++q)
+            real[n][q] = imag[n][q] = zero;
+    const float step = scalars.data[0];
+    const int blocks = runs * L / BLOCK, block = run * L / BLOCK;
+    // Two paths at a time, so that each sum is loaded and stored once for both; a last one goes with a path of no gain.
+    for (int p = begin; p < end; p += 2) {
+        lane there_a[2], there_b[2], base[2], y[2];
+        const float* rows[2];
+        const wp::vec4* back[2];
+        for (int i = 0; i < 2; ++i) {
+            const int path = p + i < end ? p + i : p;
+            rows[i] = record.data + path * width;
+            back[i] = turn.data + (path * blocks + block) * rx + first;
+            lane phase = zero, slope = zero, c, s;
+            for (int k = 0; k < knots; ++k) {
+                phase += rows[i][departure + k] * load(from + 2 * k * L);
+                slope += rows[i][departure + k] * load(from + (2 * k + 1) * L);
+            }
+            wave(phase, c, s);
+            const float is = p + i < end ? 1.0f : 0.0f;
+            lane g = is * rows[i][0] + (is * rows[i][1]) * place, h = is * rows[i][2] + (is * rows[i][3]) * place;
+            there_a[i] = g * c - h * s;
+            there_b[i] = g * s + h * c;
+            base[i] = rows[i][4] + step * phase + slope;
+            y[i] = step * slope;
+        }
+        for (int n = 0; n < RECEIVERS; ++n) {
+            lane a[2], b[2], x[2], bend_a[2], bend_b[2];
+            for (int i = 0; i < 2; ++i) {
+                const wp::vec4& at = back[i][n];
+                lane ahead = at.c[2] * time, c, s;
+                if (STILL) {
+                    c = at.c[0] - at.c[1] * ahead;
+                    s = at.c[1] + at.c[0] * ahead;
+                } else {
+                    lane here, aside;
+                    wave(ahead, here, aside);
+                    c = at.c[0] * here - at.c[1] * aside;
+                    s = at.c[1] * here + at.c[0] * aside;
+                }
+                a[i] = there_a[i] * c - there_b[i] * s;
+                b[i] = there_a[i] * s + there_b[i] * c;
+                x[i] = base[i] + at.c[3] + step * ahead;
+                // exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
+                bend_a[i] = y[i] * b[i];
+                bend_b[i] = -(y[i] * a[i]);
+            }
+#pragma unroll
+            for (int q = 0; q < POWERS; ++q) {
+                lane more_a = a[0] + a[1], more_b = b[0] + b[1];
+                if (q >= 2) {
+                    more_a += scalars.data[q] * (bend_a[0] + bend_a[1]);
+                    more_b += scalars.data[q] * (bend_b[0] + bend_b[1]);
+                    bend_a[0] *= x[0], bend_b[0] *= x[0], bend_a[1] *= x[1], bend_b[1] *= x[1];
+                }
+                real[n][q] += more_a;
+                imag[n][q] += more_b;
+                a[0] *= x[0], b[0] *= x[0], a[1] *= x[1], b[1] *= x[1];
+            }
+        }
+    }
+    for (int n = 0; n < RECEIVERS; ++n)
+        for (int q = 0; q < POWERS; ++q) {
+            const int row = ((piece * POWERS + q) * pairs + pair) * rx + first + n;
+            float* to = total.data + (row * runs + run) * 2 * L;
+            store(to, real[n][q]);
+            store(to + L, imag[n][q]);
+        }
+"""
+)
 
-    @wp.kernel(module="unique", enable_backward=False, module_options={"cpu_compiler_flags": FLAGS})
+
+@cache
+def _kernel(powers: int, receivers: int, still: bool, pieces: int) -> Any:
+    """The kernel for a series of `powers` terms, with `receivers` a thread; each bucket is cut into `pieces`."""
+    constants = f"constexpr int POWERS = {powers}, RECEIVERS = {receivers}, BLOCK = {BLOCK};"
+
+    @wp.func_native(f"{constants} constexpr bool STILL = {str(still).lower()};" + _SNIPPET)
+    def add_up(
+        record: wp.array(dtype=float),
+        width: int,
+        begin: int,
+        end: int,
+        departure: int,
+        turn: wp.array(dtype=wp.vec4),
+        weights: wp.array(dtype=float),
+        knots: int,
+        scalars: wp.array(dtype=float),
+        total: wp.array(dtype=float),
+        piece: int,
+        slot: int,
+        pair: int,
+        pairs: int,
+        first: int,
+        rx: int,
+        run: int,
+        runs: int,
+    ): ...
+
+    @wp.kernel(module="unique", enable_backward=False)
     def spread(
-        record: wp.array2d(dtype=float),
-        turn: wp.array3d(dtype=wp.vec4),
+        record: wp.array(dtype=float),
+        width: int,
+        turn: wp.array(dtype=wp.vec4),
         bounds: wp.array(dtype=wp.int32),
         pairs: wp.array2d(dtype=wp.int32),
-        weights: wp.array4d(dtype=row),
+        weights: wp.array(dtype=float),
+        knots: int,
         scalars: wp.array(dtype=float),
-        total: wp.array4d(dtype=row),
+        rx: int,
+        runs: int,
+        total: wp.array(dtype=float),
     ):
         """One piece of a bucket, pair of slot and TX, set of RX and run of loops a thread.
 
@@ -211,68 +353,41 @@ def _kernel(powers: int, receivers: int, still: bool, share: tuple[int, int]) ->
         """
         piece, pair, part, run = wp.tid()
         begin, end = _piece(bounds, piece, pieces)
-        block = run // wp.static(BLOCK // lanes)
-        knots = weights.shape[2] - 1
-        slot, departure = pairs[pair, 0], pairs[pair, 1]
-        step = scalars[0]
-        first = part * receivers
-        place, time = weights[slot, run, knots, 0], weights[slot, run, knots, 1]
-        one = row(1.0)
-        real, imag = sums(), sums()
-        for p in range(begin, end):
-            phase = row()
-            slope = row()
-            for k in range(knots):
-                phase += record[p, departure + k] * weights[slot, run, k, 0]
-                slope += record[p, departure + k] * weights[slot, run, k, 1]
-            cos, sin = wave(phase)
-            g, h = record[p, 0] * one + record[p, 1] * place, record[p, 2] * one + record[p, 3] * place
-            there_a = wp.cw_mul(g, cos) - wp.cw_mul(h, sin)
-            there_b = wp.cw_mul(g, sin) + wp.cw_mul(h, cos)
-            base = record[p, 4] * one + step * phase + slope
-            y = step * slope
-            for n in range(receivers):
-                back = turn[p, block, first + n]
-                ahead = back[2] * time
-                c, s = back[0] * one - back[1] * ahead, back[1] * one + back[0] * ahead
-                if wp.static(not still):
-                    here, aside = wave(ahead)
-                    c, s = back[0] * here - back[1] * aside, back[1] * here + back[0] * aside
-                a = wp.cw_mul(there_a, c) - wp.cw_mul(there_b, s)
-                b = wp.cw_mul(there_a, s) + wp.cw_mul(there_b, c)
-                x = base + back[3] * one + step * ahead
-                # exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
-                bend_a, bend_b = wp.cw_mul(y, b), -wp.cw_mul(y, a)
-                for q in range(powers):
-                    real[n * powers + q] += a
-                    imag[n * powers + q] += b
-                    a, b = wp.cw_mul(a, x), wp.cw_mul(b, x)
-                    if q >= 2:
-                        real[n * powers + q] += scalars[q] * bend_a
-                        imag[n * powers + q] += scalars[q] * bend_b
-                        bend_a, bend_b = wp.cw_mul(bend_a, x), wp.cw_mul(bend_b, x)
-        for n in range(receivers):
-            for q in range(powers):
-                total[piece * powers + q, pair, first + n, run * 2] = real[n * powers + q]
-                total[piece * powers + q, pair, first + n, run * 2 + 1] = imag[n * powers + q]
+        slot, departure, first, many = pairs[pair, 0], pairs[pair, 1], part * receivers, pairs.shape[0]
+        add_up(
+            record, width, begin, end, departure, turn, weights, knots, scalars, total,
+            piece, slot, pair, many, first, rx, run, runs,
+        )  # fmt: skip
 
     return spread
 
 
-def spread_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
-    """The sum of `fast.fast_sum`, by the kernels, of each frame [frames, loops, slots, rx, samples]."""
-    wave, knots = radar.waveform, tuple(paths.knots.tolist())
+def spread_sum(paths: Paths, radar: Radar, tolerance: float, runs: Sequence[slice]) -> Tensor:
+    """The sum of `fast.fast_sum`, by the kernels, of each frame [frames, loops, slots, rx, samples].
+
+    `runs` are the loops between one gain of the paths and the next.
+    """
+    knots, times = tuple(paths.knots.tolist()), paths.gain_times.tolist()
     plan = _plan(radar, knots, paths.gain.device)
     record = _record(paths, plan)
     apart, drift = record.reach
-    loops = wave.loops
-    while loops > BLOCK and apart + drift * loops * radar.loop_time / 2 > WIDEST:
-        loops = -(-loops // (2 * BLOCK)) * BLOCK
-    # Rounded up, so that the series is found once.
-    limit = math.pi * (apart + drift * min(loops, wave.loops) * radar.loop_time / 2)
-    accuracy = (math.ceil(limit * 20) / 20, tolerance)
-    groups = _groups(radar, knots, loops, paths.gain.device)
-    return torch.cat([_group_sum(record, plan, group, accuracy) for group in groups], 1)
+    parts = torch.view_as_real(paths.gain.detach().to(torch.complex64))  # [paths, gains, 2]
+    found = []
+    for k, run in enumerate(runs):
+        if run.start == run.stop:
+            continue
+        first, change = parts[:, k], parts[:, k + 1] - parts[:, k]
+        gain = torch.stack([first, change], 2).flatten(1)
+        loops = run.stop - run.start
+        while loops > BLOCK and apart + drift * loops * radar.loop_time / 2 > WIDEST:
+            loops = -(-loops // (2 * BLOCK)) * BLOCK
+        # Rounded up, so that the series is found once.
+        limit = math.pi * (apart + drift * min(loops, run.stop - run.start) * radar.loop_time / 2)
+        accuracy = (math.ceil(limit * 20) / 20, tolerance)
+        stretch = (run.start, run.stop, times[k], times[k + 1])
+        groups = _groups(radar, knots, loops, stretch, paths.gain.device)
+        found += [_group_sum((record, gain), plan, group, accuracy) for group in groups]
+    return found[0] if len(found) == 1 else torch.cat(found, 1)
 
 
 @lru_cache(maxsize=64)
@@ -281,7 +396,6 @@ def _plan(radar: Radar, knots: tuple[float, ...], device: torch.device) -> _Plan
     window = wave.samples / wave.sample_rate
     middle = wave.adc_start + (wave.samples - 1) / 2 / wave.sample_rate
     at = torch.tensor(knots, dtype=torch.float64)
-    ends = torch.stack([at[0], at.mean(), at[-1]])
     return _Plan(
         carrier=wave.start_frequency + wave.slope * middle,
         bandwidth=wave.slope * window,
@@ -289,7 +403,7 @@ def _plan(radar: Radar, knots: tuple[float, ...], device: torch.device) -> _Plan
         slope=wave.slope,
         starts=radar.chirp_times() + middle,
         middle=interpolation(at, (at[0] + at[-1]) / 2)[0].to(device),
-        ends=interpolation(at, ends)[1].to(device),
+        ends=interpolation(at, at)[1].to(device),
         fast_time=((wave.sample_times() - middle) / window).to(device),
         pairs=tuple((s, m, float(radar.codes[s, m])) for s, m in radar.codes.nonzero().tolist()),
         tx=len(radar.tx),
@@ -297,19 +411,25 @@ def _plan(radar: Radar, knots: tuple[float, ...], device: torch.device) -> _Plan
 
 
 @lru_cache(maxsize=64)
-def _groups(radar: Radar, knots: tuple[float, ...], loops: int, device: torch.device) -> tuple[_Group, ...]:
-    """The chirps of a radar's frame in groups of `loops`."""
+def _groups(
+    radar: Radar, knots: tuple[float, ...], loops: int, stretch: tuple[int, int, float, float], device: torch.device
+) -> tuple[_Group, ...]:
+    """Chirps of a radar's frame in groups of `loops`.
+
+    `stretch` is the first loop and the one after the last, and the times in s of the gains before and after.
+    """
     plan, at = _plan(radar, knots, device), torch.tensor(knots, dtype=torch.float64)
     found = []
-    for times in torch.split(plan.starts, loops):
+    begin, end, before, after = stretch
+    for times in torch.split(plan.starts[begin:end], loops):
         blocks, (at_once, _) = -(-len(times) // BLOCK), _share(device)
         padded = torch.cat([times, times[-1:].expand(blocks * BLOCK - len(times), -1)])
-        value, slope, fraction = interpolation(at, padded)
+        value, slope, _ = interpolation(at, padded)
         by_block = padded.reshape(blocks, -1)
         middles = (by_block.amin(1) + by_block.amax(1)) / 2
         both = torch.stack([value, plan.window * slope], -1)  # [loops, slots, knots, 2]
         away = padded - middles.repeat_interleave(BLOCK)[:, None]
-        lanes = torch.cat([both, torch.stack([fraction, away], -1)[:, :, None]], 2)
+        lanes = torch.cat([both, torch.stack([(padded - before) / (after - before), away], -1)[:, :, None]], 2)
         lanes = lanes.reshape(-1, at_once, times.shape[1], len(at) + 1, 2).permute(2, 0, 3, 4, 1)
         values, slopes, _ = interpolation(at, times.mean())
         place = plan.bandwidth * values + plan.carrier * plan.window * slopes
@@ -331,9 +451,7 @@ def _record(paths: Paths, plan: _Plan) -> _Record:
     delay = torch.empty(knots, count, dtype=torch.float64, device=device)
     base, reach = delay.new_empty(count), torch.empty(count, 2, dtype=torch.float32, device=device)
     scalars = delay.new_tensor([plan.carrier, plan.slope, plan.bandwidth])
-    gain = torch.view_as_real(paths.gain.detach().to(torch.complex64).contiguous())
-    inputs = [wp.from_torch(gain, dtype=wp.vec2)]
-    inputs += [wp.from_torch(x.detach().contiguous()) for x in (paths.tx_delay, paths.rx_delay, plan.middle, scalars)]
+    inputs = [wp.from_torch(x.detach().contiguous()) for x in (paths.tx_delay, paths.rx_delay, plan.middle, scalars)]
     with torch_stream(device):
         outputs = [wp.from_torch(x) for x in (rows, delay, base, reach)]
         wp.launch(_records, dim=count, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
@@ -342,12 +460,13 @@ def _record(paths: Paths, plan: _Plan) -> _Record:
     return _Record(rows, delay, base, paths.frame, paths.frames, reaches)
 
 
-def _group_sum(record: _Record, plan: _Plan, group: _Group, accuracy: tuple[float, float]) -> Tensor:
+def _group_sum(paths: tuple[_Record, Tensor], plan: _Plan, group: _Group, accuracy: tuple[float, float]) -> Tensor:
     """Samples [frames, loops, slots, rx, samples] of a group of chirps.
 
-    `accuracy` is the greatest |x u| in rad, and the error that the series may leave.
+    `paths` are their record and gains [paths, 4]; `accuracy` is the greatest |x u| in rad, and the error that the
+    series may leave.
     """
-    edge, tolerance = accuracy
+    (record, gain), (edge, tolerance) = paths, accuracy
     bucket = (group.at @ record.delay).round().to(torch.int32)
     bins = torch.unique(bucket)
     # All frames have the buckets of any: those of a frame that hold no path come out as zeros.
@@ -355,6 +474,7 @@ def _group_sum(record: _Record, plan: _Plan, group: _Group, accuracy: tuple[floa
     place, order = (place if record.frame is None else record.frame * len(bins) + place).sort()
     bounds = torch.searchsorted(place, torch.arange(record.frames * len(bins) + 1, device=place.device))
     rows = record.rows.index_select(0, order)
+    rows[:, :4] = gain.index_select(0, order)
     rows[:, 4] = record.base.index_select(0, order) - math.tau * bucket.index_select(0, order)
     # The first term left out is 2 (edge / 2)^n / n! at most; its rms over places is 0.6 of it (0.56 to 0.63 measured).
     terms = next(n for n in POWERS if 1.4 * (edge / 2) ** n / math.factorial(n) <= tolerance or n == POWERS[-1])
@@ -384,13 +504,14 @@ def _launch(rows: Tensor, plan: _Plan, group: _Group, sums: tuple[Tensor, tuple[
     with torch_stream(device):
         on = wp.device_from_torch(device)
         record, polar = wp.from_torch(rows), wp.from_torch(turn, dtype=wp.vec4)
-        inputs = [record, wp.from_torch(group.blocks), 5 + plan.tx * knots, step, plan.window]
-        wp.launch(_turns, dim=(len(rows), blocks), inputs=inputs, outputs=[polar], device=on)
+        inputs = [record, wp.from_torch(group.blocks.flatten()), 5 + plan.tx * knots, step, plan.window]
+        wp.launch(_turns(knots), dim=-(-len(rows) // lanes), inputs=inputs, outputs=[polar], device=on)
         still = bool((turn[..., 2].abs().max() * group.half).square() <= STILL * tolerance)
-        kernel, row = _kernel(terms, at_once, still, (lanes, pieces)), lane_type(lanes)
-        inputs = [record, polar, wp.from_torch(bounds), wp.from_torch(pairs)]
-        inputs += [wp.from_torch(group.lanes, dtype=row), wp.from_torch(rows.new_tensor(scalars))]
+        kernel = _kernel(terms, at_once, still, pieces)
+        inputs = [wp.from_torch(rows.flatten()), rows.shape[1], wp.from_torch(turn.reshape(-1, 4), dtype=wp.vec4)]
+        inputs += [wp.from_torch(bounds), wp.from_torch(pairs), wp.from_torch(group.lanes.flatten()), knots]
+        inputs += [wp.from_torch(rows.new_tensor(scalars)), rx, runs]
         size = (bins * pieces, len(plan.pairs), rx // at_once, runs)
-        wp.launch(kernel, dim=size, inputs=inputs, outputs=[wp.from_torch(total, dtype=row)], device=on)
+        wp.launch(kernel, dim=size, inputs=inputs, outputs=[wp.from_torch(total.flatten())], device=on)
     total = total.reshape(bins, pieces, -1).sum(1) if pieces > 1 else total
     return total.reshape(bins, terms, len(plan.pairs), rx, runs, 2, lanes).transpose(2, 3)

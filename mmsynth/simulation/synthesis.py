@@ -57,9 +57,12 @@ def synthesize_frames(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Te
         shape = (paths.frames, wave.loops, radar.slots, len(radar.rx), wave.samples)
         return _volts(torch.zeros(shape, dtype=torch.complex64, device=device), radar)
     gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
-    total = fast_sum if gradients else spread_sum
-    parts = [total(part, _cut(radar, loops.stop - loops.start), tolerance) for loops, part in _runs(paths, radar)]
-    return _volts(parts[0] if len(parts) == 1 else torch.cat(parts, 1), radar)
+    if not gradients:
+        return _volts(spread_sum(paths, radar, tolerance, _cuts(paths, radar)), radar)
+    runs = _runs(paths, radar)
+    return _volts(
+        torch.cat([fast_sum(part, _cut(radar, loops.stop - loops.start), tolerance) for loops, part in runs], 1), radar
+    )
 
 
 def synthesize_direct(paths: Paths, radar: Radar, loops: Tensor | None = None) -> Tensor:
