@@ -24,7 +24,12 @@ def _device(name: str) -> str:
     return name
 
 
-Out = Annotated[Path, typer.Option(help="Folder or file to write; it must not exist yet.")]
+# As `datasets.importers` has them, which is not loaded for a help text.
+IMPORTS = """A public data set: radhar, mars, mmfi, mri, milipoint, mmbody; or recordings of your own: dca1000, cascade,
+infineon, array, ti-uart, ros-text, csv."""
+GoesOn = Annotated[Path, typer.Option(help="Folder to write: a new one, or that of an interrupted run, which goes on.")]
+NewFile = Annotated[Path, typer.Option(help="File to write; it must not exist yet.")]
+NewFolder = Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
 Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...", callback=_device)]
 
@@ -32,7 +37,7 @@ Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...",
 def main() -> None:
     """Run a command; a mistake of the user is one sentence on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="mmsynth")
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
@@ -40,12 +45,15 @@ def main() -> None:
 
 @app.command()
 def demo(
-    out: Out = Path("demo"),
+    out: GoesOn = Path("demo"),
     workers: Workers = 2,
     device: Device = "cpu",
     clips: Annotated[int, typer.Option(min=0, help="Clips to train on; 0 = the recipe's. Fewer is faster.")] = 0,
 ) -> None:
-    """Run the whole line on built-in motions, body and radar: generate, train, score, draw."""
+    """Run the whole line on built-in motions, body and radar: generate, train, score, draw.
+
+    `mmsynth demo --clips 12`
+    """
     from mmsynth.demo import run_demo
 
     for line in run_demo(out, _Progress, workers, device, clips):
@@ -55,13 +63,16 @@ def demo(
 @app.command()
 def generate(
     recipe: Annotated[Path, typer.Argument(help="Recipe of a synthetic data set (TOML).")],
-    out: Out,
+    out: GoesOn,
     workers: Workers = 2,
     radar: Annotated[str, typer.Option(help="Radar profile, .toml or .cfg that replaces the recipe's.")] = "",
     overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Make a synthetic data set, one a radar; interrupted, the same command goes on where it stopped."""
+    """Make a synthetic data set, one a radar; interrupted, the same command goes on where it stopped.
+
+    `mmsynth generate my_recipe.toml --out data/mine --workers 8 --radar my.cfg`
+    """
     from mmsynth.generation import generate, load_recipe, resolve_radar
 
     loaded = load_recipe(recipe, radar, overlay)
@@ -73,16 +84,21 @@ def generate(
 
 @app.command("import")
 def import_(
-    format: Annotated[str, typer.Argument(help="Name of a public data set or of a file format.")],
+    format: Annotated[str, typer.Argument(help=IMPORTS)],
     source: Annotated[Path, typer.Argument(help="Its folder or file.")],
-    out: Out,
+    out: NewFile,
     cfg: Annotated[str, typer.Option(help="TI .cfg or device .toml of the radar that recorded.")] = "",
     labels: Annotated[Path | None, typer.Option(help="CSV: file,start,end,label,subject,session.")] = None,
     adc: Annotated[bool, typer.Option("--adc", help="Keep the samples of raw recordings.")] = False,
     heatmaps: Annotated[str, typer.Option(help="Of raw recordings: range_azimuth,range_doppler ...")] = "",
     layout: Annotated[Path | None, typer.Option(help="TOML that names the axes of plain arrays.")] = None,
 ) -> None:
-    """Read real captures, public or your own, into one data set."""
+    """Read real captures, public or your own, into one data set.
+
+    `mmsynth import radhar RadHAR --out radhar.h5`
+
+    `mmsynth import dca1000 recordings --cfg my.cfg --labels labels.csv --out mine.h5`
+    """
     from mmsynth.datasets import import_source, recording_settings, write_capture
 
     settings = recording_settings(adc, heatmaps, layout)
@@ -95,10 +111,13 @@ def import_(
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Data set with ADC samples.")],
-    out: Out,
+    out: NewFolder,
     format: Annotated[str, typer.Option(help="dca1000, cascade or infineon; none = that of the data's radar.")] = "",
 ) -> None:
-    """Write a data set's samples as the radar's own tools record them, for chains that read those."""
+    """Write a data set's samples as the radar's own tools record them, for chains that read those.
+
+    `mmsynth export data/mine/dataset.h5 --format dca1000 --out recordings`
+    """
     from mmsynth.datasets import Dataset, export_recordings
 
     with Dataset.open(file) as data:
@@ -109,11 +128,13 @@ def export(
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML).")],
-    out: Out = Path("run"),
+    out: GoesOn = Path("run"),
     estimate: Annotated[bool, typer.Option("--estimate", help="Measure a few steps, print the cost, stop.")] = False,
     device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.", callback=_device)] = "",
 ) -> None:
     """Train a model; interrupted, the same command goes on where it stopped.
+
+    `mmsynth train my_training.toml --out runs/mine`
 
     Several GPUs of a machine: `torchrun --no-python --nproc-per-node 4 mmsynth train RECIPE --device cuda`.
     """
@@ -129,11 +150,13 @@ def train(
         size = f"{cost.parameters} parameters, {cost.windows} windows"
         _say(f"{cost.seconds:.0f} s and {cost.memory / 2**20:.0f} MiB on {loaded.device}: {size}")
         return
+    finished = (out / "run.json").is_file()
     with team(loaded.device) as processes, _Progress("train") as progress:
         run = fit(loaded, out, progress, processes)
+    before = "finished before; its data was not looked at: " if finished else ""
     what = ", ".join(run.classes) or f"the joints of {run.targets.joint_set}"
     if processes.leads:
-        _say(f"{run.folder}: {loaded.model} for {what}")
+        _say(f"{run.folder}: {before}{loaded.model} for {what}")
 
 
 @app.command()
@@ -141,7 +164,10 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
     file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
 ) -> None:
-    """Print label and confidence of every window of a recording, or joints and their expected error."""
+    """Print label and confidence of every window of a recording, or joints and their expected error.
+
+    `mmsynth predict runs/mine recording.h5 > answers.tsv`
+    """
     from mmsynth.datasets import Dataset
     from mmsynth.joints import JOINT_SETS
     from mmsynth.training import load_run, predict_poses
@@ -166,9 +192,12 @@ def predict(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
     on: Annotated[Path, typer.Option(help="Labelled data set.")],
-    out: Out,
+    out: Annotated[Path, typer.Option(help="Folder for the report; an earlier one there is replaced.")],
 ) -> None:
-    """Score a trained model on labelled recordings: table, figure, JSON."""
+    """Score a trained model on labelled recordings: table, figure, JSON.
+
+    `mmsynth evaluate runs/mine --on radhar.h5 --out runs/mine/scores`
+    """
     from mmsynth.datasets import Dataset
     from mmsynth.evaluation import evaluate as score
     from mmsynth.evaluation import evaluate_poses
@@ -186,7 +215,12 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
     clips: Annotated[int, typer.Option(min=1, help="Clips to simulate, before and after.")] = 20,
 ) -> None:
-    """Bring a recipe's noise floor, thresholds, echoes, clothing and places to those of unlabelled recordings."""
+    """Bring a recipe's noise floor, thresholds, echoes, clothing and places to those of unlabelled recordings.
+
+    `mmsynth calibrate --recipe my_recipe.toml --captures mine.h5 --out overlay.toml`
+
+    `mmsynth generate my_recipe.toml --overlay overlay.toml --out data/mine`
+    """
     from mmsynth.calibration import CalibrationSettings
     from mmsynth.calibration import calibrate as match
     from mmsynth.datasets import Dataset
@@ -200,7 +234,10 @@ def calibrate(
 
 @app.command()
 def info(file: Annotated[Path, typer.Argument(help="Data set.")]) -> None:
-    """Say what a data set holds."""
+    """Say what a data set holds.
+
+    `mmsynth info data/mine/dataset.h5`
+    """
     from mmsynth.datasets import info as describe
 
     _table(describe(file))
@@ -211,7 +248,12 @@ def radar(
     name: Annotated[str, typer.Argument(help="Profile, device .toml or TI .cfg; none = list the profiles.")] = "",
     figure: Annotated[Path | None, typer.Option(help="PNG of the virtual array and its beam.")] = None,
 ) -> None:
-    """Say what a radar can resolve, and how well it sees a person."""
+    """Say what a radar can resolve, and how well it sees a person.
+
+    `mmsynth radar radhar`
+
+    `mmsynth radar my.cfg --figure array.png`
+    """
     from mmsynth.radar import describe, load_radar, radar_names
 
     if not name:
@@ -250,7 +292,10 @@ def motions(
     files: Annotated[list[Path] | None, typer.Argument(help="Motion files; none = the built-in motions.")] = None,
     figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.")] = None,
 ) -> None:
-    """List the built-in motions and where files come from, or say what motion files were taken for."""
+    """List the built-in motions and where files come from, or say what motion files were taken for.
+
+    `mmsynth motions mocap/*.bvh --figure motions.png`
+    """
     from mmsynth.motion import ACTIVITIES, FORMATS, list_sources, read_motion
 
     for file in files or ():
@@ -295,7 +340,9 @@ class _Progress:
         self.bar.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is not None and not self.bar.tasks[0].total:
+            self.bar.update(self.task, visible=False)  # nothing was begun: the error stands alone
         self.bar.stop()
 
     def __call__(self, done: int, total: int | None) -> None:

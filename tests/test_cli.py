@@ -1,14 +1,17 @@
 """The commands: a mistake is one sentence and a non-zero exit, and nothing is left behind."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from mmsynth.cli import main
-from mmsynth.datasets import Dataset
+from mmsynth.cli import IMPORTS, main
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.datasets.importers import PUBLIC
+from mmsynth.datasets.sources import FORMATS
 from mmsynth.radar import load_radar, write_cfg
 
 RECIPE = """
@@ -77,6 +80,9 @@ def test_generate_info_train_predict_evaluate(
     assert call(monkeypatch, "evaluate", tmp_path / "run", "--on", data / "dataset.h5", "--out", tmp_path / "s") == 0
     assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
+    assert "the run was trained on these clips" in capsys.readouterr().out
+    assert call(monkeypatch, "train", training, "--out", tmp_path / "run") == 0
+    assert "finished before" in capsys.readouterr().out
 
 
 def test_samples_and_heatmaps_go_out_to_recordings_and_come_back(
@@ -150,6 +156,16 @@ def test_a_finished_data_set_is_not_overwritten(
         (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),
         (("info", "none.h5"), "none.h5"),
         (("info", "empty.toml"), "empty.toml"),
+        (("info", "."), "expected the file of a data set, got a folder"),
+        (("generate", ".", "--out", "out"), "expected a TOML file, got a folder"),
+        (
+            ("generate", "body.toml", "--out", "out"),
+            "expected one of free, free-low, smpl, smplh, smplx, got 'free-hi'",
+        ),
+        (
+            ("calibrate", "--recipe", "good.toml", "--captures", "data.h5", "--out", "none/o.toml"),
+            "no such folder none",
+        ),
         (("radar", "empty.toml"), "empty.toml"),
     ],
 )
@@ -165,6 +181,9 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     (tmp_path / "training.toml").write_text(TRAINING)
     (tmp_path / "typo.toml").write_text(RECIPE.replace("seconds", "secnods"))
     (tmp_path / "far.toml").write_text(RECIPE + "\n[placement]\ndistance = [2.0, 30.0]\n")
+    (tmp_path / "body.toml").write_text(RECIPE.replace("free-low", "free-hi"))
+    with DatasetWriter(tmp_path / "data.h5", Attributes()):
+        pass
     monkeypatch.chdir(tmp_path)
     before = sorted(p.name for p in tmp_path.iterdir())
     assert call(monkeypatch, *arguments) == 1
@@ -182,6 +201,16 @@ def test_help_and_looking_succeed(
 ) -> None:
     assert call(monkeypatch, *arguments) == 0
     assert capsys.readouterr().out.strip()
+
+
+def test_help_names_every_format_that_is_imported() -> None:
+    listed = IMPORTS.replace("\n", " ").replace(";", ",").replace(".", ",").replace(":", ",").split(", ")
+    assert {*PUBLIC, *FORMATS} <= {name.strip(" ,") for name in listed}
+
+
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "mmsynth", "radar"], capture_output=True, text=True, check=True)
+    assert "IWR1443BOOST/radhar" in done.stdout
 
 
 def test_unknown_options_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ LAYERS = [
     {"calibration"},
     {"demo", "look"},
     {"cli"},
+    {"__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 

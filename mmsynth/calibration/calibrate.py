@@ -102,11 +102,13 @@ def calibrate(
         settings: what is tried.
 
     Raises:
-        ValueError: `out` exists, or the recordings hold no moving point.
+        ValueError: `out` exists, its folder does not, or the recordings hold no moving point.
     """
     settings, out = settings or CalibrationSettings(), Path(out)
     if out.exists():
         raise ValueError(f"{out}: exists already; choose another file or remove it")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out}: no such folder {out.parent}")
     recorded = measure(captures.points(), recipe.seconds, bool(recipe.room))
     if len(recorded["range (m)"]) == 0:
         raise ValueError("calibrate: expected recordings with moving points, got none")
@@ -223,12 +225,14 @@ def _stretched(bounds: tuple[float, float], recorded: Floats, simulated: Floats)
 
 def _overlay(recipe: Recipe) -> dict[str, Any]:
     device, place = recipe.device, recipe.placement
+    # In a room its mount says how high the radar hangs.
+    height = {} if recipe.room else {"radar_height": list(place.radar_height)}
     return {
         "device": {name: list(getattr(device, name)) for name in ("noise_db", "threshold_db", "ghosts")},
         "placement": {
             "distance": list(place.distance),
             "bearing_deg": [round(math.degrees(b), 1) for b in place.bearing],
-            "radar_height": list(place.radar_height),
+            **height,
         },
         "subjects": {"clothing": list(recipe.subjects.clothing)},
     }

@@ -102,7 +102,8 @@ class Dataset:
         self.path = Path(path)
         self._handle: h5py.File | None = None
         if not self.path.is_file():
-            raise ValueError(f"{self.path}: no such file")
+            what = "expected the file of a data set, got a folder" if self.path.is_dir() else "no such file"
+            raise ValueError(f"{self.path}: {what}")
         with self._reading():
             self.attributes = _attributes(self._file)
             _check_sizes(self._file, self.path.stat().st_size)

@@ -16,8 +16,9 @@ from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.naive import surface_cloud
 from mmsynth.generation.clip import Stage, Traced, record, stage, trace_clip
+from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import stream
-from mmsynth.generation.recipe import Device, Placement, Recipe, resolve_radar
+from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.generation.run import attributes, join_parts
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample

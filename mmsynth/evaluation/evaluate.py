@@ -1,27 +1,30 @@
 """A run scored on a data set: table, figure, JSON."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.datasets import Clips
+from mmsynth.datasets import Clips, Dataset, Datasets
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training import Predictions, Run, held_out, predict
 from mmsynth.view import confusion_figure, save_figure
 
+SEEN = "the run was trained on these clips: how it does on others stands in no figure above"
+
 
 @dataclass(frozen=True)
 class Report:
-    """Scores of a run, by window and by clip, beside those of the constant answer."""
+    """Scores of a run, by window and clip, beside those of the constant answer; `seen`: it learnt from these clips."""
 
     windows: Scores
     clips: Scores
     majority: Scores
     confidence: float
+    seen: bool = False
 
     def text(self) -> str:
         """The report as a table."""
@@ -37,7 +40,16 @@ class Report:
             recall = self.windows.recall[name]
             shown = "-" if np.isnan(recall) else f"{recall:.3f}"
             lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
+        lines += ["", SEEN] if self.seen else []
         return "\n".join(lines)
+
+
+def learnt_from(run: Run, dataset: Clips) -> bool:
+    """Whether a run was trained on a file of the data set of which it held nothing out: its scores then mean little."""
+    data, parts = run.recipe.data, dataset.parts if isinstance(dataset, Datasets) else (dataset,)
+    learnt = {path.resolve() for path in (*data.real, *data.synthetic)}
+    known = any(isinstance(part, Dataset) and part.path.resolve() in learnt for part in parts)
+    return known and not held_out(dataset, data.hold_out).any()
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
@@ -56,11 +68,12 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
         ValueError: there is no labelled window, or an activity is unknown to the run.
     """
     report = score_predictions(predict(run, dataset, untouched(run, dataset)))
+    report = replace(report, seen=learnt_from(run, dataset))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
-    content["confidence"] = report.confidence
+    content |= {"confidence": report.confidence, "seen": report.seen}
     (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     save_figure(confusion_figure(np.asarray(report.windows.matrix), report.windows.classes), out / "confusion.png")
     return report

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.datasets import Clips
-from mmsynth.evaluation.evaluate import untouched
+from mmsynth.evaluation.evaluate import SEEN, learnt_from, untouched
 from mmsynth.joints import JOINT_SETS, bones
 from mmsynth.training import Poses, Run, predict_poses
 from mmsynth.training.networks import PoseHead
@@ -89,10 +89,11 @@ def constant_poses(poses: Poses, pose: Array) -> Poses:
 
 @dataclass(frozen=True, eq=False)
 class PoseReport:
-    """Scores of a run beside those of the mean pose of what it was trained on."""
+    """Scores of a run beside those of the mean pose of what it was trained on; `seen`: it learnt from these clips."""
 
     model: PoseScores
     constant: PoseScores
+    seen: bool = False
 
     def text(self) -> str:
         """The report as a table."""
@@ -112,7 +113,7 @@ class PoseReport:
             lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
         sure = f"expected and true error correlate by {self.model.correlation:.2f}"
-        lines += ["", f"{self.model.instants} instants; {sure}"]
+        lines += ["", f"{self.model.instants} instants; {sure}", *(["", SEEN] if self.seen else [])]
         return "\n".join(lines)
 
 
@@ -127,11 +128,11 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     poses = predict_poses(run, dataset, untouched(run, dataset))
     assert isinstance(run.model, NetworkModel) and isinstance(run.model.network.head, PoseHead)
     mean = run.model.network.head.get_buffer("mean_pose").cpu().numpy()
-    report = PoseReport(score_poses(poses), score_poses(constant_poses(poses, mean)))
+    report = PoseReport(score_poses(poses), score_poses(constant_poses(poses, mean)), learnt_from(run, dataset))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")
-    content = {"model": report.model.table(), "constant": report.constant.table()}
+    content = {"model": report.model.table(), "constant": report.constant.table(), "seen": report.seen}
     (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     save_figure(pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set)), out / "poses.png")

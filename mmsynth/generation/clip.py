@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -9,15 +10,16 @@ from torch import Tensor
 from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, load_body
 from mmsynth.generation.ghosts import add_ghosts
+from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import Play, draw_play, room_of, stream, uniform
-from mmsynth.generation.recipe import Recipe, clip_frames, resolve_radar
+from mmsynth.generation.recipe import Recipe, clip_frames
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints
 from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, range_doppler
-from mmsynth.scene import load_room, material, movers, person_materials
+from mmsynth.scene import load_room, movers, person_materials
 from mmsynth.simulation import knot_times, receive, simulate_clean
-from mmsynth.types import AdcFrames, Cfar, MeshSequence, Motion, Processing, Radar, RadarSetup, Sample, Scene
+from mmsynth.types import AdcFrames, Cfar, Material, MeshSequence, Motion, Processing, Radar, RadarSetup, Sample, Scene
 
 # Key of the random streams of ghosts.
 GHOSTS = 6
@@ -150,10 +152,14 @@ def _scene(
         return Scene(world_from_radar, people, materials)
     room = room_of(recipe.room)
     things = movers((*room.fan, *room.door), people[0].times.cpu())
-    still, mirrors, regions, found = load_room(room, frequency)
-    names = {name for thing in things for name in thing.region_names}
-    materials = materials | found | {name: material(name.split(":")[0], frequency) for name in names}
-    return Scene(world_from_radar, (*people, *things), materials, still, mirrors, regions)
+    still, mirrors, regions, found = _surroundings(recipe.room, frequency)
+    return Scene(world_from_radar, (*people, *things), materials | found, still, mirrors, regions)
+
+
+@lru_cache(maxsize=8)
+def _surroundings(path: str, frequency: float) -> tuple[MeshSequence, Tensor, tuple[str, ...], dict[str, Material]]:
+    """What stands still in a room; kept, since every clip stands in it."""
+    return load_room(room_of(path), frequency)
 
 
 def _joints(stage: Stage, motion: Motion, world_from_radar: Tensor) -> Tensor:

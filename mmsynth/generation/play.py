@@ -92,11 +92,13 @@ def _motion(
         rest = dict(zip(body.joint_names, body.rest_joints(motion), strict=True))
         return ground(keep_feet(motion, subject, rest), body)
     paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
-    motion = _read(str(paths[integer(len(paths), draw)]), body)
+    path = paths[integer(len(paths), draw)]
+    motion = _read(str(path), body)
     spare = motion.duration - seconds
     if spare < 0:
         raise ValueError(
-            f"activity '{activity.label}': a motion of {motion.duration:.2f} s is shorter than {seconds:.2f} s"
+            f"activity '{activity.label}': {path}: a motion of {motion.duration:.2f} s, shorter than the clips' "
+            f"{seconds:.2f} s"
         )
     start = float(motion.times[0]) + uniform((0.0, spare), draw)
     return centre(cut(motion, start, start + seconds))
@@ -123,9 +125,7 @@ def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generat
     facing = uniform(where.facing, draw)
     height, tilt = uniform(where.radar_height, draw), uniform(where.radar_tilt, draw)
     pose = mounted(room_of(recipe.room)) if recipe.room else radar_pose((0.0, 0.0, height), tilt=tilt)
-    yaw = float(torch.atan2(-pose[0, 1], pose[1, 1]))
-    x, y = distance * np.sin(bearing - yaw), distance * np.cos(bearing - yaw)
-    return place(motion, (float(pose[0, 3]) + x, float(pose[1, 3]) + y), yaw - bearing + facing), pose
+    return place(motion, standing(pose, distance, bearing), heading(pose) - bearing + facing), pose
 
 
 def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: Motion) -> list[Motion]:
@@ -149,6 +149,18 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
         else:
             raise ValueError(f"others: expected room for {pool.others + 1} people, found none in {_TRIES} tries")
     return found[1:]
+
+
+def standing(world_from_radar: Tensor, distance: float, bearing: float) -> tuple[float, float]:
+    """The spot (x, y) in m on the floor at a distance in m and a bearing in rad, positive to the right, of a radar."""
+    aside = bearing - heading(world_from_radar)
+    x, y = float(world_from_radar[0, 3]), float(world_from_radar[1, 3])
+    return x + distance * float(np.sin(aside)), y + distance * float(np.cos(aside))
+
+
+def heading(world_from_radar: Tensor) -> float:
+    """By how many rad a radar is turned to the left; of its axis to the right, which stays level at any tilt."""
+    return float(torch.atan2(world_from_radar[1, 0], world_from_radar[0, 0]))
 
 
 @lru_cache(maxsize=8)

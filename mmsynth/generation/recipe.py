@@ -4,13 +4,12 @@ import difflib
 import hashlib
 import math
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from mmsynth.config import dumps, merge, parse, read_toml, to_table
+from mmsynth.config import dumps, parse, to_table
+from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import ACTIVITIES
 from mmsynth.processing.heatmaps import KINDS
-from mmsynth.radar import load_radar
 from mmsynth.scene import CLOTHING
 from mmsynth.simulation import Simulation
 from mmsynth.types import RadarSetup
@@ -45,6 +44,8 @@ class ActivityRecipe:
     placement: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.label.strip():
+            raise ValueError("label: expected the name of the class, got an empty one")
         if bool(self.motion) == bool(self.files):
             raise ValueError(f"activity '{self.label}': expected either a motion or files, got both or neither")
         if self.motion and self.motion not in ACTIVITIES:
@@ -100,8 +101,8 @@ class Placement:
         distance: from the radar to the person, over the floor, in m.
         bearing: of the person from the boresight, positive to the right, in rad.
         facing: by how much the person turns away from facing the radar, in rad.
-        radar_height: above the floor, in m.
-        radar_tilt: of the boresight above the horizon, in rad.
+        radar_height: above the floor, in m; a room says for itself where the radar hangs.
+        radar_tilt: of the boresight above the horizon, in rad; likewise.
     """
 
     distance: Range = (1.5, 3.0)
@@ -149,9 +150,11 @@ class Outputs:
     adc: bool = False
 
     def __post_init__(self) -> None:
+        if self.joints not in JOINT_SETS:
+            raise ValueError(f"joints: expected one of {', '.join(JOINT_SETS)}, got '{self.joints}'")
         for kind in self.heatmaps:
-            if kind not in KINDS:
-                raise ValueError(f"heatmaps: expected some of {', '.join(KINDS)}, got '{kind}'")
+            if kind not in KINDS or self.heatmaps.count(kind) > 1:
+                raise ValueError(f"heatmaps: expected some of {', '.join(KINDS)}, once each, got {list(self.heatmaps)}")
 
 
 @dataclass(frozen=True)
@@ -187,13 +190,16 @@ class Recipe:
     processing: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("name: expected the name of the data set, got an empty one")
         for name in ("clips", "seconds", "noise_draws"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected more than zero, got {getattr(self, name)}")
         if not self.radars or len(set(self.radars)) < len(self.radars):
             raise ValueError(f"radar: expected one or several that differ, got {list(self.radars)}")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected zero or more, got {self.seed}")
+        # The file of the set holds it in 64 bits.
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed: expected zero to 2^63 - 1, got {self.seed}")
         if not self.activities:
             raise ValueError("activities: expected at least one, got none")
 
@@ -220,44 +226,6 @@ class Recipe:
         return hashlib.sha256(self.text().encode()).hexdigest()
 
 
-def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = None) -> Recipe:
-    """Read a recipe, put an overlay (`mmsynth calibrate` writes one) over it, and check it against its radar.
-
-    Args:
-        path: the recipe.
-        radar: a profile or file that replaces the recipe's.
-        overlay: a TOML file whose keys replace the recipe's.
-
-    Raises:
-        ValueError: a key is unknown or wrong, a file is missing, or a person would stand beyond the radar's range.
-    """
-    table = read_toml(path)
-    if overlay:
-        table = merge(table, read_toml(overlay))
-    if radar:
-        table = {**table, "radar": radar}
-    try:
-        recipe = _resolve(parse(Recipe, table), Path(path).resolve().parent)
-        for one in recipe.apart():
-            check_radar(one, resolve_radar(one))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return recipe
-
-
-def resolve_radar(recipe: Recipe) -> RadarSetup:
-    """The recipe's radar, with the recipe's changes to its processing.
-
-    Raises:
-        ValueError: the recipe has several radars (`Recipe.apart` gives the recipe of each), or there is no such radar.
-    """
-    if not isinstance(recipe.radar, str):
-        raise ValueError(f"radar: expected one here, got {', '.join(recipe.radar)}")
-    setup = load_radar(recipe.radar)
-    changed = parse(type(setup.processing), merge(to_table(setup.processing), recipe.processing), "processing")
-    return replace(setup, processing=changed)
-
-
 def placement_of(recipe: Recipe, activity: ActivityRecipe) -> Placement:
     """Where people stand who do `activity`: the recipe's placement, with the activity's changes to it.
 
@@ -272,46 +240,3 @@ def placement_of(recipe: Recipe, activity: ActivityRecipe) -> Placement:
 def clip_frames(recipe: Recipe, setup: RadarSetup) -> int:
     """Frames of a radar in each clip: those that fit into its seconds (a millionth of a frame more is rounding)."""
     return int(recipe.seconds / setup.radar.waveform.frame_period + 1e-6)
-
-
-def check_radar(recipe: Recipe, setup: RadarSetup) -> None:
-    """Refuse a recipe with no whole frame, or with a person where the radar's beat frequency has left its band."""
-    name, waveform = setup.radar.name, setup.radar.waveform
-    if clip_frames(recipe, setup) < 1:
-        raise ValueError(f"seconds: a frame of radar {name} takes {waveform.frame_period:g} s, got {recipe.seconds:g}")
-    limit = waveform.max_range
-    for activity in recipe.activities:
-        far = placement_of(recipe, activity).distance[1]
-        if far > limit:
-            raise ValueError(
-                f"placement.distance: radar {name} measures up to {limit:.2f} m, got a person at {far:g} m"
-            )
-
-
-def _resolve(recipe: Recipe, folder: Path) -> Recipe:
-    """File names of the recipe made absolute, so that workers find them from any folder."""
-    activities = tuple(
-        replace(a, files=tuple(_find(a.label, folder, pattern) for pattern in a.files)) for a in recipe.activities
-    )
-    room = str(_existing(folder / recipe.room, "room")) if recipe.room else ""
-    radars = tuple(_radar(folder, radar) for radar in recipe.radars)
-    radar = radars[0] if isinstance(recipe.radar, str) else radars
-    return replace(recipe, activities=activities, room=room, radar=radar)
-
-
-def _radar(folder: Path, radar: str) -> str:
-    name, mark, part = radar.partition("#")
-    return f"{(folder / name).resolve()}{mark}{part}" if (folder / name).is_file() else radar
-
-
-def _find(label: str, folder: Path, pattern: str) -> str:
-    absolute = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
-    if not any(Path(absolute.anchor or ".").glob(str(absolute.relative_to(absolute.anchor)))):
-        raise ValueError(f"activity '{label}': no file matches {absolute}")
-    return str(absolute)
-
-
-def _existing(path: Path, name: str) -> Path:
-    if not path.is_file():
-        raise ValueError(f"{name}: no such file {path}")
-    return path.resolve()

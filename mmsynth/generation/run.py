@@ -2,10 +2,10 @@
 
 import multiprocessing
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +14,12 @@ import torch
 
 from mmsynth import __version__
 from mmsynth.arrays import check_device
-from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.body_models import load_body
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter, alone
 from mmsynth.generation.clip import Stage, make_samples, stage
+from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import draw_play
-from mmsynth.generation.recipe import Recipe, resolve_radar
+from mmsynth.generation.recipe import Recipe
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
@@ -46,13 +48,22 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
         device: of torch and Warp in each worker.
 
     Raises:
-        ValueError: `out` holds a finished data set, something else, or a run of another recipe; two radars have one
-            name; or there is no such device.
+        ValueError: `out` holds a finished data set, something else, a run of another recipe or one that another
+            process is at; two radars have one name; or there is no such body or device.
         OSError: the disk is full, or not writable; or a worker died.
     """
     check_device(device)
+    load_body(recipe.subjects.body)  # one that is not here is told before there is a folder
     targets = _targets(recipe, out)
-    _prepare(recipe, out, targets)
+    with _prepared(recipe, out, targets):
+        _fill(recipe, targets, progress, (workers, device))
+        shutil.rmtree(out / "parts")
+    return targets
+
+
+def _fill(recipe: Recipe, targets: tuple[Path, ...], progress: Progress, pool: tuple[int, str]) -> None:
+    """Make what is missing of the sets' clips, on so many worker processes and a device, and join them."""
+    workers, device = pool
     todo = [i for i in range(recipe.clips) if not all(_part(t, i).exists() or t.exists() for t in targets)]
     with ExitStack() as files:
         parts = {t: [_part(t, i) for i in range(recipe.clips)] for t in targets if not t.exists()}
@@ -70,11 +81,9 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
                 _work(targets, index)
                 report(done, recipe.clips)
         else:
-            _run_pool(recipe, targets, todo, report, (workers, device))
+            _run_pool(recipe, targets, todo, report, pool)
         for one in sets:
             one.grow(recipe.clips)
-    shutil.rmtree(out / "parts")
-    return targets
 
 
 def _targets(recipe: Recipe, out: Path) -> tuple[Path, ...]:
@@ -88,22 +97,27 @@ def _targets(recipe: Recipe, out: Path) -> tuple[Path, ...]:
     return tuple(out / f"{stem}.h5" for stem in stems)
 
 
-def _prepare(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> None:
-    """Make the folder, or see that a run of this recipe was interrupted in it."""
+@contextmanager
+def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[None]:
+    """Make the folder, or see that a run of this recipe was interrupted in it; hold it against other runs."""
     note = out / "recipe.toml"
     unfinished = (out / "parts").is_dir() and note.exists()
     for target in targets:
         if target.exists() and not unfinished:
             raise ValueError(f"{target}: exists already; choose another --out or remove it")
-    if note.exists():
-        if note.read_text(encoding="utf-8") != recipe.text():
+    if not note.exists():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ValueError(f"{out}: expected a new or empty folder, got one with other files in it")
+        out.mkdir(parents=True, exist_ok=True)
+        note.touch()
+    with alone(note):
+        if note.read_text(encoding="utf-8") not in ("", recipe.text()):
             raise ValueError(f"{out}: holds an unfinished run of another recipe; choose another --out or remove it")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out}: expected a new or empty folder, got one with other files in it")
-    (out / "parts").mkdir(parents=True, exist_ok=True)
-    for stale in (out / "parts").glob("*.part"):
-        stale.unlink()
-    note.write_text(recipe.text(), encoding="utf-8")
+        (out / "parts").mkdir(exist_ok=True)
+        for stale in (out / "parts").glob("*.part"):
+            stale.unlink()
+        note.write_text(recipe.text(), encoding="utf-8")
+        yield
 
 
 def _part(target: Path, index: int) -> Path:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmsynth.arrays import check_device
 from mmsynth.config import load
-from mmsynth.datasets import Clips, Dataset, Datasets
+from mmsynth.datasets import Clips, Dataset, Datasets, alone
 from mmsynth.joints import JOINT_SETS
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
@@ -75,7 +76,8 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
         team: processes that train together (`workers.team`).
 
     Raises:
-        ValueError: a file is missing or holds no usable clip, or `out` holds a run of another recipe.
+        ValueError: a file is missing or holds no usable clip, or `out` holds a run of another recipe or one that
+            another process is at.
     """
     out, team = Path(out), team or Team()
     if (out / "recipe.toml").is_file() and (out / "recipe.toml").read_text(encoding="utf-8") != recipe.text():
@@ -85,11 +87,14 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
     material = gather(recipe)
     out.mkdir(parents=True, exist_ok=True)
     team.wait()
-    if team.leads:
-        (out / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
-    model = fit_model(recipe, material, out, progress, team)
-    if team.leads:
-        keep_run(out, recipe, material.targets, model)
+    with ExitStack() as held:
+        if team.leads:
+            (out / "recipe.toml").touch()
+            held.enter_context(alone(out / "recipe.toml"))
+            (out / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
+        model = fit_model(recipe, material, out, progress, team)
+        if team.leads:
+            keep_run(out, recipe, material.targets, model)
     team.wait()
     return Run(out, recipe, material.targets, model)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsynth.datasets import Dataset
+from mmsynth.datasets import Dataset, Datasets
 from mmsynth.evaluation import corpus, evaluate, folds
-from mmsynth.evaluation.evaluate import score_predictions, untouched
+from mmsynth.evaluation.evaluate import learnt_from, score_predictions, untouched
 from mmsynth.evaluation.protocol import draw_rows
 from mmsynth.evaluation.radhar import across
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
@@ -36,6 +36,9 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     sessions = data.labels.session[untouched(run, data)]
     assert len(sessions) == 8 and all(s.startswith("2020-01-02") for s in sessions.tolist())
     assert evaluate(run, data, tmp_path / "report").windows.table()["windows"] == 8 * 3
+    assert not learnt_from(run, data) and not learnt_from(run, other)
+    careless = replace(run, recipe=Recipe(Data(real=(recordings,))))
+    assert learnt_from(careless, data) and learnt_from(careless, Datasets((data,))) and not learnt_from(careless, other)
     # A file of which nothing was held out, or nothing of it at all, counts as a whole.
     assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
 

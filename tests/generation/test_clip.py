@@ -161,6 +161,20 @@ def test_existing_output_and_foreign_folders_are_left_alone(recipe: Recipe, tmp_
     assert [p.name for p in other.iterdir()] == ["thesis.txt"]
 
 
+def test_two_runs_do_not_write_into_one_folder(recipe: Recipe, tmp_path: Path) -> None:
+    refused = []
+
+    def second(done: int, total: int) -> None:
+        if done == 1:
+            with pytest.raises(ValueError, match="another run writes into it now") as caught:
+                generate(recipe, tmp_path / "out", quiet)
+            refused.append(caught.value)
+
+    (file,) = generate(recipe, tmp_path / "out", second)
+    assert len(refused) == 1
+    assert digest(file) == digest(generate(recipe, tmp_path / "again", quiet)[0])
+
+
 def test_another_recipe_does_not_go_on_in_the_same_folder(recipe: Recipe, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "parts").mkdir(parents=True)

@@ -70,6 +70,12 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
         (("seed = 3", "seed = 3\n[placement]\ndistance = [3.0, 2.0]"), r"distance: expected \[low, high\]"),
         (("seed = 3", 'seed = 3\nroom = "none.toml"'), "room: no such file"),
         (("seed = 3", 'seed = 3\n[outputs]\nheatmaps = ["range"]'), "heatmaps: expected some of"),
+        (("seed = 3", 'seed = 3\n[outputs]\nheatmaps = ["range_doppler", "range_doppler"]'), "once each"),
+        (("seed = 3", 'seed = 3\n[outputs]\njoints = "mars20"'), "joints: expected one of mars19.*got 'mars20'"),
+        (('label = "squats"', 'label = " "'), "label: expected the name of the class"),
+        (('name = "two"', 'name = ""'), "name: expected the name of the data set"),
+        (("seconds = 0.1", "seconds = inf"), "seconds: expected more than zero, got inf"),
+        (("seed = 3", "seed = 9223372036854775808"), r"seed: expected zero to 2\^63 - 1"),
         (("seed = 3", "seed = 3\n[processing]\nmax_pionts = 3"), "processing.max_pionts"),
     ],
 )
@@ -85,6 +91,31 @@ def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], message: st
         text = text.replace(table, "\n") + table
     with pytest.raises(ValueError, match=message):
         load_recipe(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("placement", "message"),
+    [
+        ("distance = [1.0, 3.9]", None),
+        ("distance = [1.0, 4.1]", "'walk': 4.1 m from the radar at a bearing of .* outside of the room"),
+        ("distance = [1.0, 3.0]\nbearing_deg = [0, 45]", "at a bearing of 4. degrees"),
+        ("distance = [1.0, 3.0]\nradar_height = [1.5, 1.5]", "placement.radar_height: the room says where"),
+        ("distance = [1.0, 3.0]\nradar_tilt_deg = [-10, 0]", "placement.radar_tilt: the room says where"),
+    ],
+)
+def test_people_stand_within_the_room_which_hangs_the_radar(
+    tmp_path: Path, placement: str, message: str | None
+) -> None:
+    # From the radar, which looks along world x, the wall ahead is 4 m away and those aside 2 m.
+    room = "[room]\nsize = [5.0, 4.0, 2.5]\ncenter = [1.5, 0.0]\n[radar]\nyaw_deg = -90\n"
+    (tmp_path / "room.toml").write_text(room)
+    recipe = write(tmp_path, 'room = "room.toml"\n' + GOOD + "\n[placement]\n" + placement)
+    if message is None:
+        found = load_recipe(recipe)
+        assert load_recipe(write(tmp_path, found.text())) == found
+        return
+    with pytest.raises(ValueError, match=message):
+        load_recipe(recipe)
 
 
 def test_motion_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

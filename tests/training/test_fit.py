@@ -201,6 +201,20 @@ def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Pat
         load_run(tmp_path)
 
 
+def test_two_trainings_do_not_write_into_one_folder(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)), model="points", width=16, optimise=QUICK)
+    refused = []
+
+    def second(done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(ValueError, match="another run writes into it now") as caught:
+                fit(recipe, tmp_path / "run", quiet)
+            refused.append(caught.value)
+
+    fit(recipe, tmp_path / "run", second)
+    assert refused
+
+
 def test_a_run_says_how_long_it_will_take_and_what_it_logged(recordings: Path, tmp_path: Path) -> None:
     recipe = Recipe(Data(real=(recordings,)), model="points", width=16, optimise=QUICK)
     cost = estimate(recipe)

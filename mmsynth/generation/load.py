@@ -1,0 +1,126 @@
+"""From the file of a recipe to the recipe: overlaid, its files found, checked against its radars and its room."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from mmsynth.config import merge, parse, read_toml, to_table
+from mmsynth.generation.play import standing
+from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
+from mmsynth.radar import load_radar
+from mmsynth.scene import mounted, read_room
+from mmsynth.types import RadarSetup
+
+# Bearings at which the far side of a placement is held against the walls.
+_BEARINGS = 33
+
+
+def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = None) -> Recipe:
+    """Read a recipe, put an overlay (`mmsynth calibrate` writes one) over it, and check it against its radar.
+
+    Args:
+        path: the recipe.
+        radar: a profile or file that replaces the recipe's.
+        overlay: a TOML file whose keys replace the recipe's.
+
+    Raises:
+        ValueError: a key is unknown or wrong, a file is missing, or a person would stand beyond the radar's range or
+            the room's walls.
+    """
+    table = read_toml(path)
+    if overlay:
+        table = merge(table, read_toml(overlay))
+    if radar:
+        table = {**table, "radar": radar}
+    try:
+        recipe = _resolve(parse(Recipe, table), Path(path).resolve().parent)
+        for one in recipe.apart():
+            check_radar(one, resolve_radar(one))
+        check_room(recipe)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return recipe
+
+
+def resolve_radar(recipe: Recipe) -> RadarSetup:
+    """The recipe's radar, with the recipe's changes to its processing.
+
+    Raises:
+        ValueError: the recipe has several radars (`Recipe.apart` gives the recipe of each), or there is no such radar.
+    """
+    if not isinstance(recipe.radar, str):
+        raise ValueError(f"radar: expected one here, got {', '.join(recipe.radar)}")
+    setup = load_radar(recipe.radar)
+    changed = parse(type(setup.processing), merge(to_table(setup.processing), recipe.processing), "processing")
+    return replace(setup, processing=changed)
+
+
+def check_radar(recipe: Recipe, setup: RadarSetup) -> None:
+    """Refuse a recipe with no whole frame, or with a person where the radar's beat frequency has left its band."""
+    name, waveform = setup.radar.name, setup.radar.waveform
+    if clip_frames(recipe, setup) < 1:
+        raise ValueError(f"seconds: a frame of radar {name} takes {waveform.frame_period:g} s, got {recipe.seconds:g}")
+    limit = waveform.max_range
+    for activity in recipe.activities:
+        far = placement_of(recipe, activity).distance[1]
+        if far > limit:
+            raise ValueError(
+                f"placement.distance: radar {name} measures up to {limit:.2f} m, got a person at {far:g} m"
+            )
+
+
+def check_room(recipe: Recipe) -> None:
+    """Refuse a recipe with a room in which somebody may stand outside, or that hangs the radar elsewhere than the room.
+
+    Where people walk from there is not looked at, nor furniture.
+    """
+    if not recipe.room:
+        return
+    room = read_room(recipe.room)
+    for name in ("radar_height", "radar_tilt"):
+        if getattr(recipe.placement, name) != getattr(Placement(), name):
+            raise ValueError(
+                f"placement.{name}: the room says where the radar hangs ([radar] in {recipe.room}); leave it out"
+            )
+    if room.room is None:
+        return
+    half = [0.5 * size for size in room.room.size[:2]]
+    for activity in recipe.activities:
+        where = placement_of(recipe, activity)
+        for k in range(_BEARINGS):
+            bearing = where.bearing[0] + (where.bearing[1] - where.bearing[0]) * k / (_BEARINGS - 1)
+            spot = standing(mounted(room), where.distance[1], bearing)
+            if any(abs(x - c) > h for x, c, h in zip(spot, room.room.center, half, strict=True)):
+                raise ValueError(
+                    f"placement: activity '{activity.label}': {where.distance[1]:g} m from the radar at a bearing of "
+                    f"{math.degrees(bearing):.0f} degrees lies outside of the room {recipe.room}"
+                )
+
+
+def _resolve(recipe: Recipe, folder: Path) -> Recipe:
+    """File names of the recipe made absolute, so that workers find them from any folder."""
+    activities = tuple(
+        replace(a, files=tuple(_find(a.label, folder, pattern) for pattern in a.files)) for a in recipe.activities
+    )
+    room = str(_existing(folder / recipe.room, "room")) if recipe.room else ""
+    radars = tuple(_radar(folder, radar) for radar in recipe.radars)
+    radar = radars[0] if isinstance(recipe.radar, str) else radars
+    return replace(recipe, activities=activities, room=room, radar=radar)
+
+
+def _radar(folder: Path, radar: str) -> str:
+    name, mark, part = radar.partition("#")
+    return f"{(folder / name).resolve()}{mark}{part}" if (folder / name).is_file() else radar
+
+
+def _find(label: str, folder: Path, pattern: str) -> str:
+    absolute = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    if not any(Path(absolute.anchor or ".").glob(str(absolute.relative_to(absolute.anchor)))):
+        raise ValueError(f"activity '{label}': no file matches {absolute}")
+    return str(absolute)
+
+
+def _existing(path: Path, name: str) -> Path:
+    if not path.is_file():
+        raise ValueError(f"{name}: no such file {path}")
+    return path.resolve()
