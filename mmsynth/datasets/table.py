@@ -1,6 +1,7 @@
 """Point clouds in a CSV table, one row a point."""
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,9 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
                 raise ValueError(f"expected a column '{name}', got {', '.join(header)}")
         used = {name: places for name, places in used.items() if places}
         order = [places[0] for places in used.values()]
-        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, usecols=order, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no row at all: told below
+            table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, usecols=order, encoding="utf-8-sig")
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}") from None
     found = dict(zip(used, table.T, strict=True))

@@ -235,7 +235,6 @@ def test_point_table_by_frame_number(tmp_path: Path) -> None:
         ("frame,time,x,y,z\n1,5,1,2,3\n2,5,1,2,3\n", "a later time for each frame"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:loadtxt")
 def test_point_table_damage(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "p.csv"
     path.write_text(text)

@@ -130,6 +130,8 @@ def _open(path: Path, key: str) -> tuple[Any, tuple[str, ...]]:
         if path.suffix == ".mat":
             return _pick(path, _mat(path), key), ()
     except ValueError as error:
+        if "pickle" in str(error):
+            raise ValueError(f"{path}: expected numbers, got Python objects, which are never read") from None
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {_first_line(error)}") from None
     except Exception as error:  # zip, zlib and HDF5 raise kinds of their own on damage
         raise ValueError(f"{path}: damaged: {_first_line(error)}") from None

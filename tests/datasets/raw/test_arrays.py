@@ -1,5 +1,6 @@
 """Plain arrays with named axes: every order gives the same frames; damage and misfits are told."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,8 +111,9 @@ def test_misfits_are_told(tmp_path):
 def test_objects_are_never_read(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[1, "x"]], dtype=object), allow_pickle=True)
     np.savez(tmp_path / "a.npz", a=np.array([[1, "x"]], dtype=object))
-    for name in ("a.npy", "a.npz"):
-        with pytest.raises(ValueError, match=name):
+    (tmp_path / "p.npz").write_bytes(pickle.dumps({"a": 1}))
+    for name in ("a.npy", "a.npz", "p.npz"):
+        with pytest.raises(ValueError, match=f"{name}: expected numbers, got Python objects, which are never read"):
             read_array(tmp_path / name, RADHAR, Layout("frames samples"))
 
 
