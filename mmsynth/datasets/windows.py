@@ -39,7 +39,7 @@ class WindowTable:
 def windows(
     dataset: Clips, seconds: float = 2.0, stride: float | None = None, points: FlatPoints | None = None
 ) -> WindowTable:
-    """Cut every clip into windows that lie wholly inside it; shorter clips give none.
+    """Cut every clip into windows that lie wholly inside it; shorter clips give none, nor do gaps of a recording.
 
     A clip lasts from its first to its last frame plus one frame period. Windows start every `stride` seconds (default:
     as long as they are), and take the frames from half a period before their start.
@@ -68,7 +68,8 @@ def windows(
         starts = np.arange(max(count, 0)) * step
         edge = times[0] + starts - period / 2
         first, last = np.searchsorted(times, edge), np.searchsorted(times, edge + seconds)
-        rows.append(np.stack([np.full(len(starts), float(clip)), a + first, a + last, starts], 1))
+        found = np.stack([np.full(len(starts), float(clip)), a + first, a + last, starts], 1)
+        rows.append(found[last > first])
     table = np.concatenate(rows) if rows else np.empty((0, 4))
     if len(table) == 0:
         raise ValueError(f"windows: expected clips of at least {seconds} s, got none that long")

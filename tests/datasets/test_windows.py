@@ -61,6 +61,16 @@ def test_frames_that_come_a_little_early_stay_in_their_window(tmp_path: Path, ma
     assert table.start.tolist() == [0, 10, 20] and table.stop.tolist() == [10, 20, 30]
 
 
+def test_a_gap_of_a_recording_has_no_windows(tmp_path: Path, make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(0, 120)
+    with DatasetWriter(tmp_path / "a.h5", Attributes()) as writer:
+        # 2 s, 6 s without a frame, 2 s.
+        times = (torch.arange(120) + 180 * (torch.arange(120) >= 60)) / 30.0
+        writer.append(Sample("c", Labels("walk", "p"), replace(cloud, times=times.double())))
+    table = windows(Dataset.open(tmp_path / "a.h5"), 2.0)
+    assert table.time.tolist() == [0, 8] and (table.stop - table.start).tolist() == [60, 60]
+
+
 def test_moving_and_static_points_are_all_points(dataset: Dataset) -> None:
     flat = dataset.points()
     moving, static = select_points(flat, "moving"), select_points(flat, "static")
