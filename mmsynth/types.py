@@ -275,6 +275,7 @@ class Receiver:
         lowpass_order: its order.
         adc_noise: rms in V that the ADC adds to a sample (each of I and Q), beyond its rounding.
         channel_gain, channel_phase: spread (standard deviation; linear, rad) of fixed channel errors.
+        antenna_offset: spread in m, along each axis, of where antennas stand about the place that processing believes.
         interference: power in W at each RX antenna from another FMCW radar; 0 = none.
         interference_slope: Hz/s, interference_period: s, of its ramps, which follow each other without a pause.
         interference_offset: Hz by which they start above ours.
@@ -299,6 +300,7 @@ class Receiver:
     adc_noise: float = 0.0
     channel_gain: float = 0.0
     channel_phase: float = 0.0
+    antenna_offset: float = 0.0
     interference: float = 0.0
     interference_slope: float = 30e12
     interference_period: float = 50e-6

@@ -25,11 +25,12 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
 
     Args:
         scene: its people posed at `knot_times(radar, frames, settings)`.
-        radar: the device.
+        radar: the device, with its antennas where processing believes them to be.
         frames: how many.
         settings: of the simulator.
-        seed: of the phases of diffuse scattering.
+        seed: of the phases of diffuse scattering, and of where the antennas are.
     """
+    radar = misplaced(radar, seed)
     room = trace_room(scene, radar, settings, seed) if settings.static_room else None
     at_once = CUDA_FRAMES if scene.world_from_radar.is_cuda else CPU_FRAMES
     rows = []
@@ -46,6 +47,19 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
     # Nothing in it moves: one loop of one frame is every loop of every frame.
     one_loop = replace(radar, waveform=replace(radar.waveform, loops=1))
     return samples + synthesize(lowpassed(room, radar), one_loop)
+
+
+def misplaced(radar: Radar, seed: int) -> Radar:
+    """The radar with each antenna off its place by a draw of `radar.receiver.antenna_offset`; of none, the same one."""
+    spread = radar.receiver.antenna_offset
+    if not spread:
+        return radar
+    draw = torch.Generator().manual_seed(seed)
+    tx, rx = (
+        place + spread * torch.randn(place.shape, generator=draw, dtype=torch.float64).to(place)
+        for place in (radar.tx, radar.rx)
+    )
+    return replace(radar, tx=tx, rx=rx)
 
 
 def _before_room(scene: Scene, radar: Radar, frame: int, settings: Simulation, still: tuple[int, Paths]) -> Paths:

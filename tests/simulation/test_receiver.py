@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 from oracles import adc_noise_power, beat_tone, first_order_highpass, phase_noise_to_signal, thermal_noise_power
+from simulation.scenes import free_space, mesh, plate, small_radar
 
 from mmsynth.radar import load_radar
-from mmsynth.simulation import receive
+from mmsynth.simulation import Simulation, receive, simulate, simulate_clean
 from mmsynth.simulation.receiver import quantised
+from mmsynth.simulation.simulate import misplaced
 from mmsynth.types import Radar, Receiver
 
 
@@ -160,3 +162,29 @@ def test_wrong_kind_of_samples_is_refused() -> None:
     radar = radar_with(loops=1)
     with pytest.raises(ValueError, match="samples: expected complex ones"):
         receive(silence(radar).real, radar, seeded())
+
+
+def test_antennas_off_their_place_turn_the_phases_of_their_channels() -> None:
+    spread, at = 2e-4, torch.tensor([1.0, 3.0, -0.5], dtype=torch.float64)
+    radar = small_radar(loops=2, tx=((0, 0, 0), (0.01, 0, 0)), rx=((0.02, 0, 0), (0.0225, 0, 0), (0.025, 0, 0)))
+    target = mesh(torch.tensor(plate(1e-3, 1e-3, 0.0)[0]) + at, plate(1e-3, 1e-3, 0.0)[1])
+    settings = Simulation(static_room=False)
+    off = replace(radar, receiver=Receiver(antenna_offset=spread))
+
+    def channels(device: Radar, seed: int) -> torch.Tensor:
+        return simulate_clean(free_space(target), device, 1, settings, seed)[0].mean((0, 3))
+
+    wave_number = 2 * math.pi / radar.waveform.wavelength
+    turns = []
+    for seed in range(40):
+        moved = misplaced(off, seed)
+        # [tx, rx]: the slots and channels of a TDM radar
+        ways = [(a.tx - at).norm(dim=1)[:, None] + (a.rx - at).norm(dim=1) for a in (moved, radar)]
+        turn = (channels(off, seed) / channels(radar, seed)).angle().double()
+        # The plate's own phase goes with the bisector of both legs; float32 gains.
+        assert turn == pytest.approx(wave_number * (ways[0] - ways[1]), abs=0.01)
+        turns.append(turn)
+    # Every antenna has an error along the way to the target; a channel has those of its TX and of its RX.
+    rms = float(torch.stack(turns).square().mean().sqrt())
+    assert rms == pytest.approx(wave_number * spread * math.sqrt(2), rel=0.2)  # 5 antennas, 40 draws: 10 %
+    assert simulate(free_space(target), off, 1, settings, seeded()).radar.virtual_array().equal(radar.virtual_array())
