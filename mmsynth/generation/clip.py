@@ -21,8 +21,8 @@ from mmsynth.scene import load_room, movers, person_materials
 from mmsynth.simulation import knot_times, receive, simulate_clean
 from mmsynth.types import AdcFrames, Cfar, Material, MeshSequence, Motion, Processing, Radar, RadarSetup, Sample, Scene
 
-# Key of the random streams of ghosts.
-GHOSTS = 6
+# Keys of the random streams of ghosts and of surfaces (the phases of diffuse scattering).
+GHOSTS, SURFACES = 6, 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,8 @@ class Traced:
 def trace_take(stage: Stage, take: Take) -> Traced:
     """Trace what stands before the radar."""
     recipe, radar, play = stage.recipe, stage.setup.radar, take.play
-    clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed=play.index)
+    seed = int(torch.randint(2**31, (), generator=stream(recipe.seed, SURFACES, play.index)))
+    clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed)
     times = _times(stage, take) + 0.5 * radar.active_time
     return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar))
 

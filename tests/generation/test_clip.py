@@ -11,7 +11,7 @@ from made_up import PERSON
 
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
-from mmsynth.generation.clip import draw_take, stage
+from mmsynth.generation.clip import draw_take, stage, trace_take
 from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
@@ -102,6 +102,17 @@ def test_noise_draws_share_the_trace_and_differ_in_noise(recipe: Recipe) -> None
     assert (
         float((first.heatmaps[0].power - second.heatmaps[0].power).abs().median()) < 6
     )  # dB: noise, not another scene
+
+
+def test_surfaces_of_the_same_clip_of_two_sets_have_phases_of_their_own(recipe: Recipe) -> None:
+    ready = stage(replace(recipe, simulation=replace(recipe.simulation, coherent=False)))
+    take = draw_take(ready, 1)
+    one, again, other = (
+        trace_take(replace(ready, recipe=replace(ready.recipe, seed=seed)), take).clean.flatten() for seed in (3, 3, 4)
+    )
+    torch.testing.assert_close(one, again)
+    # Each pair of antennas sees its own speckle, but little of it changes within 0.1 s.
+    assert float((one.conj() @ other).abs() / (one.norm() * other.norm())) < 0.6
 
 
 def test_streams_do_not_depend_on_each_other() -> None:
