@@ -1,5 +1,7 @@
 """Power maps over range, Doppler, azimuth, elevation and time."""
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,10 @@ from mmsynth.processing.spectrum import detection_level, range_spectrum, velocit
 from mmsynth.types import AdcFrames, Heatmap, Processing, RadarCube
 
 KINDS = ("range_doppler", "range_azimuth", "range_elevation")
+
+# The covariance of a cube, which both range-angle maps look at, as long as the cube lives: a memo, which changes no
+# result.
+_covariances: "WeakKeyDictionary[RadarCube, dict[Processing, Tensor]]" = WeakKeyDictionary()
 
 
 def beamform(cube: RadarCube, kind: str, processing: Processing) -> Heatmap:
@@ -27,14 +33,22 @@ def beamform(cube: RadarCube, kind: str, processing: Processing) -> Heatmap:
         power = detection_level(cube, processing).transpose(1, 2)
         return Heatmap(kind, power, cube.range, cube.velocity, cube.times)
     array = virtual_array(cube.radar, processing, cube.spectrum.device)
-    signals = _signals(cube, array, processing)
     across = kind == "range_azimuth"
-    axis, covariance, steering = (_azimuth if across else _elevation)(signals, array)
+    axis, covariance, steering = (_azimuth if across else _elevation)(_shared(cube, array, processing), array)
     power = _look(covariance, steering, processing)
     if processing.angle_method != "music":
         power = power / volts_per_count(cube.radar) ** 2
     power = 10 * power.clamp_min(torch.finfo(power.dtype).tiny).log10()
     return Heatmap(kind, power, cube.range, torch.asin(axis), cube.times)
+
+
+def _shared(cube: RadarCube, array: VirtualArray, processing: Processing) -> Tensor:
+    """Covariance [frames, range, virtual, virtual] over Doppler of every range bin."""
+    # A graph of gradients can be walked but once: with them, each map has its own.
+    known = {} if cube.spectrum.requires_grad else _covariances.setdefault(cube, {})
+    if processing not in known:
+        known[processing] = _covariance(_signals(cube, array, processing))
+    return known[processing]
 
 
 def _signals(cube: RadarCube, array: VirtualArray, processing: Processing) -> Tensor:
@@ -48,14 +62,14 @@ def _signals(cube: RadarCube, array: VirtualArray, processing: Processing) -> Te
     return signals * calibration(signals.shape[2], processing, signals.device)[:, None]
 
 
-def _azimuth(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
+def _azimuth(covariance: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
     """Direction cosines, covariance [..., antennas, antennas] and steering vectors [antennas, across] of azimuth."""
     chosen = torch.ones_like(array.row, dtype=torch.bool) if array.planar else array.row == array.main_row
-    signals = signals[..., chosen, :]
-    return array.across, _covariance(signals), _steering(array.position[chosen, 0], array.across, array)
+    covariance = covariance[..., chosen, :][..., chosen]
+    return array.across, covariance, _steering(array.position[chosen, 0], array.across, array)
 
 
-def _elevation(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
+def _elevation(covariance: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
     """Direction cosines, covariance [..., rows, rows] and steering vectors [rows, up] of elevation.
 
     The covariance between two rows is the mean over the columns in which both have an antenna. (Summed over the whole
@@ -67,8 +81,10 @@ def _elevation(signals: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Te
     paired = same.sum(1) > 1
     same = same & (paired | ~paired.any())
     columns = (same / same.sum(1, keepdim=True).clamp_min(1)).sum().clamp_min(1)
-    in_row = torch.nn.functional.one_hot(array.row, len(array.height)).to(signals.dtype)
-    covariance = in_row.T @ (_covariance(signals) * same) @ in_row / columns
+    rows = len(array.height)
+    # Every pair of antennas of one column goes to its pair of rows.
+    pairs = torch.nn.functional.one_hot(array.row[:, None] * rows + array.row, rows * rows)[same].to(covariance.dtype)
+    covariance = (covariance[..., same] @ pairs).reshape(*covariance.shape[:-2], rows, rows) / columns
     return array.up, covariance, _steering(array.height, array.up, array)
 
 
@@ -95,8 +111,10 @@ def _look(covariance: Tensor, steering: Tensor, processing: Processing) -> Tenso
     """
     antennas = steering.shape[0]
     if processing.angle_method == "fft":
-        looked = covariance @ steering
-        bartlett: Tensor = (steering.conj() * looked).sum(-2).real / antennas**2
+        # One real product: what each pair of antennas adds to each angle.
+        pairs = (steering.conj()[:, None] * steering).flatten(0, 1) / antennas**2
+        parts = torch.view_as_real(covariance.flatten(-2)).flatten(-2)
+        bartlett: Tensor = parts @ torch.stack([pairs.real, -pairs.imag], 1).flatten(0, 1)
         return bartlett
     eye = torch.eye(antennas, dtype=covariance.dtype, device=covariance.device)
     power = covariance.diagonal(dim1=-2, dim2=-1).real.mean(-1).clamp_min(torch.finfo(torch.float32).tiny)

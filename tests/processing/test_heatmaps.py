@@ -67,6 +67,24 @@ def test_azimuth_map_is_the_fft_of_every_doppler_bin_summed(radhar, targets):
     torch.testing.assert_close(got, total / 64 / volts_per_count(radhar) ** 2, rtol=2e-3, atol=float(got.max()) * 1e-6)
 
 
+def test_both_angle_maps_of_a_cube_have_gradients(radhar, targets):
+    """They look at one covariance: the graph of the first must not be gone for the second."""
+    cube = range_doppler(noisy(targets(radhar, ((1.0, 2.0, 0.2), (0, 1.0, 0)))), SETTINGS)
+    cube.spectrum.requires_grad_()
+    for kind in ("range_azimuth", "range_elevation"):
+        beamform(cube, kind, SETTINGS).power.sum().backward()
+
+
+def test_angle_maps_of_a_cube_are_those_of_each_setting(radhar, targets):
+    """Cables of other lengths turn the array: a cube keeps no map's covariance for another's settings."""
+    cube = range_doppler(noisy(targets(radhar, ((1.0, 2.0, 0.2), (0, 1.0, 0)))), SETTINGS)
+    turned = replace(SETTINGS, compensation=tuple((math.cos(n), math.sin(n)) for n in range(12)))
+    first = beamform(cube, "range_azimuth", SETTINGS).power
+    again = beamform(replace(cube), "range_azimuth", turned).power
+    assert (first - again).abs().max() > 3
+    torch.testing.assert_close(beamform(cube, "range_azimuth", turned).power, again)
+
+
 def test_super_resolution_tells_two_targets_apart_that_the_fft_does_not(radar, targets):
     """Nine degrees apart, with an aperture of eight half wavelengths (14.3 degrees to the first null)."""
     places = [(3 * math.sin(a), 3 * math.cos(a), 0.0) for a in (-0.08, 0.08)]
