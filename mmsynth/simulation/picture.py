@@ -54,7 +54,13 @@ _SNIPPET = (
             // Inverse depth is linear in the picture.
             lane away = (one * (a.c[2] - d) + two * (b.c[2] - d) + three * (c.c[2] - d)) / (one + two + three);
             auto hit = inside & (away > zero) & (away < load(stop + n) - d) & (load(steps) < zero + left);
+#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
+            // Triangles look at the same time: one that does not hide must not write back what it has read.
+            if (hit)
+                hidden.data[n] = 1.0f;
+#else
             store(hidden.data + n, hit ? zero + 1.0f : load(hidden.data + n));
+#endif
         }
     }
 """
