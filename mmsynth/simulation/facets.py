@@ -109,7 +109,7 @@ def seen_from(pose: Pose, leg: Leg) -> Tensor:
         if pose.bvh is not None and pose.settings.occlusion:
             pose.bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
         clear = unblocked(pose, leg, asked)
-    return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear[patch]).reshape(front.shape)
+    return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear.index_select(0, patch)).reshape(front.shape)
 
 
 def _unhidden(pose: Pose, leg: Leg, asked: Tensor) -> Tensor | None:
@@ -145,12 +145,12 @@ def one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tup
     if instants == 1:
         patch = topology.patch.index_select(0, facets)
     else:
-        patch = facets // topology.moving * topology.patches + topology.patch[facets % topology.moving]
+        patch = facets // topology.moving * topology.patches + topology.patch.index_select(0, facets % topology.moving)
     none = topology.moving * instants
     first = torch.full((topology.patches * instants,), none, device=facets.device)
     first = first.scatter_reduce_(0, patch, facets, "amin")
     used = first < none
-    return first[used], (used.cumsum(0) - 1)[patch]
+    return first[used], (used.cumsum(0) - 1).index_select(0, patch)
 
 
 def strongest(gain: Tensor, drop: float, budget: float | None = None, frame: Tensor | None = None) -> Tensor:

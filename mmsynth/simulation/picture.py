@@ -146,7 +146,8 @@ def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: 
 
 def _sorted(place: Tensor, pose: Tensor, side: int, poses: int) -> tuple[Tensor, Tensor]:
     """The points in order of their cells, and where [poses * side^2 + 1] (int32) each cell begins."""
-    column, row = place.long().unbind()
-    cell = (pose * side + row) * side + column
+    # Four bytes a cell: sorted in half the time of eight.
+    column, row = place.int().unbind()
+    cell = (pose.int() * side + row) * side + column
     count = torch.bincount(cell, minlength=poses * side * side)
     return cell.argsort(), torch.nn.functional.pad(count.cumsum(0, dtype=torch.int32), (1, 0))

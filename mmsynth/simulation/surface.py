@@ -148,7 +148,9 @@ def area_vectors(corner: Tensor) -> Tensor:
 
 def vertex_normals(faces: Tensor, area: Tensor, count: int) -> Tensor:
     """Unit normals [..., 3, count] at the vertices: the mean of the `area` [..., 3, faces] of the faces around."""
-    total = area.new_zeros(*area.shape[:-1], count).index_add_(-1, faces.reshape(-1), torch.cat([area] * 3, -1))
+    total = area.new_zeros(*area.shape[:-1], count)
+    for corner in faces:
+        total.index_add_(-1, corner, area)
     return unit(total.movedim(-2, 0)).movedim(0, -2)
 
 
