@@ -1,6 +1,7 @@
 """Radars: devices and their profiles, antenna patterns, what a configuration can resolve."""
 
 from mmsynth.radar.describe import describe as describe
+from mmsynth.radar.describe import noise_power as noise_power
 from mmsynth.radar.device import Device as Device
 from mmsynth.radar.device import device_named as device_named
 from mmsynth.radar.device import devices as devices

@@ -88,9 +88,14 @@ def data_rate(radar: Radar) -> float:
 def noise_voltage(radar: Radar) -> float:
     """Rms noise in V at the ADC: sqrt(k T B F R) times the gain, and its own; B is half the rate for real samples."""
     receiver = radar.receiver
-    power = Boltzmann * receiver.temperature * _band(radar) * receiver.noise_figure
     parts = 2 if radar.waveform.complex_samples else 1
-    return math.hypot(math.sqrt(power * receiver.load) * receiver.gain, math.sqrt(parts) * receiver.adc_noise)
+    thermal = math.sqrt(noise_power(radar) * receiver.load) * receiver.gain
+    return math.hypot(thermal, math.sqrt(parts) * receiver.adc_noise)
+
+
+def noise_power(radar: Radar) -> float:
+    """Thermal noise k T B F at the antenna in W; B = sampling rate for complex samples, half of it for real ones."""
+    return float(Boltzmann * radar.receiver.temperature * _band(radar) * radar.receiver.noise_figure)
 
 
 def snr(radar: Radar, distance: float, rcs: float = PERSON_RCS) -> float:

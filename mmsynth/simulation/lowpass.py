@@ -42,7 +42,7 @@ def lowpassed(paths: Paths, radar: Radar) -> Paths:
 def folded_power(radar: Radar, frequency: Tensor) -> Tensor:
     """Density of white noise at `frequency` after low-pass and sampling, over that before, of the shape of `frequency`.
 
-    Without low-pass it is 1: the sharp filter that `noise_power` stands for. Complex samples have no negative
+    Without low-pass it is 1: the sharp filter that `radar.noise_power` stands for. Complex samples have no negative
     frequencies.
     """
     if not radar.receiver.lowpass:

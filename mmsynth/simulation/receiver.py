@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable
 
 import torch
-from scipy.constants import Boltzmann
 from torch import Tensor
 
+from mmsynth.radar import noise_power
 from mmsynth.simulation.lowpass import folded_power, lowpass_response
 from mmsynth.types import Radar
 
@@ -55,12 +55,6 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
     if samples.is_complex() and (receiver.iq_gain or receiver.iq_phase):
         out = unbalanced(out, receiver.iq_gain, receiver.iq_phase)
     return converted(out, radar, generator)
-
-
-def noise_power(radar: Radar) -> float:
-    """Thermal noise k T B F at the antenna in W; B = sampling rate for complex samples, half of it for real ones."""
-    bandwidth = radar.waveform.sample_rate / (1 if radar.waveform.complex_samples else 2)
-    return float(Boltzmann * radar.receiver.temperature * bandwidth * radar.receiver.noise_figure)
 
 
 def thermal_noise(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:

@@ -79,9 +79,9 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -
     """
     if pose.bvh is None or pose.topology.moving == 0:
         return []
-    if share_rays(ends):
-        return [_collect(pose, tubes, ends, budget, -1) for tubes in _shot(pose, ends, seen)]
     there = [_collect(pose, tubes, ends, budget, -1) for tubes in _shot(pose, ends, seen)]
+    if share_rays(ends):
+        return there
     back = [_collect(pose, tubes, ends[::-1], budget, 0) for tubes in _shot(pose, ends[::-1], seen)]
     return [replace(paths, gain=0.5 * paths.gain) for paths in (*there, *map(_backwards, back))]
 
