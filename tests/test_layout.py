@@ -14,7 +14,7 @@ LAYERS = [
     {"geometry"},
     {"joints"},
     {"types"},
-    {"config", "metrics", "resources", "pickles"},
+    {"config", "metrics", "resources", "pickles", "processes"},
     {"radar", "motion", "body_models", "scene"},
     {"simulation", "processing"},
     {"datasets"},

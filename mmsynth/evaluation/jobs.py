@@ -1,11 +1,10 @@
 """Independent jobs on worker processes."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from typing import Any
 
-import torch
+from mmsynth.processes import worker_pool
 
 
 def each(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[int]:
@@ -21,9 +20,7 @@ def each(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
             work(*job)
             yield k
         return
-    # Spawned, not forked: a process that has used a GPU must not be forked.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with worker_pool(workers) as pool:
         futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
         try:
             for future in as_completed(futures):

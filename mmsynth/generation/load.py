@@ -1,5 +1,6 @@
 """From the file of a recipe to the recipe: overlaid, its files found, checked against its radars and its room."""
 
+import glob
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -114,7 +115,8 @@ def _radar(folder: Path, radar: str) -> str:
 
 
 def _find(label: str, folder: Path, pattern: str) -> str:
-    absolute = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    # Brackets in the name of the recipe's own folder are not a pattern.
+    absolute = Path(pattern) if Path(pattern).is_absolute() else Path(glob.escape(str(folder))) / pattern
     if not any(Path(absolute.anchor or ".").glob(str(absolute.relative_to(absolute.anchor)))):
         raise ValueError(f"activity '{label}': no file matches {absolute}")
     return str(absolute)

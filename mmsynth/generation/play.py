@@ -91,17 +91,34 @@ def _motion(
         motion = replace(motion, shape=_shape(subject), shape_of="free")
         rest = dict(zip(body.joint_names, body.rest_joints(motion), strict=True))
         return ground(keep_feet(motion, subject, rest), body)
-    paths = sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
-    path = paths[integer(len(paths), draw)]
-    motion = _read(str(path), body)
+    motion = _long_enough(activity, body, seconds, draw)
     spare = motion.duration - seconds
-    if spare < 0:
-        raise ValueError(
-            f"activity '{activity.label}': {path}: a motion of {motion.duration:.2f} s, shorter than the clips' "
-            f"{seconds:.2f} s"
-        )
     start = float(motion.times[0]) + uniform((0.0, spare), draw)
     return centre(cut(motion, start, start + seconds))
+
+
+def motion_files(activity: ActivityRecipe) -> list[Path]:
+    """The files that the patterns of an activity (of a resolved recipe) stand for, sorted."""
+    return sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
+
+
+def _long_enough(activity: ActivityRecipe, body: BodyModel, seconds: float, draw: torch.Generator) -> Motion:
+    """The motion of one of the activity's files, drawn among those that last `seconds`.
+
+    Raises:
+        ValueError: none of them does, or one cannot be read.
+    """
+    paths = motion_files(activity)
+    longest = 0.0
+    while paths:
+        motion = _read(str(paths.pop(integer(len(paths), draw))), body)
+        if motion.duration >= seconds:
+            return motion
+        longest = max(longest, motion.duration)
+    raise ValueError(
+        f"activity '{activity.label}': expected a motion of at least the clips' {seconds:.2f} s among its files, "
+        f"got {longest:.2f} s at most"
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -147,7 +164,10 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
                 found.append(there)
                 break
         else:
-            raise ValueError(f"others: expected room for {pool.others + 1} people, found none in {_TRIES} tries")
+            raise ValueError(
+                f"others: expected room for {pool.others + 1} people where `placement` has them, found none in clip "
+                f"{index} in {_TRIES} tries; widen its distance or bearing"
+            )
     return found[1:]
 
 

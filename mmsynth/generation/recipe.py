@@ -30,7 +30,8 @@ class ActivityRecipe:
     Attributes:
         label: the name that goes into the data set.
         motion: a built-in generator; or
-        files: motion files (glob patterns, relative to the recipe), one drawn for each clip.
+        files: motion files (glob patterns, relative to the recipe); for each clip one is drawn of those that last as
+            long.
         share: of the clips, relative to the other activities.
         style: ranges of parameters of the generator that replace its own; each person draws once from them.
         placement: keys of the recipe's placement that differ for this class: who walks needs more room than who boxes.

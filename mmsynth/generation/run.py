@@ -1,9 +1,9 @@
 """Clips on worker processes into one file: interruptible, resumable, the same bytes for any number of workers."""
 
-import multiprocessing
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -18,8 +18,9 @@ from mmsynth.body_models import load_body
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, alone
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import draw_play
+from mmsynth.generation.play import draw_play, motion_files
 from mmsynth.generation.recipe import Recipe
+from mmsynth.processes import worker_pool
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
@@ -111,13 +112,31 @@ def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[
         out.mkdir(parents=True, exist_ok=True)
         note.touch()
     with alone(note):
-        if note.read_text(encoding="utf-8") not in ("", recipe.text()):
-            raise ValueError(f"{out}: holds an unfinished run of another recipe; choose another --out or remove it")
         (out / "parts").mkdir(exist_ok=True)
         for stale in (out / "parts").glob("*.part"):
             stale.unlink()
-        note.write_text(recipe.text(), encoding="utf-8")
+        begun = any(p.is_file() and p != note and p.suffix != ".part" for p in out.rglob("*"))
+        text = _note(recipe)
+        if begun and note.read_text(encoding="utf-8") not in ("", text):
+            raise ValueError(
+                f"{out}: holds an unfinished run of another recipe, or files that it names have changed since; choose "
+                "another --out or remove it"
+            )
+        note.write_text(text, encoding="utf-8")
         yield
+
+
+def _note(recipe: Recipe) -> str:
+    """The resolved recipe under a digest of the files that it names: a run goes on only where neither has changed.
+
+    Radars and rooms count by what they hold, motions (which may be many, and long) by their names and sizes.
+    """
+    setting = [name.partition("#")[0] for name in (*recipe.radars, recipe.room)]
+    parts = [Path(name).read_bytes() for name in setting if Path(name).is_file()]
+    motions = {p for activity in recipe.activities for p in motion_files(activity)}
+    parts += [f"{path} {path.stat().st_size}".encode() for path in sorted(motions)]
+    digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
+    return f"# SHA-256 of the files that it names: {digest}\n{recipe.text()}"
 
 
 def _part(target: Path, index: int) -> Path:
@@ -128,8 +147,7 @@ def _run_pool(
     recipe: Recipe, targets: tuple[Path, ...], todo: list[int], progress: Progress, pool: tuple[int, str]
 ) -> None:
     workers, device = pool
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(recipe, device))
+    executor = worker_pool(workers, _start, (recipe, device))
     done, ahead, queue = recipe.clips - len(todo), set[Future[None]](), iter(todo)
     try:
         # A short queue: an interruption then waits for the clips under way only, and memory stays flat.

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from made_up import PERSON
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
 from mmsynth.generation.clip import draw_take, stage, trace_take
-from mmsynth.generation.play import stream
+from mmsynth.generation.play import draw_play, stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
 
@@ -190,8 +191,48 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(recipe: Recipe, tmp_pa
     out = tmp_path / "out"
     (out / "parts").mkdir(parents=True)
     (out / "recipe.toml").write_text(replace(recipe, seed=9).text())
+    made = out / "parts" / "0000000-dataset.h5"
+    made.write_text("a clip of the other")
     with pytest.raises(ValueError, match="unfinished run of another recipe"):
         generate(recipe, out, quiet)
+    # One that had not made anything yet is in nobody's way.
+    made.rename(made.with_suffix(".part"))
+    small = replace(recipe, clips=1, noise_draws=1)
+    with Dataset.open(generate(small, out, quiet)[0]) as data:
+        assert len(data) == 1 and data.attributes.seed == recipe.seed
+
+
+def test_a_run_whose_radar_has_changed_does_not_go_on(tmp_path: Path) -> None:
+    device = files("mmsynth") / "radar" / "devices" / "iwr1443boost.toml"
+    text = device.read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "small.toml").write_text(TEXT.replace("IWR1443BOOST/radhar", "mine.toml#radhar"))
+    mine, out = load_recipe(tmp_path / "small.toml"), tmp_path / "out"
+
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(mine, out, stop)
+    (tmp_path / "mine.toml").write_text(text.replace("peak_gain_db = ", "peak_gain_db = 1"), encoding="utf-8")
+    with pytest.raises(ValueError, match="files that it names have changed since"):
+        generate(load_recipe(tmp_path / "small.toml"), out, quiet)
+
+
+def test_files_shorter_than_a_clip_are_not_drawn(tmp_path: Path) -> None:
+    folder = tmp_path / "mocap [1]"
+    folder.mkdir()
+    for name, frames in (("a", 3), ("b", 20), ("c", 3)):
+        np.savez(folder / f"{name}.npz", positions=np.repeat(PERSON[None], frames, 0), fps=30)
+    path = folder / "r.toml"
+    path.write_text(TEXT.replace('motion = "walk"', 'files = ["*.npz"]').replace("seconds = 0.1", "seconds = 0.5"))
+    found = load_recipe(path)
+    body = stage(found).body
+    assert all(draw_play(found, body, index).motions[0].duration > 0.5 for index in (0, 2, 4, 6))
+    (folder / "b.npz").unlink()
+    with pytest.raises(ValueError, match=r"'walk': .* at least the clips' 0.53 s among its files, got 0.07 s at most"):
+        draw_play(found, body, 0)
 
 
 def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: Recipe) -> None:
