@@ -15,7 +15,8 @@ def worker_pool(
 
     Args:
         count: of processes.
-        begin: what each calls first, a function of a module; its arguments are `given`.
+        begin: what each calls first, a function of a module.
+        given: its arguments.
     """
     # Spawned, not forked: a process that has used a GPU must not be forked.
     return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (begin, given))
