@@ -1,6 +1,6 @@
 """Shadow rays against a triangle mesh that moves: a Warp BVH, built once and refitted to each pose.
 
-The first file of the simulator to import Warp, and the one that starts it. CPU and CUDA run the same kernels.
+The file of the simulator that starts Warp. CPU and CUDA run the same kernels (`packets.py`).
 """
 
 import os
@@ -11,6 +11,8 @@ from typing import Any
 import torch
 import warp as wp
 from torch import Tensor
+
+from mmsynth.simulation.packets import cast, roots_of
 
 
 def _init_quietly() -> None:
@@ -32,46 +34,6 @@ def _init_quietly() -> None:
 _init_quietly()
 
 
-@wp.func  # type: ignore[untyped-decorator]
-def _root(mesh: wp.uint64, pose: wp.array(dtype=wp.int32), ray: int) -> int:  # type: ignore[valid-type]
-    """Where the tree of a ray's pose starts: -1, the whole tree, if it holds one pose."""
-    if pose.shape[0] == 0:
-        return -1
-    return wp.mesh_get_group_root(mesh, pose[ray % pose.shape[0]])
-
-
-@wp.kernel  # type: ignore[untyped-decorator]
-def _shadow(
-    mesh: wp.uint64,
-    pose: wp.array(dtype=wp.int32),  # type: ignore[valid-type]
-    origin: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
-    target: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
-    hit: wp.array(dtype=wp.uint8),  # type: ignore[valid-type]
-) -> None:
-    ray = wp.tid()
-    step = target[ray % target.shape[0]] - origin[ray]
-    length = wp.length(step)
-    if wp.mesh_query_ray_anyhit(mesh, origin[ray], step / length, length, _root(mesh, pose, ray)):
-        hit[ray] = wp.uint8(1)
-
-
-@wp.kernel  # type: ignore[untyped-decorator]
-def _closest(
-    mesh: wp.uint64,
-    pose: wp.array(dtype=wp.int32),  # type: ignore[valid-type]
-    origin: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
-    direction: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
-    reach: float,
-    face: wp.array(dtype=wp.int32),  # type: ignore[valid-type]
-    distance: wp.array(dtype=float),  # type: ignore[valid-type]
-) -> None:
-    ray = wp.tid()
-    query = wp.mesh_query_ray(mesh, origin[ray], direction[ray], reach, _root(mesh, pose, ray))
-    if query.result:
-        face[ray] = query.face
-        distance[ray] = query.t
-
-
 class Bvh:
     """Bounding volume hierarchies over one topology in one or several poses, of which no ray of one meets another.
 
@@ -83,11 +45,10 @@ class Bvh:
 
     def __init__(self, vertices: Tensor, faces: Tensor, poses: int = 1) -> None:
         self.poses = poses
-        self._device: Any = wp.device_from_torch(vertices.device)
         self._points = vertices.detach().to(torch.float32).repeat(poses, 1)
         copies = torch.arange(poses, device=faces.device)
         self._faces = (copies[:, None, None] * len(vertices) + faces).to(torch.int32).reshape(-1)
-        self._single = torch.zeros(0 if poses == 1 else 1, dtype=torch.int32, device=vertices.device)
+        self._none = torch.zeros(0, dtype=torch.int32, device=vertices.device)
 
     @cached_property
     def _mesh(self) -> Any:
@@ -105,35 +66,36 @@ class Bvh:
         with torch_stream(vertices.device):
             mesh.refit()
 
+    @cached_property
+    def _roots(self) -> Tensor:
+        """Where the tree of each pose begins; refitting moves none."""
+        with torch_stream(self._points.device):
+            return roots_of(self._mesh, self.poses, self._points.device)
+
     def blocked(self, origin: Tensor, target: Tensor, pose: Tensor | None = None) -> Tensor:
         """Whether [rays] something lies between each origin [rays, 3] and its target [rays, 3] (or [1, 3] for all).
 
         `pose` [rays] is the one in which to look; None = the first.
         """
-        start, end = _vec3(origin), _vec3(target)
-        hit = torch.zeros(len(origin), dtype=torch.uint8, device=origin.device)
-        if len(origin):
-            arrays = [self._poses(pose), *(wp.from_torch(x, dtype=wp.vec3) for x in (start, end)), wp.from_torch(hit)]
-            with torch_stream(origin.device):
-                wp.launch(_shadow, dim=len(origin), inputs=[self._mesh.id, *arrays], device=self._device)
-        return hit.bool()
+        if len(origin) == 0:
+            return torch.zeros(0, dtype=torch.bool, device=origin.device)
+        return self._cast((origin, target), pose, 1.0, False)[0] >= 0
 
     def first_hit(self, origin: Tensor, direction: Tensor, reach: float = 1e3) -> tuple[Tensor, Tensor]:
         """The face [rays] of the first pose that each ray meets first (-1 = none), and how far [rays] in m it is."""
-        start, way = _vec3(origin), _vec3(direction)
-        face = torch.full((len(origin),), -1, dtype=torch.int32, device=origin.device)
-        distance = torch.full((len(origin),), torch.inf, dtype=torch.float32, device=origin.device)
-        if len(origin):
-            inputs = [self._mesh.id, self._poses(None), *(wp.from_torch(x, dtype=wp.vec3) for x in (start, way)), reach]
-            outputs = [wp.from_torch(face), wp.from_torch(distance)]
-            with torch_stream(origin.device):
-                wp.launch(_closest, dim=len(origin), inputs=inputs, outputs=outputs, device=self._device)
-        return face.long(), distance
+        if len(origin) == 0:
+            return origin.new_zeros(0, dtype=torch.int64), origin.new_zeros(0, dtype=torch.float32)
+        face, distance = self._cast((origin, direction), None, reach, True)
+        return face.long(), torch.where(face < 0, torch.inf, distance)
 
-    def _poses(self, pose: Tensor | None) -> Any:
-        """The pose of every ray as the kernels take it: empty = the one that there is."""
-        given = pose is not None and len(self._single) > 0
-        return wp.from_torch(pose.to(torch.int32).contiguous() if given and pose is not None else self._single)
+    def _cast(
+        self, rays: tuple[Tensor, Tensor], pose: Tensor | None, reach: float, nearest: bool
+    ) -> tuple[Tensor, Tensor]:
+        """See `packets.cast`."""
+        given = pose is not None and self.poses > 1
+        which = pose.to(torch.int32).contiguous() if given and pose is not None else self._none
+        with torch_stream(self._points.device):
+            return cast((self._mesh, self._roots), which, (_vec3(rays[0]), _vec3(rays[1])), reach, nearest)
 
 
 def torch_stream(device: torch.device) -> AbstractContextManager[Any]:
