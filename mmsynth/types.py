@@ -601,6 +601,9 @@ class Processing:
         range_cfar: the second pass.
         peak_grouping_range, peak_grouping_doppler: keep only local maxima along that direction.
         angle_fft: size of the zero-padded azimuth FFT.
+        angle_step: mean amplitude over the row, in ADC counts, of the last bit that the azimuth FFT keeps (xWR14xx's
+            accelerator): weak peaks are flat at the top, the first of equal bins (0, 1, ..., then the negative ones) is
+            taken, and a "peak" intensity is that whole number; 0 = not rounded.
         second_peak: report a second azimuth peak above this fraction of the first's power; 0 = never.
         azimuth_limits, elevation_limits: rad; points outside are dropped.
         extended_velocity: unfold the velocity by trying the hypotheses of TDM (TI's extendedMaxVelocity).
@@ -638,6 +641,7 @@ class Processing:
     peak_grouping_range: bool = True
     peak_grouping_doppler: bool = True
     angle_fft: int = 64
+    angle_step: float = 0.0
     second_peak: float = 0.5
     azimuth_limits: tuple[float, float] = (-np.pi / 2, np.pi / 2)
     elevation_limits: tuple[float, float] = (-np.pi / 2, np.pi / 2)

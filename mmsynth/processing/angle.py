@@ -163,6 +163,28 @@ def row_spectra(signals: Tensor, array: VirtualArray) -> Tensor:
     return (signals @ weights).reshape(len(signals), len(array.height), len(array.across))
 
 
+def whole_numbers(rows: Tensor, array: VirtualArray, step: float) -> tuple[Tensor, Tensor]:
+    """Spectra [points, rows, across] of the rows as whole numbers, and the main row's magnitude [points, across].
+
+    One is `step` V of the mean amplitude over the main row. Real and imaginary part are rounded as seen from the first
+    antenna of a row, where an FFT has its phase; the magnitude is taken before. In magnitudes of 5 to 20 a peak is flat
+    over several bins.
+    """
+    scaled = rows / (step * int((array.row == array.main_row).sum()))
+    across = [float(array.position[array.row == k, 0].min()) for k in range(len(array.height))]
+    place = torch.tensor(across, dtype=torch.float64, device=rows.device)
+    phase = 2 * torch.pi / array.wavelength * place[:, None] * array.across
+    turn = torch.polar(torch.ones_like(phase), phase).to(rows.dtype)
+    counted = torch.view_as_complex(torch.view_as_real(scaled * turn.conj()).round())
+    return counted * turn, scaled[:, array.main_row].abs().round()
+
+
+def first_peak(power: Tensor, array: VirtualArray) -> Tensor:
+    """The greatest bin [points] of azimuth spectra [points, across]; of equal ones, the FFT's first."""
+    zero = int((array.across < 0).sum())
+    return (power.roll(-zero, 1).argmax(1) + zero) % power.shape[1]
+
+
 def azimuth_power(rows: Tensor, array: VirtualArray) -> Tensor:
     """Power [points, across] over azimuth: of the main row, or of the whole plane at its best elevation."""
     if array.planar:

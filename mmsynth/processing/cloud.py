@@ -9,13 +9,15 @@ from mmsynth.processing.angle import (
     VirtualArray,
     azimuth_power,
     elevation_cosine,
+    first_peak,
     row_spectra,
     second_peak,
     virtual_array,
     virtual_signals,
+    whole_numbers,
 )
 from mmsynth.processing.cfar import local_maxima, noise_estimate
-from mmsynth.processing.spectrum import detection_level
+from mmsynth.processing.spectrum import detection_level, volts_per_count
 from mmsynth.types import Cfar, PointCloud, Processing, RadarCube
 
 
@@ -34,7 +36,7 @@ def detect(cube: RadarCube, processing: Processing) -> PointCloud:
     frame, doppler, bin_ = _listed(hit, processing)
     array = virtual_array(cube.radar, processing, level.device)
     signed, signals = _unfold(cube.spectrum[frame, doppler, :, :, bin_], doppler - loops // 2, loops, array, processing)
-    source, across, up = _directions(signals, array, processing)
+    source, across, up, peak = _directions(signals, array, processing, volts_per_count(cube.radar))
     frame, doppler, bin_, signed = frame[source], doppler[source], bin_[source], signed[source]
 
     velocity = signed * (cube.velocity[1] - cube.velocity[0] if loops > 1 else 0.0)
@@ -51,7 +53,7 @@ def detect(cube: RadarCube, processing: Processing) -> PointCloud:
     return PointCloud(
         position=position.to(torch.float32),
         velocity=velocity[keep].to(torch.float32),
-        intensity=_intensity(level[keep], noise[keep], processing),
+        intensity=_intensity(level[keep], noise[keep], processing, peak[keep]),
         snr_db=level[keep] - noise[keep],
         noise_db=noise[keep],
         offsets=torch.nn.functional.pad(count.cumsum(0), (1, 0)),
@@ -121,15 +123,23 @@ def _unfold(
     return hypotheses.take_along_dim(best, 1)[:, 0], chosen
 
 
-def _directions(signals: Tensor, array: VirtualArray, processing: Processing) -> tuple[Tensor, Tensor, Tensor]:
-    """Source cell, x / r and z / r [directions] of the one or two azimuth peaks of each cell."""
+def _directions(
+    signals: Tensor, array: VirtualArray, processing: Processing, count: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Source cell, x / r, z / r and power [directions] of the one or two azimuth peaks of each cell.
+
+    The power is in V^2; where the device keeps whole numbers, it is their square. `count` is the ADC's last bit in V.
+    """
     rows = row_spectra(signals, array)
     power = azimuth_power(rows, array)
-    first = power.argmax(1)
+    if processing.angle_step:
+        rows, magnitude = whole_numbers(rows, array, processing.angle_step * count)
+        power = magnitude.square()
+    first = first_peak(power, array)
     second, exists = second_peak(power, first, processing.second_peak)
     cell = torch.arange(len(signals), device=signals.device)
     source, peak = torch.cat([cell, cell[exists]]), torch.cat([first, second[exists]])
-    return source, array.across[peak], elevation_cosine(rows[source, :, peak], array)
+    return source, array.across[peak], elevation_cosine(rows[source, :, peak], array), power[source, peak]
 
 
 def _in_view(across: Tensor, up: Tensor, velocity: Tensor, processing: Processing) -> Tensor:
@@ -156,8 +166,10 @@ def _first(frame: Tensor, rank: Tensor, index: Tensor, limit: int) -> Tensor:
     return index[order[torch.arange(len(order), device=order.device) - start < limit]]
 
 
-def _intensity(level: Tensor, noise: Tensor, processing: Processing) -> Tensor:
+def _intensity(level: Tensor, noise: Tensor, processing: Processing, peak: Tensor) -> Tensor:
     if processing.intensity == "snr":
         return level - noise
+    if processing.intensity == "peak" and processing.angle_step:
+        return peak.sqrt().to(level.dtype)
     peak = processing.intensity_scale * 10 ** (level / 20)
     return peak if processing.intensity == "peak" else 10 * (peak + 1).log10()
