@@ -15,11 +15,11 @@ from typing import Any
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, transfer_rows, zero_shot_values
 from mmsynth.evaluation.fewshot import SHARES, tree_curve
-from mmsynth.evaluation.networks import NetworkPlan, Study, network_curve
+from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
-from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table
+from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, told_of
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.windows import concatenate
 
@@ -46,7 +46,7 @@ def main() -> None:
     curve_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
     curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
-    curve_.add_argument("--first", type=int, default=0, help="seed of the first draw, with trees")
+    curve_.add_argument("--first", type=int, default=0, help="seed of the first draw")
     curve_.add_argument("--steps", type=int, default=500, help="of the optimiser, with and without synthetic data")
     curve_.add_argument("--pretrain-steps", type=int, nargs="+", default=[100], help="of these on synthetic data")
     curve_.add_argument("--tune-rate", type=float, nargs="+", default=[3e-3], help="learning rate after them")
@@ -114,17 +114,16 @@ def transfer(options: argparse.Namespace) -> list[Row]:
 def curve(options: argparse.Namespace) -> list[Row]:
     """Scores over the share of the recordings that is trained on, as table, figure, JSON and rows."""
     recordings = Dataset.open(options.recordings)
-    more: dict[str, Any]
+    real = real_tables(corpus(recordings, RECORDED))
+    drawn, seeds = read_sets(options.synthetic, real), range(options.first, options.first + options.seeds)
+    more: dict[str, Any] = {"method": drawn.method, "facets": drawn.facets}
     if options.model == "trees":
-        real = real_tables(corpus(recordings, RECORDED))
-        drawn = read_sets(options.synthetic, real)
-        found = tree_curve(real, drawn, range(options.first, options.first + options.seeds), show)
+        found = tree_curve(real, drawn, seeds, show)
         found.save(options.out)
-        more = {"method": drawn.method, "facets": drawn.facets}
     else:
         files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
         base = NetworkPlan(
-            options.model, options.steps, seeds=options.seeds, shares=tuple(options.shares), device=options.device
+            options.model, options.steps, seeds=tuple(seeds), shares=tuple(options.shares), device=options.device
         )
         plans = tuple(
             replace(base, pretrain_steps=steps, tune_rate=rate)
@@ -132,12 +131,12 @@ def curve(options: argparse.Namespace) -> list[Row]:
             for rate in options.tune_rate
         )
         windows = concatenate([cut(f, RECORDED) for f in files])
-        study = Study(corpus(recordings, RECORDED), windows, plans, options.out)
+        study = Study(real, told_of(real, drawn.sets), windows, plans, options.out)
         found = network_curve(study, show, options.workers)
-        note = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
-        more = {"method": files[0].attributes.method, "facets": files[0].attributes.facets, "note": note}
+        more["note"] = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
     print(found.text(), flush=True)
-    return found.rows("real alone", **more)
+    rows = found.rows("real alone", **more)
+    return rows if options.model == "trees" else rows + found.rows(*ALONE, **more)
 
 
 def show(done: int, total: int) -> None:

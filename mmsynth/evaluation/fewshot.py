@@ -13,7 +13,7 @@ from mmsynth import metrics
 from mmsynth.evaluation.curve import Drawn
 from mmsynth.evaluation.protocol import Corpus, folds
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.evaluation.transfer import Real, few_shot, train
+from mmsynth.evaluation.transfer import Real, few_shot, told_of
 from mmsynth.view import curve_figure, save_figure
 
 Array = NDArray[Any]
@@ -55,19 +55,28 @@ class Curve:
         drawn = {name: (v.mean(1), np.array([_spread(r) for r in v])) for name, v in self.arms.items()}
         save_figure(curve_figure(self.shares, drawn, self.score, f"{self.model}"), out / "curve.png")
 
-    def rows(self, baseline: str, **more: Any) -> list[Row]:
-        """The gain of each arm over the arm `baseline` at each share, paired by repetition, as rows of the ledger."""
-        found = []
+    def best(self, arms: Sequence[str]) -> Array:
+        """Scores [shares, repetitions] of that one of `arms` which does best at each share in the mean."""
+        return np.array([max((self.arms[a][k] for a in arms), key=np.mean) for k in range(len(self.shares))])
+
+    def rows(self, *baselines: str, **more: Any) -> list[Row]:
+        """The gain of each arm with synthetic data at each share, paired by repetition, as rows of the ledger.
+
+        Args:
+            baselines: arms without synthetic data; of several, each share is compared with the one that is best there.
+            more: of each row.
+        """
+        found, alone, over = [], self.best(baselines), ", over the best real-only" if len(baselines) > 1 else ""
         for name, values in self.arms.items():
             for k, share in enumerate(self.shares):
                 # At share 0 the baseline is not known.
-                gain = values[k] - self.arms[baseline][k]
-                if name == baseline or not np.isfinite(gain).all():
+                gain = values[k] - alone[k]
+                if name.startswith("real") or not np.isfinite(gain).all():
                     continue
-                means = f"{self.arms[baseline][k].mean():.3f} -> {values[k].mean():.3f}"
+                means = f"{alone[k].mean():.3f} -> {values[k].mean():.3f}"
                 note = f"{means}, wins {np.mean(gain > 0):.0%}; {more.get('note', '')}".rstrip("; ")
                 title = f"radhar/few_shot_gain_{round(100 * share)}"
-                found.append(row(title, gain.tolist(), f"{self.model}, {name}", **{**more, "note": note}))
+                found.append(row(title, gain.tolist(), f"{self.model}, {name}{over}", **{**more, "note": note}))
         return found
 
 
@@ -84,13 +93,12 @@ def tree_curve(real: Real, drawn: Drawn, draws: Sequence[int], progress: Progres
         draws: seeds of the draws of recordings at each share.
         progress: called with (shares done, shares in all).
     """
-    forests = [train(s, real.classes, k) for k, s in enumerate(drawn.sets)]
-    told = tuple(np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
+    told = told_of(real, drawn.sets)
     names = ("real alone", "stacked", "blended")
     table = np.full((3, len(SHARES) + 1, len(draws)), np.nan)
     table[1:, 0] = np.mean([balanced_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])
     for k, share in enumerate(SHARES):
-        found = few_shot(real, (told[0], told[1]), share, draws)
+        found = few_shot(real, told, share, draws)
         table[:, k + 1] = [v.mean(1) for v in (found.alone, found.stacked, found.blended)]
         progress(k + 1, len(SHARES))
     return Curve((0.0, *SHARES), dict(zip(names, table, strict=True)), "trees")

@@ -1,6 +1,5 @@
 """How much fewer recordings a network needs with synthetic data: a curve over the share that is trained on."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,14 +11,17 @@ from numpy.typing import NDArray
 from mmsynth.evaluation.fewshot import SHARES, Curve, Progress, balanced_score
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
-from mmsynth.training.blend import fit_blend
+from mmsynth.evaluation.transfer import Real, grow_few
+from mmsynth.training.blend import Blend, fit_blend
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
 from mmsynth.training.windows import Windows
 
 Array = NDArray[Any]
-ARMS = ("real alone", "pre-trained", "pre-trained, blended")
+# Of recordings alone: the network, trees, and both joined in equal parts.
+ALONE = ("real alone", "real trees", "real alone and trees")
+ARMS = (*ALONE, "blended", "pre-trained", "pre-trained, blended")
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class NetworkPlan:
         batch: windows a step.
         width: of the network.
         rate: peak learning rate; tune_rate: after pre-training.
-        seeds: repetitions: other weights, other draws of recordings.
+        seeds: of the repetitions: other weights, other draws of recordings.
         shares: of the recordings.
         device: where it trains.
     """
@@ -45,7 +47,7 @@ class NetworkPlan:
     width: int = 64
     rate: float = 3e-3
     tune_rate: float = 3e-3
-    seeds: int = 3
+    seeds: tuple[int, ...] = (0, 1, 2)
     shares: tuple[float, ...] = SHARES
     device: str = "cpu"
 
@@ -75,20 +77,22 @@ class Study:
 
     Attributes:
         real: recordings; each group is held out in turn.
+        told: what trees on synthetic windows alone say of each window of `dense` and `apart`: class probabilities.
         synthetic: windows of all sets.
         plans: what to train; of several, which differ in how they pre-train and tune, each held-out group gets the one
             that does best at that share within its training recordings (`choose`).
         out: folder in which everything found stays, so that an interrupted curve goes on.
     """
 
-    real: Corpus
+    real: Real
+    told: tuple[Array, Array]
     synthetic: Windows
     plans: tuple[NetworkPlan, ...]
     out: Path
 
     def fold(self, name: str) -> Fold:
         """The held-out group of that name."""
-        return next(f for f in folds(self.real) if f.name == name)
+        return next(f for f in folds(self.real.data) if f.name == name)
 
 
 def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
@@ -100,15 +104,15 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
         workers: processes, one thread each.
 
     Returns:
-        Arms `ARMS`: the last is the tuned network joined with the one trained on synthetic data alone, see `Blend`. At
-        share 0 the pre-trained network is scored as it is.
+        Arms `ARMS`: those blended are joined with the trees on synthetic windows, see `Blend`. At share 0 these trees
+        and the pre-trained network are scored as they are.
     """
-    base, names = study.plans[0], [fold.name for fold in folds(study.real)]
+    base, names = study.plans[0], [fold.name for fold in folds(study.real.data)]
     steps = sorted({plan.pretrain_steps for plan in study.plans})
     # Each wave leaves files that the next one needs.
-    first = [(study, count, seed) for count in steps for seed in range(base.seeds)]
+    first = [(study, count, seed) for count in steps for seed in base.seeds]
     trials = [(study, plan, name, share) for share in base.shares for name in names for plan in study.plans]
-    cells = [(study, name, share, seed) for seed in range(base.seeds) for share in base.shares for name in names]
+    cells = [(study, name, share, seed) for seed in base.seeds for share in base.shares for name in names]
     waves: list[tuple[Callable[..., Any], list[Any]]] = [
         (pretrained, first),
         (trial, trials if len(study.plans) > 1 else []),
@@ -119,11 +123,12 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
         for _ in each(work, jobs, workers):
             done += 1
             progress(done, total)
-    table = np.full((len(ARMS), len(base.shares) + 1, base.seeds, len(names)), np.nan)
+    table = np.full((len(ARMS), len(base.shares) + 1, len(base.seeds), len(names)), np.nan)
     for _, name, share, seed in cells:
-        zero, *found = cell(study, name, share, seed)
-        table[:, base.shares.index(share) + 1, seed, names.index(name)] = found
-        table[1:, 0, seed, names.index(name)] = zero
+        zero, found = cell(study, name, share, seed)
+        place = base.seeds.index(seed), names.index(name)
+        table[:, base.shares.index(share) + 1, *place] = found
+        table[len(ALONE) :, 0, *place] = zero
     curve = Curve((0.0, *base.shares), dict(zip(ARMS, table.mean(-1), strict=True)), f"{base.model} network")
     chosen = {f"{name} {share:g}": asdict(choose(study, name, share)) for name in names for share in base.shares}
     curve.save(study.out, {"plans": chosen})
@@ -136,7 +141,7 @@ def pretrained(study: Study, steps: int, seed: int) -> Path:
     if not (out / "run.json").is_file():
         out.mkdir(parents=True, exist_ok=True)
         recipe = plan.recipe(steps, plan.rate, seed)
-        material = Material(Targets(study.real.classes), synthetic=study.synthetic)
+        material = Material(Targets(study.real.data.classes), synthetic=study.synthetic)
         model = train_network(recipe, material, out, lambda done, total: None)
         keep_run(out, recipe, material.targets, model)
     return out
@@ -154,50 +159,51 @@ def trial(study: Study, plan: NetworkPlan, name: str, share: float) -> float:
 
     A third of the clips of each activity is set apart to score on; the held-out group is not looked at.
     """
-    real, fold = study.real, study.fold(name)
+    real, fold = study.real.data, study.fold(name)
 
-    def find() -> list[float]:
+    def find() -> Array:
         rows = draw_rows(real.dense, np.flatnonzero(fold.train), 1 / 3, np.random.default_rng(0))
         clips = sorted(set(real.dense.clip[rows].tolist()))
         kept, apart = (np.isin(windows.clip.astype(str), clips) for windows in (real.dense, real.apart))
         own = _drawn(real, fold.train & ~kept, share, 0), apart
-        return [balanced_score(real, apart, _tuned(study, plan, own, 0))]
+        return np.array(balanced_score(real, apart, _tuned(study, plan, own, 0)))
 
-    return _once(study.out / "choice" / f"{share:g}-{name}-{plan.title}.json", find)[0]
+    return float(_once(study.out / "choice" / f"{share:g}-{name}-{plan.title}.npy", find))
 
 
-def cell(study: Study, name: str, share: float, seed: int) -> list[float]:
-    """Scores on the held-out group `name`: of synthetic data alone, and of each of `ARMS`."""
+def cell(study: Study, name: str, share: float, seed: int) -> tuple[list[float], list[float]]:
+    """Scores on the held-out group `name`: without recordings of each of `ARMS` that can do so, and of each of `ARMS`.
+
+    What networks answer is kept, so that another way to blend needs no training.
+    """
     real, fold, plan = study.real, study.fold(name), choose(study, name, share)
-    rows, scores = (_drawn(real, fold.train, share, seed), fold.test), study.out / "scores"
-
-    def alone() -> list[float]:
-        return [balanced_score(real, fold.test, _trained(plan.recipe(plan.steps, plan.rate, seed), real, rows))]
-
-    def after() -> list[float]:
-        first = load_run(pretrained(study, plan.pretrain_steps, seed)).model
-        assert isinstance(first, NetworkModel)
-        told = first.probabilities(real.apart)[fold.test]
-        tuned = _tuned(study, plan, rows, seed)
-        own = real.dense.take(rows[0])
-        blended = fit_blend(first.probabilities(own), own.labels(real.classes)).join(tuned, told)
-        return [balanced_score(real, fold.test, p) for p in (told, tuned, blended)]
-
-    start = f"{share:g}-{name}-{seed}"
-    (one,) = _once(scores / f"{start}-alone.json", alone)
-    zero, two, three = _once(scores / f"{start}-{plan.title}.json", after)
-    return [zero, one, two, three]
+    train, answers = _drawn(real.data, fold.train, share, seed), study.out / "answers"
+    rows, start, count = (train, fold.test), f"{share:g}-{name}-{seed}", real.classes
+    alone = _once(
+        answers / f"{start}-alone.npy",
+        lambda: _trained(plan.recipe(plan.steps, plan.rate, seed), real.data, rows),
+    )
+    tuned = _once(answers / f"{start}-{plan.title}.npy", lambda: _tuned(study, plan, rows, seed))
+    first = load_run(pretrained(study, plan.pretrain_steps, seed)).model
+    assert isinstance(first, NetworkModel)
+    untuned = first.probabilities(real.data.apart.take(np.flatnonzero(fold.test)))
+    labels, told = real.labels(True)[train], study.told[1][fold.test]
+    trees = grow_few(real.dense[train], labels, count, seed).probabilities(real.apart[fold.test])
+    blend, half = fit_blend(study.told[0][train], labels), Blend(0.5, 1.0, np.zeros(count))
+    with_few = [alone, trees, half.join(alone, trees), blend.join(alone, told), tuned, blend.join(tuned, told)]
+    without, found = ([balanced_score(real.data, fold.test, p) for p in ps] for ps in ([told, untuned, told], with_few))
+    return without, found
 
 
-def _once(path: Path, find: Callable[[], list[float]]) -> list[float]:
+def _once(path: Path, find: Callable[[], Array]) -> Array:
     """What `path` holds, found and kept there if it does not exist."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".tmp")
-        beside.write_text(json.dumps(find()), encoding="utf-8")
+        with beside.open("wb") as file:
+            np.save(file, find(), allow_pickle=False)
         beside.replace(path)
-    kept: list[float] = json.loads(path.read_text(encoding="utf-8"))
-    return kept
+    return np.asarray(np.load(path, allow_pickle=False))
 
 
 def _drawn(real: Corpus, mask: Array, share: float, seed: int) -> Array:
@@ -206,7 +212,7 @@ def _drawn(real: Corpus, mask: Array, share: float, seed: int) -> Array:
 
 def _tuned(study: Study, plan: NetworkPlan, rows: tuple[Array, Array], seed: int) -> Array:
     first = pretrained(study, plan.pretrain_steps, seed)
-    return _trained(plan.recipe(plan.steps - plan.pretrain_steps, plan.tune_rate, seed, first), study.real, rows)
+    return _trained(plan.recipe(plan.steps - plan.pretrain_steps, plan.tune_rate, seed, first), study.real.data, rows)
 
 
 def _trained(recipe: Recipe, real: Corpus, rows: tuple[Array, Array]) -> Array:

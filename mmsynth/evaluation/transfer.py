@@ -63,6 +63,13 @@ def train(synthetic: Synthetic, classes: int, seed: int) -> Forest:
     return grow(synthetic.table, synthetic.labels, classes, TreeSettings(leaf=3), seed, weight)
 
 
+def told_of(real: Real, sets: Sequence[Synthetic]) -> tuple[Array, Array]:
+    """Class probabilities of the windows of `dense` and `apart`: the mean over trees on each synthetic set."""
+    forests = [train(s, real.classes, k) for k, s in enumerate(sets)]
+    dense, apart = (np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
+    return dense, apart
+
+
 def zero_shot(real: Real, synthetic: Synthetic, seed: int) -> tuple[list[Scores], list[Scores]]:
     """Scores by window and by file vote of each group of recordings, none of which is trained on."""
     p = train(synthetic, real.classes, seed).probabilities(real.apart)
@@ -112,7 +119,7 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequ
         for fold in folds(real.data):
             rows = draw_rows(real.data.dense, np.flatnonzero(fold.train), fraction, stream)
             alone, stacked = (
-                _few(table[rows], labels[rows], real.classes, draw).probabilities(test[fold.test])
+                grow_few(table[rows], labels[rows], real.classes, draw).probabilities(test[fold.test])
                 for table, test in ((real.dense, real.apart), (told_dense, told_apart))
             )
             blended = fit_blend(told[0][rows], labels[rows]).join(stacked, told[1][fold.test])
@@ -123,7 +130,8 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequ
     return FewShot(*np.moveaxis(np.array(found), 2, 0))
 
 
-def _few(table: Array, labels: Array, classes: int, seed: int) -> Forest:
+def grow_few(table: Array, labels: Array, classes: int, seed: int) -> Forest:
+    """Trees on a few recorded windows: features [windows, features] and class indices [windows]."""
     return grow(table, labels, classes, TreeSettings(200), seed, np.ones(len(labels)))
 
 
