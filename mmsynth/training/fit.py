@@ -21,6 +21,7 @@ from mmsynth.training.features import features
 from mmsynth.training.loop import Material, Progress, steps_timed, train_network
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import (
+    BlendedNetwork,
     BlendedTrees,
     Model,
     Run,
@@ -103,7 +104,14 @@ def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progre
     """Train on windows that are at hand; see `fit`."""
     if recipe.model == "trees":
         return _fit_trees(recipe, material, progress)
-    return train_network(recipe, material, folder, progress, team)
+    own, blended = train_network(recipe, material, folder, progress, team), recipe.data.schedule == "pretrain"
+    if not (blended and material.staged and recipe.task == "activity" and recipe.model != "heatmaps"):
+        return own
+    assert material.real is not None and material.synthetic is not None
+    # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
+    told = TreeModel(_grow_synthetic(recipe, material.synthetic, material.classes))
+    blend = fit_blend(told.probabilities(material.real), material.real.labels(material.classes))
+    return BlendedNetwork(told, own, blend)
 
 
 def gather(recipe: Recipe) -> Material:

@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from mmsynth import metrics
 from mmsynth.training.augment import augment
-from mmsynth.training.blend import fit_blend
 from mmsynth.training.log import Log
 from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
 from mmsynth.training.networks import Network, PoseHead, pool, to_batch
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import BlendedNetworks, NetworkModel, Targets, build, load_run
+from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.training.workers import Team
 
@@ -69,17 +68,12 @@ class State:
     best: dict[str, Any]
     best_score: float = -math.inf
     stale: int = 0
-    # The averaged weights when pre-training ended; empty before that.
-    told: dict[str, Any] = field(default_factory=dict)
 
 
 def train_network(
     recipe: Recipe, material: Material, folder: Path | None, progress: Progress, team: Team | None = None
-) -> NetworkModel | BlendedNetworks:
+) -> NetworkModel:
     """Train the recipe's network; a checkpoint in `folder` is gone on from, with the same outcome as without the stop.
-
-    Where it was pre-trained on synthetic windows to tell activities, its answers are blended with those that it gave
-    before it saw recordings.
 
     Args:
         recipe: what to train and how.
@@ -98,8 +92,6 @@ def train_network(
             if settings.patience and state.stale >= settings.patience and _tuning(recipe, material, state.step):
                 break
             loss = train_step(recipe, material, state, team)
-            if _stages(recipe, material) and state.step == settings.pretrain_steps:
-                state.told = _copied(state.average)
             if state.step % settings.every and state.step != settings.steps:
                 continue
             score = _validate(recipe, material, state)
@@ -109,26 +101,11 @@ def train_network(
             log.write(state.step, {"loss": loss, "validation": score, "rate": rate(recipe, material, state.step - 1)})
             if team.leads:
                 progress(state.step, settings.steps)
-    own = _finished(recipe, material, state.best or _copied(state.average))
-    if recipe.task == "pose" or not state.told:
-        return own
-    told = _finished(recipe, material, state.told)
-    assert material.real is not None
-    blend = fit_blend(told.probabilities(material.real), material.real.labels(material.classes))
-    return BlendedNetworks(told, own, blend)
-
-
-def _finished(recipe: Recipe, material: Material, weights: dict[str, Any]) -> NetworkModel:
-    """The model with these weights, brought to the recordings without labels where the recipe asks for it."""
     network = build(recipe, material.targets)
-    network.load_state_dict(weights)
+    network.load_state_dict(state.best or state.average.state_dict())
     if recipe.adapt.method == "statistics" and material.unlabelled is not None:
         align_statistics(network.to(recipe.device), [to_batch(material.unlabelled, recipe.device)])
     return NetworkModel(network.cpu().eval(), material.targets)
-
-
-def _copied(network: nn.Module) -> dict[str, Any]:
-    return {k: v.clone() for k, v in network.state_dict().items()}
 
 
 def train_step(recipe: Recipe, material: Material, state: State, team: Team | None = None) -> float:
@@ -199,7 +176,7 @@ def start(recipe: Recipe, material: Material) -> State:
 
 def _initial(folder: Path, targets: Targets) -> dict[str, Any]:
     run = load_run(folder)
-    model = run.model.own if isinstance(run.model, BlendedNetworks) else run.model
+    model = run.model.own if isinstance(run.model, BlendedNetwork) else run.model
     if not isinstance(model, NetworkModel) or run.targets != targets:
         told = ", ".join(run.classes) or run.targets.joint_set
         raise ValueError(f"initial: {folder} tells {told}; expected a network for the targets of this recipe")
@@ -263,7 +240,7 @@ def _validate(recipe: Recipe, material: Material, state: State) -> float | None:
     score = validation_score(NetworkModel(state.average, material.targets), material.validation)
     if score > state.best_score:
         state.best_score, state.stale = score, 0
-        state.best = _copied(state.average)
+        state.best = {k: v.clone() for k, v in state.average.state_dict().items()}
     elif _tuning(recipe, material, state.step):
         state.stale += 1
     return score
@@ -290,7 +267,6 @@ def _save(path: Path, state: State) -> None:
         "best": state.best,
         "best_score": state.best_score,
         "stale": state.stale,
-        "told": state.told,
     }
     beside = path.with_suffix(".tmp")
     torch.save(content, beside)
@@ -300,7 +276,7 @@ def _save(path: Path, state: State) -> None:
 def _restore(state: State, content: dict[str, Any]) -> None:
     for name in ("network", "average", "critic", "optimiser"):
         getattr(state, name).load_state_dict(content[name])
-    state.step, state.best, state.told = int(content["step"]), dict(content["best"]), dict(content["told"])
+    state.step, state.best = int(content["step"]), dict(content["best"])
     state.best_score, state.stale = float(content["best_score"]), int(content["stale"])
 
 

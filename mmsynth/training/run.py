@@ -115,10 +115,10 @@ class NetworkModel:
 
 
 @dataclass(frozen=True, eq=False)
-class BlendedNetworks:
-    """A network that has seen synthetic windows alone, the same tuned on recordings, and the blend of both answers."""
+class BlendedNetwork:
+    """Trees that have seen synthetic windows alone, a network that has seen recordings, and the blend of both."""
 
-    told: NetworkModel
+    told: TreeModel
     own: NetworkModel
     blend: Blend
 
@@ -147,9 +147,10 @@ def save_model(path: Path, model: Model) -> None:
     beside = path.with_suffix(".tmp")
     if isinstance(model, NetworkModel):
         torch.save({"own": _weights(model)}, beside)
-    elif isinstance(model, BlendedNetworks):
+    elif isinstance(model, BlendedNetwork):
+        told = {f.name: torch.from_numpy(getattr(model.told.forest, f.name)) for f in fields(Forest)}
         blend = {name: torch.from_numpy(value) for name, value in _blend_arrays(model.blend).items()}
-        torch.save({"own": _weights(model.own), "told": _weights(model.told), "blend": blend}, beside)
+        torch.save({"own": _weights(model.own), "told": told, "blend": blend}, beside)
     elif isinstance(model, TreeModel | BlendedTrees):
         with beside.open("wb") as file:
             np.savez(file, allow_pickle=False, **_tree_arrays(model))
@@ -188,7 +189,7 @@ def load_run(folder: Path | str) -> Run:
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
         if recipe.model == "trees":
             return Run(folder, recipe, targets, _load_trees(folder / "model.npz"))
-        return Run(folder, recipe, targets, _load_networks(folder / "model.pt", recipe, targets))
+        return Run(folder, recipe, targets, _load_network(folder / "model.pt", recipe, targets))
     except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
 
@@ -229,17 +230,15 @@ def _weights(model: NetworkModel) -> dict[str, Tensor]:
     return {k: v.cpu() for k, v in model.network.state_dict().items()}
 
 
-def _load_networks(path: Path, recipe: Recipe, targets: Targets) -> NetworkModel | BlendedNetworks:
+def _load_network(path: Path, recipe: Recipe, targets: Targets) -> NetworkModel | BlendedNetwork:
     kept = torch.load(path, map_location="cpu", weights_only=True)
-
-    def network(name: str) -> NetworkModel:
-        empty = build(recipe, targets)
-        empty.load_state_dict(kept[name])
-        return NetworkModel(empty, targets)
-
+    network = build(recipe, targets)
+    network.load_state_dict(kept["own"])
+    own = NetworkModel(network, targets)
     if "told" not in kept:
-        return network("own")
-    return BlendedNetworks(network("told"), network("own"), _blend({k: v.numpy() for k, v in kept["blend"].items()}))
+        return own
+    told, blend = ({k: v.numpy() for k, v in kept[part].items()} for part in ("told", "blend"))
+    return BlendedNetwork(TreeModel(Forest(**told)), own, _blend(blend))
 
 
 def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:

@@ -10,7 +10,7 @@ import pytest
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, transfer_rows
 from mmsynth.evaluation.fewshot import tree_curve
-from mmsynth.evaluation.networks import NetworkPlan, Study, network_curve
+from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.transfer import few_shot, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
@@ -63,8 +63,8 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
 def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generated: Path, tmp_path: Path) -> None:
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     windows = cut(Dataset.open(generated), WindowSettings())
-    # Trees on synthetic windows that are always right, so that a network's answers are not what the blend has from them.
-    told = np.eye(data.classes)[data.labels(True)], np.eye(data.classes)[data.labels(False)]
+    # Trees on synthetic windows that are right on windows to train on and wrong on those that are scored.
+    told = np.eye(2)[data.labels(True)], np.eye(2)[1 - data.labels(False)]
     plan = NetworkPlan("points", 60, 40, batch=16, width=16, rate=1e-2, seeds=(3,), shares=(0.1, 1.0))
     plans = (plan, replace(plan, tune_rate=1e-4))
 
@@ -78,6 +78,8 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
     whole = network_curve(Study(data, told, windows, plans, tmp_path / "whole"), lambda done, total: None)
     for name, values in whole.arms.items():
         assert np.array_equal(values, finished.arms[name], equal_nan=True)
+    # With a few recordings the blend goes by the trees, right or wrong.
+    assert whole.arms["blended"][:2].max() == 0 and whole.arms["real alone"][1].min() > 0.8
     assert np.isnan(whole.arms["real alone"][0]).all() and whole.arms["pre-trained"][0].mean() > 0.8
     assert {p.name for p in (tmp_path / "whole").glob("curve.*")} == {"curve.txt", "curve.json", "curve.png"}
     # One of the plans at each share of each day, by a score within its training recordings.
@@ -86,6 +88,10 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
     assert set(held) == {f"2020-01-0{day} {share}" for day in (1, 2) for share in ("0.1", "1")}
     rows = {r.experiment for r in whole.rows("real alone")}
     assert rows == {"radhar/few_shot_gain_10", "radhar/few_shot_gain_100"}
+    # Over the best without synthetic data a gain is at most that over any of them.
+    assert (whole.best(ALONE)[1:] >= whole.arms["real trees"][1:]).all()
+    best = whole.rows(*ALONE)
+    assert len(best) == 6 and all("best real-only" in r.model for r in best)
 
 
 def test_a_model_that_knows_helps_and_one_that_guesses_does_little_harm(recordings: Path) -> None:
