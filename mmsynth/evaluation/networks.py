@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mmsynth.evaluation.fewshot import SHARES, Curve, Progress, balanced_score
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
-from mmsynth.evaluation.transfer import Real, grow_few
-from mmsynth.training.blend import Blend, fit_blend
+from mmsynth.evaluation.transfer import Real, few_trees
+from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
@@ -21,7 +21,7 @@ from mmsynth.training.windows import Windows
 Array = NDArray[Any]
 # Of recordings alone: the network, trees, and both joined in equal parts.
 ALONE = ("real alone", "real trees", "real alone and trees")
-ARMS = (*ALONE, "blended", "pre-trained", "pre-trained, blended")
+ARMS = (*ALONE, "blended trees", "blended", "pre-trained", "pre-trained, blended")
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
         workers: processes, one thread each.
 
     Returns:
-        Arms `ARMS`: those blended are joined with the trees on synthetic windows, see `Blend`. At share 0 these trees
-        and the pre-trained network are scored as they are.
+        Arms `ARMS`: a network is blended as `mmsynth train` does, see `BlendedNetwork`. At share 0 the trees on
+        synthetic windows and the pre-trained network are scored as they are.
     """
     base, names = study.plans[0], [fold.name for fold in folds(study.real.data)]
     steps = sorted({plan.pretrain_steps for plan in study.plans})
@@ -178,7 +178,7 @@ def cell(study: Study, name: str, share: float, seed: int) -> tuple[list[float],
     """
     real, fold, plan = study.real, study.fold(name), choose(study, name, share)
     train, answers = _drawn(real.data, fold.train, share, seed), study.out / "answers"
-    rows, start, count = (train, fold.test), f"{share:g}-{name}-{seed}", real.classes
+    rows, start = (train, fold.test), f"{share:g}-{name}-{seed}"
     alone = _once(
         answers / f"{start}-alone.npy",
         lambda: _trained(plan.recipe(plan.steps, plan.rate, seed), real.data, rows),
@@ -187,11 +187,12 @@ def cell(study: Study, name: str, share: float, seed: int) -> tuple[list[float],
     first = load_run(pretrained(study, plan.pretrain_steps, seed)).model
     assert isinstance(first, NetworkModel)
     untuned = first.probabilities(real.data.apart.take(np.flatnonzero(fold.test)))
-    labels, told = real.labels(True)[train], study.told[1][fold.test]
-    trees = grow_few(real.dense[train], labels, count, seed).probabilities(real.apart[fold.test])
-    blend, half = fit_blend(study.told[0][train], labels), Blend(0.5, 1.0, np.zeros(count))
-    with_few = [alone, trees, half.join(alone, trees), blend.join(alone, told), tuned, blend.join(tuned, told)]
-    without, found = ([balanced_score(real.data, fold.test, p) for p in ps] for ps in ([told, untuned, told], with_few))
+    trees, stacked, blend = few_trees(real, study.told, rows, seed)
+    told = study.told[1][fold.test]
+    with_few = [alone, trees, join_evenly(alone, trees), blend.join(stacked, told)]
+    with_few += [blend.join(join_evenly(alone, stacked), told), tuned, blend.join(join_evenly(tuned, stacked), told)]
+    both = [told, told, untuned, told], with_few
+    without, found = ([balanced_score(real.data, fold.test, p) for p in ps] for ps in both)
     return without, found
 
 

@@ -12,7 +12,7 @@ from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training.adapt import AdaptSettings, adapt
 from mmsynth.training.augment import COPIES, with_copies
-from mmsynth.training.blend import fit_blend
+from mmsynth.training.blend import Blend, fit_blend
 from mmsynth.training.features import features
 from mmsynth.training.trees import Forest, TreeSettings, grow
 from mmsynth.training.windows import Windows
@@ -110,19 +110,15 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequ
         fraction: of the clips of each activity; see `draw_rows`.
         draws: seeds of the draws of clips.
     """
-    told_dense, told_apart = (np.hstack([t, p]) for t, p in zip((real.dense, real.apart), told, strict=True))
-    truth, labels = real.labels(False), real.labels(True)
+    truth = real.labels(False)
     found: list[list[list[float]]] = []
     for draw in draws:
         stream = np.random.default_rng([draw, int(fraction * 1e4)])
         each = []
         for fold in folds(real.data):
             rows = draw_rows(real.data.dense, np.flatnonzero(fold.train), fraction, stream)
-            alone, stacked = (
-                grow_few(table[rows], labels[rows], real.classes, draw).probabilities(test[fold.test])
-                for table, test in ((real.dense, real.apart), (told_dense, told_apart))
-            )
-            blended = fit_blend(told[0][rows], labels[rows]).join(stacked, told[1][fold.test])
+            alone, stacked, blend = few_trees(real, told, (rows, fold.test), draw)
+            blended = blend.join(stacked, told[1][fold.test])
             answers = [p.argmax(1) for p in (alone, stacked, blended)]
             matrices = [metrics.confusion(truth[fold.test], a, real.classes) for a in answers]
             each.append([metrics.balanced_accuracy(m) for m in matrices])
@@ -130,9 +126,26 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequ
     return FewShot(*np.moveaxis(np.array(found), 2, 0))
 
 
-def grow_few(table: Array, labels: Array, classes: int, seed: int) -> Forest:
-    """Trees on a few recorded windows: features [windows, features] and class indices [windows]."""
-    return grow(table, labels, classes, TreeSettings(200), seed, np.ones(len(labels)))
+def few_trees(
+    real: Real, told: tuple[Array, Array], rows: tuple[Array, Array], seed: int
+) -> tuple[Array, Array, Blend]:
+    """Class probabilities by trees on a few recordings, by trees that are told too, and the blend to be joined with.
+
+    Args:
+        real: recordings.
+        told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
+        rows: indices of the windows of `dense` that are trained on, and a mask over those of `apart` that are asked.
+        seed: of the trees.
+    """
+    train, test = rows
+    labels = real.labels(True)[train]
+
+    def answers(dense: Array, apart: Array) -> Array:
+        forest = grow(dense[train], labels, real.classes, TreeSettings(200), seed, np.ones(len(labels)))
+        return forest.probabilities(apart[test])
+
+    stacked = (np.hstack([table, said]) for table, said in zip((real.dense, real.apart), told, strict=True))
+    return answers(real.dense, real.apart), answers(*stacked), fit_blend(told[0][train], labels)
 
 
 def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:

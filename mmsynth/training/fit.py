@@ -109,9 +109,8 @@ def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progre
         return own
     assert material.real is not None and material.synthetic is not None
     # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
-    told = TreeModel(_grow_synthetic(recipe, material.synthetic, material.classes))
-    blend = fit_blend(told.probabilities(material.real), material.real.labels(material.classes))
-    return BlendedNetwork(told, own, blend)
+    told = _grow_synthetic(recipe, material.synthetic, material.classes)
+    return BlendedNetwork(own, _blended(recipe, material.real, told, material.classes))
 
 
 def gather(recipe: Recipe) -> Material:

@@ -176,7 +176,7 @@ def start(recipe: Recipe, material: Material) -> State:
 
 def _initial(folder: Path, targets: Targets) -> dict[str, Any]:
     run = load_run(folder)
-    model = run.model.own if isinstance(run.model, BlendedNetwork) else run.model
+    model = run.model.network if isinstance(run.model, BlendedNetwork) else run.model
     if not isinstance(model, NetworkModel) or run.targets != targets:
         told = ", ".join(run.classes) or run.targets.joint_set
         raise ValueError(f"initial: {folder} tells {told}; expected a network for the targets of this recipe")

@@ -21,8 +21,8 @@ class Data:
         hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on.
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
         schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); what tells activities
-            from points is then blended with trees on synthetic data alone, the less the more recordings there are;
-            "mix" = both in every batch (trees: in one forest).
+            from points is then joined with trees on the recordings and blended with trees on synthetic data alone, the
+            less the more recordings there are; "mix" = both in every batch (trees: in one forest).
         synthetic_share: of a mix.
         validation: share of the training clips that chooses the model.
     """

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mmsynth.config import load
 from mmsynth.joints import JOINT_SETS
-from mmsynth.training.blend import Blend
+from mmsynth.training.blend import Blend, join_evenly
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
 from mmsynth.training.networks import ActivityHead, Network, PoseHead, to_batch
@@ -71,9 +71,14 @@ class BlendedTrees:
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
+        own, said = self.answers(windows)
+        return self.blend.join(own, said)
+
+    def answers(self, windows: Windows) -> tuple[Array, Array]:
+        """Class probabilities [windows, classes] by `own` and by `told`."""
         table = features(windows)
         said = self.told.probabilities(table)
-        return self.blend.join(self.own.probabilities(np.hstack([table, said])), said)
+        return self.own.probabilities(np.hstack([table, said])), said
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,15 +121,15 @@ class NetworkModel:
 
 @dataclass(frozen=True, eq=False)
 class BlendedNetwork:
-    """Trees that have seen synthetic windows alone, a network that has seen recordings, and the blend of both."""
+    """A network and trees, both taught recordings, in equal parts; their answer is blended as that of the trees is."""
 
-    told: TreeModel
-    own: NetworkModel
-    blend: Blend
+    network: NetworkModel
+    trees: BlendedTrees
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
-        return self.blend.join(self.own.probabilities(windows), self.told.probabilities(windows))
+        own, said = self.trees.answers(windows)
+        return self.trees.blend.join(join_evenly(self.network.probabilities(windows), own), said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,11 +151,10 @@ def save_model(path: Path, model: Model) -> None:
     """Write a model's weights, beside the name and then renamed."""
     beside = path.with_suffix(".tmp")
     if isinstance(model, NetworkModel):
-        torch.save({"own": _weights(model)}, beside)
+        torch.save({"network": _weights(model)}, beside)
     elif isinstance(model, BlendedNetwork):
-        told = {f.name: torch.from_numpy(getattr(model.told.forest, f.name)) for f in fields(Forest)}
-        blend = {name: torch.from_numpy(value) for name, value in _blend_arrays(model.blend).items()}
-        torch.save({"own": _weights(model.own), "told": told, "blend": blend}, beside)
+        trees = {name: torch.from_numpy(value) for name, value in _tree_arrays(model.trees).items()}
+        torch.save({"network": _weights(model.network), "trees": trees}, beside)
     elif isinstance(model, TreeModel | BlendedTrees):
         with beside.open("wb") as file:
             np.savez(file, allow_pickle=False, **_tree_arrays(model))
@@ -233,12 +237,13 @@ def _weights(model: NetworkModel) -> dict[str, Tensor]:
 def _load_network(path: Path, recipe: Recipe, targets: Targets) -> NetworkModel | BlendedNetwork:
     kept = torch.load(path, map_location="cpu", weights_only=True)
     network = build(recipe, targets)
-    network.load_state_dict(kept["own"])
+    network.load_state_dict(kept["network"])
     own = NetworkModel(network, targets)
-    if "told" not in kept:
+    if "trees" not in kept:
         return own
-    told, blend = ({k: v.numpy() for k, v in kept[part].items()} for part in ("told", "blend"))
-    return BlendedNetwork(TreeModel(Forest(**told)), own, _blend(blend))
+    trees = _trees({k: v.numpy() for k, v in kept["trees"].items()})
+    assert isinstance(trees, BlendedTrees)
+    return BlendedNetwork(own, trees)
 
 
 def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:
@@ -247,14 +252,19 @@ def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:
 
 def _load_trees(path: Path) -> TreeModel | BlendedTrees:
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        return _trees(arrays)
 
-        def forest(name: str) -> Forest:
-            return Forest(**{f.name: arrays[f"{name}/{f.name}"] for f in fields(Forest)})
 
-        if "blend/bias" not in arrays:
-            return TreeModel(forest("own"))
-        blend = _blend({f.name: arrays[f"blend/{f.name}"] for f in fields(Blend)})
-        return BlendedTrees(forest("told"), forest("own"), blend)
+def _trees(arrays: Mapping[str, Array]) -> TreeModel | BlendedTrees:
+    """The model of which `_tree_arrays` are these."""
+
+    def forest(name: str) -> Forest:
+        return Forest(**{f.name: arrays[f"{name}/{f.name}"] for f in fields(Forest)})
+
+    if "blend/bias" not in arrays:
+        return TreeModel(forest("own"))
+    blend = _blend({f.name: arrays[f"blend/{f.name}"] for f in fields(Blend)})
+    return BlendedTrees(forest("told"), forest("own"), blend)
 
 
 def commit() -> str:

@@ -91,7 +91,7 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
     # Over the best without synthetic data a gain is at most that over any of them.
     assert (whole.best(ALONE)[1:] >= whole.arms["real trees"][1:]).all()
     best = whole.rows(*ALONE)
-    assert len(best) == 6 and all("best real-only" in r.model for r in best)
+    assert len(best) == 8 and all("best real-only" in r.model for r in best)
 
 
 def test_a_model_that_knows_helps_and_one_that_guesses_does_little_harm(recordings: Path) -> None:
