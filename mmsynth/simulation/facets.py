@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mmsynth.simulation import legs, surface
+from mmsynth.simulation.fused import fused_gains
 from mmsynth.simulation.gains import facet_gains
-from mmsynth.simulation.kernels import fused_gains
 from mmsynth.simulation.legs import RADAR_CLEARANCE, SURFACE_OFFSET, Leg
 from mmsynth.simulation.picture import hidden
 from mmsynth.simulation.pose import Pose

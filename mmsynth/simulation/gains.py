@@ -1,4 +1,4 @@
-"""What every facet scatters, in plain torch: the reference of `kernels.py`, and the route that is differentiable."""
+"""What every facet scatters, in plain torch: the reference of `fused.py`, and the route that is differentiable."""
 
 import math
 

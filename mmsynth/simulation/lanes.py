@@ -39,3 +39,112 @@ LANES = """
         s = 2.0f * sine * cosine;
     };
 """
+
+# What those add that need more than a phase: doubles, roots, exponentials, angles, and vectors of space.
+GEOMETRY = """
+#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
+    typedef double wide;
+    typedef int whole;
+    auto root = [](lane x) { return sqrtf(x); };
+    auto long_root = [](wide x) { return sqrt(x); };
+    auto widen = [](lane x) { return wide(x); };
+    auto narrow = [](wide x) { return lane(x); };
+    auto whole_of = [](lane x) { return whole(x); };
+    auto lane_of = [](whole x) { return lane(x); };
+#else
+    typedef double wide __attribute__((vector_size(64)));
+    typedef int whole __attribute__((vector_size(32)));
+    auto root = [](lane x) { return __builtin_elementwise_sqrt(x); };
+    auto long_root = [](wide x) { return __builtin_elementwise_sqrt(x); };
+    auto widen = [](lane x) { return __builtin_convertvector(x, wide); };
+    auto narrow = [](wide x) { return __builtin_convertvector(x, lane); };
+    auto whole_of = [](lane x) { return __builtin_convertvector(x, whole); };
+    auto lane_of = [](whole x) { return __builtin_convertvector(x, lane); };
+#endif
+    auto size_of = [&](lane x) { return most(x, -x); };
+    // e^x for x <= 0, within 2e-7 of itself: 2^whole times a series over half a power of two.
+    auto exponential = [&](lane x) {
+        lane magic = zero + 12582912.0f, held = most(x, zero - 87.0f), turns = held * 1.4426950408889634f + magic;
+        lane n = turns - magic, r = (held - n * 0.693359375f) + n * 2.12194440e-4f;
+        lane sum = r * (r * (1.0f / 5040.0f) + 1.0f / 720.0f) + 1.0f / 120.0f;
+        sum = r * (r * (r * (r * sum + 1.0f / 24.0f) + 1.0f / 6.0f) + 0.5f);
+        whole bits = (whole_of(n) + 127) * 8388608;
+        lane scale;
+        memcpy(&scale, &bits, sizeof(lane));
+        return scale * (1.0f + (r + r * sum));
+    };
+    // Natural logarithm for x > 0, within 2e-7 (Cephes' logf).
+    auto logarithm = [&](lane x) {
+        whole bits;
+        memcpy(&bits, &x, sizeof(lane));
+        whole power = (bits >> 23) - 127;
+        bits = (bits & 0x7fffff) | 0x3f800000;
+        lane m;
+        memcpy(&m, &bits, sizeof(lane));
+        auto big = m > 1.41421356f;
+        lane e = lane_of(power) + (big ? zero + 1.0f : zero);
+        m = (big ? 0.5f * m : m) - 1.0f;
+        lane w = m * m, sum = m * 7.0376836292e-2f - 1.1514610310e-1f;
+        sum = m * (m * (m * sum + 1.1676998740e-1f) - 1.2420140846e-1f) + 1.4249322787e-1f;
+        sum = m * (m * (m * (m * sum - 1.6668057665e-1f) + 2.0000714765e-1f) - 2.4999993993e-1f) + 3.3333331174e-1f;
+        return (m + (m * w * sum + e * -2.12194440e-4f - 0.5f * w)) + e * 0.693359375f;
+    };
+    // Angle in rad of (x, y) from the axis of x, within 2e-7 (Cephes' atanf).
+    auto angle_of = [&](lane y, lane x) {
+        lane up = size_of(y), along = size_of(x), low = least(up, along), high = most(up, along);
+        auto wider = low > 0.41421356f * high;
+        lane t = (wider ? low - high : low) / most(wider ? low + high : high, zero + 1e-30f), w = t * t;
+        lane sum = w * (w * (w * 8.05374449538e-2f - 1.38776856032e-1f) + 1.99777106478e-1f) - 3.33329491539e-1f;
+        lane angle = (wider ? zero + 0.78539816339f : zero) + (t + t * w * sum);
+        angle = up > along ? 1.57079632679f - angle : angle;
+        angle = x < zero ? 3.14159265359f - angle : angle;
+        return y < zero ? -angle : angle;
+    };
+    struct three {
+        lane x, y, z;
+        CUDA_CALLABLE three operator+(const three& b) const { return {x + b.x, y + b.y, z + b.z}; }
+        CUDA_CALLABLE three operator-(const three& b) const { return {x - b.x, y - b.y, z - b.z}; }
+        CUDA_CALLABLE three operator*(lane a) const { return {x * a, y * a, z * a}; }
+    };
+    auto dot = [](const three& a, const three& b) { return a.x * b.x + a.y * b.y + a.z * b.z; };
+    auto cross = [](const three& a, const three& b) {
+        return three{a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
+    };
+    auto length = [&](const three& a) { return root(dot(a, a)); };
+    auto unit = [&](const three& a) { return a * (1.0f / most(length(a), zero + 1e-20f)); };
+    auto pick = [](auto mark, const three& a, const three& b) {
+        return three{mark ? a.x : b.x, mark ? a.y : b.y, mark ? a.z : b.z};
+    };
+    auto same = [&](const auto& v) { return three{zero + v.c[0], zero + v.c[1], zero + v.c[2]}; };
+    // A vector turned by a matrix that all lanes share.
+    auto turned_by = [&](const wp::mat33& m, const three& a) {
+        lane r[3];
+        for (int i = 0; i < 3; ++i)
+            r[i] = m.data[i][0] * a.x + m.data[i][1] * a.y + m.data[i][2] * a.z;
+        return three{r[0], r[1], r[2]};
+    };
+"""
+
+# The facets of a thread, L of `facets` (face f of frame k is k * moving + f), a last one again where there are no more:
+# `frame`, `face` and `vertex` of each, and one component of their corners at a knot of the frame. The kernel has
+# `vertices` [frames * knots, 3, vertices], `faces` [3, faces], `facets`, `moving`, `knots` and `thread`.
+FACETS = """
+    const int count = facets.shape[0], own = thread * L + L < count ? L : count - thread * L;
+    const int stride = vertices.shape[2], all = faces.shape[1];
+    int frame[L], face[L], vertex[3][L];
+    for (int l = 0; l < L; ++l) {
+        const auto item = facets.data[thread * L + (l < own ? l : own - 1)];
+        frame[l] = item / moving;
+        face[l] = item % moving;
+        for (int c = 0; c < 3; ++c)
+            vertex[c][l] = faces.data[c * all + face[l]];
+    }
+    auto corners_at = [&](int knot, int n, wide* corner) {
+        double place[L];
+        for (int c = 0; c < 3; ++c) {
+            for (int l = 0; l < L; ++l)
+                place[l] = vertices.data[(long long)((frame[l] * knots + knot) * 3 + n) * stride + vertex[c][l]];
+            memcpy(corner + c, place, sizeof(wide));
+        }
+    };
+"""

@@ -12,8 +12,8 @@ from simulation.scenes import mesh, small_radar
 from mmsynth import geometry
 from mmsynth.simulation.bounces import room_mirrors
 from mmsynth.simulation.facets import facet_ways, visible
+from mmsynth.simulation.fused import fused_gains
 from mmsynth.simulation.gains import facet_gains
-from mmsynth.simulation.kernels import fused_gains
 from mmsynth.simulation.legs import direct_legs, mirrored
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
