@@ -7,7 +7,7 @@ import pytest
 import warp as wp
 
 import mmsynth.simulation
-from mmsynth.simulation.spreading import CUDA_SHARE, _kernel, _turns
+from mmsynth.simulation.spreading import CUDA_SHARE, _kernel, _records, _turns
 
 ARCHITECTURE = 80
 
@@ -26,7 +26,8 @@ def test_kernels_compile_for_cuda(tmp_path):
     if ARCHITECTURE not in wp.get_cuda_supported_archs():
         pytest.skip("this build of Warp has no compiler for CUDA")
     # One of each kind of the kernels that are made to measure; the others by module.
-    kernels = [_kernel(4, 2, still, CUDA_SHARE[1]).module for still in (True, False)] + [_turns(7).module]
+    made = [*(_kernel(4, 2, still, CUDA_SHARE[1]) for still in (True, False)), _turns(7), _records(7)]
+    kernels = [kernel.module for kernel in made]
     for module in (*_modules(), *kernels):
         made = wp.compile_aot_module(module, arch=ARCHITECTURE, module_dir=tmp_path, use_ptx=True)
         assert all(path.stat().st_size > 0 for path in made)
