@@ -63,4 +63,5 @@ def decibel(value: float) -> float:
 
 
 def error_db(got: Tensor, want: Tensor) -> float:
-    return 10 * math.log10(float((got - want).abs().square().sum() / want.abs().square().sum()))
+    error = float((got - want).abs().square().sum() / want.abs().square().sum())
+    return decibel(error) if error else -math.inf
