@@ -33,8 +33,8 @@ def describe(radar: Radar, ranges: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
         "velocity resolution (m/s)": radar.velocity_resolution,
         "maximum velocity (m/s)": radar.max_velocity,
         "antennas": f"{len(radar.tx)} TX x {len(radar.rx)} RX, {_schedule(radar)}",
-        "azimuth resolution (deg)": math.degrees(angle_resolution(azimuth, w.wavelength)),
-        "elevation resolution (deg)": math.degrees(angle_resolution(elevation, w.wavelength)),
+        "azimuth resolution (deg)": _degrees(angle_resolution(azimuth, w.wavelength)),
+        "elevation resolution (deg)": _degrees(angle_resolution(elevation, w.wavelength)),
         "unambiguous azimuth (deg)": _field(radar, 0),
         "unambiguous elevation (deg)": _field(radar, 2),
         "beam, two-way -6 dB (deg)": f"{beam_width(radar, 0):.0f} x {beam_width(radar, 2):.0f}",
@@ -65,6 +65,10 @@ def angle_resolution(extent: float, wavelength: float) -> float:
     lambda / 2.
     """
     return math.nan if extent <= 0 else wavelength / (extent + wavelength / 2)
+
+
+def _degrees(angle: float) -> float | str:
+    return "none" if math.isnan(angle) else math.degrees(angle)
 
 
 def beam_width(radar: Radar, axis: int) -> float:

@@ -41,6 +41,9 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "lvdsStreamCfg": (3, 4),
 }
 
+# Of the people counting demo: that it is there says how points are found, its numbers belong to Capon's spectrum.
+IMAGING = "dynamicRACfarCfg"
+
 # Commands that change nothing about the signal or the points.
 SILENT = frozenset(
     "sensorStop sensorStart flushCfg guiMonitor lowPower CQRxSatMonitor CQSigImgMonitor analogMonitor "
@@ -159,6 +162,10 @@ def split(text: str) -> Lines:
             continue
         if words[0] == "antGeometryBoard" and len(words) == 2:
             comments.append(f"Device: {words[1]}")
+            continue
+        if words[0] == IMAGING:
+            commands.append(Line(number, IMAGING, ()))
+            notes.append(f"line {number}: '{IMAGING}': its numbers are not used")
             continue
         if words[0] not in COUNTS:
             notes.append(f"line {number}: '{_short(words[0])}' is not used")

@@ -3,7 +3,7 @@
 import math
 
 from mmsynth.radar.device import Device, Profile
-from mmsynth.radar.ti_lines import Line, Lines
+from mmsynth.radar.ti_lines import IMAGING, Line, Lines
 from mmsynth.types import Cfar, Processing
 
 MODES = ("CA", "CAGO", "CASO", "OS")
@@ -36,7 +36,7 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
         velocity_limits=limits[1],
         dc_range_bins=positive,
         dc_range_bins_negative=negative,
-        clutter_removal=bool(clutter) and clutter[-1].flag(0),
+        clutter_removal=(bool(clutter) and clutter[-1].flag(0)) or _images(lines),
         second_peak=_second_peak(lines, board, subframe),
         azimuth_limits=azimuth,
         elevation_limits=elevation,
@@ -46,6 +46,15 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
         half_wavelength_angles=True,
         intensity="peak" if old else "snr",
     )
+
+
+def _images(lines: Lines) -> bool:
+    """Whether the demo counts people: it finds what moves in range and angle, and gives each place one velocity.
+
+    Its imaging by Capon is not followed; what comes nearest is a CFAR along range alone, on what is not at rest, that
+    keeps the peaks along Doppler. With a CFAR along Doppler a person, who fills it, would hide himself.
+    """
+    return lines.last(IMAGING) is not None
 
 
 def threshold_db(value: float, old: bool, board: Device, virtual: int) -> float:
@@ -64,7 +73,7 @@ def _cfar(
 ) -> tuple[Cfar, Cfar | None, tuple[bool, bool], bool]:
     """CFAR in range and Doppler direction, peak grouping in both, and whether this is an SDK before 3."""
     found: dict[int, Cfar] = {}
-    grouping = [False, False]
+    grouping = [False, _images(lines)]
     old = False
     virtual = len(profile.codes) * (len(profile.rx) or len(board.array.rx))
     for line in lines.of_subframe("cfarCfg", subframe, 8):

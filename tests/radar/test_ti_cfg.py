@@ -100,6 +100,16 @@ def test_board_by_its_antenna_geometry(board):
     assert [note.split("'")[1] for note in setup.notes] == list(unused)
 
 
+@pytest.mark.parametrize(
+    ("board", "profile"), [("IWR6843ISK", "iwr6843isk_people"), ("IWR6843AOP", "iwr6843aop_people")]
+)
+def test_people_counting_is_detected_as_in_its_profile(board, profile):
+    mine, theirs = parse_cfg(people_counting(board)).processing, load_radar(profile).processing
+    for name in ("clutter_removal", "doppler_cfar", "range_cfar", "peak_grouping_range", "peak_grouping_doppler"):
+        assert getattr(mine, name) == getattr(theirs, name), name
+    assert mine.clutter_removal and mine.doppler_cfar is None
+
+
 def test_binary_phase_modulation():
     text = people_counting("IWR6843ISK").replace(" 0 0 0 1\n", " 0 0 0 5\n").replace(" 0 0 0 4\n", " 0 0 0 5\n")
     setup = parse_cfg(text + "bpmCfg -1 1 0 2\n")
