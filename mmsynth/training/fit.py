@@ -59,12 +59,17 @@ class Estimate:
 
 
 def load_recipe(path: Path | str) -> Recipe:
-    """Read a training recipe.
+    """Read a training recipe; the files that it names lie relative to the working folder, and are made absolute.
 
     Raises:
         ValueError: it is missing, not TOML, or a key is unknown or wrong.
     """
-    return load(Recipe, path)
+    recipe = load(Recipe, path)
+    files = {
+        name: tuple(p.absolute() for p in getattr(recipe.data, name)) for name in ("real", "synthetic", "unlabelled")
+    }
+    initial = recipe.initial.absolute() if recipe.initial else None
+    return replace(recipe, data=replace(recipe.data, **files), initial=initial)
 
 
 def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None = None) -> Run:
@@ -81,7 +86,10 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
             another process is at.
     """
     out, team = Path(out), team or Team()
-    if (out / "recipe.toml").is_file() and (out / "recipe.toml").read_text(encoding="utf-8") != recipe.text():
+    note = out / "recipe.toml"
+    # One that did not get as far as its first checkpoint is in nobody's way.
+    begun = note.is_file() and any(p != note for p in out.iterdir())
+    if begun and note.read_text(encoding="utf-8") not in ("", recipe.text()):
         raise ValueError(f"{out}: holds a training run of another recipe; give a new folder")
     if (out / "run.json").is_file():
         return load_run(out)
@@ -90,9 +98,9 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
     team.wait()
     with ExitStack() as held:
         if team.leads:
-            (out / "recipe.toml").touch()
-            held.enter_context(alone(out / "recipe.toml"))
-            (out / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
+            note.touch()
+            held.enter_context(alone(note))
+            note.write_text(recipe.text(), encoding="utf-8")
         model = fit_model(recipe, material, out, progress, team)
         if team.leads:
             keep_run(out, recipe, material.targets, model)

@@ -160,7 +160,14 @@ def start(recipe: Recipe, material: Material) -> State:
     """The state before the first step."""
     network = build(recipe, material.targets)
     if recipe.initial is not None:
-        network.load_state_dict(_initial(recipe.initial, material.targets))
+        weights = _initial(recipe.initial, material.targets)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError:
+            raise ValueError(
+                f"initial: {recipe.initial} holds another network than model '{recipe.model}' of width {recipe.width} "
+                f"with {len(recipe.window.maps)} heatmaps"
+            ) from None
     if isinstance(network.head, PoseHead):
         known = material.real if material.real is not None else material.synthetic
         assert known is not None

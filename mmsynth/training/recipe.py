@@ -16,7 +16,8 @@ class Data:
     """Which clips are trained on.
 
     Attributes:
-        real: files of recordings; synthetic: files of generated clips (as `mmsynth import` and `generate` write them).
+        real: files of recordings; synthetic: files of generated clips (as `mmsynth import` and `generate` write them);
+            relative to the folder that the command is run in.
         unlabelled: files of recordings whose labels are not looked at, to adapt to.
         hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on.
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).

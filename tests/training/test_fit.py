@@ -189,6 +189,17 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         fit(Recipe(Data(real=(recordings,)), classes=("jump",)), tmp_path / "run", quiet)
 
 
+def test_files_of_a_recipe_lie_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep").mkdir()
+    text = "initial = 'run'\n[data]\nreal = ['a.h5', '/b.h5']\nunlabelled = ['c.h5']\n"
+    (tmp_path / "deep" / "recipe.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = load_recipe("deep/recipe.toml")
+    assert found.data.real == (tmp_path / "a.h5", Path("/b.h5"))
+    assert (found.data.synthetic, found.data.unlabelled) == ((), (tmp_path / "c.h5",))
+    assert found.initial == tmp_path / "run"
+
+
 def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Path, tmp_path: Path) -> None:
     recipe = Recipe(Data(real=(recordings,)))
     fit(recipe, tmp_path / "run", quiet)
@@ -290,6 +301,10 @@ def test_a_run_starts_from_the_weights_of_another(recordings: Path, generated: P
     other = Recipe(data, classes=("fast",), model="points", width=16, optimise=still, initial=first.folder)
     with pytest.raises(ValueError, match="tells fast, slow; expected a network for the targets of this recipe"):
         fit(other, tmp_path / "c", quiet)
+    with pytest.raises(ValueError, match="a holds another network than model 'points' of width 8"):
+        fit(replace(recipe, width=8), tmp_path / "c", quiet)
+    # Nothing was trained in that folder: a mended recipe may have it.
+    assert fit(recipe, tmp_path / "c", quiet).classes == ("fast", "slow")
 
 
 @pytest.mark.parametrize("method", ["statistics", "adversarial"])
