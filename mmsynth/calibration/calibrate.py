@@ -18,9 +18,10 @@ import torch
 
 from mmsynth.calibration.quantities import Floats, distances, measure
 from mmsynth.config import dumps
-from mmsynth.datasets import Clips, FlatPoints
+from mmsynth.datasets import Clips, Dataset, FlatPoints
 from mmsynth.generation.clip import GHOSTS, record, stage, trace_clip
 from mmsynth.generation.ghosts import add_ghosts
+from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.types import PointCloud
@@ -86,7 +87,12 @@ class Calibration:
         lines = [f"{'distance to the recordings':{width}}    before     after"]
         lines += [f"{name:{width}}  {self.before[name]:8.4f}  {self.after[name]:8.4f}" for name in self.before]
         mean = [float(np.mean(list(d.values()))) for d in (self.before, self.after)]
-        return "\n".join([*lines, f"{'mean':{width}}  {mean[0]:8.4f}  {mean[1]:8.4f}"])
+        lines.append(f"{'mean':{width}}  {mean[0]:8.4f}  {mean[1]:8.4f}")
+        if mean[1] >= mean[0]:
+            lines.append(
+                "the overlay brings other people no nearer to the recordings: leave it out, or try with more clips"
+            )
+        return "\n".join(lines)
 
 
 def calibrate(
@@ -102,13 +108,14 @@ def calibrate(
         settings: what is tried.
 
     Raises:
-        ValueError: `out` exists, its folder does not, or the recordings hold no moving point.
+        ValueError: `out` exists, its folder does not, the recordings are of another radar, or hold no moving point.
     """
     settings, out = settings or CalibrationSettings(), Path(out)
     if out.exists():
         raise ValueError(f"{out}: exists already; choose another file or remove it")
     if not out.parent.is_dir():
         raise ValueError(f"{out}: no such folder {out.parent}")
+    _check_radar(recipe, captures)
     recorded = measure(captures.points(), recipe.seconds, bool(recipe.room))
     if len(recorded["range (m)"]) == 0:
         raise ValueError("calibrate: expected recordings with moving points, got none")
@@ -125,6 +132,17 @@ def calibrate(
         histograms_figure(shown, "recorded and simulated, before and after calibration"), out.with_suffix(".png")
     )
     return Calibration(overlay, before, after)
+
+
+def _check_radar(recipe: Recipe, captures: Clips) -> None:
+    """Refuse recordings that are known to be of another waveform than the recipe's radar sends."""
+    simulated = resolve_radar(recipe).radar
+    recorded = captures.attributes.radar if isinstance(captures, Dataset) else None
+    if recorded is not None and recorded.waveform != simulated.waveform:
+        raise ValueError(
+            f"calibrate: expected recordings of the recipe's radar {simulated.name}, got some of {recorded.name} with "
+            "another waveform"
+        )
 
 
 @dataclass

@@ -64,10 +64,13 @@ def histograms_figure(
         axes.axis("off")
     for axes, (name, (real, before, after)) in zip(panels.ravel(), quantities.items(), strict=False):
         bins = _bins(*(v for v in (real, before, after) if v is not None))
-        axes.hist(real, bins, density=True, color=GRID, ec=MUTED, lw=0.6, label="recorded")
-        axes.hist(before, bins, density=True, histtype="step", color=SECOND, lw=1.4, ls=(0, (4, 2)), label="simulated")
-        if after is not None:
-            axes.hist(after, bins, density=True, histtype="step", color=ACCENT, lw=1.6, label="calibrated")
+        axes.hist(real, bins, density=len(real) > 0, color=GRID, ec=MUTED, lw=0.6, label="recorded")
+        outlines = ((before, SECOND, 1.4, (0, (4, 2)), "simulated"), (after, ACCENT, 1.6, "-", "calibrated"))
+        for values, color, width, style, label in outlines:
+            if values is not None:
+                axes.hist(
+                    values, bins, density=len(values) > 0, histtype="step", color=color, lw=width, ls=style, label=label
+                )
         dress(axes, "", name)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -124,10 +127,16 @@ def curve_figure(
 
 
 def _bins(*values: np.ndarray) -> np.ndarray:
-    """About 40 common bins over the middle 99.5 % of all values; whole numbers get a bin each where they fit."""
-    pooled = np.concatenate([np.asarray(v, dtype=np.float64) for v in values])
-    pooled = pooled[np.isfinite(pooled)]
-    low, high = np.quantile(pooled, [0.0025, 0.9975]) if len(pooled) else (0.0, 1.0)
-    if np.all(pooled == np.round(pooled)) and high - low <= 60:
+    """40 common bins over the middle 99.5 % of each of the samples; whole numbers get a bin each where they fit.
+
+    However few values one has: what lies far from the others is what the picture is for.
+    """
+    samples = [np.asarray(v, dtype=np.float64) for v in values]
+    samples = [own for own in (v[np.isfinite(v)] for v in samples) if len(own)] or [np.array([0.0, 1.0])]
+    ends = np.array([np.quantile(own, [0.0025, 0.9975]) for own in samples])
+    low, high = ends[:, 0].min(), max(ends[:, 1].max(), ends[:, 0].min() + 1e-9)
+    if all(np.all(own == np.round(own)) for own in samples) and high - low <= 60:
         return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
-    return np.linspace(low, max(high, low + 1e-9), 41)
+    # Half a bin more: of a device's steps, rounded otherwise here and there, none falls off the end.
+    margin = 0.5 * (high - low) / 39
+    return np.linspace(low - margin, high + margin, 41)

@@ -54,6 +54,10 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     assert all(name in found.text() for name in found.before) and len(found.before) == 8
     with pytest.raises(ValueError, match="exists already"):
         calibrate(near, recorded, tmp_path / "overlay.toml", lambda done, total: None)
+    with pytest.raises(ValueError, match="recordings of the recipe's radar IWR1443BOOST/mars, got some of .*/radhar"):
+        calibrate(replace(near, radar="mars"), recorded, tmp_path / "other.toml", lambda done, total: None)
+    worse = replace(found, before=found.after, after=found.before)
+    assert "no nearer" in worse.text() and "no nearer" not in found.text()
     measured = measure(recorded.points(), 0.2)
     assert set(distances(measured, measured).values()) == {0.0}
 

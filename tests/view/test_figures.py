@@ -113,6 +113,19 @@ def test_histograms_share_their_bins():
     assert {round(p.get_x() % 1, 6) for p in second.patches[:-2]} == {0.5}
 
 
+def test_histograms_show_all_of_each_sample():
+    # Steps of a device, rounded differently, and a few simulated values far from thousands of recorded ones.
+    real, before, after = np.full(5000, 0.6147), np.full(4, 0.6146), np.array([2.0, 2.0, 0.6146])
+    for others in ((before, after), (after, before), (before, before[:0])):
+        (axes,) = view.histograms_figure({"speed (m/s)": (real, *others)}).axes[:1]
+        bars = axes.patches[:-2]
+        assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
+        for outline, values in zip(axes.patches[-2:], others, strict=True):
+            x, y = outline.get_xy().T
+            area = abs(float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))) / 2
+            assert area == pytest.approx(1 if len(values) else 0)
+
+
 def test_array_figure_gives_the_beam_widths_of_theory():
     half = 299792458.0 / 79e9 / 2
     waveform = Waveform(79e9, 1.0, 1, 1.0, 0.0, 1.0, 1, 10.0)
