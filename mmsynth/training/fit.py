@@ -65,11 +65,13 @@ def load_recipe(path: Path | str) -> Recipe:
         ValueError: it is missing, not TOML, or a key is unknown or wrong.
     """
     recipe = load(Recipe, path)
-    files = {
-        name: tuple(p.absolute() for p in getattr(recipe.data, name)) for name in ("real", "synthetic", "unlabelled")
-    }
+    real, synthetic, unlabelled = (
+        tuple(file.absolute() for file in files)
+        for files in (recipe.data.real, recipe.data.synthetic, recipe.data.unlabelled)
+    )
+    data = replace(recipe.data, real=real, synthetic=synthetic, unlabelled=unlabelled)
     initial = recipe.initial.absolute() if recipe.initial else None
-    return replace(recipe, data=replace(recipe.data, **files), initial=initial)
+    return replace(recipe, data=data, initial=initial)
 
 
 def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None = None) -> Run:

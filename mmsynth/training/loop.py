@@ -160,9 +160,9 @@ def start(recipe: Recipe, material: Material) -> State:
     """The state before the first step."""
     network = build(recipe, material.targets)
     if recipe.initial is not None:
-        weights = _initial(recipe.initial, material.targets)
+        first = _initial(recipe.initial, material.targets)
         try:
-            network.load_state_dict(weights)
+            network.load_state_dict(first)
         except RuntimeError:
             raise ValueError(
                 f"initial: {recipe.initial} holds another network than model '{recipe.model}' of width {recipe.width} "
