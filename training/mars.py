@@ -230,11 +230,18 @@ def ceiling(options: argparse.Namespace) -> list[Row]:
 
 def _stage(options: argparse.Namespace) -> "Stage":
     from mmsynth.body_models import load_body
-    from mmsynth.datasets.mars import RADAR_POSITION
+    from mmsynth.datasets.mars import RADAR_POSITION, SIDE_WALL, SIDE_WALL_MATERIAL
     from mmsynth.evaluation.fidelity import Stage
     from mmsynth.radar import load_radar
 
-    return Stage(load_body(options.body), load_radar("mars"), radar_position=RADAR_POSITION, device=options.device)
+    return Stage(
+        load_body(options.body),
+        load_radar("mars"),
+        radar_position=RADAR_POSITION,
+        room=_wall(*SIDE_WALL),
+        room_material=SIDE_WALL_MATERIAL,
+        device=options.device,
+    )
 
 
 def _wall(left: tuple[float, float], right: tuple[float, float]) -> torch.Tensor:
@@ -246,7 +253,7 @@ def _wall(left: tuple[float, float], right: tuple[float, float]) -> torch.Tensor
 def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
-    A wall 0.9 m behind the person stands for the room beyond the floor and the wall that the recordings tell of.
+    A wall 0.9 m behind the person, in place of that beside, stands for the room that the recordings do not tell of.
     """
 
     def settings(**changes: Any) -> "Stage":
@@ -255,11 +262,9 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     def chain(**changes: Any) -> "Stage":
         return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
 
-    from mmsynth.datasets.mars import SIDE_WALL
-
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
-    side, behind = _wall((SIDE_WALL, 5.0), (SIDE_WALL, -0.3)), _wall((-2.0, 2.9), (2.0, 2.9))
+    behind = _wall((-2.0, 2.9), (2.0, 2.9))
     cfar = full.setup.processing.range_cfar
     device = {
         "everything": full,
@@ -269,6 +274,7 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
         "strongest first": chain(listing="strongest"),
         "no impossible directions": chain(impossible_directions=False),
         "no clutter removal": chain(clutter_removal=False),
+        "angles not rounded": chain(angle_step=0.0),
         "second peak at half the power": chain(second_peak=0.5),
         "no second peak": chain(second_peak=0.0),
         "threshold 5 dB lower": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db - 5)),
@@ -279,10 +285,12 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
         "bones": settings(method="bones"),
         "no diffuse part": settings(diffuse=False),
         "no coherent part": settings(coherent=False),
-        "no floor, no bounces": replace(settings(bounces=0), floor=None),
+        "no floor, no wall, no bounces": replace(settings(bounces=0), floor=None, room=None),
         "no floor": replace(full, floor=None),
-        "the wall beside": replace(full, room=side, room_material="concrete"),
-        "a wall behind": replace(full, room=behind),
+        "no wall beside": replace(full, room=None),
+        "wall beside of concrete": replace(full, room_material="concrete"),
+        "two bounces": settings(bounces=2),
+        "a wall behind": replace(full, room=behind, room_material="plasterboard"),
         "breath": replace(full, breath=BREATH),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
         "smooth cloth": replace(full, cloth_roughness=0.0),

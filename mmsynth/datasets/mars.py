@@ -34,22 +34,25 @@ ACTIVITIES = (
 PARTS = ("train", "validate", "test")
 # Where the radar's frame lies from the published labels' (m, added to them): the Kinect stood beside and above the
 # radar. Sideways from the symmetrical moves 3 and 6 of subjects 1-3 (-0.13 to -0.18), up from fast points of the arm
-# moves 1-3, 9, 10 against the joint of equal radial velocity (0.16 to 0.31). In depth from points at the body, which lie
-# 0.03 m (standard deviation over 28 recordings 0.02) behind those of a simulated body in the Kinect's pose: a board that
-# is not calibrated measures some cm too far.
+# moves 1-3, 9, 10 against the joint of equal radial velocity (0.16 to 0.31). In depth from points at the body: they lie
+# 0.03 m (standard deviation over 28 recordings 0.02) behind those of a simulated body in the Kinect's pose, as a board
+# that is not calibrated measures some cm too far.
 LABEL_OFFSET = (-0.16, 0.03, 0.23)
 # Where the radar stands in that frame: level with the Kinect. The board is not calibrated and reads points higher than
 # they are (profile "mars"), by this much at the 1.9 m at which people stand; so the offset up is the board's, not the
 # room's. A radar 0.23 m under the Kinect sees legs that the recorded clouds do not show.
 RADAR_POSITION = (0.0, 0.0, 0.23)
-# Something flat and upright, a wall or cupboards, stands this far to the side of +x, in m. Recorded points beyond the
-# body have the range of an echo that goes over it once, (r + r') / 2 with r' the distance of the body's image, or twice,
-# r'. Put to one plane after another, the ranges of 50,000 such points of training and validation parts agree on 1.28 to
-# 1.34 m in all three subjects; for planes on the other side, above or behind they do not. Ranges alone leave its tilt
-# open; where points of two bounces are told by their direction too (x = 0.65 to 0.9 r, 2,026 points), its normal is turned
-# by 4.7 degrees (quartiles 2.4 and 7.1) away from +x towards +y, 1.40 m off (1.32, 1.45). As many lie straight ahead at
-# 3.2 to 3.35 m, wherever the body stands between 1.6 and 2.1 m: no echo over this wall, but something at rest behind.
-SIDE_WALL = 1.30
+# Something flat and upright, a wall or cupboards, stands to the side of +x: two points (x, y) in m of its foot. Recorded
+# points beyond the body have the range of an echo that goes over it once, (r + r') / 2 with r' the distance of the body's
+# image, or twice, r'. Put to one plane after another, the ranges of 50,000 such points of training and validation parts
+# agree on 1.28 to 1.34 m in all three subjects; for planes on the other side, above or behind they do not. Ranges alone
+# leave its tilt open; where points of two bounces are told by their direction too (x = 0.65 to 0.9 r, 2,026 points), its
+# normal is turned by 4.7 degrees (quartiles 2.4 and 7.1) from +x towards +y, and it is 1.40 m off (1.32, 1.45). Of what
+# it is made was chosen by the number of points that come over it once (2.3 a frame, wood 2.0, plasterboard 3.2).
+# As many points lie straight ahead at 3.2 to 3.35 m, wherever the body stands between 1.6 and 2.1 m: no echo over this
+# wall, but something at rest behind, which is not simulated.
+SIDE_WALL = ((0.99, 5.0), (1.43, -0.3))
+SIDE_WALL_MATERIAL = "wood"
 
 # Rows of `radar_data_cropped`.
 _FRAME, _X, _Y, _Z, _DOPPLER, _INTENSITY, _TIME = 0, 2, 3, 4, 5, 6, 7
