@@ -9,10 +9,8 @@ python training/mars.py ceiling mars.h5
 """
 
 import argparse
-import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +29,7 @@ from mmsynth.evaluation.mars import (
     write_skeletons,
 )
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
+from mmsynth.processes import worker_pool
 
 if TYPE_CHECKING:
     from mmsynth.evaluation.fidelity import Pair, Stage
@@ -317,8 +316,7 @@ def _compared(
     with ExitStack() as stack:
         run: Callable[..., Iterator[dict[str, Pair]]] = map
         if options.workers > 1:
-            context = multiprocessing.get_context("spawn")
-            run = stack.enter_context(ProcessPoolExecutor(options.workers, context)).map
+            run = stack.enter_context(worker_pool(options.workers)).map
         found = run(_pairs_of, jobs)
         for group in groups:
             pairs = [next(found) for _ in stretches]

@@ -42,15 +42,15 @@ LABEL_OFFSET = (-0.16, 0.03, 0.23)
 # they are (profile "mars"), by this much at the 1.9 m at which people stand; so the offset up is the board's, not the
 # room's. A radar 0.23 m under the Kinect sees legs that the recorded clouds do not show.
 RADAR_POSITION = (0.0, 0.0, 0.23)
-# Something flat and upright, a wall or cupboards, stands to the side of +x: two points (x, y) in m of its foot. Recorded
-# points beyond the body have the range of an echo that goes over it once, (r + r') / 2 with r' the distance of the body's
-# image, or twice, r'. Put to one plane after another, the ranges of 50,000 such points of training and validation parts
-# agree on 1.28 to 1.34 m in all three subjects; for planes on the other side, above or behind they do not. Ranges alone
-# leave its tilt open; where points of two bounces are told by their direction too (x = 0.65 to 0.9 r, 2,026 points), its
-# normal is turned by 4.7 degrees (quartiles 2.4 and 7.1) from +x towards +y, and it is 1.40 m off (1.32, 1.45). Of what
-# it is made was chosen by the number of points that come over it once (2.3 a frame, wood 2.0, plasterboard 3.2).
-# As many points lie straight ahead at 3.2 to 3.35 m, wherever the body stands between 1.6 and 2.1 m: no echo over this
-# wall, but something at rest behind, which is not simulated.
+# Something flat and upright, a wall or cupboards, stands to the side of +x: two points (x, y) in m of its foot.
+# Recorded points beyond the body have the range of an echo that goes over it once, (r + r') / 2 with r' the distance
+# of the body's image, or twice, r'. Put to one plane after another, the ranges of 50,000 such points of training and
+# validation parts agree on 1.28 to 1.34 m in all three subjects; for planes on the other side, above or behind they
+# do not. Ranges alone leave its tilt open; where points of two bounces are told by their direction too (x = 0.65 to
+# 0.9 r, 2,026 points), its normal is turned by 4.7 degrees (quartiles 2.4 and 7.1) from +x towards +y, and it is 1.40
+# m off (1.32, 1.45). Of what it is made was chosen by the number of points that come over it once (1.8 a frame, wood
+# 2.0, plasterboard 3.2). As many points lie straight ahead at 3.2 to 3.35 m, wherever the body stands between 1.6 and
+# 2.1 m: no echo over this wall, but something at rest behind, which is not simulated.
 SIDE_WALL = ((0.99, 5.0), (1.43, -0.3))
 SIDE_WALL_MATERIAL = "wood"
 
