@@ -1,30 +1,28 @@
 """Bounces off the flat surfaces of a room: the image method, on either side of the person or on both.
 
 What a way over mirrors is worth at most is known before a shadow ray is shot: which mirrors can follow each other, and
-be seen from where people are, once a clip; how strongly a leg lights each facet, once a frame (`reach.py`). Facets that
-together stay under the budget get no ray and no gain.
+be seen from where people are, once a clip; how strongly each leg lights each facet (`reach.py`) and what a facet is
+then worth (`worth.py`), for several frames at once. Facets that together stay under the budget get no ray and no gain.
 """
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from mmsynth.simulation.facets import gains_of, one_a_patch, paths_over, share_rays, shown, strongest, unblocked
+from mmsynth.simulation.facets import frame_of, gains_of, one_a_patch, paths_over, share_rays, strongest, unblocked
 from mmsynth.simulation.legs import Leg, Mirror, longer, may_reach, mirrored
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.reach import reach
+from mmsynth.simulation.reach import lit, table_of
 from mmsynth.simulation.scattering import material_table
 from mmsynth.simulation.settings import Simulation
-from mmsynth.simulation.surface import length
+from mmsynth.simulation.worth import worth
 from mmsynth.types import Paths, Radar, Scene
 
-# Part of the budget of a family that facets may hold together which are left out by what they can be worth at most.
+# Part of the budget of a family that facets may hold together which are left out by what they are worth.
 UNSEEN = 0.25
-# How far the normal of a piece of a bent facet lies from the facet's own: on a limb of 4 cm with edges of 12 mm.
-BENT = 0.15
 # Facets on which the strength of a leg is sampled, to find families that are worth tracing.
 SAMPLES = 256
 
@@ -42,30 +40,32 @@ class Chain:
 
 
 @dataclass(frozen=True, eq=False)
-class Light:
-    """What a leg lights in a frame, before shadows.
+class Chains:
+    """All chains of a clip.
 
     Attributes:
-        front: [instants, faces] whether a facet faces the leg, and the way over the mirrors exists.
-        strength: [faces] of the field in 1/m, see `reach`; area: [faces] across the way in m^2, at most.
-        first: [patches] a facet of each patch that has fronts; patch: [instants * faces] that of each. Face f at
-            instant k has the index k * faces + f.
+        chains: of 0 to so many mirrors.
+        legs: from the TX over each of them, and then, unless it shares rays with it, from the RX.
+        table: of the legs, by `reach.table_of`.
     """
 
-    front: Tensor
-    strength: Tensor
-    area: Tensor
-    first: Tensor
-    patch: Tensor
+    chains: list[Chain]
+    legs: list[Leg]
+    table: Tensor
+
+    @property
+    def shared(self) -> bool:
+        """Whether what the TX sees, the RX sees."""
+        return len(self.legs) == len(self.chains)
+
+    def __iter__(self) -> Iterator[Chain]:
+        return iter(self.chains)
 
 
-# A chain on one of the two sides; TX and RX that share rays share their side.
-Key = tuple[int, int]
-
-_known: "WeakKeyDictionary[Scene, dict[tuple[Radar, int, str], list[Chain]]]" = WeakKeyDictionary()
+_known: "WeakKeyDictionary[Scene, dict[tuple[Radar, int, str], Chains]]" = WeakKeyDictionary()
 
 
-def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, power: float) -> list[Paths]:
+def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, power: Tensor) -> list[Paths]:
     """The paths over one to `settings.bounces` mirrors of the room: TX -> wall -> person -> RX, its reverse, and both.
 
     Where TX and RX share rays, a way and its reverse have one gain: they differ by the distance between the two, which
@@ -73,46 +73,41 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
 
     Args:
         scene: whose mirrors are used.
-        pose: of the frame.
+        pose: of one or several frames.
         ends: the direct legs of TX and RX.
         seen: what they see, of `facets.visible`.
-        power: that of the direct paths, against which `settings.bounce_drop` is taken.
+        power: [frames] that of the direct paths, against which `settings.bounce_drop` is taken.
     """
     if scene.mirrors is None or len(scene.mirrors) == 0 or pose.topology.moving == 0:
         return []
-    chains, shared = _chains(scene, pose.radar, pose.settings, ends), share_rays(ends)
+    every = _chains(scene, pose.radar, pose.settings, ends)
     budget = pose.settings.bounce_drop * power
-
-    def key(side: int, index: int) -> Key:
-        return (0 if shared else side, index)
-
-    families = _families(pose, chains, pose.settings.bounce_drop, shared)
-    keys = dict.fromkeys(k for pair in families for k in map(key, (0, 1), pair))
-    lights = {k: _light(pose, chains[k[1]].legs[k[0]]) for k in keys}
-    known = {(0, 0): seen} if shared else {}
-    lights |= {k: replace(lights[k], front=front) for k, front in known.items() if k in lights}
-    worth = {}
-    for a, b in families:
-        worth[a, b] = _worth(pose, lights[key(0, a)], lights[key(1, b)], UNSEEN * budget)
-    if pose.bvh is not None and pose.settings.occlusion:
-        pose.bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
-    for k in lights:
-        if k not in known:
-            counts = [worth[pair] for pair in families if k in map(key, (0, 1), pair)]
-            known[k] = _seen(pose, chains[k[1]].legs[k[0]], lights[k], counts)
+    families, traced = _families(pose, every)
+    if len(families) == 0:
+        return []
+    # Rows of the legs in use; where TX and RX share rays, those of the TX stand for both.
+    used, pairs = torch.unique(
+        families + families.new_tensor([0, len(every.legs) - len(every.chains)]), return_inverse=True
+    )
+    over = [every.legs[k] for k in used.tolist()]
+    strength = lit(pose, every.table, used, (pose.centre, pose.area))
+    counts = _counting(pose, worth(pose, strength, over, pairs, traced), UNSEEN * budget)
+    clear = _seen(pose, (over, strength), _wanted(counts, pairs, len(over)), seen if every.shared else None)
     found = []
-    for a, b in families:
-        one = chains[a].legs[0], chains[b].legs[1]
-        both = known[key(0, a)] & known[key(1, b)]
-        facets = (both.any(0) & worth[a, b]).nonzero()[:, 0]
+    for (a, b), (i, j), family in zip(families.tolist(), pairs.tolist(), counts, strict=True):
+        both = clear[i] & clear[j]
+        facets = (both.reshape(pose.frames, -1, both.shape[1]).any(1) & family).reshape(-1).nonzero()[:, 0]
         if len(facets) == 0:
             continue
+        one = every.chains[a].legs[0], every.chains[b].legs[1]
         gain = gains_of(pose, facets, one, both)
-        keep = strongest(gain, pose.settings.drop, (1 - UNSEEN) * budget)
+        keep = strongest(gain, pose.settings.drop, (1 - UNSEEN) * budget, frame_of(pose, facets))
         facets, gain = facets[keep], gain[keep]
+        if len(facets) == 0:
+            continue
         found.append(paths_over(pose, facets, one, gain))
-        if shared and a != b:
-            found.append(paths_over(pose, facets, (chains[b].legs[0], chains[a].legs[1]), gain))
+        if every.shared and a != b:
+            found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), gain))
     return found
 
 
@@ -128,7 +123,7 @@ def room_mirrors(scene: Scene) -> list[Mirror]:
     return [Mirror(*parts) for parts in zip(quads, normal, eps, rough, loss, strict=True)]
 
 
-def _chains(scene: Scene, radar: Radar, settings: Simulation, ends: tuple[Leg, Leg]) -> list[Chain]:
+def _chains(scene: Scene, radar: Radar, settings: Simulation, ends: tuple[Leg, Leg]) -> Chains:
     """The chains of 0 to `settings.bounces` mirrors, none twice running, that somebody may use in the clip.
 
     They depend on the scene alone: kept with it, but where somebody asks for gradients by the room.
@@ -143,7 +138,7 @@ def _chains(scene: Scene, radar: Radar, settings: Simulation, ends: tuple[Leg, L
     return known[key]
 
 
-def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Leg]) -> list[Chain]:
+def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Leg]) -> Chains:
     """See `_chains`: those whose mirrors see each other, and from the last the box in which people move."""
     low = torch.stack([p.vertices.detach().amin((0, 1)) for p in scene.people]).amin(0)
     high = torch.stack([p.vertices.detach().amax((0, 1)) for p in scene.people]).amax(0)
@@ -152,7 +147,9 @@ def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Le
     rows = [[Chain(ends)]]
     for _ in range(order):
         rows.append([one for chain in rows[-1] for one in _longer(chain, mirrors)])
-    return [c for row in rows for c in row if any(bool(may_reach(leg, people, 8)) for leg in c.legs)]
+    chains = [c for row in rows for c in row if any(bool(may_reach(leg, people, 8)) for leg in c.legs)]
+    over = [chain.legs[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains]
+    return Chains(chains, over, table_of(over))
 
 
 def _longer(chain: Chain, mirrors: list[Mirror]) -> list[Chain]:
@@ -165,60 +162,64 @@ def _longer(chain: Chain, mirrors: list[Mirror]) -> list[Chain]:
     ]
 
 
-def _families(pose: Pose, chains: list[Chain], drop: float, shared: bool) -> list[tuple[int, int]]:
-    """Pairs of chains, towards TX and RX, whose best facet brings more than `drop` of the power of the direct way.
+def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:
+    """Pairs [families, 2] of chains, towards TX and RX, and in which frames [families, frames] they are traced.
 
-    Where TX and RX share rays, one of a pair and its reverse is there.
+    They are those whose best facet brings more than `settings.bounce_drop` of the power of the direct way. Where TX and
+    RX share rays, one of a pair and its reverse is there.
     """
-    step = max(1, pose.topology.moving // SAMPLES)
-    sample = torch.arange(0, pose.topology.moving, step, device=pose.local.device)
-    sides = (0,) if shared else (0, 1)
-    rows = [torch.stack([reach(pose, c.legs[side], sample).amax() for side in sides]) for c in chains]
-    power = torch.stack(rows).expand(-1, 2).square().to("cpu", torch.float64)
-    strength = power / power[0].clamp_min(1e-300)
-    found = []
-    for a, first in enumerate(chains):
-        for b, second in enumerate(chains):
-            bounces = len(first.mirrors) + len(second.mirrors)
-            if 1 <= bounces <= pose.settings.bounces and not (shared and a > b):
-                if float(strength[a, 0] * strength[b, 1]) > drop:
-                    found.append((a, b))
+    step, size = max(1, pose.topology.moving // SAMPLES), len(every.chains)
+    some = pose.centre[:: len(pose.instants), :, ::step]
+    field = lit(pose, every.table, torch.arange(len(every.legs), device=some.device), (some, None)).amax(2)
+    power = field.square().to(torch.float64).reshape(-1, size, pose.frames)
+    power = power / power[:, :1].clamp_min(1e-300)
+    mirrors = torch.tensor([len(chain.mirrors) for chain in every.chains], device=some.device)
+    bounces = mirrors[:, None] + mirrors
+    use = (bounces >= 1) & (bounces <= pose.settings.bounces)
+    use = use.triu() if every.shared else use
+    strong = (power[0][:, None] * power[-1] > pose.settings.bounce_drop) & use[:, :, None]
+    families = strong.any(2).nonzero()
+    return families, strong[families[:, 0], families[:, 1]]
+
+
+def _counting(pose: Pose, most: Tensor, budget: Tensor) -> Tensor:
+    """Whether [families, frames, faces] each facet counts, when the weakest of what they are worth go within a budget.
+
+    `most` is that of `worth`, `budget` [frames].
+    """
+    rows = most.reshape(-1).nonzero()[:, 0]
+    # At each of the instants at which a path has a gain.
+    gain = most.reshape(-1)[rows].to(torch.complex64)[:, None].expand(-1, len(pose.fade))
+    keep = strongest(gain, 0.0, budget.repeat(len(most)), rows // most.shape[2])
+    counts = torch.zeros(most.numel(), dtype=torch.bool, device=most.device)
+    return counts.index_fill_(0, rows[keep], True).reshape(most.shape)
+
+
+def _wanted(counts: Tensor, pairs: Tensor, size: int) -> Tensor:
+    """Whether [legs, frames, faces] each facet counts in some family of a leg."""
+    wanted = counts.new_zeros(size, *counts.shape[1:])
+    for pair, family in zip(pairs.tolist(), counts, strict=True):
+        for leg in pair:
+            wanted[leg] |= family
+    return wanted
+
+
+def _seen(pose: Pose, light: tuple[list[Leg], Tensor], wanted: Tensor, direct: Tensor | None) -> Tensor:
+    """Whether [legs, instants, faces] each facet that counts is seen over each leg; others are not asked.
+
+    `light` is the legs and their `reach.lit`; `direct` [instants, faces], if given, is what the one without mirrors
+    sees.
+    """
+    over, strength = light
+    known = None if direct is None else next((k for k, leg in enumerate(over) if not leg.mirrors), None)
+    ask = wanted.repeat_interleave(len(pose.instants), 1) & (strength > 0)
+    if known is not None:
+        ask[known] = False
+    facets = ask.reshape(-1).nonzero()[:, 0]
+    first, patch = one_a_patch(pose.topology, facets, len(over) * strength.shape[1])
+    per_leg = strength.shape[1] * strength.shape[2]
+    clear = unblocked(pose, over, first // per_leg, first % per_leg)
+    found = torch.zeros_like(ask).reshape(-1).index_copy_(0, facets, clear[patch]).reshape(ask.shape)
+    if known is not None and direct is not None:
+        found[known] = direct
     return found
-
-
-def _light(pose: Pose, leg: Leg) -> Light:
-    """What a leg lights in a frame: a patch as its first facet, whose ray will speak for all."""
-    area = shown(pose, leg)
-    facets = (area > 0).reshape(-1).nonzero()[:, 0]
-    first, patch = one_a_patch(pose.topology, facets, len(area))
-    field = reach(pose, leg, first)[patch]
-    strength = torch.zeros_like(area).reshape(-1).index_copy_(0, facets, field).reshape(area.shape)
-    most = area.amax(0).clamp_min(0) + BENT * length(pose.area.detach()[-1])
-    place = torch.zeros(area.numel(), dtype=torch.int64, device=area.device).index_copy_(0, facets, patch)
-    return Light(strength > 0, strength.amax(0), most, first, place)
-
-
-def _worth(pose: Pose, tx: Light, rx: Light, budget: float) -> Tensor:
-    """Whether [faces] each facet counts, when the weakest, by what they can be worth at most, go within `budget`."""
-    both = (tx.front & rx.front).any(0)
-    facets = both.nonzero()[:, 0]
-    wavenumber = math.tau / pose.radar.waveform.wavelength
-    there, back = tx.area[facets], rx.area[facets]
-    # Physical optics with no reflection lost and all of a facet in phase, and Lambert's law with all of it diffuse.
-    rough = pose.materials[1].detach()[pose.topology.region[facets]]
-    lost = 1 - torch.exp(-((2 * wavenumber * rough) ** 2))
-    most = wavenumber / math.sqrt(math.pi) * 0.5 * (there + back) + 2 * (lost * torch.minimum(there, back)).sqrt()
-    scale = pose.radar.waveform.wavelength / (4 * math.pi) ** 1.5
-    most = most * scale * tx.strength[facets] * rx.strength[facets]
-    keep = strongest(most[:, None].to(torch.complex64), 0.0, budget)
-    return torch.zeros_like(both).index_fill_(0, facets[keep], True)
-
-
-def _seen(pose: Pose, leg: Leg, light: Light, worth: list[Tensor]) -> Tensor:
-    """Whether [instants, faces] each facet that counts in some family is seen over a leg; others are not asked."""
-    wanted = (torch.stack(worth).any(0) & light.front).reshape(-1).nonzero()[:, 0]
-    patch = light.patch[wanted]
-    used = torch.zeros_like(light.first, dtype=torch.bool).index_fill_(0, patch, True)
-    clear = unblocked(pose, leg, light.first[used])
-    seen = torch.zeros_like(light.front).reshape(-1)
-    return seen.index_copy_(0, wanted, clear[(used.cumsum(0) - 1)[patch]]).reshape(light.front.shape)

@@ -31,7 +31,7 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
     # Face f of frame k has the index k * moving + f: of one frame, it is the face.
     facets = seen.reshape(pose.frames, len(pose.instants), -1).any(1).reshape(-1).nonzero()[:, 0]
     gain = gains_of(pose, facets, ends, seen)
-    keep = strongest(gain, pose.settings.drop, budget, _frame_of(pose, facets))
+    keep = strongest(gain, pose.settings.drop, budget, frame_of(pose, facets))
     return paths_over(pose, facets[keep], ends, gain[keep])
 
 
@@ -54,12 +54,12 @@ def paths_over(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], gain: Tensor) 
         region=pose.topology.region[facets if pose.frames == 1 else facets % pose.topology.moving],
         order=torch.full_like(facets, len(ends[0].mirrors) + len(ends[1].mirrors)),
         region_names=pose.topology.region_names,
-        frame=_frame_of(pose, facets),
+        frame=frame_of(pose, facets),
         frames=pose.frames,
     )
 
 
-def _frame_of(pose: Pose, facets: Tensor) -> Tensor | None:
+def frame_of(pose: Pose, facets: Tensor) -> Tensor | None:
     """The frame [facets] of indices as in `facet_paths`; None where there is one."""
     return None if pose.frames == 1 else facets // max(pose.topology.moving, 1)
 
@@ -106,9 +106,7 @@ def seen_from(pose: Pose, leg: Leg) -> Tensor:
     asked, patch = one_a_patch(pose.topology, facets, len(front))
     clear = _unhidden(pose, leg, asked)
     if clear is None:
-        if pose.bvh is not None and pose.settings.occlusion:
-            pose.bvh.refit(pose.vertices[pose.rows].transpose(1, 2))
-        clear = unblocked(pose, leg, asked)
+        clear = unblocked(pose, [leg], torch.zeros_like(asked), asked)
     return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear.index_select(0, patch)).reshape(front.shape)
 
 
@@ -129,12 +127,21 @@ def _lifted(pose: Pose, asked: Tensor) -> Tensor:
     return centre + SURFACE_OFFSET * unit(area)
 
 
-def unblocked(pose: Pose, leg: Leg, asked: Tensor) -> Tensor:
-    """Whether [asked] the rays of the faces `asked`, indices as in `seen_from`, arrive; the BVH is at `pose.rows`."""
+def unblocked(pose: Pose, over: list[Leg], which: Tensor, asked: Tensor) -> Tensor:
+    """Whether [asked] rays from the faces `asked`, indices as in `seen_from`, arrive, each over its leg `which`."""
     bvh = pose.bvh if pose.settings.occlusion else None
-    lifted = _lifted(pose, asked)
-    instant = asked // pose.topology.moving if len(pose.rows) > 1 else None
-    return legs.free(leg, (lifted + pose.anchor.to(lifted)[:, None]).T, bvh, instant)
+    lifted, instants = _lifted(pose, asked), len(pose.instants)
+    start, row = (lifted + pose.anchor.to(lifted)[:, None]).T, asked // pose.topology.moving
+    if bvh is None:
+        return legs.free_over(over, which, start, None)
+    clear = torch.zeros_like(asked, dtype=torch.bool)
+    for frame in range(pose.frames):
+        rows = pose.rows[frame * instants : (frame + 1) * instants]
+        some = (row // instants == frame).nonzero()[:, 0]
+        if len(some):
+            bvh.refit(pose.vertices[rows].transpose(1, 2))
+            clear[some] = legs.free_over(over, which[some], start[some], bvh, row[some] % instants)
+    return clear
 
 
 def one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tuple[Tensor, Tensor]:
@@ -153,10 +160,10 @@ def one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tup
     return first[used], (used.cumsum(0) - 1).index_select(0, patch)
 
 
-def strongest(gain: Tensor, drop: float, budget: float | None = None, frame: Tensor | None = None) -> Tensor:
+def strongest(gain: Tensor, drop: float, budget: float | Tensor | None = None, frame: Tensor | None = None) -> Tensor:
     """Indices of the paths that stay when the weakest, of together at most `budget`, go; see `facet_paths`.
 
-    `frame` [paths] is that of each path, in order; None = there is one.
+    `frame` [paths] is that of each path, in order; None = there is one. There may be a budget for each [frames].
     """
     # A product with ones: torch's sum over so short an axis takes ten times as long.
     parts = torch.view_as_real(gain.detach().to(torch.complex64)).flatten(1)
@@ -165,7 +172,10 @@ def strongest(gain: Tensor, drop: float, budget: float | None = None, frame: Ten
     if len(power) == 0:
         return owner
     whole = power.new_zeros(int(owner[-1]) + 1).index_add_(0, owner, power)
-    limit = drop * whole if budget is None else torch.full_like(whole, budget)
+    limit = drop * whole
+    if budget is not None:
+        limit = torch.as_tensor(budget).to(whole).reshape(-1)
+        limit = limit.expand_as(whole) if len(limit) == 1 else limit[: len(whole)]
     # One that alone exceeds the budget stays: few are left to be put in order, by frame and then by power.
     weak = (power < limit.index_select(0, owner)).nonzero()[:, 0]
     # The bits of numbers above zero have their order, and torch sorts whole numbers several times as fast.

@@ -169,21 +169,40 @@ def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) 
     It exists if it meets every mirror inside its quad. With no BVH nothing is in the way; `pose` [points] is that of
     the BVH's poses in which to look (None = the first).
     """
-    images = images_of(leg)
-    clear = torch.ones(len(points), dtype=torch.bool, device=points.device)
-    start = points
-    for mirror, image in zip(reversed(leg.mirrors), reversed(images), strict=False):
-        meeting, inside = _meet(mirror, start, image)
-        clear &= inside
+    return free_over([leg], torch.zeros(len(points), dtype=torch.int64, device=points.device), points, bvh, pose)
+
+
+def free_over(over: list[Leg], which: Tensor, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
+    """As `free`, for each point over its own of several legs, `which` [points]."""
+    count = torch.tensor([len(leg.mirrors) for leg in over], device=points.device)
+    clear, start = torch.ones_like(which, dtype=torch.bool), points.to(torch.float64)
+    for step in range(int(count.max()) - 1, -1, -1):
+        ask = (clear & (count > step)[which]).nonzero()[:, 0]
+        planes = zip(*(_plane(leg, step) for leg in over), strict=True)
+        corners, normal, image = (torch.stack(x).index_select(0, which[ask]) for x in planes)
+        begin = start[ask]
+        meeting, inside = _meet((corners, normal), begin, image)
+        clear[ask] = inside
+        ask, begin, meeting, normal = (x[inside] for x in (ask, begin, meeting, normal))
         if bvh is not None:
-            clear = _and_free(clear, (start, meeting), bvh, pose)
+            clear[ask] = ~_blocked((begin, meeting), bvh, None if pose is None else pose[ask], which[ask])
         # The next ray starts on the side that the last one came from.
-        start = meeting + 2 * SURFACE_OFFSET * torch.sign((start - meeting) @ mirror.normal)[:, None] * mirror.normal
+        side = torch.sign(((begin - meeting) * normal).sum(1, keepdim=True))
+        start = start.index_copy(0, ask, meeting + 2 * SURFACE_OFFSET * side * normal)
     if bvh is not None:
-        way = (leg.real_centre - start).T
+        ask = clear.nonzero()[:, 0]
+        begin, end = start[ask], torch.stack([leg.real_centre for leg in over]).index_select(0, which[ask])
+        way = (end - begin).T
         short = way * (1 - RADAR_CLEARANCE / length(way).clamp_min(RADAR_CLEARANCE))
-        clear = _and_free(clear, (start, start + short.T), bvh, pose)
+        clear[ask] = ~_blocked((begin, begin + short.T), bvh, None if pose is None else pose[ask], which[ask])
     return clear
+
+
+def _plane(leg: Leg, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Corners and normal of a mirror of a leg, and the image of the antennas in it; zeros where it has none."""
+    if step >= len(leg.mirrors):
+        return leg.centre.new_zeros(4, 3), leg.centre.new_zeros(3), leg.centre.new_zeros(3)
+    return leg.mirrors[step].corners, leg.mirrors[step].normal, images_of(leg)[step + 1]
 
 
 def images_of(leg: Leg) -> list[Tensor]:
@@ -199,29 +218,26 @@ def _image(mirror: Mirror, points: Tensor) -> Tensor:
     return points - 2 * ((points - mirror.corners[0]) @ mirror.normal)[..., None] * mirror.normal
 
 
-def _and_free(clear: Tensor, ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None) -> Tensor:
+def _blocked(ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None, which: Tensor) -> Tensor:
+    """Whether [rays] something is between the ends [rays, 3]."""
     start, end = ends
     # A ray stops just short of a mirror that is itself a surface of the mesh.
     way = start - end
-    stop = end + way * (1e-4 + STOP / length(way.T).clamp_min(2 * STOP)[:, None])
-    if bool(clear.all()):
-        return ~bvh.blocked(start, stop, pose)
-    ask = clear.nonzero()[:, 0]
-    result = clear.clone()
-    result[ask] = ~bvh.blocked(start[ask], stop[ask], None if pose is None else pose[ask])
-    return result
+    return bvh.blocked(start, end + way * (1e-4 + STOP / length(way.T).clamp_min(2 * STOP)[:, None]), pose, which)
 
 
-def _meet(mirror: Mirror, start: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Where [points, 3] the rays from `start` to `image` meet a mirror, and whether that lies inside it and between."""
+def _meet(plane: tuple[Tensor, Tensor], start: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Where [points, 3] the rays from `start` to `image` meet a mirror, and whether that lies inside it and between.
+
+    Each has its own: corners [points, 4, 3] and normals [points, 3].
+    """
+    corners, normal = plane
     way = image - start
-    height = (start - mirror.corners[0]) @ mirror.normal
-    slope = way @ mirror.normal
+    height = ((start - corners[:, 0]) * normal).sum(1)
+    slope = (way * normal).sum(1)
     fraction = -height / torch.where(slope.abs() < 1e-12, torch.full_like(slope, 1e-12), slope)
     meeting = start + fraction[:, None] * way
     inside = (fraction > 1e-6) & (fraction < 1 - 1e-9)
-    turning = []
-    for a, b in zip(mirror.corners, mirror.corners.roll(-1, 0), strict=True):
-        turning.append(torch.linalg.cross((b - a).expand_as(meeting), meeting - a) @ mirror.normal)
-    turns = torch.stack(turning)
-    return meeting, inside & ((turns >= 0).all(0) | (turns <= 0).all(0))
+    across = torch.linalg.cross(corners.roll(-1, 1) - corners, meeting[:, None] - corners)
+    turns = (across * normal[:, None]).sum(2)
+    return meeting, inside & ((turns >= 0).all(1) | (turns <= 0).all(1))

@@ -1,7 +1,7 @@
 """Rays in packets: the lanes of a thread walk Warp's tree together, and share what they read of it.
 
-Rays that start beside each other mostly meet the same boxes. On a CPU, of thousands each takes a fifth of the time that it
-takes alone; on CUDA a packet is one ray. The answers are those of Warp's own queries.
+Rays that start beside each other mostly meet the same boxes. On a CPU, of thousands each takes a fifth of the time that
+it takes alone; on CUDA a packet is one ray. The answers are those of Warp's own queries.
 """
 
 from typing import Any
@@ -175,20 +175,20 @@ def _roots(mesh: wp.uint64, roots: wp.array(dtype=wp.int32)):
 @wp.kernel
 def _along(
     origin: wp.array(dtype=wp.vec3),
-    pose: wp.array(dtype=wp.int32),
+    bundle: wp.array(dtype=wp.int32),
     low: wp.vec3,
     scale: float,
     code: wp.array(dtype=wp.int32),
 ):
-    """The place of each ray on Morton's curve through the cells of its pose."""
+    """The place of each ray on Morton's curve through the cells of its bundle."""
     ray = wp.tid()
     place = (origin[ray] - low) * scale
     key = int(0)
     for bit in range(BITS):
         for axis in range(3):
             key |= ((int(place[axis]) >> bit) & 1) << (3 * bit + axis)
-    if pose.shape[0] > 0:
-        key |= pose[ray % pose.shape[0]] << (3 * BITS)
+    if bundle.shape[0] > 0:
+        key |= bundle[ray] << (3 * BITS)
     code[ray] = key
 
 
@@ -202,13 +202,13 @@ def roots_of(mesh: Any, poses: int, device: torch.device) -> Tensor:
 
 
 def cast(
-    tree: tuple[Any, Tensor], pose: Tensor, rays: tuple[Tensor, Tensor], reach: float, nearest: bool
+    tree: tuple[Any, Tensor], groups: tuple[Tensor, Tensor], rays: tuple[Tensor, Tensor], reach: float, nearest: bool
 ) -> tuple[Tensor, Tensor]:
     """The face [rays] that each ray meets, -1 = none, and where.
 
     Args:
         tree: the mesh, and `roots_of` it.
-        pose: [rays] (int32) that of each ray; empty = the first for all.
+        groups: pose [rays] of each ray, and [rays] which of them go the same way (int32); empty = one for all.
         rays: origins [rays, 3], and directions (`nearest`) or ends [rays, 3] (or [1, 3] for all), float32.
         reach: how far they go: in directions, or in ways from origin to end.
         nearest: whether the first face is asked for; else any.
@@ -216,7 +216,7 @@ def cast(
     Returns:
         Faces (int32), and the distance of the nearest.
     """
-    (mesh, roots), origin = tree, rays[0]
+    (mesh, roots), (pose, bundle), origin = tree, groups, rays[0]
     count, lanes, on = len(origin), lanes_of(origin.device), wp.device_from_torch(origin.device)
     face = torch.empty(count, dtype=torch.int32, device=origin.device)
     distance = torch.empty(count, dtype=torch.float32, device=origin.device)
@@ -225,7 +225,7 @@ def cast(
     if count > 4 * lanes > 4:
         code, low = torch.empty_like(face), origin.amin(0)
         scale = (CELLS - 1) / float((origin.amax(0) - low).amax().clamp_min(1e-6))
-        placed = [where, wp.from_torch(pose), wp.vec3(*low.tolist()), scale]
+        placed = [where, wp.from_torch(bundle), wp.vec3(*low.tolist()), scale]
         wp.launch(_along, dim=count, inputs=placed, outputs=[wp.from_torch(code)], device=on)
         order = code.argsort().to(torch.int32)
     inputs = [mesh.id, wp.from_torch(roots), wp.from_torch(pose), where, ways, wp.from_torch(order)]

@@ -39,27 +39,44 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     direct = facet_paths(pose, ends, seen)
     if settings.bounces == 0:
         return direct
-    power = float(direct.gain.detach().abs().square().sum())
-    budget = settings.bounce_drop * power
-    bounced = [*mirror_paths(scene, pose, ends, seen, power), *tube_paths(pose, ends, seen, budget)]
+    power = _power(direct, count)
+    bounced = mirror_paths(scene, pose, ends, seen, power)
+    budget, rows = settings.bounce_drop * power, len(pose.instants)
+    for k, limit in enumerate(budget.tolist()):
+        found = tube_paths(pose.one(k), ends, seen[k * rows : (k + 1) * rows], limit)
+        bounced += [part if count == 1 else of_frame(part, k, count) for part in found]
     if not bounced:
         return direct
     several = join(bounced)
-    return join([direct, select(several, strongest(several.gain, 0.0, budget))])
+    if several.frame is not None:
+        several = select(several, several.frame.argsort(stable=True))
+    return join([direct, select(several, strongest(several.gain, 0.0, budget, several.frame))])
+
+
+def _power(paths: Paths, frames: int) -> Tensor:
+    """Power gain [frames] of all paths of each frame, over all times of the gains."""
+    power = paths.gain.detach().abs().square().sum(1)
+    if paths.frame is None:
+        return power.sum().to(torch.float64)[None]
+    return power.new_zeros(frames, dtype=torch.float64).index_add_(0, paths.frame, power.to(torch.float64))
 
 
 def _together(scene: Scene, settings: Simulation) -> bool:
-    """Whether several frames can be traced at once: not with bounces, nor with gradients."""
+    """Whether several frames can be traced at once: not with gradients."""
     values: list[object] = [scene.world_from_radar, *(person.vertices for person in scene.people)]
     values += [x for m in scene.materials.values() for x in (m.permittivity, m.roughness, m.layer_loss)]
     gradients = torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in values)
-    return settings.method != "bones" and settings.bounces == 0 and not gradients
+    return settings.method != "bones" and not gradients
 
 
 def stack(parts: list[Paths]) -> Paths:
     """One set of paths of several frames out of one set of each."""
-    frame = torch.cat([torch.full_like(part.region, k) for k, part in enumerate(parts)])
-    return replace(join(parts), frame=frame, frames=len(parts))
+    return join([of_frame(part, k, len(parts)) for k, part in enumerate(parts)])
+
+
+def of_frame(paths: Paths, frame: int, frames: int) -> Paths:
+    """The paths of one frame as those of a frame of several."""
+    return replace(paths, frame=torch.full_like(paths.region, frame), frames=frames)
 
 
 _ROWS = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")

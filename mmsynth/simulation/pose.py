@@ -1,6 +1,6 @@
 """The surfaces of a scene at the knots of a frame, or of several: what every kind of path starts from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,7 +22,7 @@ class Pose:
     Attributes:
         radar, settings, seed: as given.
         topology: faces of the merged mesh, people first.
-        bvh: of the merged mesh; None = nothing casts shadows.
+        bvh: of the merged mesh at the instants of one frame; None = nothing casts shadows.
         materials: permittivity, roughness in m and layer loss of each region.
         knots: [knots] in s of one frame.
         vertices: [frames * knots, 3, vertices] in the world in m (float64).
@@ -55,6 +55,20 @@ class Pose:
         """How many frames there are."""
         return len(self.normals)
 
+    def one(self, frame: int) -> "Pose":
+        """That of one frame."""
+        if self.frames == 1:
+            return self
+        knots, seen = (slice(frame * n, (frame + 1) * n) for n in (len(self.knots), len(self.instants)))
+        return replace(
+            self,
+            vertices=self.vertices[knots],
+            local=self.local[knots],
+            area=self.area[seen],
+            centre=self.centre[seen],
+            normals=self.normals[frame : frame + 1],
+        )
+
     @property
     def rows(self) -> list[int]:
         """The rows [frames * instants] of `vertices` at which visibility is found."""
@@ -66,7 +80,7 @@ def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, see
     knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
     size = len(knots)
     instants = (size // 2,) if radar.active_time <= HELD_TIME else (0, size - 1)
-    topology, bvh = _stage(scene, settings.grain, count * len(instants))
+    topology, bvh = _stage(scene, settings.grain, len(instants))
     vertices = surface.posed_vertices(scene, slice(frame * size, (frame + count) * size))
     anchor = vertices[size // 2].detach().mean(1)
     local = (vertices - anchor[:, None]).to(torch.float32)

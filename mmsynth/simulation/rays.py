@@ -72,30 +72,35 @@ class Bvh:
         with torch_stream(self._points.device):
             return roots_of(self._mesh, self.poses, self._points.device)
 
-    def blocked(self, origin: Tensor, target: Tensor, pose: Tensor | None = None) -> Tensor:
+    def blocked(
+        self, origin: Tensor, target: Tensor, pose: Tensor | None = None, bundle: Tensor | None = None
+    ) -> Tensor:
         """Whether [rays] something lies between each origin [rays, 3] and its target [rays, 3] (or [1, 3] for all).
 
-        `pose` [rays] is the one in which to look; None = the first.
+        `pose` [rays] is the one in which to look; None = the first. `bundle` [rays] may say which go to the same point.
         """
         if len(origin) == 0:
             return torch.zeros(0, dtype=torch.bool, device=origin.device)
-        return self._cast((origin, target), pose, 1.0, False)[0] >= 0
+        pose = None if self.poses == 1 else pose
+        if pose is not None:
+            bundle = pose if bundle is None else bundle * self.poses + pose
+        groups = tuple(self._none if x is None else x.to(torch.int32).contiguous() for x in (pose, bundle))
+        return self._cast((origin, target), groups, 1.0, False)[0] >= 0
 
     def first_hit(self, origin: Tensor, direction: Tensor, reach: float = 1e3) -> tuple[Tensor, Tensor]:
         """The face [rays] of the first pose that each ray meets first (-1 = none), and how far [rays] in m it is."""
         if len(origin) == 0:
             return origin.new_zeros(0, dtype=torch.int64), origin.new_zeros(0, dtype=torch.float32)
-        face, distance = self._cast((origin, direction), None, reach, True)
+        face, distance = self._cast((origin, direction), (self._none, self._none), reach, True)
         return face.long(), torch.where(face < 0, torch.inf, distance)
 
     def _cast(
-        self, rays: tuple[Tensor, Tensor], pose: Tensor | None, reach: float, nearest: bool
+        self, rays: tuple[Tensor, Tensor], groups: tuple[Tensor, ...], reach: float, nearest: bool
     ) -> tuple[Tensor, Tensor]:
         """See `packets.cast`."""
-        given = pose is not None and self.poses > 1
-        which = pose.to(torch.int32).contiguous() if given and pose is not None else self._none
+        pose, bundle = groups
         with torch_stream(self._points.device):
-            return cast((self._mesh, self._roots), which, (_vec3(rays[0]), _vec3(rays[1])), reach, nearest)
+            return cast((self._mesh, self._roots), (pose, bundle), (_vec3(rays[0]), _vec3(rays[1])), reach, nearest)
 
 
 def torch_stream(device: torch.device) -> AbstractContextManager[Any]:

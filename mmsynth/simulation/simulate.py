@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from mmsynth.simulation.lowpass import lowpassed
-from mmsynth.simulation.paths import join, stack, trace
+from mmsynth.simulation.paths import join, of_frame, trace
 from mmsynth.simulation.receiver import receive
 from mmsynth.simulation.room import trace_room
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.shadows import shadow_paths
 from mmsynth.simulation.synthesis import synthesize, synthesize_frames
-from mmsynth.types import AdcFrames, Paths, Radar, Scene
+from mmsynth.types import AdcFrames, Radar, Scene
 
 # Frames that are traced and synthesized at once: on a CPU four share what Python costs (a quarter of the time of short
 # frames) and still fit into the cache; on a GPU one takes no longer than its launches, and 32 of a body of 27,420 faces
@@ -36,10 +36,13 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
     rows = []
     for frame in range(0, frames, at_once):
         count = min(at_once, frames - frame)
-        if room is None:
-            paths = trace(scene, radar, frame, settings, seed, count)
-        else:
-            paths = stack([_before_room(scene, radar, k, settings, (seed, room)) for k in range(frame, frame + count)])
+        paths = trace(scene, radar, frame, settings, seed, count)
+        if room is not None:
+            hidden = (shadow_paths(scene, radar, k, settings, room) for k in range(frame, frame + count))
+            taken = [
+                part if count == 1 else of_frame(part, k, count) for k, part in enumerate(hidden) if part is not None
+            ]
+            paths = join([paths, *taken])
         rows.append(synthesize_frames(lowpassed(paths, radar), radar))
     samples = torch.cat(rows)
     if room is None:
@@ -60,14 +63,6 @@ def misplaced(radar: Radar, seed: int) -> Radar:
         for place in (radar.tx, radar.rx)
     )
     return replace(radar, tx=tx, rx=rx)
-
-
-def _before_room(scene: Scene, radar: Radar, frame: int, settings: Simulation, still: tuple[int, Paths]) -> Paths:
-    """The paths over the people of a frame, and what these hide of the room; `still` is the seed and the room."""
-    seed, room = still
-    paths = trace(scene, radar, frame, settings, seed)
-    shadow = shadow_paths(scene, radar, frame, settings, room)
-    return paths if shadow is None else join([paths, shadow])
 
 
 def simulate(scene: Scene, radar: Radar, frames: int, settings: Simulation, generator: torch.Generator) -> AdcFrames:
