@@ -46,6 +46,7 @@ def main() -> None:
     curve_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
     curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
+    curve_.add_argument("--rest", action="store_true", help="trees learn from the other files too, unlabelled")
     curve_.add_argument("--first", type=int, default=0, help="seed of the first draw")
     curve_.add_argument("--steps", type=int, default=500, help="of the optimiser, with and without synthetic data")
     curve_.add_argument("--pretrain-steps", type=int, nargs="+", default=[100], help="of these on synthetic data")
@@ -118,7 +119,7 @@ def curve(options: argparse.Namespace) -> list[Row]:
     drawn, seeds = read_sets(options.synthetic, real), range(options.first, options.first + options.seeds)
     more: dict[str, Any] = {"method": drawn.method, "facets": drawn.facets}
     if options.model == "trees":
-        found = tree_curve(real, drawn, seeds, show)
+        found = tree_curve(real, drawn, seeds, show, options.shares, options.rest)
         found.save(options.out)
     else:
         files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]

@@ -84,7 +84,14 @@ def _spread(values: Array) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def tree_curve(real: Real, drawn: Drawn, draws: Sequence[int], progress: Progress) -> Curve:
+def tree_curve(
+    real: Real,
+    drawn: Drawn,
+    draws: Sequence[int],
+    progress: Progress,
+    shares: Sequence[float] = SHARES,
+    rest: bool = False,
+) -> Curve:
     """Trees on each share of the recordings, alone, stacked and blended with the mean of trees on the synthetic sets.
 
     Args:
@@ -92,16 +99,19 @@ def tree_curve(real: Real, drawn: Drawn, draws: Sequence[int], progress: Progres
         drawn: synthetic sets.
         draws: seeds of the draws of recordings at each share.
         progress: called with (shares done, shares in all).
+        shares: of the recordings.
+        rest: learn from the other recordings of the training groups too, without their labels, see `few_shot`.
     """
     told = told_of(real, drawn.sets)
     names = ("real alone", "stacked", "blended")
-    table = np.full((3, len(SHARES) + 1, len(draws)), np.nan)
+    table = np.full((3, len(shares) + 1, len(draws)), np.nan)
     table[1:, 0] = np.mean([balanced_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])
-    for k, share in enumerate(SHARES):
-        found = few_shot(real, told, share, draws)
+    for k, share in enumerate(shares):
+        found = few_shot(real, told, share, draws, rest)
         table[:, k + 1] = [v.mean(1) for v in (found.alone, found.stacked, found.blended)]
-        progress(k + 1, len(SHARES))
-    return Curve((0.0, *SHARES), dict(zip(names, table, strict=True)), "trees")
+        progress(k + 1, len(shares))
+    model = "trees, the rest unlabelled" if rest else "trees"
+    return Curve((0.0, *shares), dict(zip(names, table, strict=True)), model)
 
 
 def balanced_score(real: Corpus, test: Array, probabilities: Array) -> float:

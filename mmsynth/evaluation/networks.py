@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmsynth.evaluation.fewshot import SHARES, Curve, Progress, balanced_score
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
-from mmsynth.evaluation.transfer import Real, few_trees
+from mmsynth.evaluation.transfer import Real, grow_few
 from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
@@ -187,10 +187,10 @@ def cell(study: Study, name: str, share: float, seed: int) -> tuple[list[float],
     first = load_run(pretrained(study, plan.pretrain_steps, seed)).model
     assert isinstance(first, NetworkModel)
     untuned = first.probabilities(real.data.apart.take(np.flatnonzero(fold.test)))
-    trees, stacked, blend = few_trees(real, study.told, rows, seed)
-    told = study.told[1][fold.test]
-    with_few = [alone, trees, join_evenly(alone, trees), blend.join(stacked, told)]
-    with_few += [blend.join(join_evenly(alone, stacked), told), tuned, blend.join(join_evenly(tuned, stacked), told)]
+    few, told = grow_few(real, study.told[0], train, seed), study.told[1][fold.test]
+    trees, stacked, blended = few.answers(real.apart[fold.test], told)
+    with_both = [few.blend.join(join_evenly(network, stacked), told) for network in (alone, tuned)]
+    with_few = [alone, trees, join_evenly(alone, trees), blended, with_both[0], tuned, with_both[1]]
     both = [told, told, untuned, told], with_few
     without, found = ([balanced_score(real.data, fold.test, p) for p in ps] for ps in both)
     return without, found

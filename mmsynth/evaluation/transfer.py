@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth import metrics
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Scores, score, vote
-from mmsynth.training.adapt import AdaptSettings, adapt
+from mmsynth.training.adapt import AdaptSettings, adapt, by_clip
 from mmsynth.training.augment import COPIES, with_copies
 from mmsynth.training.blend import Blend, fit_blend
 from mmsynth.training.features import features
@@ -101,7 +101,9 @@ class FewShot:
     blended: Array
 
 
-def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequence[int]) -> FewShot:
+def few_shot(
+    real: Real, told: tuple[Array, Array], fraction: float, draws: Sequence[int], rest: bool = False
+) -> FewShot:
     """Scores with few labelled recordings, with and without a synthetic model; all see the same windows in each draw.
 
     Args:
@@ -109,6 +111,8 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequ
         told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
         fraction: of the clips of each activity; see `draw_rows`.
         draws: seeds of the draws of clips.
+        rest: learn from the other recordings of the training groups too, each clip labelled by the vote of what has
+            been learnt from the few: alone by trees alone, else by what is blended.
     """
     truth = real.labels(False)
     found: list[list[list[float]]] = []
@@ -116,36 +120,58 @@ def few_shot(real: Real, told: tuple[Array, Array], fraction: float, draws: Sequ
         stream = np.random.default_rng([draw, int(fraction * 1e4)])
         each = []
         for fold in folds(real.data):
-            rows = draw_rows(real.data.dense, np.flatnonzero(fold.train), fraction, stream)
-            alone, stacked, blend = few_trees(real, told, (rows, fold.test), draw)
-            blended = blend.join(stacked, told[1][fold.test])
-            answers = [p.argmax(1) for p in (alone, stacked, blended)]
+            train = np.flatnonzero(fold.train)
+            rows = draw_rows(real.data.dense, train, fraction, stream)
+            few = grow_few(real, told[0], rows, draw)
+            if rest and len(rows) < len(train):
+                few = _self_trained(real, told[0], few, (rows, np.setdiff1d(train, rows)), draw)
+            answers = [p.argmax(1) for p in few.answers(real.apart[fold.test], told[1][fold.test])]
             matrices = [metrics.confusion(truth[fold.test], a, real.classes) for a in answers]
             each.append([metrics.balanced_accuracy(m) for m in matrices])
         found.append(each)
     return FewShot(*np.moveaxis(np.array(found), 2, 0))
 
 
-def few_trees(
-    real: Real, told: tuple[Array, Array], rows: tuple[Array, Array], seed: int
-) -> tuple[Array, Array, Blend]:
-    """Class probabilities by trees on a few recordings, by trees that are told too, and the blend to be joined with.
+@dataclass(frozen=True, eq=False)
+class FewTrees:
+    """Trees on a few recordings, trees that are told too what a synthetic model says, and how both are blended."""
+
+    alone: Forest
+    stacked: Forest
+    blend: Blend
+
+    def answers(self, table: Array, told: Array) -> tuple[Array, Array, Array]:
+        """Class probabilities alone, stacked, blended, of features and of what the synthetic model says."""
+        stacked = self.stacked.probabilities(np.hstack([table, told]))
+        return self.alone.probabilities(table), stacked, self.blend.join(stacked, told)
+
+
+def grow_few(real: Real, told: Array, rows: Array, seed: int, labels: tuple[Array, Array] | None = None) -> FewTrees:
+    """Trees on a few recordings.
 
     Args:
         real: recordings.
-        told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
-        rows: indices of the windows of `dense` that are trained on, and a mask over those of `apart` that are asked.
+        told: what a synthetic model says of each window of `dense`: class probabilities.
+        rows: indices of the windows of `dense` that are trained on.
         seed: of the trees.
+        labels: class indices of `rows` for the trees alone and for those that are told; None = the true ones.
     """
-    train, test = rows
-    labels = real.labels(True)[train]
+    own, blended = labels or (real.labels(True)[rows],) * 2
 
-    def answers(dense: Array, apart: Array) -> Array:
-        forest = grow(dense[train], labels, real.classes, TreeSettings(200), seed, np.ones(len(labels)))
-        return forest.probabilities(apart[test])
+    def few(table: Array, truth: Array) -> Forest:
+        return grow(table, truth, real.classes, TreeSettings(200), seed, np.ones(len(truth)))
 
-    stacked = (np.hstack([table, said]) for table, said in zip((real.dense, real.apart), told, strict=True))
-    return answers(real.dense, real.apart), answers(*stacked), fit_blend(told[0][train], labels)
+    stacked = few(np.hstack([real.dense[rows], told[rows]]), blended)
+    return FewTrees(few(real.dense[rows], own), stacked, fit_blend(told[rows], blended))
+
+
+def _self_trained(real: Real, told: Array, few: FewTrees, rows: tuple[Array, Array], seed: int) -> FewTrees:
+    """Trees on labelled `rows[0]` of `dense` and on `rows[1]`, whose clips get their labels from `few`."""
+    labelled, others = rows
+    alone, _, blended = few.answers(real.dense[others], told[others])
+    guesses = (by_clip(p, real.data.dense.clip[others]).argmax(1) for p in (alone, blended))
+    own, both = (np.concatenate([real.labels(True)[labelled], guess]) for guess in guesses)
+    return grow_few(real, told, np.concatenate(rows), seed, (own, both))
 
 
 def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:

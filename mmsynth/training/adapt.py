@@ -49,7 +49,7 @@ def adapt(
     forest = grow(table, labels, classes, trees, seed, weight)
     for step in range(settings.rounds):
         p = forest.probabilities(unlabelled)
-        rows, guess = believed(_by_clip(p, clip) if settings.vote else p, settings.share)
+        rows, guess = believed(by_clip(p, clip) if settings.vote else p, settings.share)
         trust = settings.trust * weight.sum() / len(rows)
         forest = grow(
             np.concatenate([table, unlabelled[rows]]),
@@ -92,7 +92,8 @@ def believed(probability: Array, share: float) -> tuple[Array, Array]:
     return chosen, guess[chosen]
 
 
-def _by_clip(probability: Array, clip: Array) -> Array:
+def by_clip(probability: Array, clip: Array) -> Array:
+    """Class probabilities [windows, classes], each the mean over the windows of its clip: a clip shows one activity."""
     _, index = np.unique(clip.astype(str), return_inverse=True)
     total = np.zeros((index.max() + 1, probability.shape[1]))
     np.add.at(total, index, probability)

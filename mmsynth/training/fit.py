@@ -15,6 +15,7 @@ from mmsynth.arrays import check_device
 from mmsynth.config import load
 from mmsynth.datasets import Clips, Dataset, Datasets, alone
 from mmsynth.joints import JOINT_SETS
+from mmsynth.training.adapt import by_clip
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
@@ -113,7 +114,11 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
 def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progress, team: Team | None = None) -> Model:
     """Train on windows that are at hand; see `fit`."""
     if recipe.model == "trees":
-        return _fit_trees(recipe, material, progress)
+        model = _fit_trees(recipe, material)
+        if recipe.adapt.method == "self-training":
+            model = _fit_trees(recipe, replace(material, real=_labelled_by(model, material)))
+        progress(1, 1)
+        return model
     own, blended = train_network(recipe, material, folder, progress, team), recipe.data.schedule == "pretrain"
     if not (blended and material.staged and recipe.task == "activity" and recipe.model != "heatmaps"):
         return own
@@ -202,7 +207,7 @@ def estimate(recipe: Recipe) -> Estimate:
     if recipe.model == "trees":
         small = replace(recipe, trees=replace(recipe.trees, count=10))
         began = time.perf_counter()
-        _fit_trees(small, material, lambda done, total: None)
+        _fit_trees(small, material)
         seconds = (time.perf_counter() - began) * recipe.trees.count / 10
         return Estimate(seconds, peak_memory("cpu"), 0, windows)
     parameters = sum(p.numel() for p in build(recipe, material.targets).parameters())
@@ -220,19 +225,24 @@ def peak_memory(device: str) -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _fit_trees(recipe: Recipe, material: Material, progress: Progress) -> TreeModel | BlendedTrees:
+def _labelled_by(model: Model, material: Material) -> Windows:
+    """The recordings, those without labels among them, each clip of which is taken to show the likeliest activity."""
+    assert material.unlabelled is not None
+    found = by_clip(model.probabilities(material.unlabelled), material.unlabelled.clip).argmax(1)
+    told = replace(material.unlabelled, activity=np.array(material.classes)[found])
+    return told if material.real is None else concatenate([material.real, told])
+
+
+def _fit_trees(recipe: Recipe, material: Material) -> TreeModel | BlendedTrees:
     """Trees on recordings, on synthetic windows, or blended of both; with "mix", in one forest on both at once."""
     real, synthetic = material.real, material.synthetic
     if material.staged and recipe.data.schedule == "mix":
-        model: TreeModel | BlendedTrees = TreeModel(_grow_mixed(recipe, material))
-    elif synthetic is None:
+        return TreeModel(_grow_mixed(recipe, material))
+    if synthetic is None:
         assert real is not None
-        model = TreeModel(_grow(recipe, features(real), real.labels(material.classes), len(material.classes)))
-    else:
-        told = _grow_synthetic(recipe, synthetic, material.classes)
-        model = TreeModel(told) if real is None else _blended(recipe, real, told, material.classes)
-    progress(1, 1)
-    return model
+        return TreeModel(_grow(recipe, features(real), real.labels(material.classes), len(material.classes)))
+    told = _grow_synthetic(recipe, synthetic, material.classes)
+    return TreeModel(told) if real is None else _blended(recipe, real, told, material.classes)
 
 
 def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Array | None = None) -> Forest:

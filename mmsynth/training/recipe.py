@@ -82,15 +82,16 @@ class Optimise:
 
 @dataclass(frozen=True)
 class Adapt:
-    """How a network is brought to recordings without labels (`data.unlabelled`).
+    """How a model is brought to recordings without labels (`data.unlabelled`).
 
     Attributes:
         method: "statistics" = after training, those of its normalisation layers are taken from the recordings (AdaBN);
-            "adversarial" = while it trains, nothing in it shall tell synthetic from recorded windows.
+            "adversarial" = while it trains, nothing in it shall tell synthetic from recorded windows; "self-training" =
+            trees learn from them too, each clip labelled with the one activity that trees before took it for.
         weight: of the adversary, reached half way through the training.
     """
 
-    method: Literal["none", "statistics", "adversarial"] = "none"
+    method: Literal["none", "statistics", "adversarial", "self-training"] = "none"
     weight: float = 0.3
 
 
@@ -138,8 +139,11 @@ class Recipe:
             )
         if (self.adapt.method != "none") and not self.data.unlabelled:
             raise ValueError(f"data.unlabelled: expected files to adapt to by '{self.adapt.method}', got none")
-        if self.adapt.method != "none" and self.model == "trees":
-            raise ValueError("adapt.method: expected a network, got 'trees' (`evaluation` adapts those)")
+        if self.adapt.method != "none" and (self.adapt.method == "self-training") != (self.model == "trees"):
+            raise ValueError(
+                f"adapt.method: expected 'self-training' with trees and another with networks, got "
+                f"'{self.adapt.method}' with '{self.model}'"
+            )
 
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""

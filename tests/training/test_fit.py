@@ -18,7 +18,7 @@ from mmsynth.resources import data_folder
 from mmsynth.training import estimate, fit, load_recipe, load_run, predict
 from mmsynth.training.augment import with_copies
 from mmsynth.training.features import features
-from mmsynth.training.fit import gather
+from mmsynth.training.fit import fit_model, gather
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, Targets, TreeModel, build
@@ -144,6 +144,19 @@ def test_a_model_of_few_recordings_is_blended_with_one_of_synthetic_windows(
     assert real is not None and trees.blend.trust == pytest.approx(100 / (100 + len(real)))
     found = predict(run, Dataset.open(recordings))
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+
+
+def test_recordings_without_labels_are_learnt_by_what_trees_take_them_for(recordings: Path, generated: Path) -> None:
+    data = Data((recordings,), (generated,), unlabelled=(recordings,), real_fraction=0.1, validation=0.0)
+    recipe = Recipe(data, trees=TreeSettings(40), adapt=Adapt("self-training"))
+    material = gather(recipe)
+    assert material.real is not None and material.unlabelled is not None
+    turned = replace(material.unlabelled, activity=material.unlabelled.activity[::-1])
+    runs = [fit_model(recipe, replace(material, unlabelled=w), Path(), quiet) for w in (material.unlabelled, turned)]
+    first, second = (run for run in runs if isinstance(run, BlendedTrees))
+    assert first.blend.trust == pytest.approx(100 / (100 + len(material.real) + len(material.unlabelled)))
+    # What is noted as their labels is not looked at.
+    assert np.array_equal(first.own.value, second.own.value)
 
 
 @pytest.mark.parametrize("model", ["trees", "blended trees", "points", "blended points"])
