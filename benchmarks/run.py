@@ -3,6 +3,8 @@
 Prints tables and writes `latest.json` beside this file: rows of workload, stage, seconds (median, wall clock, a frame
 and core), cpu_seconds, frames_per_second, paths, ns_per_term (per path, antenna, chirp and sample), error_db,
 ratio_direct (of CPU seconds, one thread each), peak_mib, commit. Each workload runs in a process of its own.
+Stages are timed frame by frame but for posing, which takes a clip of `CLIP` frames; `visibility_together` (refit and
+visibility) is the share of a frame where as many are taken at once as the line does.
 
     python benchmarks/run.py [R M I] [--frames N] [--no-scaling]
     python benchmarks/run.py --memory 10000   # peak memory of one worker over so many frames of R, clip after clip
@@ -29,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mmsynth.body_models import load_body
 from mmsynth.geometry import radar_pose
@@ -51,6 +54,7 @@ from mmsynth.simulation import (
 from mmsynth.simulation.facets import visible
 from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.pose import pose_frame
+from mmsynth.simulation.simulate import CPU_FRAMES
 from mmsynth.types import AdcFrames, MeshSequence, Paths, Radar, RadarSetup, Scene
 
 HERE = Path(__file__).parent
@@ -97,6 +101,7 @@ class Line:
     motion: Any
     body: Any
     scene_of: Callable[[MeshSequence], Scene]
+    clip: int
 
 
 def prepare(work: Workload, people: int = 1) -> Line:
@@ -116,7 +121,7 @@ def prepare(work: Workload, people: int = 1) -> Line:
         room, mirrors, regions, walls = load_room(ROOM)
         return Scene(world_from_radar, (mesh,), materials | walls, room, mirrors, regions)
 
-    return Line(setup, Simulation(bounces=work.bounces), motion, body, scene_of)
+    return Line(setup, Simulation(bounces=work.bounces), motion, body, scene_of, CLIP[work.name])
 
 
 def _beside(mesh: MeshSequence, place: int) -> MeshSequence:
@@ -147,9 +152,10 @@ def stages(line: Line, frames: int) -> tuple[Clock, list[int], Paths]:
     """Run the line frame by frame under the clock."""
     radar, processing, settings = line.setup.radar, line.setup.processing, line.settings
     noise, clock, counts = torch.Generator().manual_seed(2), Clock(), []
+    clip = max(frames, line.clip)
     posed(line, 1)
     for _ in range(3):  # a clip at once, as `generate` does
-        scene = line.scene_of(clock("pose", lambda: posed(line, frames), share=frames))
+        scene = line.scene_of(clock("pose", lambda: posed(line, clip), share=clip))
     paths = trace(scene, radar, 0, settings, 0)  # compiles the kernels, builds the BVH
     ends = direct_legs(scene, radar, settings)
     clock("room", lambda: trace_room(scene, radar, settings, 0))  # once a clip, not a frame
@@ -163,6 +169,12 @@ def stages(line: Line, frames: int) -> tuple[Clock, list[int], Paths]:
         clock("detect", lambda c=cube: detect(c, processing))
         clock("heatmaps", lambda c=cube: [beamform(c, kind, processing) for kind in MAPS])
         counts.append(len(paths))
+
+    def together() -> Tensor:
+        return visible(pose_frame(scene, radar, 0, settings, 0, CPU_FRAMES), ends)
+
+    for _ in range(frames):  # as many frames at once as the line takes
+        clock("visibility_together", together, share=CPU_FRAMES)
     return clock, counts, paths
 
 
@@ -218,6 +230,7 @@ def run(name: str, frames: int) -> list[dict[str, Any]]:
         "room",
         "pose",
         "visibility",
+        "visibility_together",
         "scattering",
         "synthesis",
         "receiver",
@@ -341,7 +354,15 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
     print(f"\n{name}: {WORKLOADS[name].title}")
     print(f"   {total['faces']} faces, {synthesis['paths']:.0f} paths, {knots} poses, peak {total['peak_mib']:.0f} MiB")
     for row in rows:
-        print(f"   {row['stage']:<12}{row['seconds'] * 1e3:9.1f} ms wall {row['cpu_seconds'] * 1e3:9.1f} ms CPU")
+        print(f"   {row['stage']:<20}{row['seconds'] * 1e3:9.1f} ms wall {row['cpu_seconds'] * 1e3:9.1f} ms CPU")
+    pose, alone, together = (
+        next(r for r in rows if r["stage"] == stage)["cpu_seconds"] * 1e3
+        for stage in ("pose", "visibility", "visibility_together")
+    )
+    print(
+        f"   pose, refit and visibility: {pose + alone:.1f} ms CPU a frame alone, {pose + together:.1f} ms each of "
+        f"{CPU_FRAMES} at once, as the line takes them"
+    )
     print(
         f"   synthesis: {synthesis['ns_per_term']:.4f} ns a term, {synthesis['seconds_per_10k']:.3f} s per 10,000 "
         f"paths, error {synthesis['error_db']:.1f} dB, direct sum {synthesis['ratio_direct']:.0f} x as long, "
