@@ -5,6 +5,7 @@ be seen from where people are, once a clip; how strongly each leg lights each fa
 then worth (`worth.py`), for several frames at once. Facets that together stay under the budget get no ray and no gain.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -188,8 +189,8 @@ def _counting(pose: Pose, most: Tensor, budget: Tensor) -> Tensor:
     `most` is that of `worth`, `budget` [frames].
     """
     rows = most.reshape(-1).nonzero()[:, 0]
-    # At each of the instants at which a path has a gain.
-    gain = most.reshape(-1)[rows].to(torch.complex64)[:, None].expand(-1, len(pose.fade))
+    # That many times over: of a path, the power of all its gains counts.
+    gain = (most.reshape(-1)[rows] * math.sqrt(len(pose.fade))).to(torch.complex64)[:, None]
     keep = strongest(gain, 0.0, budget.repeat(len(most)), rows // most.shape[2])
     counts = torch.zeros(most.numel(), dtype=torch.bool, device=most.device)
     return counts.index_fill_(0, rows[keep], True).reshape(most.shape)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmsynth import geometry
 from mmsynth.radar import pattern_gain
+from mmsynth.simulation.crossings import cross
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.settings import Simulation
@@ -175,15 +176,14 @@ def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) 
 def free_over(over: list[Leg], which: Tensor, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
     """As `free`, for each point over its own of several legs, `which` [points]."""
     count = torch.tensor([len(leg.mirrors) for leg in over], device=points.device)
-    clear, start = torch.ones_like(which, dtype=torch.bool), points.to(torch.float64)
+    clear, start = torch.ones_like(which, dtype=torch.bool), points.detach().to(torch.float64)
     for step in range(int(count.max()) - 1, -1, -1):
         ask = (clear & (count > step)[which]).nonzero()[:, 0]
-        planes = zip(*(_plane(leg, step) for leg in over), strict=True)
-        corners, normal, image = (torch.stack(x).index_select(0, which[ask]) for x in planes)
-        begin = start[ask]
-        meeting, inside = _meet((corners, normal), begin, image)
+        corners, normals, images = map(torch.stack, zip(*(_plane(leg, step) for leg in over), strict=True))
+        meeting, inside = cross(start[ask], which[ask], (corners, normals, images))
         clear[ask] = inside
-        ask, begin, meeting, normal = (x[inside] for x in (ask, begin, meeting, normal))
+        ask, meeting = ask[inside], meeting[inside]
+        begin, normal = start[ask], normals.index_select(0, which[ask])
         if bvh is not None:
             clear[ask] = ~_blocked((begin, meeting), bvh, None if pose is None else pose[ask], which[ask])
         # The next ray starts on the side that the last one came from.
@@ -224,20 +224,3 @@ def _blocked(ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None, which: 
     # A ray stops just short of a mirror that is itself a surface of the mesh.
     way = start - end
     return bvh.blocked(start, end + way * (1e-4 + STOP / length(way.T).clamp_min(2 * STOP)[:, None]), pose, which)
-
-
-def _meet(plane: tuple[Tensor, Tensor], start: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Where [points, 3] the rays from `start` to `image` meet a mirror, and whether that lies inside it and between.
-
-    Each has its own: corners [points, 4, 3] and normals [points, 3].
-    """
-    corners, normal = plane
-    way = image - start
-    height = ((start - corners[:, 0]) * normal).sum(1)
-    slope = (way * normal).sum(1)
-    fraction = -height / torch.where(slope.abs() < 1e-12, torch.full_like(slope, 1e-12), slope)
-    meeting = start + fraction[:, None] * way
-    inside = (fraction > 1e-6) & (fraction < 1 - 1e-9)
-    across = torch.linalg.cross(corners.roll(-1, 1) - corners, meeting[:, None] - corners)
-    turns = (across * normal[:, None]).sum(2)
-    return meeting, inside & ((turns >= 0).all(1) | (turns <= 0).all(1))

@@ -25,10 +25,8 @@ LEG, MIRROR = 16, 27
 # Steps of the tables of the pattern over azimuth and elevation, see `_cuts`.
 STEPS = 4096
 
-_SNIPPET = (
-    LANES
-    + """
-    constexpr int LEG = 16, MIRROR = 27, STEPS = 4096;
+# Whether some lane of a comparison is true, for native snippets.
+ANY = """
 #if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
     auto any = [](bool x) { return x; };
 #else
@@ -39,6 +37,13 @@ _SNIPPET = (
         return (part[0] | part[1] | part[2] | part[3]) != 0;
     };
 #endif
+"""
+
+_SNIPPET = (
+    LANES
+    + ANY
+    + """
+    constexpr int LEG = 16, MIRROR = 27, STEPS = 4096;
     struct Three { lane x, y, z; };
     auto dot = [](Three a, Three b) { return a.x * b.x + a.y * b.y + a.z * b.z; };
     auto dots = [](const float* a, Three b) { return a[0] * b.x + a[1] * b.y + a[2] * b.z; };

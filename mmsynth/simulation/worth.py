@@ -1,4 +1,7 @@
-"""What a way over two legs is worth at most, in one Warp kernel, before a ray is shot or a gain is computed."""
+"""What a way over two legs is worth at most, in one Warp kernel, before a ray is shot or a gain is computed.
+
+A thread is a pair of legs, a frame, and as many facets beside each other as there are lanes.
+"""
 
 import math
 
@@ -6,123 +9,161 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from mmsynth.simulation.kernels import as_array
+from mmsynth.simulation import surface
+from mmsynth.simulation.lanes import LANES, lanes_of
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
-from mmsynth.simulation.surface import CREASE_COSINE
+from mmsynth.simulation.reach import ANY
 
 wp.set_module_options({"enable_backward": False})
 
-_SMOOTH, _LEFT = wp.constant(CREASE_COSINE), wp.constant(1 / math.sqrt(math.pi))
+# Numbers of a facet at an instant: centre, area, two edges, bend; and of its material: permittivity, roughness, loss.
+SHAPE, MATERIAL = 13, 4
+
+_SNIPPET = (
+    LANES
+    + ANY
+    + """
+    constexpr int SHAPE = 13;
+    const int start = packet * L + L <= faces ? packet * L : (faces > L ? faces - L : 0);
+    auto read = [&](const float* from) {
+        if (faces >= L)
+            return load(from + start);
+        float part[L];
+        for (int l = 0; l < L; ++l)
+            part[l] = from[l < faces ? l : faces - 1];
+        return load(part);
+    };
+    auto root = [&](lane x) {
+        float part[L];
+        store(part, x);
+        for (int l = 0; l < L; ++l)
+            part[l] = wp::sqrt(part[l]);
+        return load(part);
+    };
+    const int one = pairs.data[2 * pair], two = pairs.data[2 * pair + 1], rows = instants * frames;
+    const wp::vec3 tx = ends.data[one], rx = ends.data[two];
+    lane best = zero;
+    for (int row = frame * instants; traced.data[pair * frames + frame] && row < (frame + 1) * instants; ++row) {
+        const float *first = strength.data + one * rows * faces, *second = strength.data + two * rows * faces;
+        lane field = read(first + row * faces) * read(second + row * faces);
+        if (!any(field > zero))
+            continue;
+        lane at[SHAPE], material[4];
+        for (int n = 0; n < SHAPE; ++n)
+            at[n] = read(shapes.data + (row * SHAPE + n) * faces);
+        for (int n = 0; n < 4; ++n)
+            material[n] = read(materials.data + n * faces);
+        lane size = root(at[3] * at[3] + at[4] * at[4] + at[5] * at[5]), normal[3], bisector[3], slope[3];
+        lane way = zero, back = zero, cos_in = zero, cos_out = zero, square = zero, steep = zero, slant = zero;
+        for (int n = 0; n < 3; ++n) {
+            normal[n] = at[3 + n] / size;
+            way += (at[n] - tx.c[n]) * (at[n] - tx.c[n]);
+            back += (at[n] - rx.c[n]) * (at[n] - rx.c[n]);
+        }
+        way = 1.0f / root(way), back = 1.0f / root(back);
+        for (int n = 0; n < 3; ++n) {
+            lane into = (at[n] - tx.c[n]) * way, out = (at[n] - rx.c[n]) * back;
+            cos_in -= into * normal[n];
+            cos_out -= out * normal[n];
+            bisector[n] = -0.5f * (into + out);
+            square += bisector[n] * bisector[n];
+            steep += bisector[n] * normal[n];
+        }
+        // What the smooth surface turns within the facet may turn the slope of the phase over it to zero.
+        const float turn = 2.0f * wavenumber;
+        lane cosine = root(square);
+        for (int n = 0; n < 3; ++n) {
+            slope[n] = turn * (bisector[n] - steep * normal[n]);
+            slant += slope[n] * slope[n];
+        }
+        slant = most(root(slant), zero + 1e-6f);
+        lane turning = most(slant - turn * cosine * at[12], zero + 1e-3f), lobes = zero;
+        // By Gauss's theorem the integral is that of the edges: each as long as it is across the slope, or as its lobes
+        // allow; they are taken to add up in power.
+        for (int k = 0; k < 3; ++k) {
+            lane along = zero, across = zero;
+            for (int n = 0; n < 3; ++n) {
+                lane edge = k < 2 ? at[6 + 3 * k + n] : -at[6 + n] - at[9 + n];
+                along += edge * slope[n];
+                across += edge * edge;
+            }
+            along = along / slant;
+            across = most(across - along * along, zero);
+            lane lobe = 2.0f / most(turning * (along < zero ? -along : along), zero + 2.0f);
+            lobes += across * lobe * lobe;
+        }
+        lobes = root(lobes) / turning;
+        lane rough = turn * material[2] * steep, left = rough * rough;
+        // exp(-x) from below, so that the two parts of the power are not less than they are together.
+        float part[L];
+        store(part, left);
+        for (int l = 0; l < L; ++l)
+            part[l] = wp::exp(-part[l]);
+        left = load(part);
+        lane coherent = 0.5641896f * wavenumber * steep * least(size, lobes);
+        lane power = coherent * coherent * left + 4.0f * (1.0f - left) * size * cos_in * cos_out;
+        if (points)
+            power = size * root(most(cos_in * cos_out, zero));
+        // The TE coefficient: that of TM is smaller.
+        lane a = material[0] - 1.0f + square, b = material[1], both = root(a * a + b * b);
+        lane x = root(most(0.5f * (both + a), zero)), y = 0.5f * (both - a);
+        lane te = ((cosine - x) * (cosine - x) + y) / ((cosine + x) * (cosine + x) + y);
+        power = power * material[3] * (material[0] < zero + 1e30f ? te : zero + 1.0f);
+        lane gain = field * root(most(power, zero));
+        best = field > zero ? most(best, gain) : best;
+    }
+    float found[L];
+    store(found, scale * best);
+    for (int l = 0; l < L && start + l < faces; ++l)
+        worth.data[(pair * frames + frame) * faces + start + l] = found[l];
+"""
+)
 
 
-@wp.func
-def _reflected(permittivity: wp.vec2, cosine: float):
-    """Size of the TE coefficient, that of TM is smaller."""
-    if not wp.isfinite(permittivity[0]):
-        return 1.0
-    real, imag = permittivity[0] - 1.0 + cosine * cosine, permittivity[1]
-    size = wp.sqrt(real * real + imag * imag)
-    x, y = wp.sqrt(wp.max(0.5 * (size + real), 0.0)), wp.sqrt(wp.max(0.5 * (size - real), 0.0))
-    return wp.sqrt(((cosine - x) * (cosine - x) + y * y) / ((cosine + x) * (cosine + x) + y * y))
-
-
-@wp.func
-def _at(values: wp.array3d(dtype=float), row: int, face: int):
-    return wp.vec3(values[row, 0, face], values[row, 1, face], values[row, 2, face])
-
-
-@wp.func
-def _bend(normals: wp.array3d(dtype=float), faces: wp.array2d(dtype=wp.int64), frame: int, face: int, normal: wp.vec3):
-    """Sine by which the normal turns within a facet of the smooth surface, about."""
-    most = float(0.0)
-    for n in range(3):
-        v = faces[n, face]
-        corner = wp.vec3(normals[frame, 0, v], normals[frame, 1, v], normals[frame, 2, v])
-        if wp.dot(corner, normal) < _SMOOTH:
-            return 0.0
-        most = wp.max(most, wp.length(corner - normal))
-    return most
-
-
-@wp.func
-def _lobes(
-    local: wp.array3d(dtype=float), faces: wp.array2d(dtype=wp.int64), row: int, face: int, slope: wp.vec3, bend: float
-):
-    """The most in m^2 that a triangle's phase integral is off its normal, for the phase's slope in it in rad/m.
-
-    By Gauss's theorem it is that of its edges: each as long as it is across the slope, or as its lobes allow; they are
-    taken to add up in power.
-    """
-    steep = wp.max(wp.length(slope), 1e-6)
-    turning = wp.max(steep - bend, 1e-3)
-    total = float(0.0)
-    for n in range(3):
-        v = faces[n, face]
-        w = faces[(n + 1) % 3, face]
-        edge = wp.vec3(
-            local[row, 0, w] - local[row, 0, v],
-            local[row, 1, w] - local[row, 1, v],
-            local[row, 2, w] - local[row, 2, v],
-        )
-        along = wp.dot(edge, slope) / steep
-        across = wp.max(wp.dot(edge, edge) - along * along, 0.0)
-        lobe = wp.min(1.0, 2.0 / wp.max(turning * wp.abs(along), 1e-9))
-        total += across * lobe * lobe
-    return wp.sqrt(total) / turning
+@wp.func_native(_SNIPPET)
+def _estimate(
+    strength: wp.array(dtype=float),
+    pairs: wp.array(dtype=wp.int32),
+    traced: wp.array(dtype=wp.uint8),
+    ends: wp.array(dtype=wp.vec3),
+    shapes: wp.array(dtype=float),
+    materials: wp.array(dtype=float),
+    frames: int,
+    instants: int,
+    faces: int,
+    wavenumber: float,
+    scale: float,
+    points: int,
+    worth: wp.array(dtype=float),
+    pair: int,
+    frame: int,
+    packet: int,
+): ...
 
 
 @wp.kernel
 def _worth(
-    strength: wp.array3d(dtype=float),
-    pairs: wp.array2d(dtype=wp.int32),
-    traced: wp.array2d(dtype=wp.uint8),
+    strength: wp.array(dtype=float),
+    pairs: wp.array(dtype=wp.int32),
+    traced: wp.array(dtype=wp.uint8),
     ends: wp.array(dtype=wp.vec3),
-    area: wp.array3d(dtype=float),
-    centre: wp.array3d(dtype=float),
-    local: wp.array3d(dtype=float),
-    normals: wp.array3d(dtype=float),
-    rows: wp.array(dtype=wp.int32),
-    faces: wp.array2d(dtype=wp.int64),
-    region: wp.array(dtype=wp.int64),
-    permittivity: wp.array(dtype=wp.vec2),
-    roughness: wp.array(dtype=float),
-    loss: wp.array(dtype=float),
+    shapes: wp.array(dtype=float),
+    materials: wp.array(dtype=float),
+    frames: int,
+    instants: int,
+    faces: int,
     wavenumber: float,
     scale: float,
-    smooth: float,
     points: int,
-    worth: wp.array3d(dtype=float),
+    worth: wp.array(dtype=float),
 ):
-    pair, frame, face = wp.tid()
-    if traced[pair, frame] == wp.uint8(0):
-        return
-    one, two, instants = pairs[pair, 0], pairs[pair, 1], strength.shape[1] // traced.shape[1]
-    best = float(0.0)
-    for k in range(instants):
-        row = frame * instants + k
-        field = strength[one, row, face] * strength[two, row, face]
-        if field > 0.0:
-            place, normal = _at(centre, row, face), _at(area, row, face)
-            size = wp.length(normal)
-            into, out = wp.normalize(place - ends[one]), wp.normalize(place - ends[two])
-            bisector, normal = -0.5 * (into + out), normal / size
-            cosine, steep = wp.length(bisector), wp.dot(bisector, normal)
-            cos_in, cos_out = -wp.dot(into, normal), -wp.dot(out, normal)
-            rough = wavenumber * roughness[region[face]] * 2.0 * steep
-            left = wp.exp(-rough * rough)
-            # Physical optics: all of the facet in phase, or what its lobes allow; and Lambert's law.
-            turn = 2.0 * wavenumber
-            bend = smooth * turn * cosine * _bend(normals, faces, frame, face, normal)
-            lobes = _lobes(local, faces, rows[row], face, turn * (bisector - steep * normal), bend)
-            coherent = wavenumber * _LEFT * steep * wp.min(size, lobes)
-            power = coherent * coherent * left + 4.0 * (1.0 - left) * size * cos_in * cos_out
-            if points != 0:
-                power = size * wp.sqrt(cos_in * cos_out)
-            kept = _reflected(permittivity[region[face]], cosine) * wp.sqrt(loss[region[face]])
-            best = wp.max(best, field * kept * wp.sqrt(power))
-    worth[pair, frame, face] = scale * best
+    pair, frame, packet = wp.tid()
+    _estimate(
+        strength, pairs, traced, ends, shapes, materials, frames, instants, faces, wavenumber, scale, points, worth,
+        pair, frame, packet,
+    )  # fmt: skip
 
 
 def worth(pose: Pose, strength: Tensor, over: list[Leg], pairs: Tensor, traced: Tensor) -> Tensor:
@@ -138,24 +179,35 @@ def worth(pose: Pose, strength: Tensor, over: list[Leg], pairs: Tensor, traced: 
         pairs: [pairs, 2] of them, from the TX and from the RX.
         traced: [pairs, frames] whether the pair is asked for.
     """
-    device, wavelength = strength.device, pose.radar.waveform.wavelength
-    found = torch.zeros(*traced.shape, strength.shape[2], dtype=torch.float32, device=device)
+    device, wavelength, faces = strength.device, pose.radar.waveform.wavelength, strength.shape[2]
+    found = torch.zeros(*traced.shape, faces, dtype=torch.float32, device=device)
     ends = torch.stack([(leg.centre - pose.anchor).detach() for leg in over]).to(torch.float32)
-    eps, rough, loss = (x.detach() for x in pose.materials)
-    inputs = [as_array(strength), as_array(pairs.to(torch.int32)), as_array(traced.view(torch.uint8))]
-    inputs += [
-        as_array(ends, wp.vec3),
-        as_array(pose.area),
-        as_array(pose.centre),
-        as_array(pose.local),
-        as_array(pose.normals),
-    ]
-    rows = torch.tensor(pose.rows, dtype=torch.int32, device=device)
-    inputs += [as_array(rows), as_array(pose.topology.faces), as_array(pose.topology.region)]
-    inputs += [as_array(torch.view_as_real(eps.contiguous()), wp.vec2), as_array(rough), as_array(loss)]
-    inputs += [math.tau / wavelength, wavelength / (4 * math.pi) ** 1.5, float(pose.settings.flatness > 0)]
-    inputs += [int(pose.settings.method == "points")]
+    eps, rough, loss = (x.detach()[pose.topology.region[:faces]] for x in pose.materials)
+    # A conductor's is infinite, and so would be what is subtracted from it.
+    materials = torch.nan_to_num(torch.stack([eps.real, eps.imag, rough, loss]), nan=0.0)
+    arrays = [strength.flatten(), pairs.to(torch.int32).flatten(), traced.view(torch.uint8).flatten()]
+    inputs = [*map(wp.from_torch, arrays), wp.from_torch(ends, dtype=wp.vec3)]
+    inputs += [wp.from_torch(_shapes(pose).flatten()), wp.from_torch(materials.flatten())]
+    inputs += [pose.frames, len(pose.instants), faces, math.tau / wavelength]
+    inputs += [wavelength / (4 * math.pi) ** 1.5, int(pose.settings.method == "points")]
+    size = (*traced.shape, -(-faces // lanes_of(device)))
     with torch_stream(device):
-        on = wp.device_from_torch(device)
-        wp.launch(_worth, dim=tuple(found.shape), inputs=inputs, outputs=[as_array(found)], device=on)
+        outputs = [wp.from_torch(found.flatten())]
+        wp.launch(_worth, dim=size, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
     return found
+
+
+def _shapes(pose: Pose) -> Tensor:
+    """Numbers [frames * instants, SHAPE, faces] of the facets of people as the kernel takes them.
+
+    The bend is the sine by which the normal turns within a facet of the smooth surface, about.
+    """
+    faces = pose.topology.faces[:, : pose.topology.moving]
+    corner = surface.gather(pose.local[pose.rows].detach(), faces)
+    edges = (corner.roll(-1, 2) - corner)[:, :, :2].transpose(1, 2).flatten(1, 2)
+    normal = surface.unit(pose.area.detach()[len(pose.instants) - 1 :: len(pose.instants)].transpose(0, 1))
+    smooth = surface.gather(pose.normals.detach(), faces).transpose(0, 1)  # [3, frames, 3, faces]
+    bent = (surface.dot(smooth, normal[:, :, None]) > surface.CREASE_COSINE).all(1)
+    bend = surface.length(smooth - normal[:, :, None]).amax(1) * (bent & (pose.settings.flatness > 0))
+    bend = bend.repeat_interleave(len(pose.instants), 0)[:, None]
+    return torch.cat([pose.centre.detach(), pose.area.detach(), edges, bend], 1)
