@@ -177,9 +177,12 @@ def free_over(over: list[Leg], which: Tensor, points: Tensor, bvh: Bvh | None, p
     """As `free`, for each point over its own of several legs, `which` [points]."""
     count = torch.tensor([len(leg.mirrors) for leg in over], device=points.device)
     clear, start = torch.ones_like(which, dtype=torch.bool), points.detach().to(torch.float64)
-    for step in range(int(count.max()) - 1, -1, -1):
+    planes = [_planes(leg) for leg in over]
+    for step in range(max((len(leg.mirrors) for leg in over), default=0) - 1, -1, -1):
         ask = (clear & (count > step)[which]).nonzero()[:, 0]
-        corners, normals, images = map(torch.stack, zip(*(_plane(leg, step) for leg in over), strict=True))
+        # Legs of fewer mirrors stand in with what none of their rays will ask for.
+        mirrors = (rows[min(step, len(rows) - 1)] for rows in planes)
+        corners, normals, images = map(torch.stack, zip(*mirrors, strict=True))
         meeting, inside = cross(start[ask], which[ask], (corners, normals, images))
         clear[ask] = inside
         ask, meeting = ask[inside], meeting[inside]
@@ -189,7 +192,7 @@ def free_over(over: list[Leg], which: Tensor, points: Tensor, bvh: Bvh | None, p
         # The next ray starts on the side that the last one came from.
         side = torch.sign(((begin - meeting) * normal).sum(1, keepdim=True))
         start = start.index_copy(0, ask, meeting + 2 * SURFACE_OFFSET * side * normal)
-    if bvh is not None:
+    if bvh is not None and over:
         ask = clear.nonzero()[:, 0]
         begin, end = start[ask], torch.stack([leg.real_centre for leg in over]).index_select(0, which[ask])
         way = (end - begin).T
@@ -198,11 +201,12 @@ def free_over(over: list[Leg], which: Tensor, points: Tensor, bvh: Bvh | None, p
     return clear
 
 
-def _plane(leg: Leg, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Corners and normal of a mirror of a leg, and the image of the antennas in it; zeros where it has none."""
-    if step >= len(leg.mirrors):
-        return leg.centre.new_zeros(4, 3), leg.centre.new_zeros(3), leg.centre.new_zeros(3)
-    return leg.mirrors[step].corners, leg.mirrors[step].normal, images_of(leg)[step + 1]
+def _planes(leg: Leg) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Corners and normal of each mirror of a leg, and the image of the antennas in it; of none, zeros."""
+    if not leg.mirrors:
+        return [(leg.centre.new_zeros(4, 3), leg.centre.new_zeros(3), leg.centre.new_zeros(3))]
+    images = images_of(leg)[1:]
+    return [(mirror.corners, mirror.normal, image) for mirror, image in zip(leg.mirrors, images, strict=True)]
 
 
 def images_of(leg: Leg) -> list[Tensor]:

@@ -88,13 +88,15 @@ def _images(scene: Scene, radar: Radar, settings: Simulation, order: int) -> lis
     place = rx.centre + rx.world_from_radar @ rx.centre.new_tensor(ASIDE)
     for _ in range(order):
         row = [one for leg in row for one in legs.longer(leg, mirrors)]
-        for leg in row:
-            # First without the BVH: few of the many sequences of mirrors exist at all.
-            if bool(legs.may_reach(leg, place[None])) and all(
-                bool(legs.free(leg, place[None], tree)) for tree in (None, bvh)
-            ):
-                image = _image((leg, rx), radar, knots, region[id(leg.mirrors[-1])])
-                found.append(replace(image, region_names=scene.room.region_names))
+        ways = [leg for leg in row if bool(legs.may_reach(leg, place[None]))]
+        # First without the BVH: few of the many sequences of mirrors exist at all.
+        for tree in (None, bvh):
+            which = torch.arange(len(ways), device=place.device)
+            free = legs.free_over(ways, which, place.expand(len(ways), 3), tree)
+            ways = [leg for leg, clear in zip(ways, free.tolist(), strict=True) if clear]
+        for leg in ways:
+            image = _image((leg, rx), radar, knots, region[id(leg.mirrors[-1])])
+            found.append(replace(image, region_names=scene.room.region_names))
     return found
 
 
