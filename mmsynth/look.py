@@ -62,7 +62,7 @@ def bodies_sheet() -> Figure:
         shape = shape_for(height, mass, sex, age)
         motion = Motion(("pelvis",), turned[:, None], torch.zeros(_INSTANTS, 3, dtype=torch.float64), steps, shape)
         rows.append((f"{sex}, {age:g} years, {height:g} m, {mass:g} kg", body(ground(motion, body))))
-    return contact_sheet(rows, _INSTANTS)
+    return contact_sheet(rows, _INSTANTS, clock=False)
 
 
 def mesh_of(found: Motion | Skeleton | MeshSequence, body: BodyModel) -> MeshSequence:

@@ -71,13 +71,16 @@ def scene_figure(
     return figure
 
 
-def contact_sheet(rows: Sequence[tuple[str, MeshSequence]], columns: int = 6, view_yaw: float = 0.5) -> Figure:
+def contact_sheet(
+    rows: Sequence[tuple[str, MeshSequence]], columns: int = 6, view_yaw: float = 0.5, clock: bool = True
+) -> Figure:
     """Bodies in motion, one row each, at `columns` instants spread evenly over each clip.
 
     Args:
         rows: a title and a mesh each, in the world.
         columns: instants drawn.
         view_yaw: rad by which the view is turned from straight ahead (seen from world -y).
+        clock: write the time under each.
     """
     turn = np.array([[np.cos(view_yaw), -np.sin(view_yaw), 0], [np.sin(view_yaw), np.cos(view_yaw), 0], [0, 0, 1.0]])
     poses = [[_pose(mesh, column, columns) @ turn.T for column in range(columns)] for _, mesh in rows]
@@ -91,6 +94,8 @@ def contact_sheet(rows: Sequence[tuple[str, MeshSequence]], columns: int = 6, vi
             axes.plot([-width, width], [0, 0], color=MUTED, lw=0.8)
             axes.set(aspect="equal", xlim=(-width, width), ylim=(-0.1, top))
             axes.axis("off")
+            if not clock:
+                continue
             time = float(mesh.times[_instant(mesh, column, columns)] - mesh.times[0])
             axes.text(width, -0.09, f"{time:.2f} s", fontsize=7, color=MUTED, ha="right", va="top")
         title = line[0].text(-width, top, name, fontsize=10, color=INK, va="top", fontweight="bold")
@@ -130,7 +135,7 @@ def draw_mesh(axes: Axes, vertices: Array, faces: NDArray[np.int64], view: str) 
     light = 0.55 + 0.45 * toward + 0.12 * normal[:, up] + 0.12 * normal[:, right]
     shade = np.clip(light, 0.15, 1.0)[seen][order, None] * np.array(BODY)
     flat = corner[seen][order][:, :, [right, up]]
-    axes.add_collection(PolyCollection(list(flat), facecolors=shade, edgecolors=shade, linewidths=0.25, zorder=1.5))
+    axes.add_collection(PolyCollection(flat, facecolors=shade, edgecolors=shade, linewidths=0.25, zorder=1.5))
 
 
 def _in_radar(mesh: MeshSequence, knot: int, world_from_radar: Tensor) -> Array:

@@ -51,6 +51,8 @@ def test_contact_sheet_has_a_row_a_clip_and_its_times(cube):
     figure = view.contact_sheet([("walk", cube), ("run", cube)], columns=3)
     assert len(figure.axes) == 6
     assert {"walk", "run", "0.00 s", "0.10 s", "0.20 s"} <= set(texts(figure))
+    bare = texts(view.contact_sheet([("turned", cube)], columns=3, clock=False))
+    assert "turned" in bare and not any(text.endswith(" s") for text in bare)
 
 
 def heatmap(kind: str, rows: int = 20, columns: int = 9) -> Heatmap:
