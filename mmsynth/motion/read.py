@@ -1,10 +1,14 @@
 """`read_motion`: one door for every format; what the file was taken for stands in `labels.source`."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from mmsynth.motion import deepmimic, meshes, positions, smpl
 from mmsynth.motion.bvh import read_bvh
 from mmsynth.motion.files import read_arrays
+from mmsynth.motion.skeleton import JOINTS, forward
 from mmsynth.types import MeshSequence, Motion, Skeleton
 
 FORMATS = (
@@ -18,6 +22,10 @@ FORMATS = (
 )
 
 
+# In m/s: hands and feet of people who punch and sprint stay below.
+JUMP = 12.0
+
+
 def read_motion(path: Path | str, frame_rate: float | None = None) -> Motion | Skeleton | MeshSequence:
     """Read a motion file of any known format, recognised by its content.
 
@@ -27,7 +35,8 @@ def read_motion(path: Path | str, frame_rate: float | None = None) -> Motion | S
 
     Returns:
         A Motion where the file holds rotations, a Skeleton where it holds joint positions, a MeshSequence of a surface;
-        in the world, z up, where and which way the file has it.
+        in the world, z up, where and which way the file has it. A rest pose that stands before the motion (as in most
+        files that were made of CMU's) is left out, and `labels.source` says so.
 
     Raises:
         ValueError: there is no such file, it is of no known format, empty, cut short, or holds NaN.
@@ -38,12 +47,43 @@ def read_motion(path: Path | str, frame_rate: float | None = None) -> Motion | S
     if frame_rate is not None and not 0 < frame_rate < 1e5:
         raise ValueError(f"frame_rate: expected a positive number of Hz, got {frame_rate}")
     try:
-        return _read(path, frame_rate)
+        return _without_rest_pose(_read(path, frame_rate))
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
     except (OSError, MemoryError) as error:
         raise ValueError(f"{path}: not read: {error}") from None
+
+
+def _without_rest_pose(found: Motion | Skeleton | MeshSequence) -> Motion | Skeleton | MeshSequence:
+    """What was read, without a first frame that it jumps away from.
+
+    That is, where a joint leaves that frame at more than `JUMP`, and more than twice as fast as any moves in the second
+    that follows.
+    """
+    if isinstance(found, MeshSequence):
+        return found
+    start = found.times[found.times <= found.times[0] + 1.0]
+    count = len(start)
+    if isinstance(found, Skeleton):
+        positions = found.positions[:count]
+    else:
+        known = [i for i, name in enumerate(found.joint_names) if name in JOINTS]
+        names = tuple(found.joint_names[i] for i in known)
+        turned, moved = found.rotations[:count, known], found.translation[:count]
+        positions = forward(Motion(names, turned, moved, start))
+    speed = torch.nan_to_num(positions.diff(dim=0).norm(dim=-1) / start.diff()[:, None]).amax(1)
+    if len(speed) < 2 or not float(speed[0]) > max(JUMP, 2 * float(speed[1:].max())):
+        return found
+    labels = replace(found.labels, source=f"{found.labels.source}, less the rest pose before it")
+    times = found.times[1:] - found.times[1]
+    if isinstance(found, Skeleton):
+        return replace(found, positions=found.positions[1:], times=times, labels=labels)
+    expression = None if found.expression is None else found.expression[1:]
+    rotations, translation = found.rotations[1:], found.translation[1:]
+    return replace(
+        found, rotations=rotations, translation=translation, times=times, expression=expression, labels=labels
+    )
 
 
 def _read(path: Path, frame_rate: float | None) -> Motion | Skeleton | MeshSequence:

@@ -1,5 +1,6 @@
 """Every format but BVH: files written here with the published keys, shapes, dtypes and quirks."""
 
+import dataclasses
 import json
 import math
 import os
@@ -13,6 +14,7 @@ import trimesh
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about, rotvec_from_matrix
 from mmsynth.joints import JOINT_SETS, SMPLX_JOINTS
 from mmsynth.motion import Subject, generate_motion, read_motion
+from mmsynth.motion.read import _without_rest_pose
 from mmsynth.motion.skeleton import JOINTS, forward
 from mmsynth.types import MeshSequence, Motion, Skeleton
 
@@ -182,6 +184,27 @@ def test_bare_arrays_by_count_unit_and_axis(tmp_path, walking):
     # Turning back from the camera is a turn about z at most.
     assert (found.positions[:, index("left_ankle"), 2] - where[:, JOINTS.index("left_ankle"), 2]).abs().max() < 1e-5
     assert (found.positions.norm(dim=-1) - values.norm(dim=-1)).abs().max() < 1e-5
+
+
+def test_a_rest_pose_before_the_motion_is_left_out(tmp_path, walking):
+    positions, names = kinect(walking)
+    spread = positions[:1] + 0.0
+    reach = [i for i, name in enumerate(names) if name.startswith(("Wrist", "Elbow"))]
+    spread[0, reach, 2] += 0.7  # both arms up, from one frame to the next
+    seconds = {}
+    for name, values in (("as it is", positions), ("with a pose before", np.concatenate([spread, positions]))):
+        np.savez(tmp_path / f"{name}.npz", positions=values, names=names, fps=30)
+        found = read_motion(tmp_path / f"{name}.npz")
+        seconds[name] = (found.times, found.positions)
+        assert ("less the rest pose" in found.labels.source) == (name != "as it is")
+    for mine, theirs in zip(*seconds.values(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+    # The same for rotations; and a person who jumps about all the time is left whole.
+    arms = walking.rotations.clone()
+    arms[0, walking.joint_names.index("left_shoulder")] = rotation_about("x", 2.5)
+    wild = walking.translation + 0.6 * (torch.arange(len(walking.times)) % 2)[:, None]
+    assert len(_without_rest_pose(dataclasses.replace(walking, rotations=arms)).times) == len(walking.times) - 1
+    assert len(_without_rest_pose(dataclasses.replace(walking, translation=wild)).times) == len(walking.times)
 
 
 def test_dictionary_in_npy_as_ntu_is_converted(tmp_path, walking):
