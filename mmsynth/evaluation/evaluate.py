@@ -47,9 +47,11 @@ class Report:
 def learnt_from(run: Run, dataset: Clips) -> bool:
     """Whether a run was trained on a file of the data set of which it held nothing out: its scores then mean little."""
     data, parts = run.recipe.data, dataset.parts if isinstance(dataset, Datasets) else (dataset,)
-    learnt = {path.resolve() for path in (*data.real, *data.synthetic)}
-    known = any(isinstance(part, Dataset) and part.path.resolve() in learnt for part in parts)
-    return known and not held_out(dataset, data.hold_out).any()
+    files = {part.path.resolve() for part in parts if isinstance(part, Dataset)}
+    # Of synthetic clips nothing is held out.
+    if files & {path.resolve() for path in data.synthetic}:
+        return True
+    return bool(files & {path.resolve() for path in data.real}) and not held_out(dataset, data.hold_out).any()
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:

@@ -132,13 +132,16 @@ def gather(recipe: Recipe) -> Material:
     """Read and cut the recipe's clips.
 
     Raises:
-        ValueError: a file is missing, or nothing is left to train on; or there is no such device.
+        ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; or there is
+            no such device.
     """
     check_device(recipe.device)
     data = recipe.data
     draw = np.random.default_rng([recipe.seed, 1])
     files = [(_open(paths), hold) for paths, hold in ((data.real, data.hold_out), (data.synthetic, ()))]
     targets = _targets(recipe, [source for source, _ in files if source])
+    if files[0][0]:
+        _check_hold_out(files[0][0], data.hold_out)
     names = targets.classes if recipe.task == "activity" else recipe.classes
     real, synthetic = (_usable(source, names, hold) for source, hold in files)
     if len(real):
@@ -298,6 +301,17 @@ def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str,
         return np.zeros(0, np.int64)
     wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
     return np.flatnonzero(wanted & ~held_out(source, hold_out))
+
+
+def _check_hold_out(source: Clips, hold_out: tuple[str, ...]) -> None:
+    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on."""
+    for name in hold_out:
+        if not held_out(source, (name,)).any():
+            there = {*source.labels.session.tolist(), *source.labels.subject.tolist()} - {""}
+            listed = ", ".join(sorted(there)[:12]) + (" ..." if len(there) > 12 else "")
+            raise ValueError(
+                f"data.hold_out: no recording is of a session or subject '{name}'; there are {listed or 'none'}"
+            )
 
 
 def held_out(source: Clips, hold_out: tuple[str, ...]) -> Array:

@@ -19,7 +19,8 @@ class Data:
         real: files of recordings; synthetic: files of generated clips (as `mmsynth import` and `generate` write them);
             relative to the folder that the command is run in.
         unlabelled: files of recordings whose labels are not looked at, to adapt to.
-        hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on.
+        hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on
+            (synthetic clips are, whatever their names).
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
         schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); what tells activities
             from points is then joined with trees on the recordings and blended with trees on synthetic data alone, the

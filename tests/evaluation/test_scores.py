@@ -39,6 +39,9 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     assert not learnt_from(run, data) and not learnt_from(run, other)
     careless = replace(run, recipe=Recipe(Data(real=(recordings,))))
     assert learnt_from(careless, data) and learnt_from(careless, Datasets((data,))) and not learnt_from(careless, other)
+    # Nothing is held out of synthetic clips, whatever their sessions are called.
+    made = Data(real=(recordings,), synthetic=(generated,), hold_out=("2020-01-02",))
+    assert learnt_from(replace(run, recipe=Recipe(made)), other)
     # A file of which nothing was held out, or nothing of it at all, counts as a whole.
     assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
 

@@ -198,6 +198,9 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
     with pytest.raises(ValueError, match="no such file"):
         fit(Recipe(Data(real=(tmp_path / "none.h5",))), tmp_path / "run", quiet)
     assert not (tmp_path / "run").exists()
+    mistyped = Data(real=(recordings,), hold_out=("p1", "2020-1-02"))
+    with pytest.raises(ValueError, match=r"of a session or subject '2020-1-02'; there are 2020-01-01-a, .*, p0, p1"):
+        fit(Recipe(mistyped), tmp_path / "run", quiet)
     with pytest.raises(ValueError, match="no clip of jump is left"):
         fit(Recipe(Data(real=(recordings,)), classes=("jump",)), tmp_path / "run", quiet)
 
