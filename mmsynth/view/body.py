@@ -134,7 +134,8 @@ def draw_mesh(axes: Axes, vertices: Array, faces: NDArray[np.int64], view: str) 
     # Light from above and beside the viewer, so that limbs stand out from the trunk.
     light = 0.55 + 0.45 * toward + 0.12 * normal[:, up] + 0.12 * normal[:, right]
     shade = np.clip(light, 0.15, 1.0)[seen][order, None] * np.array(BODY)
-    flat = corner[seen][order][:, :, [right, up]]
+    # An array is taken in a tenth of the time of a list; matplotlib's types do not know of it.
+    flat: Any = corner[seen][order][:, :, [right, up]]
     axes.add_collection(PolyCollection(flat, facecolors=shade, edgecolors=shade, linewidths=0.25, zorder=1.5))
 
 
