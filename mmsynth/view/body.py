@@ -1,6 +1,7 @@
 """People and what the radar saw of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
