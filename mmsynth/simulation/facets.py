@@ -104,24 +104,20 @@ def seen_from(pose: Pose, leg: Leg) -> Tensor:
     # Face f at instant k has the index k * moving + f.
     facets = front.reshape(-1).nonzero()[:, 0]
     asked, patch = one_a_patch(pose.topology, facets, len(front))
-    # Of closed bodies the fronts hide all that the backs do.
-    clear = _unhidden(pose, leg, asked, facets if pose.topology.closed else None)
+    clear = _unhidden(pose, leg, asked)
     if clear is None:
         clear = unblocked(pose, [leg], torch.zeros_like(asked), asked)
     return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear.index_select(0, patch)).reshape(front.shape)
 
 
-def _unhidden(pose: Pose, leg: Leg, asked: Tensor, hiding: Tensor | None) -> Tensor | None:
-    """As `unblocked`, from a picture: None where there is none, as of a room, of mirrors, or of people all around.
-
-    `hiding` are the faces that hide, indices as in `seen_from`; None = all.
-    """
+def _unhidden(pose: Pose, leg: Leg, asked: Tensor) -> Tensor | None:
+    """As `unblocked`, from a picture: None where there is none, as of a room, of mirrors, or of people all around."""
     faces = pose.topology.faces
     if leg.mirrors or not pose.settings.occlusion or faces.shape[1] > pose.topology.moving or len(asked) == 0:
         return None
     apex = (leg.real_centre - pose.anchor).detach().to(torch.float32)[:, None]
     shape = (pose.local[pose.rows].detach() - apex, faces)
-    found = hidden(shape, _lifted(pose, asked) - apex, asked // pose.topology.moving, RADAR_CLEARANCE, hiding)
+    found = hidden(shape, _lifted(pose, asked) - apex, asked // pose.topology.moving, RADAR_CLEARANCE)
     return None if found is None else ~found
 
 

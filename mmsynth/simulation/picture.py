@@ -26,8 +26,7 @@ FILL = 0.3
 _SNIPPET = (
     LANES
     + """
-    const int count = points.shape[0] / 4, pose = hiding.data[thread] / faces.shape[0];
-    const int* corner = faces.data[hiding.data[thread] % faces.shape[0]].c;
+    const int* corner = faces.data + 3 * face;
     const wp::vec3* seen = places.data + pose * vertices;
     const wp::vec3 a = seen[corner[0]], b = seen[corner[1]], c = seen[corner[2]];
     auto low = [](float x, float y) { return x < y ? x : y; };
@@ -72,13 +71,14 @@ _SNIPPET = (
 def _hide_under(
     places: wp.array(dtype=wp.vec3),
     vertices: int,
-    faces: wp.array(dtype=wp.vec3i),
-    hiding: wp.array(dtype=wp.int64),
+    faces: wp.array(dtype=wp.int32),
     points: wp.array(dtype=float),
+    count: int,
     side: int,
     bounds: wp.array(dtype=wp.int32),
     hidden: wp.array(dtype=float),
-    thread: int,
+    pose: int,
+    face: int,
 ): ...
 
 
@@ -86,20 +86,19 @@ def _hide_under(
 def _hide(
     places: wp.array(dtype=wp.vec3),
     vertices: int,
-    faces: wp.array(dtype=wp.vec3i),
-    hiding: wp.array(dtype=wp.int64),
+    faces: wp.array(dtype=wp.int32),
     points: wp.array(dtype=float),
+    count: int,
     side: int,
     bounds: wp.array(dtype=wp.int32),
     hidden: wp.array(dtype=float),
 ):
     """Mark the points that a triangle hides; places in the picture are in cells, depths are inverse, in 1/m."""
-    _hide_under(places, vertices, faces, hiding, points, side, bounds, hidden, wp.tid())
+    pose, face = wp.tid()
+    _hide_under(places, vertices, faces, points, count, side, bounds, hidden, pose, face)
 
 
-def hidden(
-    shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: float, hiding: Tensor | None = None
-) -> Tensor | None:
+def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: float) -> Tensor | None:
     """Whether [points] something lies between each point and the origin; None if no picture shows everybody.
 
     Args:
@@ -107,7 +106,6 @@ def hidden(
         points: [3, points] in m (float32).
         pose: [points] that of each.
         nearest: m from the origin within which nothing hides.
-        hiding: which triangles hide, face f of pose k as k * faces + f; None = all.
     """
     vertices, faces = shape
     ahead = vertices.mean((0, 2))
@@ -131,13 +129,18 @@ def hidden(
     rows = torch.nn.functional.pad(torch.stack([*place, near, stop]).index_select(1, order), (0, LARGEST))
     places = torch.stack([*((seen[:, n] * inverse - low[n]) * scale[n] for n in range(2)), inverse], 2)
     found = torch.zeros(rows.shape[1], dtype=torch.float32, device=points.device)
-    if hiding is None:
-        hiding = torch.arange(len(vertices) * faces.shape[1], device=points.device)
-    inputs = [as_array(places.flatten(0, 1), wp.vec3), vertices.shape[2], as_array(faces.T.to(torch.int32), wp.vec3i)]
-    inputs += [as_array(hiding), as_array(rows.flatten()), side, as_array(bounds)]
+    inputs = [as_array(places.flatten(0, 1), wp.vec3), vertices.shape[2]]
+    inputs += [
+        as_array(faces.T.to(torch.int32).flatten()),
+        as_array(rows.flatten()),
+        rows.shape[1],
+        side,
+        as_array(bounds),
+    ]
     with torch_stream(points.device):
+        size = (len(vertices), faces.shape[1])
         on = wp.device_from_torch(points.device)
-        wp.launch(_hide, dim=len(hiding), inputs=inputs, outputs=[as_array(found)], device=on)
+        wp.launch(_hide, dim=size, inputs=inputs, outputs=[as_array(found)], device=on)
     return torch.empty_like(near).index_copy_(0, order, found[: len(order)]).bool()
 
 

@@ -27,7 +27,6 @@ class Surface:
         region: [faces] index into `region_names`.
         vertices: how many there are.
         patch: [moving] index below `patches` of the patch of each face of the people.
-        closed: whether the people's faces have no border, so that who looks in from outside meets a front first.
     """
 
     faces: Tensor
@@ -39,7 +38,6 @@ class Surface:
     vertices: int
     patch: Tensor
     patches: int
-    closed: bool
 
 
 def merge_surface(scene: Scene, grain: float) -> Surface:
@@ -65,11 +63,11 @@ def merge_surface(scene: Scene, grain: float) -> Surface:
         offset += mesh.vertices.shape[1]
     if not meshes:
         empty = torch.zeros(0, dtype=torch.int64, device=scene.world_from_radar.device)
-        return Surface(empty.reshape(3, 0), 0, empty, empty, empty, (), 0, empty, 0, True)
+        return Surface(empty.reshape(3, 0), 0, empty, empty, empty, (), 0, empty, 0)
     moving = sum(len(mesh.faces) for mesh in scene.people)
     merged = (torch.cat(faces, 1), moving, torch.cat(person), torch.cat(facet), torch.cat(region), names, offset)
     patch = _patches(scene, merged[0][:, :moving], (merged[2][:moving], merged[4][:moving]), grain)
-    return Surface(*merged, patch, int(patch.max()) + 1 if moving else 0, _closed(merged[0][:, :moving], offset))
+    return Surface(*merged, patch, int(patch.max()) + 1 if moving else 0)
 
 
 def _patches(scene: Scene, faces: Tensor, owner: tuple[Tensor, Tensor], grain: float) -> Tensor:
@@ -86,12 +84,6 @@ def _patches(scene: Scene, faces: Tensor, owner: tuple[Tensor, Tensor], grain: f
         key = key * (digit.max() - low + 1) + (digit - low)
     found: Tensor = torch.unique(key, return_inverse=True)[1]
     return found
-
-
-def _closed(faces: Tensor, count: int) -> bool:
-    """Whether every edge of `faces` [3, faces] of `count` vertices is walked both ways equally often."""
-    start, end = faces.flatten(), faces.roll(-1, 0).flatten()
-    return torch.equal((start * count + end).sort().values, (end * count + start).sort().values)
 
 
 def posed_vertices(scene: Scene, rows: slice) -> Tensor:

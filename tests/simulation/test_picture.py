@@ -1,9 +1,6 @@
 """What a picture says is hidden, against shadow rays."""
 
-import numpy as np
 import torch
-import trimesh
-from simulation.scenes import mesh, small_radar
 
 from mmsynth.body_models import load_body
 from mmsynth.geometry import radar_pose
@@ -17,7 +14,7 @@ from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.picture import hidden
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.rays import Bvh
-from mmsynth.types import Material, Scene
+from mmsynth.types import Scene
 
 
 def test_a_picture_hides_what_rays_find_hidden(monkeypatch):
@@ -40,26 +37,6 @@ def test_a_picture_hides_what_rays_find_hidden(monkeypatch):
         assert 0.1 < 1 - float(from_rays.sum() / front.sum()) < 0.9
         # Both are float32: a point may lie within a rounding of the edge of what hides it.
         assert int((from_picture != from_rays).sum()) <= 1e-4 * front.sum()
-
-
-def test_the_back_of_an_open_sheet_hides_too(monkeypatch):
-    ball = trimesh.creation.icosphere(subdivisions=3, radius=0.3)
-    sheet = [[-1.0, 2.0, 0.0], [0.05, 2.0, 0.0], [0.05, 2.0, 2.0], [-1.0, 2.0, 2.0]]
-    behind = mesh(np.array(ball.vertices) + [0.0, 3.0, 1.0], ball.faces, rows=5, region="skin")
-    before = mesh(sheet, [[0, 2, 1], [0, 3, 2]], rows=5, region="skin")
-    materials, radar = {"skin": Material("skin", complex(6.6, -8.9))}, small_radar()
-    for people, closed in (((behind,), True), ((behind, before), False)):
-        scene = Scene(radar_pose((0.0, 0.0, 1.0)), people, materials)
-        pose = pose_frame(scene, radar, 0, Simulation(knots=5, grain=0.0), 0)
-        assert pose.topology.closed is closed
-        leg = direct_legs(scene, radar, pose.settings)[0]
-        assert bool((facets_module.shown(pose, leg)[:, len(ball.faces) :] < 0).all())
-        from_picture = seen_from(pose, leg)
-        with monkeypatch.context() as patch:
-            patch.setattr(facets_module, "hidden", lambda *_: None)
-            assert torch.equal(from_picture, seen_from(pose, leg))
-        share = float(from_picture.sum() / (facets_module.shown(pose, leg) > 0).sum())
-        assert share == 1 if closed else 0.2 < share < 0.8
 
 
 def test_a_picture_of_triangles_at_random_is_that_of_rays():
