@@ -327,13 +327,14 @@ _MAIN = """
         most_turn = most(most_turn, size_of(dot(first.corner[n], before) - dot(last.corner[n], after)));
     auto still = (from > zero) & (to > zero) & (law.wavenumber * most_turn < zero + law.turn);
     store(ends[2], still ? one : zero);
-    bool move = false;
+    bool rest = false, move = false;
     for (int l = 0; l < own; ++l) {
         alike.data[thread * L + l] = ends[2][l] > 0.0f;
+        rest |= ends[2][l] > 0.0f;
         move |= ends[2][l] == 0.0f;
     }
     // Row -1 is mid-frame, the one gain of those that hardly turn.
-    for (int k = -1; k < (move ? several : 0); ++k) {
+    for (int k = rest ? -1 : 0; k < (move ? several : 0); ++k) {
         const int knot = k < 0 ? middle : rows.data[k];
         patch inner;
         if (knot != middle && knot != 0 && knot != final)
