@@ -40,14 +40,22 @@ class Surface:
     patches: int
 
 
+def region_names(scene: Scene) -> tuple[str, ...]:
+    """The names of the regions of a scene, people first, as its surfaces and paths count them."""
+    return tuple(dict.fromkeys(name for mesh in _meshes(scene) for name in mesh.region_names))
+
+
+def _meshes(scene: Scene) -> list[MeshSequence]:
+    return [*scene.people, *([scene.room] if scene.room is not None else [])]
+
+
 def merge_surface(scene: Scene, grain: float) -> Surface:
     """Put the people and the room of a scene into one topology, with patches of about `grain` m (0 = one a face).
 
     Raises:
         ValueError: a region has no material.
     """
-    meshes = [*scene.people, *([scene.room] if scene.room is not None else [])]
-    names = tuple(dict.fromkeys(name for mesh in meshes for name in mesh.region_names))
+    meshes, names = _meshes(scene), region_names(scene)
     for name in names:
         if name not in scene.materials:
             raise ValueError(f"Scene.materials: expected a material for region '{name}', got {sorted(scene.materials)}")
