@@ -44,7 +44,8 @@ class Beam:
 
 
 @wp.func
-def _times(a: wp.vec2, b: wp.vec2):
+def times(a: wp.vec2, b: wp.vec2):
+    """The product of two complex numbers."""
     return wp.vec2(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
 
 
@@ -74,7 +75,7 @@ def _least_axis(direction: wp.vec3):
 
 
 @wp.func
-def _reflected(permittivity: wp.vec2, incident: wp.vec3, scattered: wp.vec3, real: wp.vec3, imag: wp.vec3):
+def reflected(permittivity: wp.vec2, incident: wp.vec3, scattered: wp.vec3, real: wp.vec3, imag: wp.vec3):
     """`scattering.polarised_reflection` of the field (real, imag)."""
     cosine = wp.clamp(0.5 * wp.length(scattered - incident), 1e-6, 1.0)
     te, tm = wp.vec2(-1.0, 0.0), wp.vec2(1.0, 0.0)
@@ -89,8 +90,8 @@ def _reflected(permittivity: wp.vec2, incident: wp.vec3, scattered: wp.vec3, rea
     axis = wp.normalize(axis)
     into, out = wp.cross(axis, incident), wp.cross(axis, scattered)
     # Conjugated to exp(+j omega tau).
-    s = _times(wp.vec2(te[0], -te[1]), wp.vec2(wp.dot(real, axis), wp.dot(imag, axis)))
-    p = _times(wp.vec2(tm[0], -tm[1]), wp.vec2(wp.dot(real, into), wp.dot(imag, into)))
+    s = times(wp.vec2(te[0], -te[1]), wp.vec2(wp.dot(real, axis), wp.dot(imag, axis)))
+    p = times(wp.vec2(tm[0], -tm[1]), wp.vec2(wp.dot(real, into), wp.dot(imag, into)))
     return s[0] * axis + p[0] * out, s[1] * axis + p[1] * out
 
 
@@ -113,7 +114,7 @@ def mirrored_field(leg: LegStruct, direction: wp.vec3, wavenumber: float):
         after = before_mirrors(leg, m + 1, direction)
         lost = wavenumber * leg.roughness[m] * wp.dot(way, leg.normal[m])
         left = wp.exp(-2.0 * lost * lost) * wp.sqrt(leg.loss[m])
-        real, imag = _reflected(leg.permittivity[m], way, after, real, imag)
+        real, imag = reflected(leg.permittivity[m], way, after, real, imag)
         real, imag = real * left, imag * left
         way = after
     return real, imag

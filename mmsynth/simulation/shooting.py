@@ -1,0 +1,283 @@
+"""Rays that leave the TX and bounce from person to person, as Warp kernels; `closing` makes tubes of them.
+
+Surfaces are smooth between their vertices: a ray is reflected by the mean of the normals at the corners of a facet, and
+lands on the plane that touches the quadratic surface through the facet's raised edges where it meets the facet.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from mmsynth.simulation.kernels import LegStruct, as_array, corner_of, leg_struct, material_arrays
+from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
+from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.rays import torch_stream
+from mmsynth.simulation.surface import CREASE_COSINE
+
+wp.set_module_options({"enable_backward": False})
+
+# By this part of it, rays lie inside their facet: on the edge itself of two plates that make a corner, some would miss.
+INWARD = 1e-3
+_SMOOTH, _OFFSET = wp.constant(CREASE_COSINE), wp.constant(SURFACE_OFFSET)
+
+
+@wp.struct
+class Shape:
+    """The surfaces at one knot, as `pose.Pose` holds them; `bent`: smooth between their vertices, or flat."""
+
+    vertices: wp.array3d(dtype=wp.float64)
+    faces: wp.array2d(dtype=wp.int64)
+    normals: wp.array3d(dtype=float)
+    region: wp.array(dtype=wp.int64)
+    permittivity: wp.array(dtype=wp.vec2)
+    roughness: wp.array(dtype=float)
+    loss: wp.array(dtype=float)
+    knot: int
+    moving: int
+    bent: int
+    wavenumber: float
+
+
+@wp.struct
+class Rays:
+    """Where rays [stops, rays] are on each surface that they meet, from the one on which they start.
+
+    The face (-1 = there is none), the weights of its corners, the place on the smooth surface, its normal there, and
+    the way ahead.
+    """
+
+    face: wp.array2d(dtype=wp.int64)
+    weight: wp.array2d(dtype=wp.vec3)
+    place: wp.array2d(dtype=wp.vec3d)
+    normal: wp.array2d(dtype=wp.vec3)
+    ahead: wp.array2d(dtype=wp.vec3)
+
+
+@wp.struct
+class _Facet:
+    """Corners, unit normal, normals of the smooth surface at the corners, sagittas of the edges 0-1, 1-2, 2-0."""
+
+    a: wp.vec3d
+    b: wp.vec3d
+    c: wp.vec3d
+    flat: wp.vec3
+    na: wp.vec3
+    nb: wp.vec3
+    nc: wp.vec3
+    ab: wp.vec3
+    bc: wp.vec3
+    ca: wp.vec3
+
+
+@wp.func
+def _vertex_normal(shape: Shape, face: wp.int64, corner: int):
+    v = shape.faces[corner, face]
+    return wp.vec3(shape.normals[0, 0, v], shape.normals[0, 1, v], shape.normals[0, 2, v])
+
+
+@wp.func
+def _sagitta(edge: wp.vec3, start: wp.vec3, end: wp.vec3):
+    """`surface.sagitta` of one edge."""
+    return -0.125 * (wp.dot(edge, start) * start - wp.dot(edge, end) * end)
+
+
+@wp.func
+def facet_of(shape: Shape, face: wp.int64):
+    """One facet of the surfaces."""
+    f = _Facet()
+    f.a = corner_of(shape.vertices, shape.faces, shape.knot, face, 0)
+    f.b = corner_of(shape.vertices, shape.faces, shape.knot, face, 1)
+    f.c = corner_of(shape.vertices, shape.faces, shape.knot, face, 2)
+    ab, bc, ca = wp.vec3(f.b - f.a), wp.vec3(f.c - f.b), wp.vec3(f.a - f.c)
+    f.flat = wp.normalize(wp.cross(ab, bc))
+    f.na = _vertex_normal(shape, face, 0)
+    f.nb = _vertex_normal(shape, face, 1)
+    f.nc = _vertex_normal(shape, face, 2)
+    least = wp.min(wp.dot(f.na, f.flat), wp.min(wp.dot(f.nb, f.flat), wp.dot(f.nc, f.flat)))
+    if shape.bent == 0 or least <= _SMOOTH:
+        f.na = f.flat
+        f.nb = f.flat
+        f.nc = f.flat
+    f.ab = _sagitta(ab, f.na, f.nb)
+    f.bc = _sagitta(bc, f.nb, f.nc)
+    f.ca = _sagitta(ca, f.nc, f.na)
+    return f
+
+
+@wp.func
+def flat_place(f: _Facet, w: wp.vec3):
+    """Where weights of the corners lie on the flat facet."""
+    return wp.float64(w[0]) * f.a + wp.float64(w[1]) * f.b + wp.float64(w[2]) * f.c
+
+
+@wp.func
+def _smooth_place(f: _Facet, w: wp.vec3):
+    return flat_place(f, w) + wp.vec3d(4.0 * (w[0] * w[1] * f.ab + w[1] * w[2] * f.bc + w[2] * w[0] * f.ca))
+
+
+@wp.func
+def _smooth_normal(f: _Facet, w: wp.vec3):
+    return wp.normalize(w[0] * f.na + w[1] * f.nb + w[2] * f.nc)
+
+
+@wp.func
+def _weights(f: _Facet, place: wp.vec3d):
+    """Weights of the corners, none below zero, at the foot of a point."""
+    side, other, away = wp.vec3(f.b - f.a), wp.vec3(f.c - f.a), wp.vec3(place - f.a)
+    normal = wp.cross(side, other)
+    square = wp.max(wp.dot(normal, normal), 1.0e-30)
+    v = wp.dot(wp.cross(away, other), normal) / square
+    w = wp.dot(wp.cross(side, away), normal) / square
+    found = wp.vec3(wp.max(1.0 - v - w, 0.0), wp.max(v, 0.0), wp.max(w, 0.0))
+    return found / (found[0] + found[1] + found[2])
+
+
+@wp.func
+def _settle(rays: Rays, stop: int, ray: int, face: wp.int64, f: _Facet, w: wp.vec3, place: wp.vec3d, way: wp.vec3):
+    """Write where a ray is and how it is reflected, if it comes from the front."""
+    normal = _smooth_normal(f, w)
+    fall = wp.dot(way, normal)
+    rays.face[stop, ray] = wp.where(fall < 0.0 and wp.dot(way, f.flat) < 0.0, face, wp.int64(-1))
+    rays.weight[stop, ray] = w
+    rays.place[stop, ray] = place
+    rays.normal[stop, ray] = normal
+    rays.ahead[stop, ray] = way - 2.0 * fall * normal
+
+
+@wp.func
+def _lifted(f: _Facet, w: wp.vec3):
+    """Where a ray is cast from: off the flat facet, under which the smooth surface may lie."""
+    return wp.vec3(flat_place(f, w)) + _OFFSET * f.flat
+
+
+@wp.kernel
+def _start(
+    shape: Shape,
+    tx: LegStruct,
+    facets: wp.array(dtype=wp.int64),
+    weights: wp.array(dtype=wp.vec3),
+    rays: Rays,
+    begin: wp.array(dtype=wp.vec3),
+):
+    """Rays from the TX on the facets and at the weights on which they start."""
+    ray = wp.tid()
+    f = facet_of(shape, facets[ray])
+    place = _smooth_place(f, weights[ray])
+    _settle(rays, 0, ray, facets[ray], f, weights[ray], place, wp.normalize(wp.vec3(place - tx.centre)))
+    begin[ray] = _lifted(f, weights[ray])
+
+
+@wp.kernel
+def _land(
+    shape: Shape,
+    stop: int,
+    rows: wp.array(dtype=wp.int64),
+    hit: wp.array(dtype=wp.int64),
+    reach: wp.array(dtype=float),
+    rays: Rays,
+    begin: wp.array(dtype=wp.vec3),
+):
+    """Put the rays `rows` where they meet the smooth surface; `hit` and `reach` are those of a BVH."""
+    ray, face = int(rows[wp.tid()]), hit[wp.tid()]
+    # The room is met over mirrors, not here.
+    if face < wp.int64(0) or face >= wp.int64(shape.moving):
+        return
+    last = facet_of(shape, rays.face[stop - 1, ray])
+    place, ahead = rays.place[stop - 1, ray], rays.ahead[stop - 1, ray]
+    if wp.dot(ahead, last.flat) <= 0.0:
+        return
+    f = facet_of(shape, face)
+    w = _weights(f, wp.vec3d(begin[ray] + reach[wp.tid()] * ahead))
+    # The plane that touches the smooth surface where the ray meets the facet.
+    normal = wp.vec3d(_smooth_normal(f, w))
+    fall = wp.dot(wp.vec3d(ahead), normal)
+    far = wp.dot(_smooth_place(f, w) - place, normal)
+    if fall >= wp.float64(0.0) or far > wp.float64(0.0):
+        return
+    met = place + (far / fall) * wp.vec3d(ahead)
+    w = _weights(f, met)
+    _settle(rays, stop, ray, face, f, w, met, ahead)
+    begin[ray] = _lifted(f, w)
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """Rays from the TX over facets, `nodes` a facet: see `Rays`; face [stops, rays], the others [stops, rays, 3]."""
+
+    nodes: int
+    face: Tensor
+    weight: Tensor
+    place: Tensor
+    normal: Tensor
+    ahead: Tensor
+
+    def struct(self) -> Any:
+        """As kernels take them."""
+        out = Rays()
+        out.face, out.place = as_array(self.face), as_array(self.place, wp.vec3d)
+        out.weight, out.normal, out.ahead = (as_array(x, wp.vec3) for x in (self.weight, self.normal, self.ahead))
+        return out
+
+
+def shape_of(pose: Pose) -> Any:
+    """The surfaces at the middle knot, as kernels take them."""
+    out, topology = Shape(), pose.topology
+    out.vertices, out.faces, out.region = (as_array(x) for x in (pose.vertices, topology.faces, topology.region))
+    out.normals = as_array(pose.normals)
+    out.permittivity, out.roughness, out.loss = material_arrays(*pose.materials)
+    out.knot, out.moving, out.bent = len(pose.knots) // 2, topology.moving, int(pose.settings.flatness > 0)
+    out.wavenumber = 2 * torch.pi / pose.radar.waveform.wavelength
+    return out
+
+
+def shoot(pose: Pose, tx: Leg, start: tuple[Tensor, Tensor], stops: int, nodes: int = 1) -> Shots:
+    """Rays from the TX over facets [rays] and weights of their corners [rays, 3], until they met `stops` surfaces more.
+
+    The BVH of the pose must be at its middle knot.
+    """
+    facets, weights = start
+    shape, device, count, bvh = shape_of(pose), facets.device, len(facets), pose.bvh
+    assert bvh is not None
+    face = torch.full((stops + 1, count), -1, dtype=torch.int64, device=device)
+    empty = [torch.zeros(stops + 1, count, 3, device=device) for _ in range(3)]
+    place = torch.zeros(stops + 1, count, 3, dtype=torch.float64, device=device)
+    shots = Shots(nodes, face, empty[0], place, empty[1], empty[2])
+    begin = torch.empty(count, 3, device=device)
+    rays, on = shots.struct(), wp.device_from_torch(device)
+    with torch_stream(device):
+        first = [shape, leg_struct(tx), as_array(facets), as_array(weights, wp.vec3), rays, as_array(begin, wp.vec3)]
+        wp.launch(_start, dim=count, inputs=first, device=on)
+    for stop in range(1, stops + 1):
+        rows = (face[stop - 1] >= 0).nonzero()[:, 0]
+        hit, reach = bvh.first_hit(begin[rows], shots.ahead[stop - 1, rows])
+        with torch_stream(device):
+            inputs = [shape, stop, *(as_array(x) for x in (rows, hit, reach)), rays, as_array(begin, wp.vec3)]
+            wp.launch(_land, dim=len(rows), inputs=inputs, device=on)
+    return shots
+
+
+@cache
+def lattice(count: int, finer: int = 1) -> tuple[Tensor, Tensor]:
+    """Weights [nodes, 3] of the rays of a facet whose edges are cut into `count`, and the rays of each tube.
+
+    Tubes [count^2, rays] have their six nodes first. `finer` times as many rays on an edge tell more precisely which
+    share of a tube is there, and change nothing else.
+    """
+    step = 2 * finer
+    size = step * count
+    index = {(i, j): k for k, (i, j) in enumerate((i, j) for i in range(size + 1) for j in range(size + 1 - i))}
+    weights = torch.tensor([[1 - (i + j) / size, i / size, j / size] for i, j in index])
+    weights = weights + INWARD * (1 / 3 - weights)
+    nodes = [(0, 0), (step, 0), (0, step), (finer, 0), (finer, finer), (0, finer)]
+    nodes += [at for at in ((i, j) for i in range(step + 1) for j in range(step + 1 - i)) if at not in nodes]
+    rows = [[index[step * i + a, step * j + b] for a, b in nodes] for i in range(count) for j in range(count - i)]
+    rows += [
+        [index[step * (i + 1) - a, step * (j + 1) - b] for a, b in nodes]
+        for i in range(count - 1)
+        for j in range(count - 1 - i)
+    ]
+    return weights, torch.tensor(rows, dtype=torch.int32)
