@@ -5,9 +5,9 @@ Chou and Lee 1989). The footprint there scatters towards the RX, and the tube bo
 its rays do, so that power is kept, and turns by a quarter at a focus. The phase over it is integrated, not sampled; of
 a tube that falls on the edge of a surface, the share counts whose rays meet it.
 
-A facet is cut into more tubes as long as that changes its sum; those that together may still change by less than a part
-of the budget stay as they are. Paths hold on to surface points: first order in what moves is exact, since the way of a
-reflected ray is stationary in its point of reflection.
+A facet is cut into more tubes as long as that changes its sum; those that changed least, and together by no more than
+the budget allows, stay as they are. Paths hold on to surface points: first order in what moves is exact, since the way
+of a reflected ray is stationary in its point of reflection.
 """
 
 import math
@@ -28,9 +28,9 @@ from mmsynth.types import Paths
 
 # Into how many pieces the edges of a facet are cut, one after the other, until its tubes no longer change.
 CUTS = (2, 4, 8)
-# Part of the budget that facets may hold together, by what their last cut changed, which are not cut again; and of all
-# change, where there is no budget.
-UNCUT, UNCHANGED = 0.5, 1e-6
+# How many budgets facets may hold together, by what their last cut changed, that are not cut again; and where there is
+# no budget, which part of all change.
+UNCUT, UNCHANGED = 2.0, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
