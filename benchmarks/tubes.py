@@ -3,8 +3,8 @@
     python benchmarks/tubes.py
 
 The free body walks before the IWR6843ISK from 3 m in free space, four frames apart. The truth cuts every facet's edges
-into 12. For every other cut: the error of the coherent sum at the twelve channels, in dB of its power, of all frames and
-of each; the same in dB of the direct sum; tubes; CPU time. `default` cuts as the simulator does, by its budget.
+into 12. For every other cut: the error of the coherent sum at the twelve channels, in dB of its power, of all frames
+and of each; the same in dB of the direct sum; tubes; CPU time. `default` cuts as the simulator does, by its budget.
 """
 
 import math
@@ -45,7 +45,8 @@ def main():
         pose = pose_frame(scene, radar, frame, SETTINGS, 1)
         seen = visible(pose, ends)
         direct = facet_paths(pose, ends, seen)
-        stages.append((pose, seen, field(direct, radar), SETTINGS.bounce_drop * float(direct.gain.abs().square().sum())))
+        power = float(direct.gain.abs().square().sum())
+        stages.append((pose, seen, field(direct, radar), SETTINGS.bounce_drop * power))
     truth, default = [], tubes.CUTS
     print("cuts      tubes  CPU ms | error in dB of itself: all, frames | in dB of the direct sum: level, error")
     for name, cuts in (("12", (12,)), ("8", (8,)), ("4", (4,)), ("2", (2,)), ("default", default)):

@@ -91,7 +91,8 @@ def _shot(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> lis
     bvh.refit(pose.vertices[len(pose.knots) // 2].T[None])
     facets = _meeting(pose, ends[0], seen_by_tx(pose, ends, seen).any(0).nonzero()[:, 0])
     sums = torch.zeros(len(facets), dtype=torch.complex64, device=facets.device)
-    twice, longer = [], []
+    twice: list[Tubes] = []
+    longer: list[Tubes] = []
     for count in CUTS:
         # Of three surfaces and more, the first cut will do: they hold little, and spread too far to be cut fine enough.
         found, after = _cut(pose, ends, facets, count, 1 if twice else pose.settings.bounces)
