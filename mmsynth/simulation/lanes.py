@@ -27,6 +27,14 @@ LANES = """
     auto store = [&](float* to, lane x) { memcpy(to, &x, sizeof(lane)); };
     auto least = [&](lane a, lane b) { return a < b ? a : b; };
     auto most = [&](lane a, lane b) { return a > b ? a : b; };
+    // Whether a comparison holds in some lane.
+    auto any = [](auto x) {
+        long long part[(sizeof(x) + 7) / 8] = {}, all = 0;
+        memcpy(part, &x, sizeof(x));
+        for (auto one : part)
+            all |= one;
+        return all != 0;
+    };
     // Cosine and sine, each within 3e-7: by those of half the angle, which need no branch.
     auto wave = [&](lane phase, lane& c, lane& s) {
         lane turns = phase * 0.15915494309189535f, magic = zero + 12582912.0f;

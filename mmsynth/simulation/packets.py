@@ -22,14 +22,8 @@ _SNIPPET = (
     + """
 #if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
     typedef int32_t whole;
-    auto any = [](bool x) { return x; };
 #else
     typedef int32_t whole __attribute__((vector_size(32)));
-    auto any = [](whole x) {
-        long long part[4];
-        memcpy(part, &x, 32);
-        return (part[0] | part[1] | part[2] | part[3]) != 0;
-    };
 #endif
     const wp::Mesh& tree = *(const wp::Mesh*)mesh;
     const wp::BVHPackedNodeHalf *lower = tree.bvh.node_lowers, *upper = tree.bvh.node_uppers;

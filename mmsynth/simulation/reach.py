@@ -25,23 +25,8 @@ LEG, MIRROR = 16, 27
 # Steps of the tables of the pattern over azimuth and elevation, see `_cuts`.
 STEPS = 4096
 
-# Whether some lane of a comparison is true, for native snippets.
-ANY = """
-#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
-    auto any = [](bool x) { return x; };
-#else
-    typedef int32_t whole __attribute__((vector_size(32)));
-    auto any = [](whole x) {
-        long long part[4];
-        memcpy(part, &x, 32);
-        return (part[0] | part[1] | part[2] | part[3]) != 0;
-    };
-#endif
-"""
-
 _SNIPPET = (
     LANES
-    + ANY
     + """
     constexpr int LEG = 16, MIRROR = 27, STEPS = 4096;
     struct Three { lane x, y, z; };

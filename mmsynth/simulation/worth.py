@@ -14,7 +14,6 @@ from mmsynth.simulation.lanes import LANES, lanes_of
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
-from mmsynth.simulation.reach import ANY
 
 wp.set_module_options({"enable_backward": False})
 
@@ -23,7 +22,6 @@ SHAPE, MATERIAL = 13, 4
 
 _SNIPPET = (
     LANES
-    + ANY
     + """
     constexpr int SHAPE = 13;
     const int start = packet * L + L <= faces ? packet * L : (faces > L ? faces - L : 0);
