@@ -9,6 +9,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from mmsynth.simulation.footprints import MOST_PIECES, NUMBERS, integrals
 from mmsynth.simulation.kernels import (
     Beam,
     LegStruct,
@@ -27,10 +28,8 @@ from mmsynth.simulation.shooting import Rays, Shape, Shots, facet_of, flat_place
 
 wp.set_module_options({"enable_backward": False})
 
-# Phase in rad by which an edge of a piece of a tube may bend off a straight one, ...
+# Phase in rad by which an edge of a piece of a tube may bend off a straight one.
 BOW = 0.2
-# ... and into how many pieces an edge of a tube is cut at most.
-MOST_PIECES = 12
 _BOW, _PIECES, _PI = wp.constant(BOW), wp.constant(float(MOST_PIECES)), wp.constant(torch.pi)
 
 # Nodes of a tube: corners 0, 1, 2, then the middles of the edges 0-1, 1-2, 2-0.
@@ -59,19 +58,28 @@ def _chosen(rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), tube: int,
         if rays.face[stop, ray] >= wp.int64(0):
             if first < 0:
                 first = ray
-            elif second < 0 and not _one_sheet(rays, stop, first, ray):
+            elif sheet > 0 and second < 0 and not _one_sheet(rays, stop, first, ray):
                 second = ray
     return wp.where(sheet == 0, first, second)
 
 
 @wp.func
-def _share(rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), tube: int, base: int, chosen: int):
-    """The share of a tube's rays that end on the sheet of the chosen one."""
-    count = float(0.0)
+def _met(rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), tube: int, base: int, chosen: int):
+    """Bits of a tube's rays, by their number: whether each ends on the sheet of the chosen one."""
+    bits = int(0)
     for n in range(table.shape[1]):
         if _one_sheet(rays, stop, chosen, base + table[tube, n]):
-            count += 1.0
-    return count / float(table.shape[1])
+            bits = bits | (1 << n)
+    return bits
+
+
+@wp.func
+def _share(bits: int, count: int):
+    """The share of a tube's rays whose bits are set."""
+    found = float(0.0)
+    for n in range(count):
+        found += float((bits >> n) & 1)
+    return found / float(count)
 
 
 @wp.func
@@ -110,81 +118,6 @@ def _wave(phase: float):
     return wp.vec2(wp.cos(phase), wp.sin(phase))
 
 
-@wp.func
-def _sinc(x: float):
-    y = wp.max(wp.abs(x), 1.0e-4)
-    return wp.sin(y) / y
-
-
-@wp.func
-def _mean_wave(a: float, b: float, c: float):
-    """`scattering.triangle_phase_integral` of one triangle."""
-    mean = (a + b + c) / 3.0
-    low, high = wp.min(a, wp.min(b, c)) - mean, wp.max(a, wp.max(b, c)) - mean
-    middle, spread = -(low + high), high - low
-    e2, e3 = low * high - middle * middle, low * middle * high
-    found = wp.vec2(1.0 + e2 * (1.0 / 12.0 + e2 / 360.0), -e3 / 60.0)
-    if spread > 0.5:
-        upper, lower = _sinc(0.5 * (high - middle)), _sinc(0.5 * (middle - low))
-        top, bottom = _wave(0.5 * high), _wave(0.5 * low)
-        found = (-2.0 / spread) * wp.vec2(bottom[1] * upper - top[1] * lower, bottom[0] * upper - top[0] * lower)
-    return times(found, _wave(mean))
-
-
-@wp.func
-def _blend(u: float, v: float):
-    """Weights of the nodes of a quadratic triangle at its parameters (u, v)."""
-    t = 1.0 - u - v
-    return _Numbers(
-        t * (2.0 * t - 1.0), u * (2.0 * u - 1.0), v * (2.0 * v - 1.0), 4.0 * t * u, 4.0 * u * v, 4.0 * v * t
-    )
-
-
-@wp.func
-def _phase(w: _Numbers, before: _Places, after: _Places, far: _Lengths, rx: wp.vec3d, wavenumber: float):
-    """Phase at a point of a tube: quadratic up to the last surface but one, from there by its very distances."""
-    way = wp.float64(0.0)
-    start, end = wp.vec3d(), wp.vec3d()
-    for n in range(6):
-        share = wp.float64(w[n])
-        way += share * far[n]
-        start += share * before[n]
-        end += share * after[n]
-    return wavenumber * float(way + wp.length(end - start) + wp.length(rx - end))
-
-
-@wp.func
-def _integral(before: _Places, after: _Places, far: _Lengths, size: wp.vec3, rx: wp.vec3d, wavenumber: float):
-    """The integral of exp(j phase) over the parameters of a tube, with weights `size` at the middles of edges."""
-    phase = _Numbers()
-    for n in range(6):
-        phase[n] = wavenumber * float(far[n] + wp.length(after[n] - before[n]) + wp.length(rx - after[n]))
-    worst, bulge = float(0.0), float(0.0)
-    for n in range(3):
-        bow = phase[n + 3] - 0.5 * (phase[n] + phase[(n + 1) % 3])
-        worst = wp.max(worst, wp.abs(bow))
-        bulge += bow
-    cut = int(wp.clamp(wp.ceil(wp.sqrt(worst / _BOW)), 1.0, _PIECES))
-    step = 1.0 / float(cut)
-    bulge *= step * step / 3.0
-    a, b, c = size[0] + size[2] - size[1], 2.0 * (size[1] - size[2]), 2.0 * (size[1] - size[0])
-    total = wp.vec2(0.0, 0.0)
-    for i in range(cut):
-        # The strip zigzags: (i, 0), (i + 1, 0), (i, 1), (i + 1, 1), ...
-        old = _phase(_blend(step * float(i), 0.0), before, after, far, rx, wavenumber)
-        last = _phase(_blend(step * float(i + 1), 0.0), before, after, far, rx, wavenumber)
-        for m in range(1, 2 * (cut - i)):
-            at = _phase(
-                _blend(step * float(i + 1 - m % 2), step * float((m + 1) // 2)), before, after, far, rx, wavenumber
-            )
-            u = step * (float(i) + wp.where(m % 2 == 1, 1.0, 2.0) / 3.0)
-            v = step * (float((m - 1) // 2) + wp.where(m % 2 == 1, 1.0, 2.0) / 3.0)
-            total += wp.max(a + b * u + c * v, 0.0) * _mean_wave(old + bulge, last + bulge, at + bulge)
-            old = last
-            last = at
-    return total * (0.5 * step * step)
-
-
 @wp.struct
 class _Tube:
     """The six nodes of a tube on a surface that it meets.
@@ -205,6 +138,31 @@ class _Tube:
 
 
 @wp.func
+def _pieces(t: _Tube, rx: wp.vec3d, wavenumber: float, row: int, items: wp.array2d(dtype=float)):
+    """Write the numbers of a tube that `footprints` asks for, but for its weight; how many pieces its edges need."""
+    way, out = t.places[0] - t.earlier[0], rx - t.places[0]
+    whole = wp.length(way) + wp.length(out)
+    phase = _Numbers()
+    for n in range(6):
+        more, away = t.places[n] - t.earlier[n] - way, t.places[n] - t.places[0]
+        for k in range(3):
+            items[row, 7 * n + k] = float(more[k])
+            items[row, 7 * n + 3 + k] = float(away[k])
+        items[row, 7 * n + 6] = float(t.before[n] + whole)
+        phase[n] = wavenumber * float(t.before[n] + wp.length(way + more) + wp.length(out - away))
+    for k in range(3):
+        items[row, 42 + k] = float(way[k])
+        items[row, 45 + k] = float(out[k])
+    worst, bulge = float(0.0), float(0.0)
+    for n in range(3):
+        bow = phase[n + 3] - 0.5 * (phase[n] + phase[(n + 1) % 3])
+        worst = wp.max(worst, wp.abs(bow))
+        bulge += bow
+    items[row, 51] = bulge
+    return int(wp.clamp(wp.ceil(wp.sqrt(worst / _BOW)), 1.0, _PIECES))
+
+
+@wp.func
 def _begin(tx: LegStruct, rays: Rays, table: wp.array2d(dtype=wp.int32), tube: int, base: int):
     """A tube where it starts."""
     t = _Tube()
@@ -220,9 +178,9 @@ def _begin(tx: LegStruct, rays: Rays, table: wp.array2d(dtype=wp.int32), tube: i
 
 
 @wp.func
-def _advance(t: _Tube, rays: Rays, stops: wp.vec2i, table: wp.array2d(dtype=wp.int32), tube: int, base: int, one: int):
-    """A tube on the next surface; `stops` are that one and the one where it ends."""
-    s = stops[0]
+def _advance(t: _Tube, rays: Rays, s: int, table: wp.array2d(dtype=wp.int32), which: wp.vec3i, bits: int):
+    """A tube, `which` (its row, first ray and chosen ray), on the next surface `s`; `bits`: of the rays that it has."""
+    tube, base, one = which[0], which[1], which[2]
     plane, origin = rays.normal[s, one], rays.place[s, one]
     longest = wp.float64(2.0) * wp.length(origin - rays.place[s - 1, one])
     t.earlier = t.places
@@ -230,7 +188,7 @@ def _advance(t: _Tube, rays: Rays, stops: wp.vec2i, table: wp.array2d(dtype=wp.i
     t.before = t.far
     for n in range(6):
         ray = base + table[tube, n]
-        if _one_sheet(rays, stops[1], one, ray):
+        if ((bits >> n) & 1) == 1:
             t.places[n] = rays.place[s, ray]
             t.ways[n] = rays.ahead[s, ray]
         else:
@@ -282,18 +240,20 @@ def _length_along(shape: Shape, tx: LegStruct, rx: LegStruct, stop: int, rays: R
 
 
 @wp.func
-def _scattered(t: _Tube, rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), tube: wp.vec3i, rx: wp.vec3d):
-    """The weights at the middles of the edges of a tube (its row, first ray and chosen ray) that scatters to the RX.
+def _scattered(
+    t: _Tube, rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), which: wp.vec3i, bits: int, rx: wp.vec3d
+):
+    """The weights at the middles of the edges of a tube that scatters to the RX, arguments as in `_advance`.
 
     It is the area times the harmonic mean of the cosines: physical optics' in the direction of a mirror, it goes to
     zero at the edge of either shadow, where (cos_in + cos_out) / 2 makes an edge that smooth bodies do not have.
     """
     found = wp.vec3()
     for n in range(3):
-        ray = tube[1] + table[tube[0], n + 3]
-        normal = wp.vec3(rays.normal[stop, tube[2]])
-        if _one_sheet(rays, stop, tube[2], ray):
-            normal = wp.vec3(rays.normal[stop, ray])
+        ray = which[2]
+        if ((bits >> (n + 3)) & 1) == 1:
+            ray = which[1] + table[which[0], n + 3]
+        normal = rays.normal[stop, ray]
         enter = wp.max(-wp.dot(t.into[n + 3], normal), 1.0e-6)
         leave = wp.max(wp.dot(wp.normalize(wp.vec3(rx - t.places[n + 3])), normal), 0.0)
         found[n] = t.size[n] * 2.0 * enter * leave / (enter + leave) * wp.length(t.across[n])
@@ -310,10 +270,11 @@ def _close(
     nodes: int,
     table: wp.array2d(dtype=wp.int32),
     rays: Rays,
-    there: wp.array(dtype=wp.uint8),
+    cut: wp.array(dtype=wp.int32),
     chosen: wp.array(dtype=wp.int64),
-    gain: wp.array(dtype=wp.vec2),
-    total: wp.array(dtype=wp.vec2),
+    items: wp.array2d(dtype=float),
+    factor: wp.array(dtype=wp.vec2),
+    turn: wp.array(dtype=wp.vec2),
 ):
     """Tubes [facets, tubes, sheets] that end at `stop` and scatter to the RX; see `close`."""
     row = wp.tid()
@@ -324,24 +285,25 @@ def _close(
     back = rx.centre - rays.place[stop, one]
     if wp.dot(wp.vec3(back), rays.normal[stop, one]) <= 0.0:
         return
+    which, bits = wp.vec3i(tube, base, one), _met(rays, stop, table, tube, base, one)
     t = _begin(tx, rays, table, tube, base)
     for s in range(1, stop + 1):
-        t = _advance(t, rays, wp.vec2i(s, stop), table, tube, base, one)
-    size = _scattered(t, rays, stop, table, wp.vec3i(tube, base, one), rx.centre)
-    size *= _share(rays, stop, table, tube, base, one)
+        t = _advance(t, rays, s, table, which, bits)
+    size = _scattered(t, rays, stop, table, which, bits, rx.centre) * _share(bits, table.shape[1])
     reference = _length_along(shape, tx, rx, stop, rays, one)
     for n in range(6):
         t.before[n] = t.before[n] - reference
-    wave = _integral(t.earlier, t.places, t.before, size, rx.centre, shape.wavenumber)
-    wave = times(times(wave, t.turn), _along(shape, tx, rx, beam, stop, rays, one))
+    cut[row] = _pieces(t, rx.centre, shape.wavenumber, row, items)
+    items[row, 48] = size[0] + size[2] - size[1]
+    items[row, 49] = 2.0 * (size[1] - size[2])
+    items[row, 50] = 2.0 * (size[1] - size[0])
+    wave = times(t.turn, _along(shape, tx, rx, beam, stop, rays, one))
     # Huygens' -j k / sqrt(pi).
     spread = wp.length(rays.place[0, one] - tx.centre) * wp.length(back)
-    found = shape.wavenumber / (wp.sqrt(_PI) * float(spread)) * wp.vec2(wave[1], -wave[0])
-    there[row] = wp.uint8(1)
     chosen[row] = wp.int64(one)
-    gain[row] = found
+    factor[row] = shape.wavenumber / (wp.sqrt(_PI) * float(spread)) * wp.vec2(wave[1], -wave[0])
     turns = reference * wp.float64(shape.wavenumber / (2.0 * _PI))
-    total[row] = times(found, _wave(2.0 * _PI * float(turns - wp.floor(turns))))
+    turn[row] = _wave(2.0 * _PI * float(turns - wp.floor(turns)))
 
 
 def close(pose: Pose, ends: tuple[Leg, Leg], shots: Shots, tubes: Tensor, stop: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -355,15 +317,17 @@ def close(pose: Pose, ends: tuple[Leg, Leg], shots: Shots, tubes: Tensor, stop: 
     device = shots.face.device
     facets = shots.face.shape[1] // shots.nodes
     count = facets * len(tubes) * 2
-    there = torch.zeros(count, dtype=torch.uint8, device=device)
-    chosen = torch.zeros(count, dtype=torch.int64, device=device)
-    gain, total = torch.zeros(count, 2, device=device), torch.zeros(count, 2, device=device)
+    cut, chosen = (torch.zeros(count, dtype=kind, device=device) for kind in (torch.int32, torch.int64))
+    items, factor, turn = (torch.empty(count, size, device=device) for size in (NUMBERS, 2, 2))
+    shape = shape_of(pose)
     beam = beam_struct(pose.radar.pattern, device)
-    inputs = [shape_of(pose), *(leg_struct(leg) for leg in ends), beam, stop, shots.nodes]
-    inputs += [as_array(tubes.to(device)), shots.struct()]
+    inputs = [shape, *(leg_struct(leg) for leg in ends), beam, stop, shots.nodes, as_array(tubes.to(device))]
     with torch_stream(device):
-        outputs = [as_array(there), as_array(chosen), *(as_array(x, wp.vec2) for x in (gain, total))]
-        wp.launch(_close, dim=count, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
-    rows = there.nonzero()[:, 0]
-    sums = torch.view_as_complex(total.reshape(facets, 2 * len(tubes), 2).sum(1))
-    return torch.view_as_complex(gain[rows]), chosen[rows], sums
+        outputs = [as_array(cut), as_array(chosen), as_array(items), *(as_array(x, wp.vec2) for x in (factor, turn))]
+        on = wp.device_from_torch(device)
+        wp.launch(_close, dim=count, inputs=[*inputs, shots.struct()], outputs=outputs, device=on)
+    rows = cut.nonzero()[:, 0]
+    gain, turned = (torch.view_as_complex(x.index_select(0, rows)) for x in (factor, turn))
+    gain = gain * integrals(items, cut, shape.wavenumber).index_select(0, rows)
+    sums = torch.zeros(facets, dtype=gain.dtype, device=device).index_add_(0, rows // (2 * len(tubes)), gain * turned)
+    return gain, chosen.index_select(0, rows), sums

@@ -4,11 +4,10 @@ A lane is a facet; those of a thread are cut alike, so that none waits for anoth
 is native, since LLVM makes no vectors of what Warp writes for it: a piece takes a quarter of the time.
 """
 
-import torch
 import warp as wp
 from torch import Tensor
 
-from mmsynth.simulation.lanes import LANES, lanes_of
+from mmsynth.simulation.lanes import LANES, MEAN_WAVE, threads_of
 from mmsynth.simulation.rays import torch_stream
 from mmsynth.simulation.scattering import MOST_PIECES
 
@@ -20,37 +19,9 @@ NUMBERS = 20
 
 _SNIPPET = (
     LANES
+    + MEAN_WAVE
     + """
     constexpr int NUMBERS = 20;
-    // Sin(x) / x for x >= 0, where the sine is known; a series near zero.
-    auto sinc = [&](lane x, lane sine) {
-        lane w = x * x;
-        lane near = 1.0f + w * (w * (1.0f / 120.0f - w * (1.0f / 5040.0f)) - 1.0f / 6.0f);
-        return x > 0.3f ? sine / x : near;
-    };
-    // Mean of exp(j phase) over triangles from phases at their corners: `scattering.triangle_phase_integral`.
-    auto mean_wave = [&](lane a, lane b, lane c, lane bulge, lane& real, lane& imag) {
-        lane mean = (a + b + c) * (1.0f / 3.0f);
-        lane low = least(least(a, b), c) - mean, high = most(most(a, b), c) - mean;
-        lane middle = -(low + high), spread = high - low;
-        lane low_c, low_s, high_c, high_s, c0, s0;
-        wave(0.5f * low, low_c, low_s);
-        wave(0.5f * high, high_c, high_s);
-        // The halves of high - middle and of middle - low are high + low / 2 and -(low + high / 2).
-        lane twice_c = 1.0f - 2.0f * high_s * high_s, twice_s = 2.0f * high_s * high_c;
-        lane upper = sinc(0.5f * (high - middle), twice_s * low_c + twice_c * low_s);
-        twice_c = 1.0f - 2.0f * low_s * low_s, twice_s = 2.0f * low_s * low_c;
-        lane lower = sinc(0.5f * (middle - low), -(twice_s * high_c + twice_c * high_s));
-        auto wide = spread > 0.5f;
-        lane scale = -2.0f / spread;
-        lane e2 = low * high - middle * middle, e3 = low * middle * high;
-        real = wide ? scale * (low_s * upper - high_s * lower) : 1.0f + e2 * (1.0f / 12.0f + e2 * (1.0f / 360.0f));
-        imag = wide ? scale * (low_c * upper - high_c * lower) : e3 * (-1.0f / 60.0f);
-        wave(mean + bulge, c0, s0);
-        lane turned = real * c0 - imag * s0;
-        imag = real * s0 + imag * c0;
-        real = turned;
-    };
     float numbers[NUMBERS][L];
     for (int l = 0; l < L; ++l) {
         int item = order.data[thread * L + l];
@@ -139,14 +110,8 @@ def add_integrals(items: Tensor, cut: Tensor, alike: Tensor, gain: Tensor) -> No
     `cut` [facets * gains] says in how many pieces to cut the edges of each, 0 for none that counts; of a facet that is
     `alike` [facets], the first counts for all.
     """
-    lanes, device = lanes_of(items.device), items.device
-    orders, cuts = [], []
-    for count in range(1, MOST_PIECES + 1):
-        rows = (cut == count).nonzero()[:, 0].to(torch.int32)
-        threads = -(-len(rows) // lanes)
-        orders.append(torch.nn.functional.pad(rows, (0, threads * lanes - len(rows)), value=-1))
-        cuts.append(torch.full((threads,), count, dtype=torch.int32, device=device))
-    order, each = torch.cat(orders), torch.cat(cuts)
+    device = items.device
+    order, each = threads_of(cut, MOST_PIECES)
     if len(each):
         inputs = [wp.from_torch(x) for x in (items.flatten(), order, each, alike)]
         with torch_stream(device):

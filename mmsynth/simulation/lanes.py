@@ -5,6 +5,7 @@ for vectors LLVM often leaves as scalars.
 """
 
 import torch
+from torch import Tensor
 
 LARGEST = 8  # lanes that there may be
 
@@ -12,6 +13,24 @@ LARGEST = 8  # lanes that there may be
 def lanes_of(device: torch.device) -> int:
     """How many lanes a thread takes at once: an AVX register of floats; on CUDA threads are the lanes."""
     return 1 if device.type == "cuda" else LARGEST
+
+
+def threads_of(cut: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """The items [threads * lanes] of each thread, -1 = none, and how they are cut [threads], all of a thread alike.
+
+    `cut` [items] is from 1 to `most`, or 0 for none that counts.
+    """
+    lanes, device = lanes_of(cut.device), cut.device
+    items = cut.nonzero()[:, 0]
+    how, place = cut.index_select(0, items).sort(stable=True)
+    count = how.bincount(minlength=most + 1)
+    threads = (count + (lanes - 1)) // lanes
+    # Those cut alike begin with a thread of their own.
+    gap = (threads * lanes).cumsum(0) - threads * lanes - (count.cumsum(0) - count)
+    each = torch.arange(most + 1, dtype=torch.int32, device=device).repeat_interleave(threads)
+    order = torch.full((len(each) * lanes,), -1, dtype=torch.int32, device=device)
+    slots = torch.arange(len(items), device=device) + gap.index_select(0, how)
+    return order.index_copy_(0, slots, items.index_select(0, place).to(torch.int32)), each
 
 
 # What native snippets begin with: the type `lane` of L floats, and what is done with it.
@@ -45,6 +64,39 @@ LANES = """
         cosine = 1.0f + w * (-0.5f + w * (1.0f / 24.0f + w * cosine));
         c = 1.0f - 2.0f * sine * sine;
         s = 2.0f * sine * cosine;
+    };
+"""
+
+# The mean of a wave over triangles.
+MEAN_WAVE = """
+    // Sin(x) / x for x >= 0, where the sine is known; a series near zero.
+    auto sinc = [&](lane x, lane sine) {
+        lane w = x * x;
+        lane near = 1.0f + w * (w * (1.0f / 120.0f - w * (1.0f / 5040.0f)) - 1.0f / 6.0f);
+        return x > 0.3f ? sine / x : near;
+    };
+    // Mean of exp(j phase) over triangles from phases at their corners: `scattering.triangle_phase_integral`.
+    auto mean_wave = [&](lane a, lane b, lane c, lane bulge, lane& real, lane& imag) {
+        lane mean = (a + b + c) * (1.0f / 3.0f);
+        lane low = least(least(a, b), c) - mean, high = most(most(a, b), c) - mean;
+        lane middle = -(low + high), spread = high - low;
+        lane low_c, low_s, high_c, high_s, c0, s0;
+        wave(0.5f * low, low_c, low_s);
+        wave(0.5f * high, high_c, high_s);
+        // The halves of high - middle and of middle - low are high + low / 2 and -(low + high / 2).
+        lane twice_c = 1.0f - 2.0f * high_s * high_s, twice_s = 2.0f * high_s * high_c;
+        lane upper = sinc(0.5f * (high - middle), twice_s * low_c + twice_c * low_s);
+        twice_c = 1.0f - 2.0f * low_s * low_s, twice_s = 2.0f * low_s * low_c;
+        lane lower = sinc(0.5f * (middle - low), -(twice_s * high_c + twice_c * high_s));
+        auto wide = spread > 0.5f;
+        lane scale = -2.0f / spread;
+        lane e2 = low * high - middle * middle, e3 = low * middle * high;
+        real = wide ? scale * (low_s * upper - high_s * lower) : 1.0f + e2 * (1.0f / 12.0f + e2 * (1.0f / 360.0f));
+        imag = wide ? scale * (low_c * upper - high_c * lower) : e3 * (-1.0f / 60.0f);
+        wave(mean + bulge, c0, s0);
+        lane turned = real * c0 - imag * s0;
+        imag = real * s0 + imag * c0;
+        real = turned;
     };
 """
 

@@ -216,7 +216,8 @@ def cast(
     distance = torch.empty(count, dtype=torch.float32, device=origin.device)
     where, ways = (wp.from_torch(x, dtype=wp.vec3) for x in rays)
     order = face[:0]
-    if count > 4 * lanes > 4:
+    # Rays that bounce come facet by facet, beside each other already.
+    if not nearest and count > 4 * lanes > 4:
         code, low = torch.empty_like(face), origin.amin(0)
         scale = (CELLS - 1) / float((origin.amax(0) - low).amax().clamp_min(1e-6))
         placed = [where, wp.from_torch(bundle), wp.vec3(*low.tolist()), scale]
