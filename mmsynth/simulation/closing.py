@@ -16,6 +16,7 @@ from mmsynth.simulation.kernels import (
     amplitude_gain,
     as_array,
     beam_struct,
+    corner_of,
     leg_struct,
     mirrored_field,
     reflected,
@@ -24,7 +25,7 @@ from mmsynth.simulation.kernels import (
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
-from mmsynth.simulation.shooting import Rays, Shape, Shots, facet_of, flat_place, shape_of
+from mmsynth.simulation.shooting import Rays, Shape, Shots, shape_of
 
 wp.set_module_options({"enable_backward": False})
 
@@ -233,7 +234,9 @@ def _length_along(shape: Shape, tx: LegStruct, rx: LegStruct, stop: int, rays: R
     """The way over the flat facets that a ray meets."""
     last, total = wp.vec3d(tx.centre), wp.float64(0.0)
     for s in range(stop + 1):
-        here = flat_place(facet_of(shape, rays.face[s, one]), rays.weight[s, one])
+        here, w = wp.vec3d(), wp.vec3d(rays.weight[s, one])
+        for k in range(3):
+            here += w[k] * corner_of(shape.vertices, shape.faces, shape.knot, rays.face[s, one], k)
         total += wp.length(here - last)
         last = here
     return total + wp.length(rx.centre - last)

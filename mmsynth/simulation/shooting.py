@@ -243,8 +243,9 @@ def shoot(pose: Pose, tx: Leg, start: tuple[Tensor, Tensor], stops: int, nodes: 
     shape, device, count, bvh = shape_of(pose), facets.device, len(facets), pose.bvh
     assert bvh is not None
     face = torch.full((stops + 1, count), -1, dtype=torch.int64, device=device)
-    empty = [torch.zeros(stops + 1, count, 3, device=device) for _ in range(3)]
-    place = torch.zeros(stops + 1, count, 3, dtype=torch.float64, device=device)
+    # Where there is no face, nobody reads the others.
+    empty = [torch.empty(stops + 1, count, 3, device=device) for _ in range(3)]
+    place = torch.empty(stops + 1, count, 3, dtype=torch.float64, device=device)
     shots = Shots(nodes, face, empty[0], place, empty[1], empty[2])
     begin = torch.empty(count, 3, device=device)
     rays, on = shots.struct(), wp.device_from_torch(device)
@@ -253,7 +254,7 @@ def shoot(pose: Pose, tx: Leg, start: tuple[Tensor, Tensor], stops: int, nodes: 
         wp.launch(_start, dim=count, inputs=first, device=on)
     for stop in range(1, stops + 1):
         rows = (face[stop - 1] >= 0).nonzero()[:, 0]
-        hit, reach = bvh.first_hit(begin[rows], shots.ahead[stop - 1, rows])
+        hit, reach = bvh.first_hit(begin.index_select(0, rows), shots.ahead[stop - 1].index_select(0, rows))
         with torch_stream(device):
             inputs = [shape, stop, *(as_array(x) for x in (rows, hit, reach)), rays, as_array(begin, wp.vec3)]
             wp.launch(_land, dim=len(rows), inputs=inputs, device=on)
