@@ -229,18 +229,11 @@ def ceiling(options: argparse.Namespace) -> list[Row]:
 
 def _stage(options: argparse.Namespace) -> "Stage":
     from mmsynth.body_models import load_body
-    from mmsynth.datasets.mars import RADAR_POSITION, SIDE_WALL, SIDE_WALL_MATERIAL
+    from mmsynth.datasets.mars import RADAR_POSITION
     from mmsynth.evaluation.fidelity import Stage
     from mmsynth.radar import load_radar
 
-    return Stage(
-        load_body(options.body),
-        load_radar("mars"),
-        radar_position=RADAR_POSITION,
-        room=_wall(*SIDE_WALL),
-        room_material=SIDE_WALL_MATERIAL,
-        device=options.device,
-    )
+    return Stage(load_body(options.body), load_radar("mars"), radar_position=RADAR_POSITION, device=options.device)
 
 
 def _wall(left: tuple[float, float], right: tuple[float, float]) -> torch.Tensor:
@@ -252,8 +245,10 @@ def _wall(left: tuple[float, float], right: tuple[float, float]) -> torch.Tensor
 def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
-    A wall 0.9 m behind the person, in place of that beside, stands for the room that the recordings do not tell of.
+    The wall beside is the recordings' own, found by its echoes; one 0.9 m behind the person stands for a room that they
+    do not tell of.
     """
+    from mmsynth.datasets.mars import SIDE_WALL, SIDE_WALL_MATERIAL
 
     def settings(**changes: Any) -> "Stage":
         return replace(full, settings=replace(full.settings, **changes))
@@ -263,6 +258,7 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
 
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
+    beside = replace(full, room=_wall(*SIDE_WALL), room_material=SIDE_WALL_MATERIAL)
     behind = _wall((-2.0, 2.9), (2.0, 2.9))
     cfar = full.setup.processing.range_cfar
     device = {
@@ -284,11 +280,11 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
         "bones": settings(method="bones"),
         "no diffuse part": settings(diffuse=False),
         "no coherent part": settings(coherent=False),
-        "no floor, no wall, no bounces": replace(settings(bounces=0), floor=None, room=None),
+        "no floor, no bounces": replace(settings(bounces=0), floor=None),
         "no floor": replace(full, floor=None),
-        "no wall beside": replace(full, room=None),
-        "wall beside of concrete": replace(full, room_material="concrete"),
-        "two bounces": settings(bounces=2),
+        "the wall beside": beside,
+        "the wall beside, of concrete": replace(beside, room_material="concrete"),
+        "the wall beside, two bounces": replace(beside, settings=replace(full.settings, bounces=2)),
         "a wall behind": replace(full, room=behind, room_material="plasterboard"),
         "breath": replace(full, breath=BREATH),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
