@@ -59,7 +59,7 @@ from mmsynth.types import AdcFrames, MeshSequence, Paths, Radar, RadarSetup, Sce
 
 HERE = Path(__file__).parent
 # Frames of the clip by which the whole line is timed: 2 s of RadHAR's radar, and fewer where a frame takes long.
-CLIP = {"R": 60, "M": 24, "I": 12}
+CLIP = {"R": 60, "M": 24, "I": 24}
 MAPS = ("range_doppler", "range_azimuth", "range_elevation")
 ROOM = {
     "room": {"size": [5.0, 6.0, 2.7], "center": [0.0, 2.5]},

@@ -298,11 +298,12 @@ def test_two_processes_train_as_one(recordings: Path, generated: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("points for fast, slow") == 1, "one process speaks for both"
     first, second = (torch.load(tmp_path / n / "model.pt", weights_only=True) for n in ("one", "two"))
-    for name, value in first["own"].items():
+    for name, value in first["network"].items():
         # Sums of half batches are rounded differently (1e-7); Adam's first steps, of the rate of 2e-3 times a sign, can
         # magnify that for weights whose gradient is near zero. Without the sums they part by 1e-2.
-        off = (value.double() - second["own"][name].double()).abs()
+        off = (value.double() - second["network"][name].double()).abs()
         assert off.max() < 2e-3 and off.mean() < 1e-4, name
+    assert all(torch.equal(value, second["trees"][name]) for name, value in first["trees"].items())
 
 
 def test_a_run_starts_from_the_weights_of_another(recordings: Path, generated: Path, tmp_path: Path) -> None:
