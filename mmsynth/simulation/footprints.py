@@ -26,13 +26,6 @@ _SNIPPET = (
     + MEAN_WAVE
     + """
     constexpr int NUMBERS = 52;
-    auto root = [](lane x) {
-#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
-        return sqrtf(x);
-#else
-        return __builtin_elementwise_sqrt(x);
-#endif
-    };
     float numbers[NUMBERS][L];
     for (int l = 0; l < L; ++l) {
         int item = order.data[thread * L + l];

@@ -33,12 +33,16 @@ def threads_of(cut: Tensor, most: int) -> tuple[Tensor, Tensor]:
     return order.index_copy_(0, slots, items.index_select(0, place).to(torch.int32)), each
 
 
-# What native snippets begin with: the type `lane` of L floats, and what is done with it.
+# What native snippets begin with: the types `lane` of L floats and `whole` of L integers, and what is done with them.
 LANES = """
 #if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
     typedef float lane;
+    typedef int whole;
+    auto root = [](lane x) { return sqrtf(x); };
 #else
     typedef float lane __attribute__((vector_size(32)));
+    typedef int whole __attribute__((vector_size(32)));
+    auto root = [](lane x) { return __builtin_elementwise_sqrt(x); };
 #endif
     constexpr int L = sizeof(lane) / sizeof(float);
     const lane zero = lane();
@@ -46,6 +50,7 @@ LANES = """
     auto store = [&](float* to, lane x) { memcpy(to, &x, sizeof(lane)); };
     auto least = [&](lane a, lane b) { return a < b ? a : b; };
     auto most = [&](lane a, lane b) { return a > b ? a : b; };
+    auto size_of = [&](lane x) { return most(x, -x); };
     // Whether a comparison holds in some lane.
     auto any = [](auto x) {
         long long part[(sizeof(x) + 7) / 8] = {}, all = 0;
@@ -100,12 +105,10 @@ MEAN_WAVE = """
     };
 """
 
-# What those add that need more than a phase: doubles, roots, exponentials, angles, and vectors of space.
+# What those add that need more than a phase: doubles, exponentials, angles, and vectors of space.
 GEOMETRY = """
 #if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
     typedef double wide;
-    typedef int whole;
-    auto root = [](lane x) { return sqrtf(x); };
     auto long_root = [](wide x) { return sqrt(x); };
     auto widen = [](lane x) { return wide(x); };
     auto narrow = [](wide x) { return lane(x); };
@@ -113,15 +116,12 @@ GEOMETRY = """
     auto lane_of = [](whole x) { return lane(x); };
 #else
     typedef double wide __attribute__((vector_size(64)));
-    typedef int whole __attribute__((vector_size(32)));
-    auto root = [](lane x) { return __builtin_elementwise_sqrt(x); };
     auto long_root = [](wide x) { return __builtin_elementwise_sqrt(x); };
     auto widen = [](lane x) { return __builtin_convertvector(x, wide); };
     auto narrow = [](wide x) { return __builtin_convertvector(x, lane); };
     auto whole_of = [](lane x) { return __builtin_convertvector(x, whole); };
     auto lane_of = [](whole x) { return __builtin_convertvector(x, lane); };
 #endif
-    auto size_of = [&](lane x) { return most(x, -x); };
     // e^x for x <= 0, within 2e-7 of itself: 2^whole times a series over half a power of two.
     auto exponential = [&](lane x) {
         lane magic = zero + 12582912.0f, held = most(x, zero - 87.0f), turns = held * 1.4426950408889634f + magic;

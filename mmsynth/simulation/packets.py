@@ -20,15 +20,10 @@ CELLS, BITS = 256, 8
 _SNIPPET = (
     LANES
     + """
-#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
-    typedef int32_t whole;
-#else
-    typedef int32_t whole __attribute__((vector_size(32)));
-#endif
     const wp::Mesh& tree = *(const wp::Mesh*)mesh;
     const wp::BVHPackedNodeHalf *lower = tree.bvh.node_lowers, *upper = tree.bvh.node_uppers;
     float numbers[7][L];
-    int32_t rays[L], root[L];
+    int32_t rays[L], trunk[L];
     for (int l = 0; l < L; ++l) {
         const int slot = thread * L + l, last = slot < count ? slot : count - 1;
         rays[l] = ordered ? order.data[last] : last;
@@ -39,8 +34,8 @@ _SNIPPET = (
             numbers[3 + n][l] = step == 0.0f ? 1e-20f : step;
         }
         numbers[6][l] = slot < count ? reach : -1.0f;
-        root[l] = roots.data[poses ? pose.data[rays[l] % poses] : 0];
-        root[l] = root[l] < 0 ? *tree.bvh.root : root[l];
+        trunk[l] = roots.data[poses ? pose.data[rays[l] % poses] : 0];
+        trunk[l] = trunk[l] < 0 ? *tree.bvh.root : trunk[l];
     }
     lane ox = load(numbers[0]), oy = load(numbers[1]), oz = load(numbers[2]);
     lane dx = load(numbers[3]), dy = load(numbers[4]), dz = load(numbers[5]), all = load(numbers[6]);
@@ -51,14 +46,14 @@ _SNIPPET = (
         bool done = false;
         float waits[L];
         for (int l = 0; l < L; ++l) {
-            done |= l < begin && root[l] == root[begin];
-            waits[l] = root[l] == root[begin] ? 0.0f : 1.0f;
+            done |= l < begin && trunk[l] == trunk[begin];
+            waits[l] = trunk[l] == trunk[begin] ? 0.0f : 1.0f;
         }
         if (done)
             continue;
         lane far = load(waits) > zero ? zero - 1.0f : all;
         int32_t stack[64], size = 1;
-        stack[0] = root[begin];
+        stack[0] = trunk[begin];
         while (size) {
             const wp::BVHPackedNodeHalf low = lower[stack[size - 1]], high = upper[stack[size - 1]];
             --size;

@@ -11,7 +11,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.radar import pattern_gain
-from mmsynth.simulation.lanes import LANES, lanes_of
+from mmsynth.simulation.lanes import GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.legs import Leg, images_of
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
@@ -27,26 +27,14 @@ STEPS = 4096
 
 _SNIPPET = (
     LANES
+    + GEOMETRY
     + """
     constexpr int LEG = 16, MIRROR = 27, STEPS = 4096;
-    struct Three { lane x, y, z; };
-    auto dot = [](Three a, Three b) { return a.x * b.x + a.y * b.y + a.z * b.z; };
-    auto dots = [](const float* a, Three b) { return a[0] * b.x + a[1] * b.y + a[2] * b.z; };
-    auto add = [](Three a, lane s, const float* b) { return Three{a.x + s * b[0], a.y + s * b[1], a.z + s * b[2]}; };
-    auto sum = [](lane s, Three a, lane t, Three b) {
-        return Three{s * a.x + t * b.x, s * a.y + t * b.y, s * a.z + t * b.z};
+    auto dots = [](const float* a, three b) { return a[0] * b.x + a[1] * b.y + a[2] * b.z; };
+    auto add = [](three a, lane s, const float* b) { return three{a.x + s * b[0], a.y + s * b[1], a.z + s * b[2]}; };
+    auto sum = [](lane s, three a, lane t, three b) {
+        return three{s * a.x + t * b.x, s * a.y + t * b.y, s * a.z + t * b.z};
     };
-    auto cross = [](Three a, Three b) {
-        return Three{a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
-    };
-    auto root = [&](lane x) {
-        float part[L];
-        store(part, x);
-        for (int l = 0; l < L; ++l)
-            part[l] = wp::sqrt(part[l]);
-        return load(part);
-    };
-    auto size = [&](lane x) { return x < zero ? -x : x; };
     const float* leg = legs.data + which.data[one] * width;
     const int mirrors = (int32_t)leg[15];
     float numbers[6][L];
@@ -58,16 +46,16 @@ _SNIPPET = (
         }
     float result[L];
     store(result, zero);
-    Three point = {load(numbers[0]) + anchor.c[0], load(numbers[1]) + anchor.c[1], load(numbers[2]) + anchor.c[2]};
-    Three way = {point.x - leg[0], point.y - leg[1], point.z - leg[2]};
+    three point = {load(numbers[0]) + anchor.c[0], load(numbers[1]) + anchor.c[1], load(numbers[2]) + anchor.c[2]};
+    three way = {point.x - leg[0], point.y - leg[1], point.z - leg[2]};
     auto lit = zero == zero;
     if (facing)
-        lit = dot(way, Three{load(numbers[3]), load(numbers[4]), load(numbers[5])}) < zero;
+        lit = dot(way, three{load(numbers[3]), load(numbers[4]), load(numbers[5])}) < zero;
     // Whether the way meets every mirror inside its quad: `legs.free` without a BVH.
-    Three start = point;
+    three start = point;
     for (int m = mirrors - 1; m >= 0 && any(lit); --m) {
         const float* mirror = leg + LEG + m * MIRROR;
-        Three toward = {mirror[4] - start.x, mirror[5] - start.y, mirror[6] - start.z};
+        three toward = {mirror[4] - start.x, mirror[5] - start.y, mirror[6] - start.z};
         lane fraction = (mirror[3] - dots(mirror, start)) / dots(mirror, toward);
         lit = lit & (fraction > zero + 1e-6f) & (fraction < zero + 1.0f);
         start = sum(zero + 1.0f, start, fraction, toward);
@@ -82,26 +70,26 @@ _SNIPPET = (
     }
     if (any(lit)) {
         lane far = root(dot(way, way)), near = 1.0f / far;
-        Three arrives = {way.x * near, way.y * near, way.z * near};
+        three arrives = {way.x * near, way.y * near, way.z * near};
         auto before = [&](int first) {
-            Three direction = arrives;
+            three direction = arrives;
             for (int m = mirrors - 1; m >= first; --m) {
                 const float* normal = leg + LEG + m * MIRROR;
                 direction = add(direction, -2.0f * dots(normal, direction), normal);
             }
             return direction;
         };
-        Three into = before(0), leaves = into;
+        three into = before(0), leaves = into;
         lane along = dots(leg + 3, into);
-        Three real = {leg[3] - along * into.x, leg[4] - along * into.y, leg[5] - along * into.z};
-        Three imag = {zero, zero, zero};
+        three real = {leg[3] - along * into.x, leg[4] - along * into.y, leg[5] - along * into.z};
+        three imag = {zero, zero, zero};
         lane norm = root(dot(real, real));
         norm = 1.0f / most(norm, zero + 1e-12f);
         real = {real.x * norm, real.y * norm, real.z * norm};
         for (int m = 0; m < mirrors; ++m) {
             const float *mirror = leg + LEG + m * MIRROR, eps = mirror[23], loss = mirror[24];
-            Three out = before(m + 1), normal = {zero + mirror[0], zero + mirror[1], zero + mirror[2]};
-            lane cosine = least(most(size(dots(mirror, into)), zero + 1e-6f), zero + 1.0f);
+            three out = before(m + 1), normal = {zero + mirror[0], zero + mirror[1], zero + mirror[2]};
+            lane cosine = least(most(size_of(dots(mirror, into)), zero + 1e-6f), zero + 1.0f);
             // Fresnel's coefficients, TE and TM, of a half space: `scattering.reflection`.
             lane te = zero - 1.0f, te_j = zero, tm = zero + 1.0f, tm_j = zero;
             if (eps < 1e30f) {
@@ -116,15 +104,15 @@ _SNIPPET = (
                 over(cosine, zero, te, te_j);
                 over(eps * cosine, loss * cosine, tm, tm_j);
             }
-            Three axis = cross(into, normal);
+            three axis = cross(into, normal);
             lane straight = dot(axis, axis);
-            lane up = size(into.z) < zero + 0.7f ? zero + 1.0f : zero;
-            Three aside = cross(into, Three{1.0f - up, zero, up});
+            lane up = size_of(into.z) < zero + 0.7f ? zero + 1.0f : zero;
+            three aside = cross(into, three{1.0f - up, zero, up});
             auto slanted = straight > zero + 1e-8f;
             axis = {slanted ? axis.x : aside.x, slanted ? axis.y : aside.y, slanted ? axis.z : aside.z};
             norm = 1.0f / root(dot(axis, axis));
             axis = {axis.x * norm, axis.y * norm, axis.z * norm};
-            Three under = cross(axis, into), over_out = cross(axis, out);
+            three under = cross(axis, into), over_out = cross(axis, out);
             lane s = dot(real, axis), s_j = dot(imag, axis), p = dot(real, under), p_j = dot(imag, under);
             lane scale = zero + wp::sqrt(mirror[26]);
             if (mirror[25] > 0.0f) {
@@ -140,7 +128,7 @@ _SNIPPET = (
             into = out;
         }
         lane across = dots(leg + 6, leaves), ahead = dots(leg + 9, leaves), above = dots(leg + 12, leaves);
-        lane turn = size(across) / most(size(across) + size(ahead), zero + 1e-12f);
+        lane turn = size_of(across) / most(size_of(across) + size_of(ahead), zero + 1e-12f);
         turn = ahead < zero ? 2.0f - turn : turn;
         turn = (2.0f + (across < zero ? -turn : turn)) * (STEPS / 4);
         above = (1.0f + least(most(above, zero - 1.0f), zero + 1.0f)) * (STEPS / 2);

@@ -33,13 +33,6 @@ _SNIPPET = (
             part[l] = from[l < faces ? l : faces - 1];
         return load(part);
     };
-    auto root = [&](lane x) {
-        float part[L];
-        store(part, x);
-        for (int l = 0; l < L; ++l)
-            part[l] = wp::sqrt(part[l]);
-        return load(part);
-    };
     const int one = pairs.data[2 * pair], two = pairs.data[2 * pair + 1], rows = instants * frames;
     const wp::vec3 tx = ends.data[one], rx = ends.data[two];
     lane best = zero;
@@ -89,7 +82,7 @@ _SNIPPET = (
             }
             along = along / slant;
             across = most(across - along * along, zero);
-            lane lobe = 2.0f / most(turning * (along < zero ? -along : along), zero + 2.0f);
+            lane lobe = 2.0f / most(turning * size_of(along), zero + 2.0f);
             lobes += across * lobe * lobe;
         }
         lobes = root(lobes) / turning;
