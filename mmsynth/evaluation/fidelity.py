@@ -96,11 +96,6 @@ class Restaged:
     surface: tuple[Array, ...]
 
 
-def simulate_pair(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Pair:
-    """Fit the body to the clip's joints and record it with the same radar; frames of `stretch`, its step included."""
-    return observe(sample, stretch, restage(sample, stretch, stage, seed), stage, seed)
-
-
 def restage(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Restaged:
     """Fit the body to the clip's joints and trace it: all that does not hang on receiver and processing."""
     radar, frames = _paced(stage.setup.radar, stretch), len(range(stretch.stop)[stretch])

@@ -1,14 +1,13 @@
 """Activity from point clouds across recording days: real data alone, with the controls that make a figure honest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.evaluation.protocol import Corpus, Fold, folds
-from mmsynth.evaluation.scores import Row, Scores, row, score, vote
+from mmsynth.evaluation.protocol import Corpus, folds
+from mmsynth.evaluation.scores import Row, Scores, row, score
 from mmsynth.training.features import count_features, features
 from mmsynth.training.trees import TreeSettings, grow
 from mmsynth.training.windows import Windows
@@ -69,18 +68,6 @@ def all_real(moving: Corpus, static: Corpus, seeds: Sequence[int]) -> list[Row]:
     ]
 
 
-def file_votes(data: Corpus, fold: Fold, probabilities: Array) -> Scores:
-    """Scores of whole clips of a held-out group, by the vote of their windows."""
-    windows = data.apart.take(fold.test)
-    p, first = vote(probabilities, windows.clip)
-    return score(windows.labels(data.classes)[first], p.argmax(1), data.classes)
-
-
 def _shuffled(clip: Array, labels: Array, draw: np.random.Generator) -> Array:
     _, first, index = np.unique(clip.astype(str), return_index=True, return_inverse=True)
     return draw.permutation(labels[first])[index]
-
-
-def without_intensity(windows: Windows) -> Windows:
-    """The windows with intensity marked as not recorded, so that data sets of different units can be mixed."""
-    return replace(windows, intensity=np.full_like(windows.intensity, np.nan))

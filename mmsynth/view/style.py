@@ -15,7 +15,6 @@ GRID = "#e4e7eb"
 BODY = (0.80, 0.82, 0.85)
 ACCENT = "#1668a8"
 SECOND = "#d1603d"
-COLOURS = (ACCENT, SECOND, "#3f8f5f", "#8a5ca8", "#c79a1b", "#5b6770")
 # Approaching blue, receding red, still grey.
 VELOCITY_MAP = "coolwarm"
 POWER_MAP = "magma"
