@@ -67,6 +67,21 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     return value if all(new[name] is old[name] for name in old) else replace(value, **new)
 
 
+def differentiable(*values: Any) -> bool:
+    """Whether somebody asks for gradients by one of some tensors, or by those in nouns, tuples, lists and dicts."""
+    return torch.is_grad_enabled() and any(map(_requires_grad, values))
+
+
+def _requires_grad(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value.requires_grad
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    elif is_dataclass(value):
+        value = tuple(getattr(value, field.name) for field in fields(value))
+    return isinstance(value, (tuple, list)) and any(map(_requires_grad, value))
+
+
 def check_device(device: str) -> None:
     """Check that arrays can be put on `device`.
 

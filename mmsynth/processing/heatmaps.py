@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import differentiable
 from mmsynth.processing.angle import VirtualArray, calibration, untangle, virtual_array
 from mmsynth.processing.spectrum import detection_level, range_spectrum, velocity_axis, volts_per_count, window
 from mmsynth.types import AdcFrames, Heatmap, Processing, RadarCube
@@ -45,7 +46,7 @@ def beamform(cube: RadarCube, kind: str, processing: Processing) -> Heatmap:
 def _shared(cube: RadarCube, array: VirtualArray, processing: Processing) -> Tensor:
     """Covariance [frames, range, virtual, virtual] over Doppler of every range bin."""
     # A graph of gradients can be walked but once: with them, each map has its own.
-    known = {} if cube.spectrum.requires_grad else _covariances.setdefault(cube, {})
+    known = {} if differentiable(cube) else _covariances.setdefault(cube, {})
     if processing not in known:
         known[processing] = _covariance(_signals(cube, array, processing))
     return known[processing]

@@ -13,10 +13,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import differentiable
 from mmsynth.simulation.facets import frame_of, gains_of, one_a_patch, paths_over, share_rays, strongest, unblocked
 from mmsynth.simulation.legs import Leg, Mirror, longer, may_reach, mirrored
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.reach import lit, table_of
+from mmsynth.simulation.reach import lit
 from mmsynth.simulation.scattering import material_table
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.worth import worth
@@ -47,12 +48,10 @@ class Chains:
     Attributes:
         chains: of 0 to so many mirrors.
         legs: from the TX over each of them, and then, unless it shares rays with it, from the RX.
-        table: of the legs, by `reach.table_of`.
     """
 
     chains: list[Chain]
     legs: list[Leg]
-    table: Tensor
 
     @property
     def shared(self) -> bool:
@@ -91,7 +90,7 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
         families + families.new_tensor([0, len(every.legs) - len(every.chains)]), return_inverse=True
     )
     over = [every.legs[k] for k in used.tolist()]
-    strength = lit(pose, every.table, used, (pose.centre, pose.area))
+    strength = lit(pose, over, (pose.centre, pose.area))
     counts = _counting(pose, worth(pose, strength, over, pairs, traced), UNSEEN * budget)
     clear = _seen(pose, (over, strength), _wanted(counts, pairs, len(over)), seen if every.shared else None)
     found = []
@@ -130,8 +129,7 @@ def _chains(scene: Scene, radar: Radar, settings: Simulation, ends: tuple[Leg, L
     They depend on the scene alone: kept with it, but where somebody asks for gradients by the room.
     """
     mirrors = room_mirrors(scene)
-    graph = [x for m in mirrors for x in (m.corners, m.permittivity, m.roughness, m.layer_loss)]
-    if any(x.requires_grad for x in (*graph, *(leg.antennas for leg in ends))):
+    if differentiable(mirrors, ends):
         return _search(scene, mirrors, settings.bounces, ends)
     known, key = _known.setdefault(scene, {}), (radar, settings.bounces, settings.polarization)
     if key not in known:
@@ -150,7 +148,7 @@ def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Le
         rows.append([one for chain in rows[-1] for one in _longer(chain, mirrors)])
     chains = [c for row in rows for c in row if any(bool(may_reach(leg, people, 8)) for leg in c.legs)]
     over = [chain.legs[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains]
-    return Chains(chains, over, table_of(over))
+    return Chains(chains, over)
 
 
 def _longer(chain: Chain, mirrors: list[Mirror]) -> list[Chain]:
@@ -171,7 +169,7 @@ def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:
     """
     step, size = max(1, pose.topology.moving // SAMPLES), len(every.chains)
     some = pose.centre[:: len(pose.instants), :, ::step]
-    field = lit(pose, every.table, torch.arange(len(every.legs), device=some.device), (some, None)).amax(2)
+    field = lit(pose, every.legs, (some, None)).amax(2)
     power = field.square().to(torch.float64).reshape(-1, size, pose.frames)
     power = power / power[:, :1].clamp_min(1e-300)
     mirrors = torch.tensor([len(chain.mirrors) for chain in every.chains], device=some.device)

@@ -11,17 +11,16 @@ from torch import Tensor
 
 from mmsynth.simulation.footprints import MOST_PIECES, NUMBERS, integrals
 from mmsynth.simulation.kernels import (
+    FIELD,
+    MIRRORS,
     Beam,
     LegStruct,
-    amplitude_gain,
     as_array,
     beam_struct,
     corner_of,
     leg_struct,
-    mirrored_field,
-    reflected,
-    times,
 )
+from mmsynth.simulation.lanes import GEOMETRY, ONE_LANE
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
@@ -38,6 +37,12 @@ _Places = wp.types.matrix(shape=(6, 3), dtype=wp.float64)
 _Ways = wp.types.matrix(shape=(6, 3), dtype=float)
 _Lengths = wp.types.vector(length=6, dtype=wp.float64)
 _Numbers = wp.types.vector(length=6, dtype=float)
+
+
+@wp.func
+def _times(a: wp.vec2, b: wp.vec2):
+    """The product of two complex numbers."""
+    return wp.vec2(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
 
 
 @wp.func
@@ -205,28 +210,43 @@ def _advance(t: _Tube, rays: Rays, s: int, table: wp.array2d(dtype=wp.int32), wh
         # The ratio of widths is that of powers; in a focus the width is zero.
         after = wp.abs(wp.dot(t.across[n], t.into[n + 3]))
         t.size[n] = t.size[n] * wp.sqrt(width / wp.max(after, 1.0e-4 * width + 1.0e-20))
-    t.turn = times(t.turn, _foci(t.earlier, t.places, rays.ahead[s - 1, one]))
+    t.turn = _times(t.turn, _foci(t.earlier, t.places, rays.ahead[s - 1, one]))
     return t
 
 
-@wp.func
-def _along(shape: Shape, tx: LegStruct, rx: LegStruct, beam: Beam, stop: int, rays: Rays, one: int):
+_ALONG = (
+    ONE_LANE
+    + GEOMETRY
+    + MIRRORS
+    + FIELD
+    + """
+    const int count = rays.place.shape[1];
+    auto between = [](const auto& from, const auto& to) {
+        return three{lane(to.c[0] - from.c[0]), lane(to.c[1] - from.c[1]), lane(to.c[2] - from.c[2])};
+    };
+    three way = unit(between(tx.centre, rays.place.data[ray]));
+    three out = unit(between(rays.place.data[stop * count + ray], rx.centre)), back = out * -1.0f;
+    wave_of field = field_of(tx, way, shape.wavenumber);
+    lane left = root(beam_of(beam, tx, way) * beam_of(beam, rx, back));
+    for (int s = 0; s <= stop; ++s) {
+        const int at = s * count + ray, region = shape.region.data[rays.face.data[at]];
+        three ahead = s < stop ? same(rays.ahead.data[at]) : out;
+        auto eps = shape.permittivity.data[region];
+        field = reflected({eps.c[0], eps.c[1]}, way, ahead, field);
+        lane rough = shape.wavenumber * shape.roughness.data[region] * dot(ahead - way, same(rays.normal.data[at]));
+        left *= exponential(-0.5f * rough * rough) * root(shape.loss.data[region]);
+        way = ahead;
+    }
+    number found = product(field, field_of(rx, back, shape.wavenumber));
+    return wp::vec2(left * found.real, left * found.imag);
+"""
+)
+
+
+@wp.func_native(_ALONG)
+def _along(shape: Shape, tx: LegStruct, rx: LegStruct, beam: Beam, stop: int, rays: Rays, ray: int) -> wp.vec2:
     """What the surfaces that a ray meets and both antennas leave of a unit field."""
-    way = wp.normalize(wp.vec3(rays.place[0, one] - tx.centre))
-    out = wp.normalize(wp.vec3(rx.centre - rays.place[stop, one]))
-    real, imag = mirrored_field(tx, way, shape.wavenumber)
-    left = amplitude_gain(beam, tx, way) * amplitude_gain(beam, rx, -out)
-    for s in range(stop + 1):
-        ahead = out
-        if s < stop:
-            ahead = wp.vec3(rays.ahead[s, one])
-        region = shape.region[rays.face[s, one]]
-        real, imag = reflected(shape.permittivity[region], way, ahead, real, imag)
-        rough = shape.wavenumber * shape.roughness[region] * wp.dot(ahead - way, rays.normal[s, one])
-        left *= wp.exp(-0.5 * rough * rough) * wp.sqrt(shape.loss[region])
-        way = ahead
-    back, turned = mirrored_field(rx, -out, shape.wavenumber)
-    return left * wp.vec2(wp.dot(real, back) - wp.dot(imag, turned), wp.dot(real, turned) + wp.dot(imag, back))
+    ...
 
 
 @wp.func
@@ -300,7 +320,7 @@ def _close(
     items[row, 48] = size[0] + size[2] - size[1]
     items[row, 49] = 2.0 * (size[1] - size[2])
     items[row, 50] = 2.0 * (size[1] - size[0])
-    wave = times(t.turn, _along(shape, tx, rx, beam, stop, rays, one))
+    wave = _times(t.turn, _along(shape, tx, rx, beam, stop, rays, one))
     # Huygens' -j k / sqrt(pi).
     spread = wp.length(rays.place[0, one] - tx.centre) * wp.length(back)
     chosen[row] = wp.int64(one)

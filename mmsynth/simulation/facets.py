@@ -7,6 +7,7 @@ centres of the TX and RX arrays.
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs, surface
 from mmsynth.simulation.fused import fused_gains
 from mmsynth.simulation.gains import facet_gains
@@ -37,12 +38,14 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float |
 
 def gains_of(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
     """Gains [facets, gains] of the paths over `facets`, by the route that can be differentiated where somebody asks."""
-    return (facet_gains if _differentiable(pose, ends) else fused_gains)(pose, facets, ends, seen)
+    return (facet_gains if differentiable(pose.vertices, pose.materials, ends) else fused_gains)(
+        pose, facets, ends, seen
+    )
 
 
 def paths_over(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], gain: Tensor) -> Paths:
     """The paths over `facets`, indices as in `facet_paths`, with gains [facets, gains]."""
-    ways = facet_ways if _differentiable(pose, ends) else fused_ways
+    ways = facet_ways if differentiable(pose.vertices, pose.materials, ends) else fused_ways
     there, back, departure, arrival = ways(pose, facets, ends)
     return Paths(
         gain=gain,
@@ -187,15 +190,6 @@ def strongest(gain: Tensor, drop: float, budget: float | Tensor | None = None, f
     gone = own.cumsum(0) - before.index_select(0, of) < limit.index_select(0, of)
     keep = torch.ones_like(power, dtype=torch.bool).index_fill_(0, weak[gone], False)
     return keep.nonzero()[:, 0]
-
-
-def _differentiable(pose: Pose, ends: tuple[Leg, Leg]) -> bool:
-    """Whether somebody asks for gradients: then the gains come from the reference."""
-    tensors = [pose.vertices, *pose.materials, *(leg.antennas for leg in ends)]
-    tensors += [
-        x for leg in ends for mirror in leg.mirrors for x in (mirror.permittivity, mirror.roughness, mirror.layer_loss)
-    ]
-    return torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
 
 
 def _between(tx: Leg, rx: Leg) -> Leg:

@@ -11,7 +11,16 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.integrals import NUMBERS, add_integrals
-from mmsynth.simulation.kernels import MIRRORS, Beam, LegStruct, as_array, beam_struct, leg_struct, material_arrays
+from mmsynth.simulation.kernels import (
+    FIELD,
+    MIRRORS,
+    Beam,
+    LegStruct,
+    as_array,
+    beam_struct,
+    leg_struct,
+    material_arrays,
+)
 from mmsynth.simulation.lanes import FACETS, GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
@@ -64,97 +73,6 @@ class _Mesh:
     roughness: wp.array(dtype=float)
     loss: wp.array(dtype=float)
 
-
-# `scattering.polarised_reflection`, `legs.field` and `legs.pattern`. Complex numbers are two lanes.
-_FIELD = """
-    struct number {
-        lane real, imag;
-    };
-    auto times = [](const number& a, const number& b) {
-        return number{a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real};
-    };
-    auto over = [](const number& a, const number& b) {
-        lane scale = 1.0f / (b.real * b.real + b.imag * b.imag);
-        return number{(a.real * b.real + a.imag * b.imag) * scale, (a.imag * b.real - a.real * b.imag) * scale};
-    };
-    struct wave_of {
-        three real, imag;
-    };
-    const lane one = zero + 1.0f;
-    auto reflected = [&](const number& eps, const three& into, const three& out, const wave_of& field) {
-        lane cosine = least(most(0.5f * length(out - into), zero + 1e-6f), one);
-        auto conductor = eps.real > 1e30f;
-        number given = {conductor ? one : eps.real, conductor ? zero : eps.imag};
-        number under = {given.real - (1.0f - cosine * cosine), given.imag};
-        lane size = root(under.real * under.real + under.imag * under.imag);
-        lane real = root(most(0.5f * (size + under.real), zero)), imag = root(most(0.5f * (size - under.real), zero));
-        imag = under.imag < zero ? -imag : imag;
-        number slanted = {given.real * cosine, given.imag * cosine};
-        number te = over({cosine - real, -imag}, {cosine + real, imag});
-        number tm = over({slanted.real - real, slanted.imag - imag}, {slanted.real + real, slanted.imag + imag});
-        // Conjugated to exp(+j omega tau).
-        te = {conductor ? -one : te.real, conductor ? zero : -te.imag};
-        tm = {conductor ? one : tm.real, conductor ? zero : -tm.imag};
-        three axis = cross(into, out);
-        lane x = size_of(into.x), y = size_of(into.y), z = size_of(into.z), smallest = least(least(x, y), z);
-        three helper = {x == smallest ? one : zero, y == smallest ? one : zero, z == smallest ? one : zero};
-        axis = unit(pick(dot(axis, axis) > 1e-8f, axis, cross(into, helper)));
-        three before = cross(axis, into), after = cross(axis, out);
-        number s = times(te, {dot(field.real, axis), dot(field.imag, axis)});
-        number p = times(tm, {dot(field.real, before), dot(field.imag, before)});
-        return wave_of{axis * s.real + after * p.real, axis * s.imag + after * p.imag};
-    };
-    auto field_of = [&](const auto& leg, const three& direction) {
-        three way = before_mirrors(leg, 0, direction), axis = same(leg.polarization);
-        wave_of field = {unit(axis - way * dot(axis, way)), {zero, zero, zero}};
-        for (int m = 0; m < leg.normal.shape[0]; ++m) {
-            three after = before_mirrors(leg, m + 1, direction);
-            lane lost = law.wavenumber * leg.roughness.data[m] * dot(way, same(leg.normal.data[m]));
-            lane left = exponential(-2.0f * lost * lost) * sqrtf(leg.loss.data[m]);
-            auto eps = leg.permittivity.data[m];
-            field = reflected({zero + eps.c[0], zero + eps.c[1]}, way, after, field);
-            field = {field.real * left, field.imag * left};
-            way = after;
-        }
-        return field;
-    };
-    // Power gains of both ends, multiplied.
-    auto beams = [&](const three& into, const three& out) {
-        const auto& beam = ways.beam;
-        three there = turned_by(ways.tx.radar_from_world, before_mirrors(ways.tx, 0, into));
-        three back = turned_by(ways.rx.radar_from_world, before_mirrors(ways.rx, 0, out));
-        lane power = zero + beam.peak * beam.peak;
-        lane level[2] = {root(there.x * there.x + there.y * there.y), root(back.x * back.x + back.y * back.y)};
-        const int angles = beam.angle.shape[0];
-        if (angles > 0) {
-            const float *at = beam.angle.data, low = at[0], high = at[angles - 1];
-            lane angle[4] = {angle_of(there.x, there.y), angle_of(there.z, level[0]), angle_of(back.x, back.y),
-                             angle_of(back.z, level[1])};
-            lane found[4];
-            for (int i = 0; i < 4; ++i)
-                angle[i] = least(most(angle[i], zero + low), zero + high);
-            for (int k = 0; k + 1 < angles; ++k) {
-                const float step = 1.0f / (at[k + 1] - at[k]);
-                for (int i = 0; i < 4; ++i) {
-                    const float* cut = i % 2 ? beam.elevation_cut.data : beam.azimuth_cut.data;
-                    lane value = cut[k] + (angle[i] - at[k]) * step * (cut[k + 1] - cut[k]);
-                    found[i] = k == 0 ? value : (angle[i] >= at[k] ? value : found[i]);
-                }
-            }
-            return power * (found[0] * found[1]) * (found[2] * found[3]);
-        }
-        for (int i = 0; i < 2; ++i) {
-            const three& way = i ? back : there;
-            lane across = most(way.y / most(level[i], zero + 1e-30f), zero + 1e-9f);
-            lane up = most(level[i] / length(way), zero + 1e-9f);
-            if (beam.azimuth != 0.0f)
-                power = power * exponential(beam.azimuth * least(logarithm(across), zero));
-            if (beam.elevation != 0.0f)
-                power = power * exponential(beam.elevation * least(logarithm(up), zero));
-        }
-        return power;
-    };
-"""
 
 # What a facet is: its corners at a knot, and the smooth surface off their edges.
 _SHAPE = (
@@ -307,11 +225,11 @@ _MAIN = """
     number common;
     {
         three into = unit(way_from(half_way, ways.tx)), out = unit(way_from(half_way, ways.rx));
-        wave_of there = reflected({eps_real, eps_imag}, into, three{-out.x, -out.y, -out.z}, field_of(ways.tx, into));
-        wave_of back = field_of(ways.rx, out);
-        lane scale = law.scale * root(beams(into, out) * loss);
-        common = {scale * (dot(there.real, back.real) - dot(there.imag, back.imag)),
-                  scale * (dot(there.real, back.imag) + dot(there.imag, back.real))};
+        wave_of there = field_of(ways.tx, into, law.wavenumber), back = field_of(ways.rx, out, law.wavenumber);
+        lane beams = beam_of(ways.beam, ways.tx, into) * beam_of(ways.beam, ways.rx, out);
+        lane scale = law.scale * root(beams * loss);
+        common = product(reflected({eps_real, eps_imag}, into, three{-out.x, -out.y, -out.z}, there), back);
+        common = {scale * common.real, scale * common.imag};
     }
     // What is seen at either end of the frame, and by how much a corner turns in phase against the centroid.
     float ends[3][L];
@@ -372,7 +290,7 @@ _CONSTANTS = f"""
 """
 
 
-@wp.func_native(LANES + GEOMETRY + _CONSTANTS + MIRRORS + _FIELD + _SHAPE + _MAIN)
+@wp.func_native(LANES + GEOMETRY + _CONSTANTS + MIRRORS + FIELD + _SHAPE + _MAIN)
 def _gains_of(
     mesh: _Mesh,
     law: _Law,

@@ -11,137 +11,37 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.radar import cosine_exponent
-from mmsynth.simulation.legs import Leg
+from mmsynth.simulation.legs import Leg, images_of
 from mmsynth.types import Pattern
 
 # Gradients go the way of the reference.
 wp.set_module_options({"enable_backward": False})
 
 
+# Numbers of a mirror: normal and offset, permittivity, roughness, loss, image of the antennas, normal and offset of
+# each edge within it.
+MIRROR = 27
+
+
 @wp.struct
 class LegStruct:
-    """One leg: `legs.Leg` without its antennas, and its mirrors as arrays."""
+    """One leg: `legs.Leg` without its antennas, and the numbers of its mirrors."""
 
     centre: wp.vec3d
     polarization: wp.vec3
     radar_from_world: wp.mat33
-    normal: wp.array(dtype=wp.vec3)
-    permittivity: wp.array(dtype=wp.vec2)
-    roughness: wp.array(dtype=float)
-    loss: wp.array(dtype=float)
+    mirrors: wp.array2d(dtype=float)
 
 
 @wp.struct
 class Beam:
-    """`types.Pattern`: two exponents of cosines, or a table."""
+    """`types.Pattern`: two exponents of cosines, or a table: cuts and their slopes [azimuth, its, elevation, its]."""
 
     peak: float
     azimuth: float
     elevation: float
     angle: wp.array(dtype=float)
-    azimuth_cut: wp.array(dtype=float)
-    elevation_cut: wp.array(dtype=float)
-
-
-@wp.func
-def times(a: wp.vec2, b: wp.vec2):
-    """The product of two complex numbers."""
-    return wp.vec2(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
-
-
-@wp.func
-def _over(a: wp.vec2, b: wp.vec2):
-    return wp.vec2(a[0] * b[0] + a[1] * b[1], a[1] * b[0] - a[0] * b[1]) / wp.dot(b, b)
-
-
-@wp.func
-def _root(a: wp.vec2):
-    """The principal square root."""
-    size = wp.length(a)
-    real = wp.sqrt(wp.max(0.5 * (size + a[0]), 0.0))
-    imag = wp.sqrt(wp.max(0.5 * (size - a[0]), 0.0))
-    return wp.vec2(real, wp.where(a[1] < 0.0, -imag, imag))
-
-
-@wp.func
-def _least_axis(direction: wp.vec3):
-    size = wp.vec3(wp.abs(direction[0]), wp.abs(direction[1]), wp.abs(direction[2]))
-    least = wp.min(size)
-    return wp.vec3(
-        wp.where(size[0] == least, 1.0, 0.0),
-        wp.where(size[1] == least, 1.0, 0.0),
-        wp.where(size[2] == least, 1.0, 0.0),
-    )
-
-
-@wp.func
-def reflected(permittivity: wp.vec2, incident: wp.vec3, scattered: wp.vec3, real: wp.vec3, imag: wp.vec3):
-    """`scattering.polarised_reflection` of the field (real, imag)."""
-    cosine = wp.clamp(0.5 * wp.length(scattered - incident), 1e-6, 1.0)
-    te, tm = wp.vec2(-1.0, 0.0), wp.vec2(1.0, 0.0)
-    if wp.isfinite(permittivity[0]):
-        root = _root(permittivity - wp.vec2(1.0 - cosine * cosine, 0.0))
-        straight, slanted = wp.vec2(cosine, 0.0), permittivity * cosine
-        te = _over(straight - root, straight + root)
-        tm = _over(slanted - root, slanted + root)
-    axis = wp.cross(incident, scattered)
-    if wp.dot(axis, axis) <= 1e-8:
-        axis = wp.cross(incident, _least_axis(incident))
-    axis = wp.normalize(axis)
-    into, out = wp.cross(axis, incident), wp.cross(axis, scattered)
-    # Conjugated to exp(+j omega tau).
-    s = times(wp.vec2(te[0], -te[1]), wp.vec2(wp.dot(real, axis), wp.dot(imag, axis)))
-    p = times(wp.vec2(tm[0], -tm[1]), wp.vec2(wp.dot(real, into), wp.dot(imag, into)))
-    return s[0] * axis + p[0] * out, s[1] * axis + p[1] * out
-
-
-@wp.func
-def before_mirrors(leg: LegStruct, mirror: int, direction: wp.vec3):
-    """The direction before the mirrors from `mirror` on, for that in which the leg arrives."""
-    way = direction
-    for m in range(leg.normal.shape[0] - 1, mirror - 1, -1):
-        way = way - 2.0 * wp.dot(way, leg.normal[m]) * leg.normal[m]
-    return way
-
-
-@wp.func
-def mirrored_field(leg: LegStruct, direction: wp.vec3, wavenumber: float):
-    """`legs.field` of one direction."""
-    way = before_mirrors(leg, 0, direction)
-    real = wp.normalize(leg.polarization - wp.dot(leg.polarization, way) * way)
-    imag = wp.vec3(0.0, 0.0, 0.0)
-    for m in range(leg.normal.shape[0]):
-        after = before_mirrors(leg, m + 1, direction)
-        lost = wavenumber * leg.roughness[m] * wp.dot(way, leg.normal[m])
-        left = wp.exp(-2.0 * lost * lost) * wp.sqrt(leg.loss[m])
-        real, imag = reflected(leg.permittivity[m], way, after, real, imag)
-        real, imag = real * left, imag * left
-        way = after
-    return real, imag
-
-
-@wp.func
-def _read(angle: float, knots: wp.array(dtype=float), values: wp.array(dtype=float)):
-    right = wp.clamp(wp.lower_bound(knots, angle), 1, knots.shape[0] - 1)
-    weight = wp.clamp((angle - knots[right - 1]) / (knots[right] - knots[right - 1]), 0.0, 1.0)
-    return values[right - 1] + weight * (values[right] - values[right - 1])
-
-
-@wp.func
-def amplitude_gain(beam: Beam, leg: LegStruct, direction: wp.vec3):
-    """`legs.pattern` of one direction."""
-    way = leg.radar_from_world * before_mirrors(leg, 0, direction)
-    level = wp.sqrt(way[0] * way[0] + way[1] * way[1])
-    if beam.angle.shape[0] > 0:
-        azimuth, elevation = wp.atan2(way[0], way[1]), wp.atan2(way[2], level)
-        cuts = _read(azimuth, beam.angle, beam.azimuth_cut) * _read(elevation, beam.angle, beam.elevation_cut)
-        return wp.sqrt(beam.peak * cuts)
-    power = beam.peak
-    if beam.azimuth != 0.0:
-        power *= wp.pow(wp.max(way[1] / wp.max(level, 1e-30), 1e-9), beam.azimuth)
-    if beam.elevation != 0.0:
-        power *= wp.pow(wp.max(level / wp.length(way), 1e-9), beam.elevation)
-    return wp.sqrt(power)
+    cuts: wp.array2d(dtype=float)
 
 
 @wp.func
@@ -153,15 +53,111 @@ def corner_of(
     return wp.vec3d(vertices[knot, 0, v], vertices[knot, 1, v], vertices[knot, 2, v])
 
 
-# `before_mirrors` in lanes.
-MIRRORS = """
+# Directions over the mirrors of a leg, in lanes.
+MIRRORS = (
+    f"    constexpr int MIRROR = {MIRROR};"
+    + """
+    auto normal_of = [&](const auto& leg, int m) {
+        const float* at = leg.mirrors.data + m * MIRROR;
+        return three{zero + at[0], zero + at[1], zero + at[2]};
+    };
     // The direction before the mirrors from `first` on, for that in which the leg arrives.
     auto before_mirrors = [&](const auto& leg, int first, three way) {
-        for (int m = leg.normal.shape[0] - 1; m >= first; --m) {
-            three normal = same(leg.normal.data[m]);
+        for (int m = leg.mirrors.shape[0] - 1; m >= first; --m) {
+            three normal = normal_of(leg, m);
             way = way - normal * (2.0f * dot(way, normal));
         }
         return way;
+    };
+"""
+)
+
+# `scattering.polarised_reflection`, `legs.field` and the square of `legs.pattern`. Complex numbers are two lanes.
+FIELD = """
+    struct number {
+        lane real, imag;
+    };
+    auto times = [](const number& a, const number& b) {
+        return number{a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real};
+    };
+    auto over = [](const number& a, const number& b) {
+        lane scale = 1.0f / (b.real * b.real + b.imag * b.imag);
+        return number{(a.real * b.real + a.imag * b.imag) * scale, (a.imag * b.real - a.real * b.imag) * scale};
+    };
+    struct wave_of {
+        three real, imag;
+    };
+    // The product of a field with that which another way makes.
+    auto product = [&](const wave_of& a, const wave_of& b) {
+        return number{dot(a.real, b.real) - dot(a.imag, b.imag), dot(a.real, b.imag) + dot(a.imag, b.real)};
+    };
+    const lane one = zero + 1.0f;
+    auto reflected = [&](const number& eps, const three& into, const three& out, const wave_of& field) {
+        lane cosine = least(most(0.5f * length(out - into), zero + 1e-6f), one);
+        auto conductor = eps.real > 1e30f;
+        number given = {conductor ? one : eps.real, conductor ? zero : eps.imag};
+        number under = {given.real - (1.0f - cosine * cosine), given.imag};
+        lane size = root(under.real * under.real + under.imag * under.imag);
+        lane real = root(most(0.5f * (size + under.real), zero)), imag = root(most(0.5f * (size - under.real), zero));
+        imag = under.imag < zero ? -imag : imag;
+        number slanted = {given.real * cosine, given.imag * cosine};
+        number te = over({cosine - real, -imag}, {cosine + real, imag});
+        number tm = over({slanted.real - real, slanted.imag - imag}, {slanted.real + real, slanted.imag + imag});
+        // Conjugated to exp(+j omega tau).
+        te = {conductor ? -one : te.real, conductor ? zero : -te.imag};
+        tm = {conductor ? one : tm.real, conductor ? zero : -tm.imag};
+        three axis = cross(into, out);
+        auto aside = dot(axis, axis) > 1e-8f;
+        if (any(!aside)) {
+            lane x = size_of(into.x), y = size_of(into.y), z = size_of(into.z), smallest = least(least(x, y), z);
+            three helper = {x == smallest ? one : zero, y == smallest ? one : zero, z == smallest ? one : zero};
+            axis = pick(aside, axis, cross(into, helper));
+        }
+        axis = unit(axis);
+        three before = cross(axis, into), after = cross(axis, out);
+        number s = times(te, {dot(field.real, axis), dot(field.imag, axis)});
+        number p = times(tm, {dot(field.real, before), dot(field.imag, before)});
+        return wave_of{axis * s.real + after * p.real, axis * s.imag + after * p.imag};
+    };
+    auto field_of = [&](const auto& leg, const three& direction, float wavenumber) {
+        three way = before_mirrors(leg, 0, direction), axis = same(leg.polarization);
+        wave_of field = {unit(axis - way * dot(axis, way)), {zero, zero, zero}};
+        for (int m = 0; m < leg.mirrors.shape[0]; ++m) {
+            const float* at = leg.mirrors.data + m * MIRROR;
+            three after = before_mirrors(leg, m + 1, direction);
+            lane lost = wavenumber * at[6] * dot(way, normal_of(leg, m));
+            lane left = exponential(-2.0f * lost * lost) * sqrtf(at[7]);
+            field = reflected({zero + at[4], zero + at[5]}, way, after, field);
+            field = {field.real * left, field.imag * left};
+            way = after;
+        }
+        return field;
+    };
+    // Power gain of the element at the end of a leg.
+    auto beam_of = [&](const auto& beam, const auto& leg, const three& direction) {
+        three way = turned_by(leg.radar_from_world, before_mirrors(leg, 0, direction));
+        lane power = zero + beam.peak, level = root(way.x * way.x + way.y * way.y);
+        const int angles = beam.angle.shape[0];
+        if (angles > 0) {
+            const float *at = beam.angle.data, low = at[0], high = at[angles - 1];
+            lane angle[2] = {angle_of(way.x, way.y), angle_of(way.z, level)}, found[2];
+            for (int i = 0; i < 2; ++i)
+                angle[i] = least(most(angle[i], zero + low), zero + high);
+            for (int k = 0; k + 1 < angles; ++k)
+                for (int i = 0; i < 2; ++i) {
+                    const float* cut = beam.cuts.data + 2 * i * angles + k;
+                    lane value = cut[0] + (angle[i] - at[k]) * cut[angles];
+                    found[i] = k == 0 ? value : (angle[i] >= at[k] ? value : found[i]);
+                }
+            return power * found[0] * found[1];
+        }
+        lane across = most(way.y / most(level, zero + 1e-30f), zero + 1e-9f);
+        lane up = most(level / length(way), zero + 1e-9f);
+        if (beam.azimuth != 0.0f)
+            power = power * exponential(beam.azimuth * least(logarithm(across), zero));
+        if (beam.elevation != 0.0f)
+            power = power * exponential(beam.elevation * least(logarithm(up), zero));
+        return power;
     };
 """
 
@@ -195,10 +191,21 @@ def _leg_struct(leg: Leg) -> Any:
     out.polarization = wp.vec3(*leg.polarization.tolist())
     out.radar_from_world = wp.mat33(*leg.world_from_radar.T.flatten().tolist())
     if leg.mirrors:
-        out.normal = as_array(torch.stack([m.normal for m in leg.mirrors]).to(torch.float32), wp.vec3)
-        parts = ((m.permittivity, m.roughness, m.layer_loss) for m in leg.mirrors)
-        out.permittivity, out.roughness, out.loss = material_arrays(*(torch.stack(x) for x in zip(*parts, strict=True)))
+        out.mirrors = as_array(torch.stack(_mirror_numbers(leg)).to(torch.float32))
     return out
+
+
+def _mirror_numbers(leg: Leg) -> list[Tensor]:
+    """The numbers [MIRROR] of each mirror of a leg."""
+    rows = []
+    for mirror, image in zip(leg.mirrors, images_of(leg)[1:], strict=True):
+        corner, normal = mirror.corners, mirror.normal
+        edge = torch.linalg.cross(normal.expand(4, 3), corner.roll(-1, 0) - corner)
+        edges = torch.cat([edge, (edge * corner).sum(1, keepdim=True)], 1).flatten()
+        eps = torch.view_as_real(mirror.permittivity.to(torch.complex64)).to(corner)
+        material = torch.cat([eps, torch.stack([mirror.roughness, mirror.layer_loss]).to(corner)])
+        rows.append(torch.cat([normal, (normal @ corner[0])[None], material, image, edges]))
+    return rows
 
 
 def beam_struct(pattern: Pattern, device: torch.device) -> Any:
@@ -213,10 +220,9 @@ def _beam_struct(pattern: Pattern, device: torch.device) -> Any:
     out = Beam()
     out.peak = pattern.peak_gain
     out.azimuth, out.elevation = cosine_exponent(pattern.azimuth_width), cosine_exponent(pattern.elevation_width)
-    if pattern.table_angle is not None:
-        names = ("angle", "azimuth_cut", "elevation_cut")
-        cuts = (pattern.table_angle, pattern.azimuth_cut, pattern.elevation_cut)
-        for name, values in zip(names, cuts, strict=True):
-            if values is not None:
-                setattr(out, name, as_array(values.to(device, torch.float32)))
+    angle, cuts = pattern.table_angle, (pattern.azimuth_cut, pattern.elevation_cut)
+    if angle is not None:
+        last = angle.new_zeros(1)
+        rows = [x for cut in cuts if cut is not None for x in (cut, torch.cat([cut.diff() / angle.diff(), last]))]
+        out.angle, out.cuts = (as_array(x.to(device, torch.float32)) for x in (angle, torch.stack(rows)))
     return out

@@ -33,17 +33,29 @@ def threads_of(cut: Tensor, most: int) -> tuple[Tensor, Tensor]:
     return order.index_copy_(0, slots, items.index_select(0, place).to(torch.int32)), each
 
 
-# What native snippets begin with: the types `lane` of L floats and `whole` of L integers, and what is done with them.
-LANES = """
-#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
+_ONE = """
     typedef float lane;
+    typedef double wide;
     typedef int whole;
     auto root = [](lane x) { return sqrtf(x); };
-#else
+    auto long_root = [](wide x) { return sqrt(x); };
+    auto widen = [](lane x) { return wide(x); };
+    auto narrow = [](wide x) { return lane(x); };
+    auto whole_of = [](lane x) { return whole(x); };
+    auto lane_of = [](whole x) { return lane(x); };
+"""
+_SEVERAL = """
     typedef float lane __attribute__((vector_size(32)));
+    typedef double wide __attribute__((vector_size(64)));
     typedef int whole __attribute__((vector_size(32)));
     auto root = [](lane x) { return __builtin_elementwise_sqrt(x); };
-#endif
+    auto long_root = [](wide x) { return __builtin_elementwise_sqrt(x); };
+    auto widen = [](lane x) { return __builtin_convertvector(x, wide); };
+    auto narrow = [](wide x) { return __builtin_convertvector(x, lane); };
+    auto whole_of = [](lane x) { return __builtin_convertvector(x, whole); };
+    auto lane_of = [](whole x) { return __builtin_convertvector(x, lane); };
+"""
+_ARITHMETIC = """
     constexpr int L = sizeof(lane) / sizeof(float);
     const lane zero = lane();
     auto load = [&](const float* from) { lane x; memcpy(&x, from, sizeof(lane)); return x; };
@@ -71,6 +83,11 @@ LANES = """
         s = 2.0f * sine * cosine;
     };
 """
+
+# What native snippets begin with: the types `lane` of L floats, `wide` of doubles and `whole` of integers, and what is
+# done with them; or the same of one number, also on a CPU.
+LANES = f"\n#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__){_ONE}#else{_SEVERAL}#endif{_ARITHMETIC}"
+ONE_LANE = _ONE + _ARITHMETIC
 
 # The mean of a wave over triangles.
 MEAN_WAVE = """
@@ -105,23 +122,8 @@ MEAN_WAVE = """
     };
 """
 
-# What those add that need more than a phase: doubles, exponentials, angles, and vectors of space.
+# What those add that need more than a phase: exponentials, angles, and vectors of space.
 GEOMETRY = """
-#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__)
-    typedef double wide;
-    auto long_root = [](wide x) { return sqrt(x); };
-    auto widen = [](lane x) { return wide(x); };
-    auto narrow = [](wide x) { return lane(x); };
-    auto whole_of = [](lane x) { return whole(x); };
-    auto lane_of = [](whole x) { return lane(x); };
-#else
-    typedef double wide __attribute__((vector_size(64)));
-    auto long_root = [](wide x) { return __builtin_elementwise_sqrt(x); };
-    auto widen = [](lane x) { return __builtin_convertvector(x, wide); };
-    auto narrow = [](wide x) { return __builtin_convertvector(x, lane); };
-    auto whole_of = [](lane x) { return __builtin_convertvector(x, whole); };
-    auto lane_of = [](whole x) { return __builtin_convertvector(x, lane); };
-#endif
     // e^x for x <= 0, within 2e-7 of itself: 2^whole times a series over half a power of two.
     auto exponential = [&](lane x) {
         lane magic = zero + 12582912.0f, held = most(x, zero - 87.0f), turns = held * 1.4426950408889634f + magic;

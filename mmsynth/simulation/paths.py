@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs
 from mmsynth.simulation.bones import bone_paths
 from mmsynth.simulation.bounces import mirror_paths
@@ -29,7 +30,8 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     Raises:
         ValueError: the scene has no such frame, or lacks a material.
     """
-    if count > 1 and not _together(scene, settings):
+    # With gradients, frames go one after another.
+    if count > 1 and (settings.method == "bones" or differentiable(scene, radar)):
         return stack([trace(scene, radar, k, settings, seed) for k in range(frame, frame + count)])
     if settings.method == "bones":
         return bone_paths(scene, radar, frame, settings)
@@ -59,14 +61,6 @@ def _power(paths: Paths, frames: int) -> Tensor:
     if paths.frame is None:
         return power.sum().to(torch.float64)[None]
     return power.new_zeros(frames, dtype=torch.float64).index_add_(0, paths.frame, power.to(torch.float64))
-
-
-def _together(scene: Scene, settings: Simulation) -> bool:
-    """Whether several frames can be traced at once: not with gradients."""
-    values: list[object] = [scene.world_from_radar, *(person.vertices for person in scene.people)]
-    values += [x for m in scene.materials.values() for x in (m.permittivity, m.roughness, m.layer_loss)]
-    gradients = torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in values)
-    return settings.method != "bones" and not gradients
 
 
 def stack(parts: list[Paths]) -> Paths:

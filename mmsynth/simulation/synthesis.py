@@ -21,6 +21,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import differentiable
 from mmsynth.simulation.fast import fast_sum
 from mmsynth.simulation.series import interpolation
 from mmsynth.simulation.spreading import spread_sum
@@ -56,8 +57,7 @@ def synthesize_frames(paths: Paths, radar: Radar, tolerance: float = 1e-3) -> Te
     if len(paths) == 0:
         shape = (paths.frames, wave.loops, radar.slots, len(radar.rx), wave.samples)
         return _volts(torch.zeros(shape, dtype=torch.complex64, device=device), radar)
-    gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (paths.gain, paths.tx_delay, paths.rx_delay))
-    if not gradients:
+    if not differentiable(paths):
         return _volts(spread_sum(paths, radar, tolerance, _cuts(paths, radar)), radar)
     runs = _runs(paths, radar)
     return _volts(

@@ -72,6 +72,17 @@ def test_bounces_of_frames_together_are_those_of_one_at_a_time() -> None:
         assert error_db(samples[frame], synthesize(alone, radar)) < -55
 
 
+def test_frames_together_have_gradients_by_the_antennas() -> None:
+    scene, radar, settings = walker("radhar", 8)
+    paths = []
+    for asked in (False, True):
+        antennas = radar.tx.clone().requires_grad_(asked)
+        paths.append(trace(scene, replace(radar, tx=antennas), 0, settings, 7, FRAMES))
+    assert paths[1].tx_delay.requires_grad
+    # float32, by the kernel and by its reference, whose shapes are taken about another point.
+    assert error_db(paths[1].gain.detach(), paths[0].gain) < -80
+
+
 def test_one_frame_is_asked_for() -> None:
     scene, radar, settings = walker("radhar", 8)
     with pytest.raises(ValueError, match="paths: expected those of one frame, got 3 frames"):
