@@ -34,6 +34,15 @@ Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread 
 Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...", callback=_device)]
 
 
+def _picture(path: Path | None) -> Path | None:
+    # Told before anything is drawn.
+    if path and path.suffix not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"--figure: expected a .png, .pdf or .svg, got {path}")
+    if path and not path.parent.is_dir():
+        raise ValueError(f"--figure: expected a folder {path.parent} to write into, got none")
+    return path
+
+
 def main() -> None:
     """Run a command; a mistake of the user is one sentence on stderr and exit code 1."""
     try:
@@ -246,7 +255,9 @@ def info(file: Annotated[Path, typer.Argument(help="Data set.")]) -> None:
 @app.command()
 def radar(
     name: Annotated[str, typer.Argument(help="Profile, device .toml or TI .cfg; none = list the profiles.")] = "",
-    figure: Annotated[Path | None, typer.Option(help="PNG of the virtual array and its beam.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="PNG of the virtual array and its beam.", callback=_picture)
+    ] = None,
 ) -> None:
     """Say what a radar can resolve, and how well it sees a person.
 
@@ -271,7 +282,9 @@ def radar(
 
 @app.command()
 def bodies(
-    figure: Annotated[Path | None, typer.Option(help="PNG with the free body in people of different build.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="PNG with the free body in people of different build.", callback=_picture)
+    ] = None,
 ) -> None:
     """List the body models: which are here, what is missing and where to get it."""
     from mmsynth.body_models import list_bodies
@@ -290,7 +303,7 @@ def bodies(
 @app.command()
 def motions(
     files: Annotated[list[Path] | None, typer.Argument(help="Motion files; none = the built-in motions.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.", callback=_picture)] = None,
 ) -> None:
     """List the built-in motions and where files come from, or say what motion files were taken for.
 

@@ -14,7 +14,7 @@ LAYERS = [
     {"geometry"},
     {"joints"},
     {"types"},
-    {"config", "metrics", "resources", "pickles", "processes"},
+    {"config", "metrics", "resources", "pickles", "processes", "whole"},
     {"radar", "motion", "body_models", "scene"},
     {"simulation", "processing"},
     {"datasets"},

@@ -26,8 +26,12 @@ from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.types import PointCloud
 from mmsynth.view import histograms_figure, save_figure
+from mmsynth.whole import whole
 
 Progress = Callable[[int, int], None]
+
+# Noise floors as near as this, in dB, are tried again where people stand where they stood.
+STEP = 6.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class CalibrationSettings:
 
     Attributes:
         clips: of the recipe, traced once for each way to dress and place people.
-        noise_db: candidates added to the radar's noise figure.
+        noise_db: candidates added to the radar's noise figure; where the first or the last fits best, two steps beyond.
         threshold_db: candidates added to its CFAR thresholds.
         ghosts: candidates of the share of points that come by a detour.
         clothes: kinds of clothing that are tried in place of the recipe's: those that scatter least and most diffusely.
@@ -66,6 +70,27 @@ class CalibrationSettings:
         """All candidates."""
         return tuple(self.device(n, t, g) for n in self.noise_db for t in self.threshold_db for g in self.ghosts)
 
+    def near(self, found: Device) -> tuple[Device, ...]:
+        """Candidates with the threshold of `found` and a noise floor near its own, or beyond all where it is the last."""
+        noise, threshold = _middle(found.noise_db), _middle(found.threshold_db)
+        levels = [n for n in self.noise_db if abs(n - noise) <= STEP]
+        for last, step in ((min(self.noise_db), -STEP), (max(self.noise_db), STEP)):
+            # One candidate alone is meant.
+            levels += [last + step, last + 2 * step] if noise == last and len(self.noise_db) > 1 else []
+        return tuple(self.device(n, threshold, g) for n in levels for g in self.ghosts)
+
+    def edge(self, found: Device) -> str:
+        """One sentence where no candidate beyond the noise floor that was found was tried; else nothing."""
+        noise, tried = _middle(found.noise_db), [*self.noise_db]
+        tried += [min(tried) - 2 * STEP, max(tried) + 2 * STEP]
+        if noise not in (min(tried), max(tried)):
+            return ""
+        much = "little" if noise == min(tried) else "much"
+        return (
+            f"the noise floor that fits best, {noise:+g} dB to the data sheet's, is the last that was tried: recordings "
+            f"with so {much} noise may rather show something else than the recipe's activities and places"
+        )
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -75,11 +100,13 @@ class Calibration:
         overlay: keys for `mmsynth generate --overlay`.
         before, after: distance of each histogram to the recordings', as a share of its axis, on people that the
             search has not seen.
+        edge: one sentence where what was found is the last that was tried.
     """
 
     overlay: dict[str, Any]
     before: dict[str, float]
     after: dict[str, float]
+    edge: str = ""
 
     def text(self) -> str:
         """The distances as a table."""
@@ -92,7 +119,7 @@ class Calibration:
             lines.append(
                 "the overlay brings other people no nearer to the recordings: leave it out, or try with more clips"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self.edge] if self.edge else [])])
 
 
 def calibrate(
@@ -126,12 +153,12 @@ def calibrate(
     first, last = (search.simulate(r, [r.device])[0] for r in (fresh, replace(found, seed=recipe.seed + 1)))
     before, after = distances(recorded, first), distances(recorded, last)
     overlay = _overlay(found)
-    out.write_text(_header(before, after) + dumps(overlay), encoding="utf-8")
     shown = {name: (recorded[name], first[name], last[name]) for name in before}
-    save_figure(
-        histograms_figure(shown, "recorded and simulated, before and after calibration"), out.with_suffix(".png")
-    )
-    return Calibration(overlay, before, after)
+    figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
+    with whole(out, out.with_suffix(".png")) as (part, picture):
+        part.write_text(_header(before, after) + dumps(overlay), encoding="utf-8")
+        save_figure(figure, picture)
+    return Calibration(overlay, before, after, search.settings.edge(found.device))
 
 
 def _check_radar(recipe: Recipe, captures: Clips) -> None:
@@ -168,7 +195,7 @@ class _Search:
         dressed = [
             replace(placed, subjects=replace(placed.subjects, clothing=kinds)) for kinds in self.settings.clothes
         ]
-        near = [d for d in devices if _near(d, devices[best])]
+        near = list(self.settings.near(devices[best]))
         options: list[tuple[float, Recipe]] = []
         for option in (placed, *dressed):
             again = self.simulate(option, near)
@@ -199,10 +226,8 @@ class _Search:
         return float(np.mean(list(found.values()))) + 2.0 * above
 
 
-def _near(first: Device, second: Device) -> bool:
-    """Whether two candidates have the same threshold, and noise floors within 6 dB."""
-    close = abs(first.noise_db[0] - second.noise_db[0]) <= 6.0
-    return close and first.threshold_db == second.threshold_db
+def _middle(bounds: tuple[float, float]) -> float:
+    return round(0.5 * (bounds[0] + bounds[1]), 6)
 
 
 def flatten(clouds: list[PointCloud]) -> FlatPoints:

@@ -1,6 +1,5 @@
 """A run scored on a data set: table, figure, JSON."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.datasets import Clips, Dataset, Datasets
+from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training import Predictions, Run, held_out, predict
-from mmsynth.view import confusion_figure, save_figure
+from mmsynth.view import confusion_figure
 
 SEEN = "the run was trained on these clips: how it does on others stands in no figure above"
 
@@ -71,13 +71,10 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     """
     report = score_predictions(predict(run, dataset, untouched(run, dataset)))
     report = replace(report, seen=learnt_from(run, dataset))
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
     content |= {"confidence": report.confidence, "seen": report.seen}
-    (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    save_figure(confusion_figure(np.asarray(report.windows.matrix), report.windows.classes), out / "confusion.png")
+    figure = confusion_figure(np.asarray(report.windows.matrix), report.windows.classes)
+    keep_report(Path(out, "report.txt"), Path(out, "confusion.png"), report.text(), content, figure)
     return report
 
 

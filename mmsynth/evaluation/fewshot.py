@@ -1,6 +1,5 @@
 """How much fewer recordings are needed with synthetic data: a whole curve over the share that is trained on."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from mmsynth import metrics
 from mmsynth.evaluation.curve import Drawn
 from mmsynth.evaluation.protocol import Corpus, folds
+from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.evaluation.transfer import Real, few_shot, told_of
-from mmsynth.view import curve_figure, save_figure
+from mmsynth.view import curve_figure
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -47,13 +47,11 @@ class Curve:
 
     def save(self, out: Path, about: Mapping[str, Any] | None = None) -> None:
         """Write `curve.txt`, `curve.json` and `curve.png` into the folder `out`."""
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "curve.txt").write_text(self.text() + "\n", encoding="utf-8")
         arms = {name: [[None if np.isnan(x) else x for x in r] for r in v.tolist()] for name, v in self.arms.items()}
         content = {"model": self.model, "score": self.score, "shares": self.shares, "arms": arms, **(about or {})}
-        (out / "curve.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         drawn = {name: (v.mean(1), np.array([_spread(r) for r in v])) for name, v in self.arms.items()}
-        save_figure(curve_figure(self.shares, drawn, self.score, f"{self.model}"), out / "curve.png")
+        figure = curve_figure(self.shares, drawn, self.score, f"{self.model}")
+        keep_report(out / "curve.txt", out / "curve.png", self.text(), content, figure)
 
     def best(self, arms: Sequence[str]) -> Array:
         """Scores [shares, repetitions] of that one of `arms` which does best at each share in the mean."""

@@ -17,6 +17,7 @@ from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
 from mmsynth.training.windows import Windows
+from mmsynth.whole import whole
 
 Array = NDArray[Any]
 # Of recordings alone: the network, trees, and both joined in equal parts.
@@ -200,10 +201,8 @@ def _once(path: Path, find: Callable[[], Array]) -> Array:
     """What `path` holds, found and kept there if it does not exist."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".tmp")
-        with beside.open("wb") as file:
+        with whole(path) as (part,), part.open("wb") as file:
             np.save(file, find(), allow_pickle=False)
-        beside.replace(path)
     return np.asarray(np.load(path, allow_pickle=False))
 
 

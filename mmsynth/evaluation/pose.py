@@ -1,6 +1,5 @@
 """A run that tells poses, scored on recordings whose joints are known: table, figure, JSON."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from numpy.typing import NDArray
 from mmsynth import metrics
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import SEEN, learnt_from, untouched
+from mmsynth.evaluation.report import keep_report
 from mmsynth.joints import JOINT_SETS, bones
 from mmsynth.training import Poses, Run, predict_poses
 from mmsynth.training.networks import PoseHead
 from mmsynth.training.run import NetworkModel
-from mmsynth.view import pose_figure, save_figure
+from mmsynth.view import pose_figure
 
 Array = NDArray[Any]
 
@@ -129,11 +129,8 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     assert isinstance(run.model, NetworkModel) and isinstance(run.model.network.head, PoseHead)
     mean = run.model.network.head.get_buffer("mean_pose").cpu().numpy()
     report = PoseReport(score_poses(poses), score_poses(constant_poses(poses, mean)), learnt_from(run, dataset))
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.txt").write_text(report.text() + "\n", encoding="utf-8")
     content = {"model": report.model.table(), "constant": report.constant.table(), "seen": report.seen}
-    (out / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
-    save_figure(pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set)), out / "poses.png")
+    figure = pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
+    keep_report(Path(out, "report.txt"), Path(out, "poses.png"), report.text(), content, figure)
     return report

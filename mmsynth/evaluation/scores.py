@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.training.run import commit
+from mmsynth.whole import whole
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,5 @@ def update_ledger(path: Path, rows: Sequence[Row]) -> None:
     old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     table = {(r["experiment"], r["model"], r["method"], r["facets"]): r for r in [*old, *map(asdict, rows)]}
     text = json.dumps(sorted(table.values(), key=lambda r: (r["experiment"], r["model"], r["method"])), indent=1)
-    beside = path.with_suffix(".tmp")
-    beside.write_text(text + "\n", encoding="utf-8")
-    beside.replace(path)
+    with whole(path) as (part,):
+        part.write_text(text + "\n", encoding="utf-8")

@@ -23,6 +23,7 @@ from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.training.workers import Team
+from mmsynth.whole import whole
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -275,9 +276,8 @@ def _save(path: Path, state: State) -> None:
         "best_score": state.best_score,
         "stale": state.stale,
     }
-    beside = path.with_suffix(".tmp")
-    torch.save(content, beside)
-    beside.replace(path)
+    with whole(path) as (part,):
+        torch.save(content, part)
 
 
 def _restore(state: State, content: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from mmsynth.training.networks import ActivityHead, Network, PoseHead, to_batch
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.trees import Forest
 from mmsynth.training.windows import Windows
+from mmsynth.whole import whole
 
 Array = NDArray[Any]
 
@@ -148,19 +149,22 @@ class Run:
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write a model's weights, beside the name and then renamed."""
-    beside = path.with_suffix(".tmp")
-    if isinstance(model, NetworkModel):
-        torch.save({"network": _weights(model)}, beside)
-    elif isinstance(model, BlendedNetwork):
-        trees = {name: torch.from_numpy(value) for name, value in _tree_arrays(model.trees).items()}
-        torch.save({"network": _weights(model.network), "trees": trees}, beside)
-    elif isinstance(model, TreeModel | BlendedTrees):
-        with beside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_tree_arrays(model))
-    else:
-        raise ValueError(f"{path}: cannot store a {type(model).__name__}")
-    beside.replace(path)
+    """Write a model's weights, whole or not at all.
+
+    Raises:
+        ValueError: there is no way to store this kind of model.
+    """
+    with whole(path) as (part,):
+        if isinstance(model, NetworkModel):
+            torch.save({"network": _weights(model)}, part)
+        elif isinstance(model, BlendedNetwork):
+            trees = {name: torch.from_numpy(value) for name, value in _tree_arrays(model.trees).items()}
+            torch.save({"network": _weights(model.network), "trees": trees}, part)
+        elif isinstance(model, TreeModel | BlendedTrees):
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **_tree_arrays(model))
+        else:
+            raise ValueError(f"{path}: cannot store a {type(model).__name__}")
 
 
 def keep_run(folder: Path, recipe: Recipe, targets: Targets, model: Model) -> None:
@@ -173,9 +177,8 @@ def keep_run(folder: Path, recipe: Recipe, targets: Targets, model: Model) -> No
         "version": version("mmsynth"),
         "commit": commit(),
     }
-    beside = folder / "run.tmp"
-    beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    beside.replace(folder / "run.json")
+    with whole(folder / "run.json") as (part,):
+        part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def load_run(folder: Path | str) -> Run:

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mmsynth.whole import whole
+
 INK = "#1f2933"
 MUTED = "#7b8794"
 GRID = "#e4e7eb"
@@ -58,6 +60,13 @@ def edges(centres: np.ndarray) -> np.ndarray:
 
 
 def save_figure(figure: Figure, path: Path | str) -> Path:
-    """Write a figure as PNG, PDF or SVG by the suffix of `path`; the folder must exist. Returns the path."""
-    figure.savefig(path, bbox_inches="tight", pad_inches=0.12)
-    return Path(path)
+    """Write a figure as PNG, PDF or SVG by the suffix of `path`, and return the path.
+
+    Raises:
+        ValueError: the suffix is of no kind of picture.
+        OSError: the folder does not exist, or the file cannot be written.
+    """
+    path = Path(path)
+    with whole(path) as (part,):
+        figure.savefig(part, bbox_inches="tight", pad_inches=0.12)
+    return path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.calibration import CalibrationSettings, calibrate
+from mmsynth.calibration import Calibration, CalibrationSettings, calibrate
 from mmsynth.calibration.quantities import Quantity, distances, measure
 from mmsynth.config import read_toml
 from mmsynth.datasets import Dataset, FlatPoints
@@ -103,3 +103,22 @@ def test_clothes_to_try_are_the_smoothest_and_the_roughest() -> None:
     smooth, rough = ([cloth_roughness(CLOTHING[k], 77e9) for k in kinds] for kinds in CalibrationSettings().clothes)
     others = [cloth_roughness(cloth, 77e9) for name, cloth in CLOTHING.items()]
     assert max(smooth) == sorted(others)[1] and min(rough) == sorted(others)[-2]
+
+
+def test_noise_beyond_the_candidates_is_tried_and_the_last_one_said() -> None:
+    settings = CalibrationSettings(noise_db=(0.0, 6.0, 12.0), threshold_db=(-4.0, 0.0), ghosts=(0.0,))
+
+    def near(noise: float) -> list[float]:
+        found = settings.near(settings.device(noise, -4.0, 0.0))
+        assert {d.threshold_db for d in found} == {(-5.0, -3.0)}
+        return sorted(d.noise_db[0] + settings.spread_db for d in found)
+
+    assert near(6.0) == [0.0, 6.0, 12.0]
+    assert near(12.0) == [6.0, 12.0, 18.0, 24.0] and near(0.0) == [-12.0, -6.0, 0.0, 6.0]
+    fixed = replace(settings, noise_db=(12.0,))
+    assert len(fixed.near(fixed.device(12.0, 0.0, 0.0))) == 1 and not fixed.edge(fixed.device(12.0, 0.0, 0.0))
+    said = {noise: settings.edge(settings.device(noise, 0.0, 0.0)) for noise in (-12.0, 0.0, 12.0, 18.0, 24.0)}
+    assert [noise for noise, text in said.items() if text] == [-12.0, 24.0]
+    assert "+24 dB to the data sheet's, is the last" in said[24.0] and "so little noise" in said[-12.0]
+    found = Calibration({}, {"x": 0.2}, {"x": 0.1}, said[24.0])
+    assert found.text().endswith(said[24.0])

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from mmsynth.datasets import Dataset, Datasets
 from mmsynth.evaluation import corpus, evaluate, folds
 from mmsynth.evaluation.evaluate import learnt_from, score_predictions, untouched
 from mmsynth.evaluation.protocol import draw_rows
 from mmsynth.evaluation.radhar import across
+from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
 from mmsynth.training import Predictions, WindowSettings, fit
 from mmsynth.training.features import count_features
 from mmsynth.training.recipe import Data, Recipe
+from mmsynth.view.style import new_figure
 
 
 def test_a_run_is_scored_with_table_figure_and_json(recordings: Path, generated: Path, tmp_path: Path) -> None:
@@ -109,3 +112,17 @@ def test_scores_of_a_matrix() -> None:
     found = score(np.array([0, 0, 1]), np.array([0, 1, 1]), ("a", "b", "c"))
     assert found.recall["a"] == 0.5 and np.isnan(found.recall["c"])
     assert found.table()["recall"]["c"] is None
+
+
+def test_a_report_that_fails_half_way_leaves_the_earlier_one(tmp_path: Path) -> None:
+    class Broken(Figure):
+        def savefig(self, *_: object, **__: object) -> None:
+            raise OSError("disk full")
+
+    text, figure = tmp_path / "report.txt", tmp_path / "confusion.png"
+    keep_report(text, figure, "earlier", {"a": 1}, new_figure(1, 1))
+    picture = figure.read_bytes()
+    with pytest.raises(OSError, match="disk full"):
+        keep_report(text, figure, "later", {"a": 2}, Broken())
+    assert text.read_text() == "earlier\n" and json.loads((tmp_path / "report.json").read_text()) == {"a": 1}
+    assert figure.read_bytes() == picture and len(list(tmp_path.iterdir())) == 3

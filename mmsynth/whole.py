@@ -1,0 +1,28 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Names beside `paths` to write to, which become `paths` when the block ends well; else nothing is left of them.
+
+    Files that stood there before stay until then. `a.png` is written as `a.part.png`: suffixes tell what to write.
+
+    Raises:
+        ValueError: the folder of a file does not exist.
+        OSError: a file that was written cannot be renamed.
+    """
+    for path in paths:
+        if not path.parent.is_dir():
+            raise ValueError(f"{path}: expected a folder {path.parent} to write into, got none")
+    beside = tuple(path.with_stem(f"{path.stem}.part") for path in paths)
+    try:
+        yield beside
+        for part, path in zip(beside, paths, strict=True):
+            part.replace(path)
+    finally:
+        for part in beside:
+            part.unlink(missing_ok=True)
