@@ -71,7 +71,7 @@ class CalibrationSettings:
         return tuple(self.device(n, t, g) for n in self.noise_db for t in self.threshold_db for g in self.ghosts)
 
     def near(self, found: Device) -> tuple[Device, ...]:
-        """Candidates with the threshold of `found` and a noise floor near its own, or beyond all where it is the last."""
+        """Candidates of the threshold of `found` and a noise floor near its own; beyond all, where it is the last."""
         noise, threshold = _middle(found.noise_db), _middle(found.threshold_db)
         levels = [n for n in self.noise_db if abs(n - noise) <= STEP]
         for last, step in ((min(self.noise_db), -STEP), (max(self.noise_db), STEP)):
@@ -87,8 +87,8 @@ class CalibrationSettings:
             return ""
         much = "little" if noise == min(tried) else "much"
         return (
-            f"the noise floor that fits best, {noise:+g} dB to the data sheet's, is the last that was tried: recordings "
-            f"with so {much} noise may rather show something else than the recipe's activities and places"
+            f"the noise floor that fits best, {noise:+g} dB to the data sheet's, is the last that was tried: with so "
+            f"{much} noise, recordings may rather show other activities and places than the recipe's"
         )
 
 

@@ -6,13 +6,13 @@ Reads data sets and nothing that simulates: importing this room leaves the simul
 from mmsynth.training.fit import Estimate as Estimate
 from mmsynth.training.fit import estimate as estimate
 from mmsynth.training.fit import fit as fit
-from mmsynth.training.fit import held_out as held_out
-from mmsynth.training.fit import load_recipe as load_recipe
+from mmsynth.training.gather import held_out as held_out
 from mmsynth.training.predict import Poses as Poses
 from mmsynth.training.predict import Predictions as Predictions
 from mmsynth.training.predict import predict as predict
 from mmsynth.training.predict import predict_poses as predict_poses
 from mmsynth.training.recipe import Recipe as Recipe
+from mmsynth.training.recipe import load_recipe as load_recipe
 from mmsynth.training.run import Run as Run
 from mmsynth.training.run import load_run as load_run
 from mmsynth.training.windows import Windows as Windows

@@ -1,10 +1,10 @@
 """What to train, on what and how, as a TOML file says it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mmsynth.config import dumps, to_table
+from mmsynth.config import dumps, load, to_table
 from mmsynth.training.augment import Augment
 from mmsynth.training.losses import PoseLoss
 from mmsynth.training.trees import TreeSettings
@@ -140,6 +140,8 @@ class Recipe:
             )
         if (self.adapt.method != "none") and not self.data.unlabelled:
             raise ValueError(f"data.unlabelled: expected files to adapt to by '{self.adapt.method}', got none")
+        if self.adapt.method == "none" and self.data.unlabelled:
+            raise ValueError("adapt.method: expected what is done with the files under data.unlabelled, got 'none'")
         if self.adapt.method != "none" and (self.adapt.method == "self-training") != (self.model == "trees"):
             raise ValueError(
                 f"adapt.method: expected 'self-training' with trees and another with networks, got "
@@ -149,3 +151,19 @@ class Recipe:
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""
         return dumps(to_table(self))
+
+
+def load_recipe(path: Path | str) -> Recipe:
+    """Read a training recipe; the files that it names lie relative to the working folder, and are made absolute.
+
+    Raises:
+        ValueError: it is missing, not TOML, or a key is unknown or wrong.
+    """
+    recipe = load(Recipe, path)
+    real, synthetic, unlabelled = (
+        tuple(file.absolute() for file in files)
+        for files in (recipe.data.real, recipe.data.synthetic, recipe.data.unlabelled)
+    )
+    data = replace(recipe.data, real=real, synthetic=synthetic, unlabelled=unlabelled)
+    initial = recipe.initial.absolute() if recipe.initial else None
+    return replace(recipe, data=data, initial=initial)

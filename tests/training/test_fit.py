@@ -18,7 +18,8 @@ from mmsynth.resources import data_folder
 from mmsynth.training import estimate, fit, load_recipe, load_run, predict
 from mmsynth.training.augment import with_copies
 from mmsynth.training.features import features
-from mmsynth.training.fit import fit_model, gather
+from mmsynth.training.fit import fit_model
+from mmsynth.training.gather import gather
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, Targets, TreeModel, build
@@ -159,6 +160,25 @@ def test_recordings_without_labels_are_learnt_by_what_trees_take_them_for(record
     assert np.array_equal(first.own.value, second.own.value)
 
 
+def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(
+    recordings: Path, generated: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "the_same.h5"
+    link.symlink_to(recordings)
+    data = Data((recordings,), (generated,), unlabelled=(link,), real_fraction=0.25, validation=0.0)
+    both = gather(Recipe(data, adapt=Adapt("self-training")))
+    assert both.real is not None and both.unlabelled is not None
+    told, other = set(both.real.clip.tolist()), set(both.unlabelled.clip.tolist())
+    assert told and not told & other and len(told | other) == len(Dataset.open(recordings))
+    with pytest.raises(ValueError, match="data.unlabelled: expected clips that are neither among data.real nor held"):
+        gather(Recipe(replace(data, real_fraction=1.0), adapt=Adapt("self-training")))
+    # Normalisation is taken from all that there is; nothing is learnt twice by that.
+    network = gather(Recipe(replace(data, real_fraction=1.0), model="points", adapt=Adapt("statistics")))
+    assert network.unlabelled is not None
+    with pytest.raises(ValueError, match="adapt.method: expected what is done with the files under data.unlabelled"):
+        Recipe(data)
+
+
 @pytest.mark.parametrize("model", ["trees", "blended trees", "points", "blended points"])
 def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, generated: Path, tmp_path: Path) -> None:
     synthetic = (generated,) if model.startswith("blended") else ()
@@ -207,7 +227,9 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
 
 def test_files_of_a_recipe_lie_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deep").mkdir()
-    text = "initial = 'run'\n[data]\nreal = ['a.h5', '/b.h5']\nunlabelled = ['c.h5']\n"
+    text = (
+        "initial = 'run'\n[data]\nreal = ['a.h5', '/b.h5']\nunlabelled = ['c.h5']\n[adapt]\nmethod = 'self-training'\n"
+    )
     (tmp_path / "deep" / "recipe.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     found = load_recipe("deep/recipe.toml")

@@ -13,7 +13,7 @@ from mmsynth.evaluation.pose import score_poses
 from mmsynth.joints import JOINT_SETS, bones, mirror_order
 from mmsynth.training import fit, load_run, predict, predict_poses
 from mmsynth.training.augment import Augment, augment
-from mmsynth.training.fit import at_the_mean, gather
+from mmsynth.training.gather import at_the_mean, gather
 from mmsynth.training.losses import PoseLoss, pose_loss
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, grid, regrid, to_grid
 from mmsynth.training.networks import to_batch

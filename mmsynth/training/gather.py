@@ -1,0 +1,155 @@
+"""From a recipe to windows: read the clips, hold out what is to be held out, cut."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.arrays import check_device
+from mmsynth.datasets import Clips, Dataset, Datasets
+from mmsynth.joints import JOINT_SETS
+from mmsynth.training.loop import Material
+from mmsynth.training.recipe import Recipe
+from mmsynth.training.run import Targets
+from mmsynth.training.windows import Windows, WindowSettings, cut
+
+Array = NDArray[Any]
+
+
+def gather(recipe: Recipe) -> Material:
+    """Read and cut the recipe's clips.
+
+    Raises:
+        ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; trees are to
+            learn by themselves from no other recordings than those that they are told; or there is no such device.
+    """
+    check_device(recipe.device)
+    data = recipe.data
+    draw = np.random.default_rng([recipe.seed, 1])
+    files = [(_open(paths), hold) for paths, hold in ((data.real, data.hold_out), (data.synthetic, ()))]
+    targets = _targets(recipe, [source for source, _ in files if source])
+    if files[0][0]:
+        _check_hold_out(files[0][0], data.hold_out)
+    names = targets.classes if recipe.task == "activity" else recipe.classes
+    real, synthetic = (_usable(source, names, hold) for source, hold in files)
+    if len(real):
+        real, _ = _divide(files[0][0], real, data.real_fraction, draw)
+    if not len(real) and not len(synthetic):
+        raise ValueError(f"data: no clip of {', '.join(names) or 'any activity'} is left to train on")
+    # The model is chosen on recordings where there are any: on synthetic clips every model looks good.
+    source, mine = (files[0][0], real) if len(real) else (files[1][0], synthetic)
+    withheld, kept = _divide(source, mine, data.validation, draw, spare=1)
+    real, synthetic = (kept, synthetic) if len(real) else (real, kept)
+    apart = replace(recipe.window, step=recipe.window.duration)
+    other = _open(data.unlabelled)
+
+    def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
+        return cut(source, settings, clips, recipe.task == "pose") if source and len(clips) else None
+
+    recorded, made = windows(files[0][0], real), windows(files[1][0], synthetic)
+    if recipe.task == "pose" and recorded is not None and made is not None:
+        made = at_the_mean(made, recorded)
+    return Material(
+        targets=targets,
+        real=recorded,
+        synthetic=made,
+        validation=windows(source, withheld, apart),
+        unlabelled=_unlabelled(other, recipe, set(_names(files[0][0], real))) if other else None,
+    )
+
+
+def at_the_mean(synthetic: Windows, real: Windows) -> Windows:
+    """Synthetic windows with their joints moved so that the mean pose is that of the recordings.
+
+    Boards read angles askew and people are built differently: where joints lie is known from recordings, few as they
+    may be; how they move is what synthetic poses are for.
+    """
+    here, there = (np.nanmean(w.joints, axis=(0, 1), dtype=np.float64) for w in (synthetic, real))
+    return replace(synthetic, joints=(synthetic.joints + (there - here)).astype(np.float32))
+
+
+def _targets(recipe: Recipe, sources: list[Clips]) -> Targets:
+    """What the run tells: the recipe's activities, or all that there are; the joints of the data."""
+    if recipe.task == "pose":
+        sets = sorted({source.joint_set for source in sources})
+        if len(sets) > 1 or not sets[0]:
+            raise ValueError(
+                f"data: expected one set of joints to train on, got {', '.join(s or 'none' for s in sets)}"
+            )
+        return Targets(joint_set=sets[0])
+    found = sorted({str(a) for source in sources for a in source.labels.activity} - {""})
+    return Targets(recipe.classes or tuple(found))
+
+
+def _unlabelled(source: Datasets, recipe: Recipe, known: set[tuple[Path, str]]) -> Windows:
+    """Windows of recordings to adapt to, with poses marked as not known, so that none can be learnt from them.
+
+    Of `known` clips labels are learnt from: trees that give labels to the others would learn these clips twice.
+    """
+    rows = np.flatnonzero(~held_out(source, recipe.data.hold_out))
+    if recipe.adapt.method == "self-training":
+        rows = rows[[name not in known for name in _names(source, rows)]]
+        if not len(rows):
+            raise ValueError("data.unlabelled: expected clips that are neither among data.real nor held out, got none")
+    windows = cut(source, recipe.window, rows)
+    if recipe.task != "pose":
+        return windows
+    joint_set = _targets(recipe, [s for s in (_open(recipe.data.real), _open(recipe.data.synthetic)) if s]).joint_set
+    shape = (len(windows), windows.bins, len(JOINT_SETS[joint_set]), 3)
+    return replace(windows, joints=np.full(shape, np.nan, np.float32), joint_set=joint_set)
+
+
+def _open(paths: tuple[Path, ...]) -> Datasets | None:
+    return Datasets(tuple(Dataset.open(p) for p in paths), drop_intensity=True) if paths else None
+
+
+def _names(source: Datasets | None, clips: Array) -> list[tuple[Path, str]]:
+    """File and id of each of the clips: what tells whether two are one."""
+    if source is None:
+        return []
+    files = [part.path.resolve() for part in source.parts]
+    return [(files[source.part[clip]], str(source.labels.id[clip])) for clip in clips.tolist()]
+
+
+def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str, ...]) -> Array:
+    """Indices of the clips that have one of the classes (none = any) and are not held out."""
+    if source is None:
+        return np.zeros(0, np.int64)
+    wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
+    return np.flatnonzero(wanted & ~held_out(source, hold_out))
+
+
+def _check_hold_out(source: Clips, hold_out: tuple[str, ...]) -> None:
+    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on."""
+    for name in hold_out:
+        if not held_out(source, (name,)).any():
+            there = {*source.labels.session.tolist(), *source.labels.subject.tolist()} - {""}
+            listed = ", ".join(sorted(there)[:12]) + (" ..." if len(there) > 12 else "")
+            raise ValueError(
+                f"data.hold_out: no recording is of a session or subject '{name}'; there are {listed or 'none'}"
+            )
+
+
+def held_out(source: Clips, hold_out: tuple[str, ...]) -> Array:
+    """Which clips [clips] are of a held-out session (by the beginning of its name) or subject (by its whole name)."""
+    sessions = np.array([bool(hold_out) and s.startswith(hold_out) for s in source.labels.session.tolist()], bool)
+    return np.asarray(sessions | np.isin(source.labels.subject, hold_out))
+
+
+def _divide(
+    source: Clips | None, clips: Array, share: float, draw: np.random.Generator, spare: int = 0
+) -> tuple[Array, Array]:
+    """A random share of the clips of each activity, and the rest.
+
+    At least one clip of each activity is drawn (unless the share is 0), and at least `spare` are left.
+    """
+    if source is None or share == 0:
+        return clips[:0], clips
+    activity = source.labels.activity[clips]
+    chosen = np.zeros(len(clips), bool)
+    for name in np.unique(activity):
+        own = np.flatnonzero(activity == name)
+        chosen[draw.permutation(own)[: min(max(1, round(share * len(own))), len(own) - spare)]] = True
+    return clips[chosen], clips[~chosen]
