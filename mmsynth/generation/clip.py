@@ -16,10 +16,22 @@ from mmsynth.generation.recipe import Recipe, clip_frames
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints
 from mmsynth.motion import resample
-from mmsynth.processing import beamform, detect, range_doppler
+from mmsynth.processing import beamform, detect, label_points, range_doppler
 from mmsynth.scene import load_room, movers, person_materials
-from mmsynth.simulation import knot_times, receive, simulate_clean
-from mmsynth.types import AdcFrames, Cfar, Material, MeshSequence, Motion, Processing, Radar, RadarSetup, Sample, Scene
+from mmsynth.simulation import knot_times, receive, simulate_clean, simulate_traced
+from mmsynth.types import (
+    AdcFrames,
+    Cfar,
+    Material,
+    MeshSequence,
+    Motion,
+    Paths,
+    Processing,
+    Radar,
+    RadarSetup,
+    Sample,
+    Scene,
+)
 
 # Keys of the random streams of ghosts and of surfaces (the phases of diffuse scattering).
 GHOSTS, SURFACES = 6, 7
@@ -83,20 +95,26 @@ class Traced:
         take: what stood before the radar.
         clean: samples [frames, loops, slots, rx, samples] in V.
         joints: [frames, joints, 3] in m in the radar frame.
+        paths: [frames] what each frame is made of, where the recipe asks for the regions of points.
     """
 
     take: Take
     clean: Tensor
     joints: Tensor
+    paths: list[Paths]
 
 
 def trace_take(stage: Stage, take: Take) -> Traced:
     """Trace what stands before the radar."""
     recipe, radar, play = stage.recipe, stage.setup.radar, take.play
     seed = int(torch.randint(2**31, (), generator=stream(recipe.seed, SURFACES, play.index)))
-    clean = simulate_clean(take.scene, radar, take.frames, recipe.simulation, seed)
+    arguments, paths = (take.scene, radar, take.frames, recipe.simulation, seed), []
+    if recipe.outputs.regions:
+        clean, paths = simulate_traced(*arguments)
+    else:
+        clean = simulate_clean(*arguments)
     times = _times(stage, take) + 0.5 * radar.active_time
-    return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar))
+    return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar), paths)
 
 
 def trace_clip(stage: Stage, index: int) -> Traced:
@@ -115,7 +133,10 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     unit, gain, processing = _unit(recipe, stage.setup, noise)
     adc = AdcFrames(unit, receive(traced.clean * gain, unit, noise), _times(stage, take))
     cube = range_doppler(adc, processing)
-    cloud = moved(detect(cube, processing), "cpu")
+    cloud = detect(cube, processing)
+    if traced.paths:
+        cloud = label_points(cloud, traced.paths, unit)
+    cloud = moved(cloud, "cpu")
     return Sample(
         id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
         labels=take.play.labels,

@@ -144,11 +144,19 @@ class Device:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is kept of a clip beside the cloud: joints in a named set, heatmaps by kind, the raw ADC samples."""
+    """What is kept of a clip beside the cloud.
+
+    Attributes:
+        joints: named set of joints.
+        heatmaps: by kind.
+        adc: the raw samples.
+        regions: of each point, the body part, or what else in the scene, that caused it.
+    """
 
     joints: str = "mars19"
     heatmaps: tuple[str, ...] = ()
     adc: bool = False
+    regions: bool = False
 
     def __post_init__(self) -> None:
         if self.joints not in JOINT_SETS:

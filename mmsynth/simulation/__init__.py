@@ -9,6 +9,7 @@ from mmsynth.simulation.settings import frame_knots as frame_knots
 from mmsynth.simulation.settings import knot_times as knot_times
 from mmsynth.simulation.simulate import simulate as simulate
 from mmsynth.simulation.simulate import simulate_clean as simulate_clean
+from mmsynth.simulation.simulate import simulate_traced as simulate_traced
 from mmsynth.simulation.synthesis import synthesize as synthesize
 from mmsynth.simulation.synthesis import synthesize_direct as synthesize_direct
 from mmsynth.simulation.synthesis import synthesize_frames as synthesize_frames

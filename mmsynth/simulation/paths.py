@@ -73,14 +73,31 @@ def of_frame(paths: Paths, frame: int, frames: int) -> Paths:
     return replace(paths, frame=torch.full_like(paths.region, frame), frames=frames)
 
 
+def alone(paths: Paths, frame: int) -> Paths:
+    """The paths of one frame of several."""
+    if paths.frame is None:
+        return paths
+    return replace(select(paths, (paths.frame == frame).nonzero()[:, 0]), frame=None, frames=1)
+
+
 _ROWS = ("gain", "tx_delay", "rx_delay", "departure", "arrival", "region", "order")
 
 
 def join(parts: list[Paths]) -> Paths:
-    """One set of paths out of several of the same frame, or frames."""
+    """One set of paths out of several of the same frame, or frames, with the regions of all."""
+    regions = tuple(dict.fromkeys(name for part in parts for name in part.region_names))
+    parts = [_renamed(part, regions) for part in parts]
     names = _ROWS if parts[0].frame is None else (*_ROWS, "frame")
     rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-    return Paths(knots=parts[0].knots, region_names=parts[0].region_names, frames=parts[0].frames, **rows)
+    return Paths(knots=parts[0].knots, region_names=regions, frames=parts[0].frames, **rows)
+
+
+def _renamed(paths: Paths, regions: tuple[str, ...]) -> Paths:
+    """The paths with their regions as `regions` counts them."""
+    if paths.region_names == regions[: len(paths.region_names)]:
+        return replace(paths, region_names=regions)
+    table = torch.tensor([regions.index(name) for name in paths.region_names], device=paths.region.device)
+    return replace(paths, region=table[paths.region], region_names=regions)
 
 
 def select(paths: Paths, keep: Tensor) -> Paths:

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from mmsynth.simulation.lowpass import lowpassed
-from mmsynth.simulation.paths import join, of_frame, trace
+from mmsynth.simulation.paths import alone, join, of_frame, trace
 from mmsynth.simulation.receiver import receive
 from mmsynth.simulation.room import trace_room
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.shadows import shadow_paths
 from mmsynth.simulation.synthesis import synthesize, synthesize_frames
-from mmsynth.types import AdcFrames, Radar, Scene
+from mmsynth.types import AdcFrames, Paths, Radar, Scene
 
 # Frames that are traced and synthesized at once: on a CPU eight share what Python costs (a third of the time of short
 # frames; of longer ones it is all the same); on a GPU one takes no longer than its launches, and 32 of a body of 27,420
@@ -30,6 +30,21 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
         settings: of the simulator.
         seed: of the phases of diffuse scattering, and of where the antennas are.
     """
+    return _simulated(scene, radar, (frames, settings, seed), False)[0]
+
+
+def simulate_traced(
+    scene: Scene, radar: Radar, frames: int, settings: Simulation, seed: int
+) -> tuple[Tensor, list[Paths]]:
+    """As `simulate_clean`, and the paths [frames] that each frame is made of, those of the room among them.
+
+    Their delays are those of the mean antenna.
+    """
+    return _simulated(scene, radar, (frames, settings, seed), True)
+
+
+def _simulated(scene: Scene, radar: Radar, how: tuple[int, Simulation, int], keep: bool) -> tuple[Tensor, list[Paths]]:
+    (frames, settings, seed), kept = how, []
     radar = misplaced(radar, seed)
     room = trace_room(scene, radar, settings, seed) if settings.static_room else None
     at_once = CUDA_FRAMES if scene.world_from_radar.is_cuda else CPU_FRAMES
@@ -44,12 +59,24 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
             ]
             paths = join([paths, *taken])
         rows.append(synthesize_frames(lowpassed(paths, radar), radar))
+        if keep:
+            slim = replace(paths, tx_delay=paths.tx_delay.mean(1, True), rx_delay=paths.rx_delay.mean(1, True))
+            kept += [alone(slim, k) for k in range(count)]
     samples = torch.cat(rows)
     if room is None:
-        return samples
+        return samples, kept
     # Nothing in it moves: one loop of one frame is every loop of every frame.
     one_loop = replace(radar, waveform=replace(radar.waveform, loops=1))
-    return samples + synthesize(lowpassed(room, radar), one_loop)
+    return samples + synthesize(lowpassed(room, radar), one_loop), [_with_room(paths, room) for paths in kept]
+
+
+def _with_room(paths: Paths, room: Paths) -> Paths:
+    """The paths of a frame, by `simulate_traced`, and those of the room."""
+    delays = [
+        delay[:, :, :1].mean(1, True).expand(-1, -1, len(paths.knots)) for delay in (room.tx_delay, room.rx_delay)
+    ]
+    gain = room.gain[:, :1].expand(-1, paths.gain.shape[1])
+    return join([paths, replace(room, gain=gain, tx_delay=delays[0], rx_delay=delays[1], knots=paths.knots)])
 
 
 def misplaced(radar: Radar, seed: int) -> Radar:

@@ -1,0 +1,113 @@
+"""Clips in a room of a TOML file: what moves in it, a radar in its ceiling, and which of it caused a point."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmsynth.datasets import Dataset
+from mmsynth.generation import generate, load_recipe, make_clip
+from mmsynth.generation.clip import draw_take, stage
+from mmsynth.joints import JOINT_SETS
+from mmsynth.types import Sample
+
+ROOM = '[room]\nsize = [4.0, 5.0, 2.6]\ncenter = [0.0, 2.0]\nwalls = ""\nceiling = ""\n'
+FAN = "[[fan]]\nposition = [1.2, 3.2, 1.4]\naxis = [0.6, 0.8, 0.0]\nrate = 2.0\n"
+FRONT = "[radar]\nposition = [0.0, 0.0, 1.0]\n"
+RECIPE = """
+name = "fan"
+radar = "IWR1443BOOST/radhar"
+clips = 1
+seconds = 0.3
+seed = 3
+room = "room.toml"
+
+[[activities]]
+label = "stand"
+motion = "stand"
+
+[subjects]
+count = 1
+body = "free-low"
+
+[placement]
+distance = [1.8, 1.8]
+bearing_deg = [-25, -25]
+
+[outputs]
+regions = true
+"""
+
+
+def written(folder: Path, room: str, recipe: str = RECIPE) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "room.toml").write_text(room)
+    (folder / "recipe.toml").write_text(recipe)
+    return folder / "recipe.toml"
+
+
+def sample_of(path: Path) -> Sample:
+    return next(iter(make_clip(stage(load_recipe(path)), 0)))
+
+
+def points_of(sample: Sample, prefix: str) -> torch.Tensor:
+    """Whether [points] a region whose name starts so caused each point."""
+    assert sample.cloud.region is not None
+    known = torch.tensor([name.startswith(prefix) for name in (*sample.cloud.region_names, "")])
+    return known[sample.cloud.region]
+
+
+def test_a_fan_in_the_room_s_file_is_a_distractor_that_says_so(tmp_path: Path) -> None:
+    with_fan = sample_of(written(tmp_path / "a", ROOM + FAN + FRONT))
+    without = sample_of(written(tmp_path / "b", ROOM + FRONT))
+    cloud, fan = with_fan.cloud, points_of(with_fan, "metal:fan")
+    # Nobody else moves: what does is the fan, within its blades' reach and a resolution cell, below its tips' speed.
+    moving = cloud.velocity != 0
+    assert int(fan.sum()) >= 4 and bool(moving[fan].all()) and float(fan[moving].double().mean()) > 0.6
+    assert float(cloud.velocity[fan].abs().max()) < 2 * torch.pi * 2.0 * 0.3 + 0.31
+    assert float((cloud.position[fan] - torch.tensor([1.2, 3.2, 0.4])).norm(dim=1).max()) < 0.3 + 0.25
+    assert not bool(points_of(without, "metal:fan").any()) and not bool((without.cloud.velocity != 0).any())
+    # The labels are the person's.
+    assert with_fan.joints is not None and torch.equal(with_fan.joints, without.joints)
+    assert with_fan.labels == without.labels
+
+
+def test_each_point_says_what_caused_it(tmp_path: Path) -> None:
+    path = written(tmp_path, ROOM + FRONT)
+    sample = sample_of(path)
+    body = points_of(sample, "cloth") | points_of(sample, "skin") | points_of(sample, "hair")
+    floor = points_of(sample, "concrete:floor")
+    assert int(body.sum()) > 20 and int(floor.sum()) > 20
+    # Of the body, points lie about the person; of the floor, under the radar, but for elevations that fold.
+    assert sample.joints is not None
+    middle = sample.joints[0].mean(0)
+    assert float((sample.cloud.position[body] - middle)[:, :2].norm(dim=1).max()) < 0.6
+    assert float(sample.cloud.position[floor][:, 2].median()) < -0.7
+    # They survive in the file; a recipe that asks for none has none, and the same points.
+    (file,) = generate(load_recipe(path), tmp_path / "out", lambda done, total: None)
+    with Dataset.open(file) as data:
+        kept = data[0].cloud
+    names = [[c.region_names[k] for k in c.region.tolist() if k >= 0] for c in (kept, sample.cloud)]
+    assert names[0] == names[1]
+    plain = sample_of(written(tmp_path / "plain", ROOM + FRONT, RECIPE.replace("regions = true", "")))
+    assert plain.cloud.region is None and torch.equal(plain.cloud.position, sample.cloud.position)
+
+
+@pytest.mark.parametrize("tilt", [-90, -45])
+def test_a_radar_in_the_ceiling_looks_down_on_people(tmp_path: Path, tilt: int) -> None:
+    room = ROOM + f"[radar]\nposition = [0.5, 1.0, 2.6]\ntilt_deg = {tilt}\n"
+    path = written(tmp_path, room, RECIPE.replace("1.8, 1.8", "0.4, 0.4").replace("-25, -25", "0, 0"))
+    take = draw_take(stage(load_recipe(path)), 0)
+    vertices = take.scene.people[0].vertices[0].double()
+    # They stand 0.4 m ahead of it on the floor, whatever its tilt.
+    assert float(vertices[:, 2].min()) == pytest.approx(0, abs=0.02)
+    assert float((vertices[:, :2].mean(0) - torch.tensor([0.5, 1.4])).norm()) < 0.15
+    sample = sample_of(path)
+    near = float((vertices - torch.tensor([0.5, 1.0, 2.6])).norm(dim=1).min())
+    body = points_of(sample, "cloth") | points_of(sample, "skin") | points_of(sample, "hair")
+    distance = sample.cloud.position.norm(dim=1)
+    # The nearest echo is that of the head and shoulders, to a bin of 4 cm and its neighbour.
+    assert float(distance[body].min()) == pytest.approx(near, abs=0.12)
+    # Labels are in its frame, too: the head is the nearest joint, a foot the farthest.
+    joints = dict(zip(JOINT_SETS["mars19"], sample.joints[0].norm(dim=1).tolist(), strict=True))
+    assert min(joints, key=joints.__getitem__) == "Head" and max(joints, key=joints.__getitem__).startswith("Foot")
