@@ -108,11 +108,8 @@ def trace_take(stage: Stage, take: Take) -> Traced:
     """Trace what stands before the radar."""
     recipe, radar, play = stage.recipe, stage.setup.radar, take.play
     seed = int(torch.randint(2**31, (), generator=stream(recipe.seed, SURFACES, play.index)))
-    arguments, paths = (take.scene, radar, take.frames, recipe.simulation, seed), []
-    if recipe.outputs.regions:
-        clean, paths = simulate_traced(*arguments)
-    else:
-        clean = simulate_clean(*arguments)
+    arguments = (take.scene, radar, take.frames, recipe.simulation, seed)
+    clean, paths = simulate_traced(*arguments) if recipe.outputs.regions else (simulate_clean(*arguments), [])
     times = _times(stage, take) + 0.5 * radar.active_time
     return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar), paths)
 
