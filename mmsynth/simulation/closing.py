@@ -56,27 +56,22 @@ def _one_sheet(rays: Rays, stop: int, one: int, other: int):
 
 
 @wp.func
-def _chosen(rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), tube: int, base: int, sheet: int):
-    """The ray that speaks for a tube: the first one, middles before corners, that ends on its first or second sheet."""
-    first, second = int(-1), int(-1)
-    for n in range(table.shape[1]):
-        ray = base + table[tube, (n + 3) % table.shape[1]]
-        if rays.face[stop, ray] >= wp.int64(0):
-            if first < 0:
-                first = ray
-            elif sheet > 0 and second < 0 and not _one_sheet(rays, stop, first, ray):
-                second = ray
-    return wp.where(sheet == 0, first, second)
+def _apart(rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), piece: int, base: int, known: int):
+    """The rays of a tube that end on one sheet: the one that speaks for them, and the bits of all by their number.
 
-
-@wp.func
-def _met(rays: Rays, stop: int, table: wp.array2d(dtype=wp.int32), tube: int, base: int, chosen: int):
-    """Bits of a tube's rays, by their number: whether each ends on the sheet of the chosen one."""
-    bits = int(0)
-    for n in range(table.shape[1]):
-        if _one_sheet(rays, stop, chosen, base + table[tube, n]):
-            bits = bits | (1 << n)
-    return bits
+    It is the first one, middles before corners, that ends on a surface and is not among the `known` bits; -1 = none.
+    """
+    one, bits = int(-1), int(0)
+    for k in range(table.shape[1]):
+        n = (k + 3) % table.shape[1]
+        ray = base + table[piece, n]
+        if one < 0 and ((known >> n) & 1) == 0 and rays.face[stop, ray] >= wp.int64(0):
+            one = ray
+    if one >= 0:
+        for n in range(table.shape[1]):
+            if _one_sheet(rays, stop, one, base + table[piece, n]):
+                bits = bits | (1 << n)
+    return one, bits
 
 
 @wp.func
@@ -284,6 +279,29 @@ def _scattered(
 
 
 @wp.kernel
+def _choose(
+    rx: LegStruct,
+    stop: int,
+    nodes: int,
+    table: wp.array2d(dtype=wp.int32),
+    rays: Rays,
+    chosen: wp.array2d(dtype=wp.int32),
+    met: wp.array2d(dtype=wp.int32),
+):
+    """The ray that speaks for each piece [tubes * pieces, sheets] that ends at `stop` in sight of the RX, or -1."""
+    row = wp.tid()
+    piece, base = row % table.shape[0], row // table.shape[0] * nodes
+    known = int(0)
+    for sheet in range(2):
+        one, bits = _apart(rays, stop, table, piece, base, known)
+        known = known | bits
+        if one >= 0 and wp.dot(wp.vec3(rx.centre - rays.place[stop, one]), rays.normal[stop, one]) <= 0.0:
+            one = int(-1)
+        chosen[row, sheet] = one
+        met[row, sheet] = bits
+
+
+@wp.kernel
 def _close(
     shape: Shape,
     tx: LegStruct,
@@ -293,22 +311,20 @@ def _close(
     nodes: int,
     table: wp.array2d(dtype=wp.int32),
     rays: Rays,
+    rows: wp.array(dtype=wp.int64),
+    chosen: wp.array2d(dtype=wp.int32),
+    met: wp.array2d(dtype=wp.int32),
     cut: wp.array(dtype=wp.int32),
-    chosen: wp.array(dtype=wp.int64),
     items: wp.array2d(dtype=float),
     factor: wp.array(dtype=wp.vec2),
     turn: wp.array(dtype=wp.vec2),
 ):
-    """Tubes [facets, tubes, sheets] that end at `stop` and scatter to the RX; see `close`."""
-    row = wp.tid()
-    tube, base = (row // 2) % table.shape[0], (row // 2) // table.shape[0] * nodes
-    one = _chosen(rays, stop, table, tube, base, row % 2)
-    if one < 0:
-        return
-    back = rx.centre - rays.place[stop, one]
-    if wp.dot(wp.vec3(back), rays.normal[stop, one]) <= 0.0:
-        return
-    which, bits = wp.vec3i(tube, base, one), _met(rays, stop, table, tube, base, one)
+    """The tubes `rows` of those of `_choose`; see `close`."""
+    item = wp.tid()
+    row, sheet = int(rows[item]) // 2, int(rows[item]) % 2
+    one, bits = chosen[row, sheet], met[row, sheet]
+    tube, base = row % table.shape[0], row // table.shape[0] * nodes
+    which = wp.vec3i(tube, base, one)
     t = _begin(tx, rays, table, tube, base)
     for s in range(1, stop + 1):
         t = _advance(t, rays, s, table, which, bits)
@@ -316,41 +332,44 @@ def _close(
     reference = _length_along(shape, tx, rx, stop, rays, one)
     for n in range(6):
         t.before[n] = t.before[n] - reference
-    cut[row] = _pieces(t, rx.centre, shape.wavenumber, row, items)
-    items[row, 48] = size[0] + size[2] - size[1]
-    items[row, 49] = 2.0 * (size[1] - size[2])
-    items[row, 50] = 2.0 * (size[1] - size[0])
+    cut[item] = _pieces(t, rx.centre, shape.wavenumber, item, items)
+    items[item, 48] = size[0] + size[2] - size[1]
+    items[item, 49] = 2.0 * (size[1] - size[2])
+    items[item, 50] = 2.0 * (size[1] - size[0])
     wave = _times(t.turn, _along(shape, tx, rx, beam, stop, rays, one))
     # Huygens' -j k / sqrt(pi).
-    spread = wp.length(rays.place[0, one] - tx.centre) * wp.length(back)
-    chosen[row] = wp.int64(one)
-    factor[row] = shape.wavenumber / (wp.sqrt(_PI) * float(spread)) * wp.vec2(wave[1], -wave[0])
+    spread = wp.length(rays.place[0, one] - tx.centre) * wp.length(rx.centre - rays.place[stop, one])
+    factor[item] = shape.wavenumber / (wp.sqrt(_PI) * float(spread)) * wp.vec2(wave[1], -wave[0])
     turns = reference * wp.float64(shape.wavenumber / (2.0 * _PI))
-    turn[row] = _wave(2.0 * _PI * float(turns - wp.floor(turns)))
+    turn[item] = _wave(2.0 * _PI * float(turns - wp.floor(turns)))
 
 
-def close(pose: Pose, ends: tuple[Leg, Leg], shots: Shots, tubes: Tensor, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The tubes between rays where they have met surface `stop`: gains, the rays that speak for them, and sums.
+def close(pose: Pose, ends: tuple[Leg, Leg], shots: Shots, pieces: Tensor, stop: int) -> tuple[Tensor, ...]:
+    """The tubes between rays where they have met surface `stop`: gains, the rays that speak for them, their row, sums.
 
-    `tubes` [tubes, rays] are rows of the rays of a facet, see `lattice`. A tube may end on two sheets of surface; those
-    that end on none, or out of the RX's sight, are not there. Gains [found] are over lambda / (4 pi)^1.5, with the
-    phase referenced to the way over the flat facets that the ray meets; the sums [facets] of all of a facet's have that
-    of the way.
+    `pieces` [pieces, 6] are rows of the rays of a tube that was shot, see `lattice`. A piece may end on two sheets of
+    surface; those that end on none, or out of the RX's sight, are not there. Gains [found] are over lambda / (4
+    pi)^1.5, with the phase referenced to the way over the flat facets that the ray meets; the sums [tubes, pieces] of
+    both sheets have that of the way.
     """
-    device = shots.face.device
-    facets = shots.face.shape[1] // shots.nodes
-    count = facets * len(tubes) * 2
-    cut, chosen = (torch.zeros(count, dtype=kind, device=device) for kind in (torch.int32, torch.int64))
-    items, factor, turn = (torch.empty(count, size, device=device) for size in (NUMBERS, 2, 2))
-    shape = shape_of(pose)
-    beam = beam_struct(pose.radar.pattern, device)
-    inputs = [shape, *(leg_struct(leg) for leg in ends), beam, stop, shots.nodes, as_array(tubes.to(device))]
+    device, on = shots.face.device, wp.device_from_torch(shots.face.device)
+    several = shots.face.shape[1] // shots.nodes * len(pieces)
+    chosen, bits = (torch.empty(several, 2, dtype=torch.int32, device=device) for _ in range(2))
+    rays, legs = shots.struct, [leg_struct(leg) for leg in ends]
+    where = [stop, shots.nodes, as_array(pieces.to(device)), rays]
     with torch_stream(device):
-        outputs = [as_array(cut), as_array(chosen), as_array(items), *(as_array(x, wp.vec2) for x in (factor, turn))]
-        on = wp.device_from_torch(device)
-        wp.launch(_close, dim=count, inputs=[*inputs, shots.struct()], outputs=outputs, device=on)
-    rows = cut.nonzero()[:, 0]
-    gain, turned = (torch.view_as_complex(x.index_select(0, rows)) for x in (factor, turn))
-    gain = gain * integrals(items, cut, shape.wavenumber).index_select(0, rows)
-    sums = torch.zeros(facets, dtype=gain.dtype, device=device).index_add_(0, rows // (2 * len(tubes)), gain * turned)
-    return gain, chosen.index_select(0, rows), sums
+        both = [as_array(chosen), as_array(bits)]
+        wp.launch(_choose, dim=several, inputs=[legs[1], *where], outputs=both, device=on)
+    chosen = chosen.flatten()
+    rows = (chosen >= 0).nonzero()[:, 0]
+    cut = torch.empty(len(rows), dtype=torch.int32, device=device)
+    items, factor, turn = (torch.empty(len(rows), size, device=device) for size in (NUMBERS, 2, 2))
+    shape, beam = shape_of(pose), beam_struct(pose.radar.pattern, device)
+    with torch_stream(device):
+        outputs = [as_array(cut), as_array(items), *(as_array(x, wp.vec2) for x in (factor, turn))]
+        inputs = [shape, *legs, beam, *where, as_array(rows), *both]
+        wp.launch(_close, dim=len(rows), inputs=inputs, outputs=outputs, device=on)
+    gain = torch.view_as_complex(factor) * integrals(items, cut, shape.wavenumber)
+    sums = torch.zeros(several, dtype=gain.dtype, device=device)
+    sums.index_add_(0, rows // 2, gain * torch.view_as_complex(turn))
+    return gain, chosen.index_select(0, rows).long(), rows // 2, sums.reshape(-1, len(pieces))

@@ -5,8 +5,9 @@ lands on the plane that touches the quadratic surface through the facet's raised
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import warp as wp
@@ -158,17 +159,38 @@ def _lifted(f: _Facet, w: wp.vec3):
 def _start(
     shape: Shape,
     tx: LegStruct,
+    grid: wp.array(dtype=wp.vec3),
     facets: wp.array(dtype=wp.int64),
-    weights: wp.array(dtype=wp.vec3),
+    corner: wp.array2d(dtype=wp.vec3),
+    known: wp.array2d(dtype=wp.int64),
+    old: Rays,
     rays: Rays,
     begin: wp.array(dtype=wp.vec3),
+    fresh: wp.array(dtype=wp.bool),
 ):
-    """Rays from the TX on the facets and at the weights on which they start."""
-    ray = wp.tid()
-    f = facet_of(shape, facets[ray])
-    place = _smooth_place(f, weights[ray])
-    _settle(rays, 0, ray, facets[ray], f, weights[ray], place, wp.normalize(wp.vec3(place - tx.centre)))
-    begin[ray] = _lifted(f, weights[ray])
+    """Rays from the TX at the nodes `grid` of a tube; the first are copied from those `known` [tubes, nodes] of old."""
+    tube, nodes = wp.tid(), grid.shape[0]
+    f = facet_of(shape, facets[tube])
+    for node in range(nodes):
+        ray, before = nodes * tube + node, wp.int64(-1)
+        if node < known.shape[1]:
+            before = known[tube, node]
+        if before >= wp.int64(0):
+            for stop in range(rays.face.shape[0]):
+                rays.face[stop, ray] = old.face[stop, before]
+                rays.weight[stop, ray] = old.weight[stop, before]
+                rays.place[stop, ray] = old.place[stop, before]
+                rays.normal[stop, ray] = old.normal[stop, before]
+                rays.ahead[stop, ray] = old.ahead[stop, before]
+            fresh[ray] = False
+        else:
+            w = grid[node][0] * corner[tube, 0] + grid[node][1] * corner[tube, 1] + grid[node][2] * corner[tube, 2]
+            place = _smooth_place(f, w)
+            _settle(rays, 0, ray, facets[tube], f, w, place, wp.normalize(wp.vec3(place - tx.centre)))
+            for stop in range(1, rays.face.shape[0]):
+                rays.face[stop, ray] = wp.int64(-1)
+            begin[ray] = _lifted(f, w)
+            fresh[ray] = rays.face[0, ray] >= wp.int64(0)
 
 
 @wp.kernel
@@ -206,7 +228,7 @@ def _land(
 
 @dataclass(frozen=True, eq=False)
 class Shots:
-    """Rays from the TX over facets, `nodes` a facet: see `Rays`; face [stops, rays], the others [stops, rays, 3]."""
+    """Rays from the TX over tubes, `nodes` a tube: see `Rays`; face [stops, rays], the others [stops, rays, 3]."""
 
     nodes: int
     face: Tensor
@@ -215,6 +237,7 @@ class Shots:
     normal: Tensor
     ahead: Tensor
 
+    @cached_property
     def struct(self) -> Any:
         """As kernels take them."""
         out = Rays()
@@ -223,8 +246,33 @@ class Shots:
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """Tubes where they start.
+
+    Attributes:
+        face: the facet [tubes] of each; corner: its corners [tubes, 3, 3] as weights of the facet's.
+        known: rows [tubes, nodes] of rays `old` at its first nodes, where these have been shot; else -1.
+    """
+
+    face: Tensor
+    corner: Tensor
+    known: Tensor
+    old: Shots | None = None
+
+
+# The surfaces of a pose at its middle knot as kernels take them: a memo, which changes no result.
+_shapes: "WeakKeyDictionary[Pose, Any]" = WeakKeyDictionary()
+
+
 def shape_of(pose: Pose) -> Any:
     """The surfaces at the middle knot, as kernels take them."""
+    if pose not in _shapes:
+        _shapes[pose] = _shape_of(pose)
+    return _shapes[pose]
+
+
+def _shape_of(pose: Pose) -> Any:
     out, topology = Shape(), pose.topology
     out.vertices, out.faces, out.region = (as_array(x) for x in (pose.vertices, topology.faces, topology.region))
     out.normals = as_array(pose.normals)
@@ -234,51 +282,61 @@ def shape_of(pose: Pose) -> Any:
     return out
 
 
-def shoot(pose: Pose, tx: Leg, start: tuple[Tensor, Tensor], stops: int, nodes: int = 1) -> Shots:
-    """Rays from the TX over facets [rays] and weights of their corners [rays, 3], until they met `stops` surfaces more.
+def shoot(pose: Pose, tx: Leg, tubes: Starts, grid: Tensor, stops: int) -> Shots:
+    """Rays from the TX over tubes at the weights `grid` [nodes, 3] of their corners, until they met `stops` surfaces.
 
     The BVH of the pose must be at its middle knot.
     """
-    facets, weights = start
-    shape, device, count, bvh = shape_of(pose), facets.device, len(facets), pose.bvh
+    device, on, bvh = tubes.face.device, wp.device_from_torch(tubes.face.device), pose.bvh
     assert bvh is not None
-    face = torch.full((stops + 1, count), -1, dtype=torch.int64, device=device)
+    count = len(tubes.face) * len(grid)
     # Where there is no face, nobody reads the others.
-    empty = [torch.empty(stops + 1, count, 3, device=device) for _ in range(3)]
+    face = torch.empty(stops + 1, count, dtype=torch.int64, device=device)
+    weight, normal, ahead = (torch.empty(stops + 1, count, 3, device=device) for _ in range(3))
     place = torch.empty(stops + 1, count, 3, dtype=torch.float64, device=device)
-    shots = Shots(nodes, face, empty[0], place, empty[1], empty[2])
-    begin = torch.empty(count, 3, device=device)
-    rays, on = shots.struct(), wp.device_from_torch(device)
+    shots = Shots(len(grid), face, weight, place, normal, ahead)
+    begin, fresh = torch.empty(count, 3, device=device), torch.empty(count, dtype=torch.bool, device=device)
+    shape, rays, start = shape_of(pose), shots.struct, as_array(begin, wp.vec3)
     with torch_stream(device):
-        first = [shape, leg_struct(tx), as_array(facets), as_array(weights, wp.vec3), rays, as_array(begin, wp.vec3)]
-        wp.launch(_start, dim=count, inputs=first, device=on)
+        lattice = [as_array(grid, wp.vec3), as_array(tubes.face), as_array(tubes.corner, wp.vec3)]
+        inputs = [shape, leg_struct(tx), *lattice, as_array(tubes.known), (tubes.old or shots).struct]
+        wp.launch(_start, dim=len(tubes.face), inputs=inputs, outputs=[rays, start, as_array(fresh)], device=on)
+    rows = fresh.nonzero()[:, 0]
     for stop in range(1, stops + 1):
-        rows = (face[stop - 1] >= 0).nonzero()[:, 0]
-        hit, reach = bvh.first_hit(begin.index_select(0, rows), shots.ahead[stop - 1].index_select(0, rows))
+        if stop > 1:
+            rows = rows.index_select(0, (face[stop - 1].index_select(0, rows) >= 0).nonzero()[:, 0])
+        hit, reach = bvh.first_hit(begin.index_select(0, rows), ahead[stop - 1].index_select(0, rows))
         with torch_stream(device):
-            inputs = [shape, stop, *(as_array(x) for x in (rows, hit, reach)), rays, as_array(begin, wp.vec3)]
+            inputs = [shape, stop, *(as_array(x) for x in (rows, hit, reach)), rays, start]
             wp.launch(_land, dim=len(rows), inputs=inputs, device=on)
     return shots
 
 
-@cache
-def lattice(count: int, finer: int = 1) -> tuple[Tensor, Tensor]:
-    """Weights [nodes, 3] of the rays of a facet whose edges are cut into `count`, and the rays of each tube.
+def parted(tubes: Starts, shots: Shots, cut: tuple[Tensor, Tensor], which: Tensor) -> Starts:
+    """The pieces `which` [pieces] of tubes that were `cut` by a lattice, over all tubes, as tubes of their own."""
+    grid, pieces = cut
+    tube, piece = which // len(pieces), which % len(pieces)
+    corner = grid[pieces[:, :3].long()][piece] @ tubes.corner[tube]
+    return Starts(tubes.face[tube], corner, tube[:, None] * shots.nodes + pieces[piece], shots)
 
-    Tubes [count^2, rays] have their six nodes first. `finer` times as many rays on an edge tell more precisely which
-    share of a tube is there, and change nothing else.
+
+@cache
+def lattice(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Weights [nodes, 3] of the corners of a tube whose edges are cut into `count`, and the nodes of each piece.
+
+    Pieces [count^2, 6] have their corners first, then the middles of their edges 0-1, 1-2, 2-0. So have the nodes those
+    of the whole.
     """
-    step = 2 * finer
-    size = step * count
-    index = {(i, j): k for k, (i, j) in enumerate((i, j) for i in range(size + 1) for j in range(size + 1 - i))}
-    weights = torch.tensor([[1 - (i + j) / size, i / size, j / size] for i, j in index])
-    weights = weights + INWARD * (1 / 3 - weights)
-    nodes = [(0, 0), (step, 0), (0, step), (finer, 0), (finer, finer), (0, finer)]
-    nodes += [at for at in ((i, j) for i in range(step + 1) for j in range(step + 1 - i)) if at not in nodes]
-    rows = [[index[step * i + a, step * j + b] for a, b in nodes] for i in range(count) for j in range(count - i)]
+    size = 2 * count
+    whole = [(0, 0), (size, 0), (0, size), (count, 0), (count, count), (0, count)]
+    places = whole + [at for at in ((i, j) for i in range(size + 1) for j in range(size + 1 - i)) if at not in whole]
+    index = {at: k for k, at in enumerate(places)}
+    weights = torch.tensor([[1 - (i + j) / size, i / size, j / size] for i, j in places])
+    nodes = [(0, 0), (2, 0), (0, 2), (1, 0), (1, 1), (0, 1)]
+    rows = [[index[2 * i + a, 2 * j + b] for a, b in nodes] for i in range(count) for j in range(count - i)]
     rows += [
-        [index[step * (i + 1) - a, step * (j + 1) - b] for a, b in nodes]
+        [index[2 * (i + 1) - a, 2 * (j + 1) - b] for a, b in nodes]
         for i in range(count - 1)
         for j in range(count - 1 - i)
     ]
-    return weights, torch.tensor(rows, dtype=torch.int32)
+    return weights.to(device), torch.tensor(rows, dtype=torch.int32, device=device)

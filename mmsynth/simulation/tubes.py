@@ -5,8 +5,8 @@ Chou and Lee 1989). The footprint there scatters towards the RX, and the tube bo
 its rays do, so that power is kept, and turns by a quarter at a focus. The phase over it is integrated, not sampled; of
 a tube that falls on the edge of a surface, the share counts whose rays meet it.
 
-A facet is cut into more tubes as long as that changes its sum; those that changed least, and together by no more than
-the budget allows, stay as they are. Paths hold on to surface points: first order in what moves is exact, since the way
+Tubes are cut into four as long as that changes their sum; those that changed least, and together by no more than the
+budget allows, stay as they are. Paths hold on to surface points: first order in what moves is exact, since the way
 of a reflected ray is stationary in its point of reflection.
 """
 
@@ -14,23 +14,25 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.simulation import legs, surface
+from mmsynth.simulation.chains import chain_ways
 from mmsynth.simulation.closing import close
 from mmsynth.simulation.facets import seen_by_tx, share_rays, strongest
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.shooting import lattice, shoot
-from mmsynth.simulation.surface import length, unit
+from mmsynth.simulation.shooting import INWARD, Shots, Starts, lattice, parted, shoot
+from mmsynth.simulation.surface import unit
 from mmsynth.types import Paths
 
-# Into how many pieces the edges of a facet are cut, one after the other, until its tubes no longer change.
-CUTS = (2, 4, 8)
-# How many budgets facets may hold together, by what their last cut changed, that are not cut again; and where there is
-# no budget, which part of all change.
-UNCUT, UNCHANGED = 2.0, 1e-6
+# Into how many pieces the edges of a facet are cut, one after the other, where its tubes still change.
+CUTS = (1, 2, 4, 8)
+# Into how many for tubes over three surfaces and more.
+LONGEST = 2
+# How many budgets tubes may hold together, by what their last cut changed, that are not cut again; uncut, a tube says
+# little of what its pieces will hold. Where there is no budget, which part of all change.
+UNCUT, UNCHANGED = (0.2, 4.0, 8.0), 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,37 +91,51 @@ def _shot(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> lis
     bvh = pose.bvh
     assert bvh is not None
     bvh.refit(pose.vertices[len(pose.knots) // 2].T[None])
-    facets = _meeting(pose, ends[0], seen_by_tx(pose, ends, seen).any(0).nonzero()[:, 0])
-    sums = torch.zeros(len(facets), dtype=torch.complex64, device=facets.device)
-    twice: list[Tubes] = []
-    longer: list[Tubes] = []
-    for count in CUTS:
-        # Of three surfaces and more, the first cut will do: they hold little, and spread too far to be cut fine enough.
-        found, after = _cut(pose, ends, facets, count, 1 if twice else pose.settings.bounces)
-        change = (after - sums).abs().square()
-        limit = max(UNCUT * budget / len(pose.fade), UNCHANGED * float(change.sum()))
-        again = strongest(change.sqrt()[:, None], 0.0, limit) if count < CUTS[-1] else facets[:0]
-        left = torch.zeros(pose.topology.moving, dtype=torch.bool, device=facets.device)
-        left = left.index_fill_(0, facets[again], True)
-        twice.append(found[0].at((~left[found[0].faces[0]]).nonzero()[:, 0]))
-        longer += found[1:]
-        facets, sums = facets[again], after[again]
-        if len(facets) == 0:
+    starts = _meeting(pose, ends[0], seen_by_tx(pose, ends, seen).any(0).nonzero()[:, 0])
+    bounces, budget = pose.settings.bounces, budget / len(pose.fade)
+    sums = torch.zeros(len(starts.face), bounces, dtype=torch.complex64, device=starts.face.device)
+    sets: list[list[Tubes]] = [[] for _ in range(bounces)]
+    for k, count in enumerate(CUTS):
+        grid, pieces = cut = lattice(count // CUTS[k - 1] if k else count, sums.device)
+        shots = shoot(pose, ends[0], starts, grid, bounces)
+        found, after = _closed(pose, ends, shots, pieces, bounces)
+        again = sums.new_empty(0, dtype=torch.int64)
+        if k + 1 < len(CUTS):
+            again = _changed(after.sum(1) - sums, after != 0, UNCUT[k] * budget)
+        left = torch.ones(after.shape[:2], dtype=torch.bool, device=sums.device).flatten().index_fill_(0, again, False)
+        # Of three surfaces and more, edges in two will do: they hold little, and spread too far to be cut fine enough.
+        deeper = bounces if count < LONGEST else 1
+        for n, (tubes, row) in enumerate(found):
+            sets[n].append(tubes.at(left[row].nonzero()[:, 0]) if n < deeper else tubes)
+        if len(again) == 0:
             break
-    return [_strong(pose, tubes, ends[1], budget) for tubes in (_together(twice), *longer)]
+        starts, sums = parted(starts, shots, cut, again), after.flatten(0, 1)[again, :deeper]
+        bounces = deeper
+    return [_strong(pose, _together(tubes), ends[1], budget) for tubes in sets]
 
 
-def _cut(pose: Pose, ends: tuple[Leg, Leg], facets: Tensor, count: int, bounces: int) -> tuple[list[Tubes], Tensor]:
-    """The tubes of facets whose edges are cut into `count`, by bounces, and the sums [facets] of those of one."""
-    weights, tubes = (x.to(facets.device) for x in lattice(count))
-    start = facets.repeat_interleave(len(weights)), weights.repeat(len(facets), 1)
-    shots = shoot(pose, ends[0], start, bounces, len(weights))
+def _changed(change: Tensor, there: Tensor, budget: float) -> Tensor:
+    """The pieces to be cut again: those that are `there` [tubes, pieces, bounces] of the tubes that changed most.
+
+    The `change` [tubes, bounces] of the sums of all others holds `budget` together.
+    """
+    size = change.abs()
+    tubes = strongest(size, 0.0, max(budget, UNCHANGED * float(size.square().sum())))
+    pieces = tubes[:, None] * there.shape[1] + torch.arange(there.shape[1], device=tubes.device)
+    return pieces[there.any(2)[tubes]]
+
+
+def _closed(
+    pose: Pose, ends: tuple[Leg, Leg], shots: Shots, pieces: Tensor, bounces: int
+) -> tuple[list[tuple[Tubes, Tensor]], Tensor]:
+    """The pieces of tubes by bounces, each with its row, and the sums [tubes, pieces, bounces]."""
     scale = pose.radar.waveform.wavelength / (4 * math.pi) ** 1.5
-    found, sums = [], torch.empty(0)
-    for stop in range(bounces, 0, -1):
-        gain, chosen, sums = close(pose, ends, shots, tubes, stop)
-        found.append(Tubes(scale * gain, shots.face[: stop + 1, chosen], shots.weight[: stop + 1, chosen]))
-    return found[::-1], scale * sums
+    found, sums = [], []
+    for stop in range(1, bounces + 1):
+        gain, chosen, row, value = close(pose, ends, shots, pieces, stop)
+        found.append((Tubes(scale * gain, shots.face[: stop + 1, chosen], shots.weight[: stop + 1, chosen]), row))
+        sums.append(scale * value)
+    return found, torch.stack(sums, 2)
 
 
 def _together(parts: list[Tubes]) -> Tubes:
@@ -128,22 +144,35 @@ def _together(parts: list[Tubes]) -> Tubes:
     return Tubes(torch.cat([part.gain for part in parts]), *chains)
 
 
-def _meeting(pose: Pose, tx: Leg, face: Tensor) -> Tensor:
-    """Those of the facets `face` of whose corners a ray meets a person again."""
-    faces = pose.topology.faces[:, face]
+def _meeting(pose: Pose, tx: Leg, face: Tensor) -> Starts:
+    """Tubes over those whole facets among `face` of whose corners a ray meets a person again."""
+    faces, device = pose.topology.faces.index_select(1, face), face.device
     # One of the facets around each vertex that is there shoots its ray: rows of (corner, facet).
-    speaker = torch.full((pose.topology.vertices,), -1, device=face.device)
-    speaker = speaker.index_copy(0, faces.flatten(), torch.arange(faces.numel(), device=face.device))
+    speaker = torch.full((pose.topology.vertices,), -1, device=device)
+    speaker = speaker.index_copy_(0, faces.flatten(), torch.arange(faces.numel(), device=device))
     used = (speaker >= 0).nonzero()[:, 0]
-    corner, facet = speaker[used] // len(face), speaker[used] % len(face)
-    shots = shoot(pose, tx, (face[facet], torch.eye(3, device=face.device)[corner]), 1)
-    met = torch.zeros_like(speaker, dtype=torch.bool).index_copy(0, used, shots.face[1] >= 0)
-    return face[met[faces].any(0)]
+    row = speaker.index_select(0, used)
+    corner, facet = row // len(face), row % len(face)
+    inner = torch.eye(3, device=device)
+    inner = inner + INWARD * (1 / 3 - inner)
+    # A tube of one node, its first corner.
+    one = Starts(face[facet], inner[corner][:, None].expand(-1, 3, 3), face.new_empty(len(facet), 0))
+    shots = shoot(pose, tx, one, torch.eye(3, device=device)[:1], pose.settings.bounces)
+    speaker.index_copy_(0, used, torch.arange(len(used), device=device))
+    known = speaker[faces]
+    met = (shots.face[1] >= 0)[known].any(0).nonzero()[:, 0]
+    # Facets around a vertex share its ray where they are smooth.
+    corners = surface.gather(pose.normals[0], faces)
+    flat = unit(pose.area[-1].index_select(1, face))
+    smooth = (surface.dot(corners, flat[:, None]) > surface.CREASE_COSINE).all(0)
+    smooth = smooth & (pose.settings.flatness > 0)
+    known = torch.where(smooth & smooth[facet][known], known, -1)
+    return Starts(face[met], inner.expand(len(met), 3, 3), known.T[met], shots)
 
 
 def _strong(pose: Pose, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
     """Those that the RX sees, but for the weakest, which hold less than `budget` of power gain together."""
-    tubes = tubes.at(strongest(tubes.gain[:, None], 0.0, budget / len(pose.fade)))
+    tubes = tubes.at(strongest(tubes.gain[:, None], 0.0, budget))
     if not pose.settings.occlusion or pose.bvh is None:
         return tubes
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.faces[-1]])
@@ -153,20 +182,14 @@ def _strong(pose: Pose, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
 
 def _paths(pose: Pose, tubes: Tubes, ends: tuple[Leg, Leg], named: int) -> Paths:
     """The paths along tubes; their region is that of surface point `named`."""
-    tx, rx = ends
-    corners = [surface.gather(pose.vertices, pose.topology.faces[:, face]) for face in tubes.faces]
-    places = [(corner * weight.T).sum(2) for corner, weight in zip(corners, tubes.weights, strict=True)]
-    inner = sum((length((b - a).transpose(0, 1)) for a, b in zip(places, places[1:], strict=False)), torch.zeros(()))
-    first, last = places[0], places[-1]
-    middle = len(pose.knots) // 2
-    away, back = (unit(x[middle] - leg.centre[:, None]).to(torch.float32) for x, leg in ((first, tx), (last, rx)))
+    there, back, departure, arrival = chain_ways(pose, (tubes.faces, tubes.weights), ends)
     return Paths(
         gain=tubes.gain[:, None].expand(-1, len(pose.fade)),
-        tx_delay=legs.delays(tx, first),
-        rx_delay=legs.delays(rx, last) + inner.T[:, None] / speed_of_light,
+        tx_delay=there,
+        rx_delay=back,
         knots=pose.knots,
-        departure=legs.in_radar(tx, away),
-        arrival=legs.in_radar(rx, back),
+        departure=departure,
+        arrival=arrival,
         region=pose.topology.region[tubes.faces[named]],
         order=torch.full_like(tubes.faces[0], len(tubes.faces) - 1),
         region_names=pose.topology.region_names,
