@@ -11,7 +11,7 @@ import trimesh
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, response, small_radar
 
 from mmsynth import geometry
-from mmsynth.simulation.paths import trace
+from mmsynth.simulation.paths import select, trace
 from mmsynth.simulation.settings import Simulation
 from mmsynth.types import Material, Scene
 
@@ -47,9 +47,10 @@ def test_a_mirror_reflects_within_its_edges(near, far, seen):
 
 
 @pytest.mark.parametrize("polarization", ["vertical", "horizontal"])
-def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polarization):
+@pytest.mark.parametrize(("roughness", "layer_loss"), [(0.0, 1.0), (3e-4, 0.6)])
+def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polarization, roughness, layer_loss):
     radar = small_radar(60e9)
-    concrete = Material("concrete", 5.24 - 0.34j)
+    concrete = Material("concrete", 5.24 - 0.34j, roughness=roughness, layer_loss=layer_loss)
     settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=1, polarization=polarization)
     paths = order(trace(over_floor(ball(), concrete), radar, 0, settings, 1), 1)
     # In free space: the same ball, seen by an RX at the image of the radar (2 m lower).
@@ -59,7 +60,9 @@ def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polariz
     got = response(paths, radar)
     angle = math.atan2(4.0, 2.2)
     mode = "tm" if polarization == "vertical" else "te"
-    power = oracles.fresnel_power(5.24 - 0.34j, angle, mode)
+    # Roughness leaves exp(-(2 k h cos)^2) of the power (Ament 1953).
+    rough = 2 * math.tau / radar.waveform.wavelength * roughness * math.cos(angle)
+    power = oracles.fresnel_power(5.24 - 0.34j, angle, mode) * math.exp(-(rough**2)) * layer_loss
     # Twice: TX over the floor, and RX over the floor. Angles differ over the ball by a degree: 0.3 dB near Brewster's.
     assert decibel(float(got.abs() ** 2 / want.abs() ** 2) / 4) == pytest.approx(decibel(power), abs=0.4)
     # The ghost's path is half direct, half over the image; its near side is a radius closer.
@@ -104,13 +107,35 @@ def test_double_bounce_off_a_corner_of_the_room():
         mirrors=mirrors,
         mirror_regions=("conductor", "conductor"),
     )
-    paths = order(trace(scene, radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=2), 1), 2)
-    # From the ball's centre: TX over both walls (image at (-4, 12)), RX direct; minus the radius on both legs.
+    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=2)
+    paths = order(trace(scene, radar, 0, settings, 1), 2)
     lengths = 299792458.0 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
-    corner = np.linalg.norm(place - [-4, 12, 0]) + np.linalg.norm(place)
-    walls = np.linalg.norm(place - [-4, 0, 0]) + np.linalg.norm(place - [0, 12, 0])
-    for want in (corner, walls):
-        assert float((lengths - want).abs().min()) < 0.1
+    # The radar's images in the left wall, in that ahead, and in both.
+    left, ahead, both = (-4.0, 0.0, 0.0), (0.0, 12.0, 0.0), (-4.0, 12.0, 0.0)
+    for one, other in ((both, (0.0, 0.0, 0.0)), (left, ahead)):
+        way = np.linalg.norm(place - one) + np.linalg.norm(place - other)
+        # Minus the radius on both legs; a family and its reverse are as long.
+        family = select(paths, ((lengths - way).abs() < 0.15).nonzero()[:, 0])
+        apart = replace(radar, tx=torch.tensor([one]).double(), rx=torch.tensor([other]).double())
+        want = response(trace(free_space(ball(place=place)), apart, 0, Simulation(drop=0.0), 1), apart)
+        # A vertical field turns over at each of two metal walls; arrival from both sides: a way and its reverse.
+        assert complex(response(family, radar) / want / 2) == pytest.approx(1, abs=0.02)
+
+
+def test_what_stands_before_the_floor_hides_the_ghost_alone():
+    # The way over the floor passes 0.4 m above it at 1.1 and at 2.5 m; the direct one is over 1 m high.
+    scene = over_floor(ball(), CONDUCTOR)
+    found = []
+    for distance in (None, 1.1, 2.5):
+        board = mesh(*plate(0.6, 0.7, distance or 9.0, cells=2))
+        board = replace(board, vertices=board.vertices + torch.tensor([0.0, 0.0, 0.35], dtype=torch.float64))
+        here = replace(scene, people=(*scene.people, board)) if distance else scene
+        paths = trace(here, small_radar(60e9), 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=1, diffuse=False), 1)
+        length = 299792458.0 * (paths.tx_delay + paths.rx_delay)[:, 0, 0]
+        of_ball = (length > 7.8) & (length < 9.5)
+        found.append([int((of_ball & (paths.order == n)).sum()) for n in (0, 1)])
+    assert found[0][0] == found[1][0] == found[2][0] > 100
+    assert found[0][1] > 100 and found[1][1] == found[2][1] == 0
 
 
 def test_reciprocity_also_through_bounces():

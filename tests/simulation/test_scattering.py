@@ -7,7 +7,7 @@ import oracles
 import pytest
 import torch
 import trimesh
-from simulation.scenes import decibel, free_space, mesh, plate, rcs, response, small_radar
+from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, rcs, response, small_radar
 
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.scattering import (
@@ -160,6 +160,22 @@ def test_brewster_dip():
     te, tm = reflection(eps, torch.tensor(math.cos(angle), dtype=torch.float64))
     assert abs(tm) < 1e-9
     assert abs(te) > 0.5
+
+
+@pytest.mark.parametrize("degrees", [20.0, 45.0, math.degrees(math.atan(math.sqrt(6.0)))])
+@pytest.mark.parametrize(("polarization", "mode"), [("vertical", "tm"), ("horizontal", "te")])
+def test_a_plate_reflects_each_polarisation_as_fresnel_says(degrees, polarization, mode):
+    # TX and RX above and below a plate's normal: vertical is TM there, horizontal TE; the last angle is Brewster's.
+    angle = math.radians(degrees)
+    side = 30 * math.tan(angle)
+    radar = small_radar(60e9, tx=((0, 0, side),), rx=((0, 0, -side),))
+    settings, power = Simulation(drop=0.0, polarization=polarization), []
+    for material in (CONDUCTOR, Material("glass", 6.0 + 0j, layer_loss=0.5)):
+        scene = free_space(mesh(*plate(0.02, 0.02, 30.0, cells=2)), materials={"conductor": material})
+        power.append(float(response(trace(scene, radar, 0, settings, 1), radar).abs() ** 2))
+    want = 0.5 * oracles.fresnel_power(6.0, angle, mode)
+    # The angle differs over the plate by 2e-4; where the coefficient is zero, that leaves some 1e-7 of it.
+    assert power[1] / power[0] == pytest.approx(want, rel=2e-3, abs=1e-6)
 
 
 def test_reflection_of_a_conductor_turns_the_field_about_the_normal():

@@ -75,6 +75,21 @@ def test_dihedral_by_two_bounces():
     assert float((lengths - DISTANCE).abs().max()) < 2e-4
 
 
+@pytest.mark.parametrize("polarization", ["vertical", "horizontal"])
+def test_a_turned_dihedral_turns_the_polarisation(polarization):
+    # About the line of sight by psi: it mirrors the field in its edge, so that cos(2 psi) is left along itself.
+    radar, left = small_radar(60e9), []
+    points, faces = dihedral(0.1, 8)
+    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=1, polarization=polarization)
+    for psi in (0.0, 0.35, math.pi / 4):
+        turn = trimesh.transformations.rotation_matrix(psi, [0, 1, 0])[:3, :3]
+        paths = only(trace(free_space(mesh(points @ turn.T, faces)), radar, 0, settings, 1), 1)
+        left.append(complex(response(paths, radar)))
+    # Tubes at the rim count whole or not at all, other ones at each turn: 1 % of the field.
+    assert left[1] / left[0] == pytest.approx(math.cos(0.7), abs=0.02)
+    assert abs(left[2] / left[0]) < 0.01
+
+
 def test_trihedral_by_three_bounces_and_its_order():
     # Tubes that straddle an edge count by their middle ray, which is wrong by a tube's width: first order.
     radar = small_radar(60e9)
