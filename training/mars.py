@@ -50,7 +50,8 @@ def main() -> None:
     real_.set_defaults(run=real)
     motions_ = parts.add_parser("motions", help="poses of all others as motion files, for datasets/mars_skeletons.toml")
     motions_.add_argument("recordings", type=Path)
-    motions_.add_argument("--leave-out", required=True, help="subject, of whom nothing is read")
+    motions_.add_argument("--leave-out", nargs="+", required=True, help="subjects, of whom nothing is read")
+    motions_.add_argument("--sizes", type=float, nargs="+", default=[1.0], help="people grown or shrunk by these")
     motions_.add_argument("--out", type=Path, required=True)
     motions_.set_defaults(run=motions)
     transfer_ = parts.add_parser("transfer", help="pre-training on synthetic clips, one person held out")
@@ -108,15 +109,15 @@ def real(options: argparse.Namespace) -> list[Row]:
 
 def motions(options: argparse.Namespace) -> list[Row]:
     """The poses of everybody but one person, as motion files."""
-    written = write_skeletons(Dataset.open(options.recordings), options.leave_out, options.out, 2.8)
-    print(f"{options.out}: {len(written)} files of others than {options.leave_out}")
+    written = write_skeletons(Dataset.open(options.recordings), options.leave_out, options.out, 2.8, options.sizes)
+    print(f"{options.out}: {len(written)} files of others than {', '.join(options.leave_out)}")
     return []
 
 
 def transfer(options: argparse.Namespace) -> list[Row]:
     """The same network with and without synthetic poses before the real ones, at shares of the real ones."""
     from mmsynth.datasets.mars import RADAR_POSITION
-    from mmsynth.evaluation.mars_transfer import TransferSettings, transfer_errors
+    from mmsynth.evaluation.mars_transfer import ARMS, TransferSettings, transfer_errors
 
     torch.set_num_threads(1)
     real, files = pose_table(Dataset.open(options.recordings)), [Dataset.open(path) for path in options.synthetic]
@@ -147,10 +148,11 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         rows.append(row(title, mean_over_people(zero), "perceptron", note=note, **more))
     for share in shares:
         errors = {name: np.array([run[share][name] for run in runs]) for name in people}
-        for arm, model in ((1, "perceptron, pre-trained"), (2, "perceptron, mixed")):
+        for arm, name in enumerate(ARMS[1:], 1):
             gains = [float(np.mean([e[k, arm] - e[k, 0] for e in errors.values()])) for k in range(len(runs))]
-            each = ", ".join(f"{name} {e[:, 0].mean():.2f} -> {e[:, arm].mean():.2f}" for name, e in errors.items())
-            rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, model, note=f"MAE; {each}", **more))
+            each = ", ".join(f"{who} {e[:, 0].mean():.2f} -> {e[:, arm].mean():.2f}" for who, e in errors.items())
+            title, note = f"mars/loso_gain_{round(100 * share)}_cm", f"MAE; {each}"
+            rows.append(row(title, gains, f"perceptron, {name}", note=note, **more))
     return rows
 
 

@@ -12,20 +12,28 @@ from sklearn.ensemble import ExtraTreesRegressor
 from mmsynth import metrics
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets import Clips
+from mmsynth.joints import bones
 
 Array = NDArray[Any]
 
-# Each pose is asked for from this many frames up to and with its own (0.5 s at 10 frames/s).
-FRAMES = 5
+# Each pose is asked for from its own frame and so many on both sides of it (0.2 and 1 s at 10 frames/s).
+SIDES = (0, 2, 10)
 _AXES = ((1.0, 2.8, 12), (-1.0, 1.0, 10), (-1.1, 1.0, 14), (-2.0, 2.0, 11))  # range, lateral, height, velocity
 
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """Frames with poses: histograms of the last frames' points, joints in the radar frame, who and which recording."""
+    """Frames with poses: histograms of points about each, joints in the radar frame, who and which recording.
+
+    Attributes:
+        context: mean histograms of the whole recording.
+        size: of the person, the sum of the bones' lengths.
+    """
 
     table: Annotated[Array, "frames features", "1"]
+    context: Annotated[Array, "frames cells", "1"]
     joints: Annotated[Array, "frames joints 3", "m"]
+    size: Annotated[Array, "frames", "m"]
     subject: Annotated[Array, "frames", "1"]
     clip: Annotated[Array, "frames", "1"]
 
@@ -38,17 +46,35 @@ def pose_table(dataset: Clips) -> Poses:
     flat, joints = dataset.points(), dataset.joints()
     if joints is None:
         raise ValueError("poses: expected a data set with joints, got none")
-    frames = len(flat.frame_time)
+    frames, starts = len(flat.frame_time), flat.clip_offsets
     columns = _histograms(flat.values, flat.frame, frames)
-    clip = np.repeat(np.arange(len(flat.clip_offsets) - 1), np.diff(flat.clip_offsets))
-    first = flat.clip_offsets[:-1][clip]
+    clip = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
-    index = np.arange(frames)
-    recent = [total[index + 1] - total[np.maximum(first, index - back)] for back in (0, FRAMES - 1)]
+    index, parts = np.arange(frames), []
+    for side in SIDES:
+        first, last = np.maximum(starts[clip], index - side), np.minimum(starts[clip + 1], index + side + 1)
+        # As many as if no frame were missing at the ends.
+        whole = (2 * side + 1) / (last - first)
+        parts.append(np.log1p((total[last] - total[first]) * whole[:, None]))
+    mean = (total[starts[1:]] - total[starts[:-1]]) / np.maximum(np.diff(starts), 1)[:, None]
     known = np.isfinite(joints).all((1, 2))
-    table = np.hstack([np.log1p(r) for r in recent]).astype(np.float32)
-    labels = dataset.labels
-    return Poses(table[known], joints[known], labels.subject[clip][known], labels.id[clip][known])
+    clip, labels = clip[known], dataset.labels
+    return Poses(
+        np.hstack(parts)[known].astype(np.float32),
+        np.log1p(10 * mean[clip]).astype(np.float32),
+        joints[known],
+        _sizes(joints[known], clip, dataset.joint_set),
+        labels.subject[clip],
+        labels.id[clip],
+    )
+
+
+def _sizes(joints: Array, clip: Array, joint_set: str) -> Array:
+    """Sum of the bones' lengths [frames], the same for all frames of a clip."""
+    a, b = (list(ends) for ends in zip(*bones(joint_set), strict=True))
+    each = np.linalg.norm(joints[:, a] - joints[:, b], axis=2).sum(1)
+    _, index = np.unique(clip, return_inverse=True)
+    return np.asarray((np.bincount(index, each) / np.bincount(index))[index])
 
 
 def join_poses(parts: Sequence[Poses]) -> Poses:
@@ -56,25 +82,30 @@ def join_poses(parts: Sequence[Poses]) -> Poses:
     return Poses(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Poses)))
 
 
-def write_skeletons(dataset: Clips, leave_out: str, out: Path, shortest: float) -> list[Path]:
+def write_skeletons(
+    dataset: Clips, leave_out: Sequence[str], out: Path, seconds: float, sizes: Sequence[float] = (1.0,)
+) -> list[Path]:
     """Write the poses of everybody but `leave_out` as motion files that `read_motion` and recipes take.
 
-    One file for each stretch without gaps, named after activity and clip. Nothing of the person held out is looked at.
+    One file for each piece of a stretch without gaps and each size, named after activity, clip, first frame and size in
+    %. Nothing of the people held out is looked at.
 
     Args:
         dataset: recordings with joints of 19 or 25 (Kinect's sets).
-        leave_out: subject.
+        leave_out: subjects.
         out: folder to write into.
-        shortest: stretch that is kept, in s.
+        seconds: length of each piece; a body is fitted to a short one much faster than to a whole stretch.
+        sizes: by which people grow or shrink: few people's motions as people of other sizes would make them.
 
     Raises:
         ValueError: there is nobody of that name, or no stretch that long.
     """
     subjects = dataset.labels.subject.tolist()
-    if leave_out not in subjects:
-        raise ValueError(f"leave out: expected one of {', '.join(sorted(set(subjects)))}, got '{leave_out}'")
+    for name in leave_out:
+        if name not in subjects:
+            raise ValueError(f"leave out: expected one of {', '.join(sorted(set(subjects)))}, got '{name}'")
     written = []
-    for k in np.flatnonzero(dataset.labels.subject != leave_out):
+    for k in np.flatnonzero(~np.isin(dataset.labels.subject, leave_out)):
         sample = dataset[int(k)]
         if sample.joints is None:
             continue
@@ -82,12 +113,16 @@ def write_skeletons(dataset: Clips, leave_out: str, out: Path, shortest: float) 
         known = np.isfinite(joints).all((1, 2))
         breaks = np.flatnonzero((np.diff(times) > 1.5 * np.median(np.diff(times))) | ~known[1:] | ~known[:-1]) + 1
         for own in np.split(np.arange(len(times)), breaks):
-            if len(own) and known[own[0]] and times[own[-1]] - times[own[0]] >= shortest:
-                written.append(out / f"{sample.labels.activity}-{sample.id}-{own[0]:04d}.npz")
-                out.mkdir(parents=True, exist_ok=True)
-                np.savez(written[-1], positions=joints[own], times=times[own] - times[own[0]])
+            number = round((times[own[-1]] - times[own[0]]) / seconds - 0.5) if known[own[0]] else 0
+            for piece in np.array_split(own, number) if number else ():
+                name = f"{sample.labels.activity}-{sample.id}-{piece[0]:04d}"
+                for size in sizes:
+                    out.mkdir(parents=True, exist_ok=True)
+                    written.append(out / f"{name}-{round(100 * size)}.npz")
+                    at, here = times[piece] - times[piece[0]], np.float32(size) * joints[piece]
+                    np.savez(written[-1], positions=here, times=at)
     if not written:
-        raise ValueError(f"skeletons: expected a stretch of {shortest} s without gaps, found none")
+        raise ValueError(f"skeletons: expected a stretch of {seconds} s without gaps, found none")
     return written
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from mmsynth import metrics
 from mmsynth.evaluation.mars import Poses
+from mmsynth.evaluation.sizes import SizeModel, fit_sizes, floor_of, mean_size, of_one_size, resized
 
 Array = NDArray[Any]
 
 
 # So many recorded poses are worth as many steps of pre-training as of tuning, or half of every mixed batch.
 PRETRAINED_POSES, MIXED_POSES = 60, 1000
+# Real poses alone, then with synthetic ones.
+ARMS = ("alone", "mixed", "pre-trained, sizes", "mixed, sizes")
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,16 @@ def stretches(poses: Poses, share: float, draw: np.random.Generator) -> Array:
 def transfer_errors(
     real: Poses, synthetic: Mapping[str, Poses], shares: Sequence[float], seed: int, settings: TransferSettings
 ) -> dict[float, dict[str, tuple[float, ...]]]:
-    """Mean absolute error in cm by share and person held out: real poses alone, pre-trained, mixed.
+    """Mean absolute error in cm by share and person held out, of each of `ARMS`.
 
-    Pre-trained: a part of `settings.steps` is on synthetic poses and comes first. Mixed: a part of every batch is
-    synthetic, each kind told as the difference from its mean. The part is c / (c + real poses), a half at most.
-    Nothing of the person is seen, and of the others only the stretches of the share. Share 0: the mean of the others'
-    poses; a network that has seen synthetic poses alone (half of the steps) and knows no real mean either; the same
-    network with its mean moved to the others', which is what the constant pose knows too.
+    Nothing of the person is seen, and of the others only the stretches of the share. Pre-trained: a part of
+    `settings.steps` is on synthetic poses and comes first. Mixed: a part of every batch is synthetic, each kind told as
+    the difference from its mean. The part is c / (c + real poses), a half at most. With sizes, networks learn poses of
+    people of one size and the guess grows by what `fit_sizes`, taught synthetic people, makes of the recording.
+
+    At share 0: the mean of the others' poses; a network that has seen synthetic poses alone (half of the steps) and
+    knows no real mean or size either; the same network with its mean moved to the others' and sizes relative to theirs,
+    which is what the constant pose knows too.
 
     Args:
         real: recorded poses.
@@ -73,28 +79,40 @@ def transfer_errors(
     found: dict[float, dict[str, tuple[float, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     for number, name in enumerate(sorted(set(real.subject.tolist()))):
         there, made = real.subject == name, synthetic[name]
-        test, others = _rows(real, there), _rows(real, ~there)
-        mean = np.broadcast_to(others.joints.mean(0), test.joints.shape)
-        zero = _Pupil.new(made, seed, settings).learn(made, settings.steps // 2)
-        moved = zero.guess(test) - made.joints.mean(0) + others.joints.mean(0)
-        constant, told = (100 * metrics.mae(guess, test.joints) for guess in (mean, moved))
-        found[0.0][name] = (constant, zero.error(test), told)
+        test, others, sizes = _rows(real, there), _rows(real, ~there), fit_sizes(made)
+        found[0.0][name] = _without_real(others, made, test, sizes, _Pupil.new(made, seed, settings))
         for share in shares:
             few = _rows(others, stretches(others, share, np.random.default_rng([seed, number])))
             before, beside = (min(0.5, c / (c + len(few.table))) for c in (PRETRAINED_POSES, MIXED_POSES))
             first = round(before * settings.steps)
-            new = _Pupil.new(few, seed, settings)
-            pupils = (
-                new.copy().learn(few, settings.steps),
-                new.copy().learn(made, first).learn(few, settings.steps - first),
-                new.copy().learn(few, settings.steps, made, beside),
-            )
-            found[share][name] = tuple(pupil.error(test) for pupil in pupils)
+            new, size = _Pupil.new(few, seed, settings), mean_size(few)
+            own, aside = of_one_size(few, size), of_one_size(made, size)
+            factor, floor = sizes.factors(test, few), floor_of(few)
+            plain = [new.copy().learn(few, settings.steps), new.copy().learn(few, settings.steps, made, beside)]
+            sized = [
+                new.copy().learn(aside, first).learn(own, settings.steps - first),
+                new.copy().learn(own, settings.steps, aside, beside),
+            ]
+            guesses = [pupil.guess(test) for pupil in plain]
+            guesses += [resized(pupil.guess(test), factor, floor) for pupil in sized]
+            found[share][name] = tuple(100 * metrics.mae(guess, test.joints) for guess in guesses)
     return found
 
 
+def _without_real(others: Poses, made: Poses, test: Poses, sizes: SizeModel, new: "_Pupil") -> tuple[float, ...]:
+    """Errors at share 0, see `transfer_errors`."""
+    size = mean_size(made)
+    alike = of_one_size(made, size)
+    guess = new.learn(alike, new.settings.steps // 2).guess(test)
+    absolute = resized(guess, np.exp(sizes.logarithms(test)) / size, floor_of(made))
+    moved = guess - alike.joints.mean(0) + others.joints.mean(0)
+    told = resized(moved, sizes.factors(test, others), floor_of(others))
+    constant = np.broadcast_to(others.joints.mean(0), test.joints.shape)
+    return tuple(100 * metrics.mae(said, test.joints) for said in (constant, absolute, told))
+
+
 def _rows(poses: Poses, keep: Array) -> Poses:
-    return Poses(poses.table[keep], poses.joints[keep], poses.subject[keep], poses.clip[keep])
+    return Poses(*(getattr(poses, f.name)[keep] for f in fields(Poses)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +198,3 @@ class _Pupil:
             found = (self.network(torch.from_numpy(poses.table)) + self.mean).numpy()
         self.network.train()
         return np.asarray(found.reshape(poses.joints.shape))
-
-    def error(self, poses: Poses) -> float:
-        """Mean absolute error in cm."""
-        return 100 * metrics.mae(self.guess(poses), poses.joints)
