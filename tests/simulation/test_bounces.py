@@ -122,6 +122,29 @@ def test_double_bounce_off_a_corner_of_the_room():
         assert complex(response(family, radar) / want / 2) == pytest.approx(1, abs=0.02)
 
 
+def test_gradients_over_the_floor_are_those_of_finite_differences():
+    radar, target = small_radar(60e9), ball(level=2)
+    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=1)
+
+    def ghost(rise, permittivity, roughness, layer_loss):
+        scene = over_floor(target, Material("concrete", permittivity, roughness=roughness, layer_loss=layer_loss))
+        moved = torch.zeros(4, 4, dtype=torch.float64)
+        moved[2, 3] = 1.0
+        here = replace(scene, world_from_radar=scene.world_from_radar + rise * moved)
+        return response(order(trace(here, radar, 0, settings, 1), 1), radar).abs() ** 2 * 1e12
+
+    plain = [torch.tensor(v, dtype=torch.float64) for v in (0.0, 0.0, 3e-4, 0.6)]
+    plain[1] = torch.tensor(5.24 - 0.34j, dtype=torch.complex128)
+    inputs = [x.clone().requires_grad_() for x in plain]
+    grads = torch.autograd.grad(ghost(*inputs), inputs)
+    # Steps small beside a wavelength, large beside what float32 gains resolve.
+    for which, way, step in ((0, 1.0, 2e-5), (1, 1.0, 1e-2), (1, 1j, 1e-2), (2, 1.0, 4e-6), (3, 1.0, 1e-2)):
+        moves = [[x + sign * step * way if k == which else x for k, x in enumerate(plain)] for sign in (1, -1)]
+        ends = [ghost(*moved) for moved in moves]
+        exact = float((grads[which].conj() * way).real)
+        assert exact == pytest.approx(float(ends[0] - ends[1]) / (2 * step), rel=0.02), (which, way)
+
+
 def test_what_stands_before_the_floor_hides_the_ghost_alone():
     # The way over the floor passes 0.4 m above it at 1.1 and at 2.5 m; the direct one is over 1 m high.
     scene = over_floor(ball(), CONDUCTOR)
