@@ -238,19 +238,20 @@ def _stage(options: argparse.Namespace) -> "Stage":
     return Stage(load_body(options.body), load_radar("mars"), radar_position=RADAR_POSITION, device=options.device)
 
 
-def _wall(left: tuple[float, float], right: tuple[float, float]) -> torch.Tensor:
-    """Corners [1, 4, 3] in m of a wall between two points (x, y) as seen from its front, in the frame of the poses."""
-    low, high = -0.93, 1.7
-    return torch.tensor([[[*left, high], [*left, low], [*right, low], [*right, high]]], dtype=torch.float64)
+def _walls(*feet: tuple[tuple[float, float], tuple[float, float]], high: float = 1.7) -> torch.Tensor:
+    """Corners [walls, 4, 3] in m of walls between points (x, y), left to right from the front, in the poses' frame."""
+    low = -0.93
+    corners = [[[*left, high], [*left, low], [*right, low], [*right, high]] for left, right in feet]
+    return torch.tensor(corners, dtype=torch.float64)
 
 
 def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
-    The wall beside is the recordings' own, found by its echoes; one 0.9 m behind the person stands for a room that they
-    do not tell of.
+    The fronts beside are the recordings' own, found by their echoes; a wall 0.9 m behind the person stands for a room
+    that they do not tell of.
     """
-    from mmsynth.datasets.mars import SIDE_WALL, SIDE_WALL_MATERIAL
+    from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP
 
     def settings(**changes: Any) -> "Stage":
         return replace(full, settings=replace(full.settings, **changes))
@@ -260,8 +261,8 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
 
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
-    beside = replace(full, room=_wall(*SIDE_WALL), room_material=SIDE_WALL_MATERIAL)
-    behind = _wall((-2.0, 2.9), (2.0, 2.9))
+    beside = replace(full, room=_walls(*FRONTS, high=FRONTS_TOP), room_material=FRONTS_MATERIAL)
+    behind = _walls(((-2.0, 2.9), (2.0, 2.9)))
     cfar = full.setup.processing.range_cfar
     device = {
         "everything": full,
@@ -284,9 +285,10 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
         "no coherent part": settings(coherent=False),
         "no floor, no bounces": replace(settings(bounces=0), floor=None),
         "no floor": replace(full, floor=None),
-        "the wall beside": beside,
-        "the wall beside, of concrete": replace(beside, room_material="concrete"),
-        "the wall beside, two bounces": replace(beside, settings=replace(full.settings, bounces=2)),
+        "fronts beside": beside,
+        "fronts beside, to 1.7 m": replace(beside, room=_walls(*FRONTS)),
+        "fronts beside, of concrete": replace(beside, room_material="concrete"),
+        "fronts beside, two bounces": replace(beside, settings=replace(full.settings, bounces=2)),
         "a wall behind": replace(full, room=behind, room_material="plasterboard"),
         "breath": replace(full, breath=BREATH),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),

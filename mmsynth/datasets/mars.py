@@ -42,17 +42,20 @@ LABEL_OFFSET = (-0.16, 0.03, 0.23)
 # they are (profile "mars"), by this much at the 1.9 m at which people stand; so the offset up is the board's, not the
 # room's. A radar 0.23 m under the Kinect sees legs that the recorded clouds do not show.
 RADAR_POSITION = (0.0, 0.0, 0.23)
-# Something flat and upright, a wall or cupboards, stands to the side of +x: two points (x, y) in m of its foot.
-# Recorded points beyond the body have the range of an echo that goes over it once, (r + r') / 2 with r' the distance
-# of the body's image, or twice, r'. Put to one plane after another, the ranges of 50,000 such points of training and
-# validation parts agree on 1.28 to 1.34 m in all three subjects; for planes on the other side, above or behind they
-# do not. Ranges alone leave its tilt open; where points of two bounces are told by their direction too (x = 0.65 to
-# 0.9 r, 2,026 points), its normal is turned by 4.7 degrees (quartiles 2.4 and 7.1) from +x towards +y, and it is 1.40
-# m off (1.32, 1.45). Of what it is made was chosen by the number of points that come over it once (1.8 a frame, wood
-# 2.0, plasterboard 3.2). As many points lie straight ahead at 3.2 to 3.35 m, wherever the body stands between 1.6 and
-# 2.1 m: no echo over this wall, but something at rest behind, which is not simulated.
-SIDE_WALL = ((0.99, 5.0), (1.43, -0.3))
-SIDE_WALL_MATERIAL = "wood"
+# Two fronts, of furniture perhaps, stand beside the person: two points (x, y) in m of the foot of each, from left to
+# right as one looks at it, and the height z of both. Recorded points beyond the body have the range of an echo that
+# goes over one of them once, (r + r') / 2 with r' the distance of the body's image, or twice, r'. Put to one plane
+# after another, these ranges agree on 1.25 to 1.33 m to the right (6,300 points at y = 0 of training and validation
+# parts) and on 0.95 to 1.08 m to the left (4,800), in all three subjects, wherever the body stands. Their turns are
+# those of directions of two bounces: 5.6 degrees from x towards +y (quartiles 2.5 and 7.7; 4.7 by fewer points) and
+# 0.9 (-1.3, 2.9). An echo over a front goes either way round, and the azimuth of the sum peaks beside both
+# directions; where the two azimuth TX are in opposition there, the phase of the raised one is off by pi: points of z
+# = 0.9 r, so y = 0. Height and material are such that as many points come as recorded, from heights as recorded (0.2
+# r under the body's own points: a front of 1.06 m shows hips and legs; walls of 1.5 m over the radar would show the
+# trunk, too often and too high).
+FRONTS = (((0.99, 5.0), (1.43, -0.3)), ((-0.985, -0.3), (-0.90, 5.0)))
+FRONTS_TOP = 0.13
+FRONTS_MATERIAL = "plasterboard"
 
 # Rows of `radar_data_cropped`.
 _FRAME, _X, _Y, _Z, _DOPPLER, _INTENSITY, _TIME = 0, 2, 3, 4, 5, 6, 7

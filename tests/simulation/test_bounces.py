@@ -11,17 +11,20 @@ import trimesh
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, response, small_radar
 
 from mmsynth import geometry
+from mmsynth.processing import detect, range_doppler
+from mmsynth.radar import load_radar
+from mmsynth.simulation import simulate_clean
 from mmsynth.simulation.paths import select, trace
 from mmsynth.simulation.settings import Simulation
-from mmsynth.types import Material, Scene
+from mmsynth.types import AdcFrames, Material, Scene
 
 FLOOR = torch.tensor([[[-20.0, -20, 0], [20, -20, 0], [20, 20, 0], [-20, 20, 0]]], dtype=torch.float64)
 
 
-def ball(radius=0.05, place=(0, 4.0, 1.2), level=3):
+def ball(radius=0.05, place=(0, 4.0, 1.2), level=3, rows=3):
     found = trimesh.creation.icosphere(subdivisions=level, radius=radius)
     found.apply_transform(trimesh.transformations.rotation_matrix(0.7, [0.3, 0.5, 0.8]))
-    return mesh(found.vertices + np.array(place), found.faces)
+    return mesh(found.vertices + np.array(place), found.faces, rows)
 
 
 def over_floor(person, material, height=1.0):
@@ -74,6 +77,42 @@ def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polariz
     assert float(elevation.min()) == pytest.approx(math.atan2(-2.2, 4), abs=0.02)
 
 
+def test_a_board_reads_an_echo_both_ways_round_a_wall_at_its_transmitters_opposition():
+    # One way the TX see the ball and the RX its image, the other way the RX do. Where TX 1 and 3, four half-waves
+    # apart, are in opposition, TX 2 between them is half a turn off: z is read wrong by r, and no y is left.
+    setup = load_radar("mars")
+    radar, processing = setup.radar, replace(setup.processing, clutter_removal=False, compensation=(), angle_step=0.0)
+    place = np.array([0.36, 1.8, -0.3])
+    wall = torch.tensor([[[1.3, 3, 1], [1.3, 3, -1], [1.3, 0, -1], [1.3, 0, 1]]], dtype=torch.float64)
+    pose, materials = torch.eye(4, dtype=torch.float64), {"conductor": CONDUCTOR}
+    scene = Scene(pose, (ball(place=place, rows=5),), materials, mirrors=wall, mirror_regions=("conductor",))
+    samples = simulate_clean(scene, radar, 1, Simulation(bounces=1, static_room=False), seed=1)
+    cube = range_doppler(AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)), processing)
+    points = detect(cube, processing).position.double().numpy()
+    seen, image = place, place * [-1, 1, 1] + [2.6, 0, 0]
+    away = 0.5 * (np.linalg.norm(seen) + np.linalg.norm(image)) - 0.05
+    across, up = both_ways(radar, seen / np.linalg.norm(seen), image / np.linalg.norm(image))
+    assert across**2 + up**2 > 1  # the closed form finds no y either, though the ball is 0.3 m under the radar
+    assert up > 0.5
+    # A range bin is 3 cm, an azimuth bin 1/32 of 2.3 m; the ball's highlights lie 5 cm beside its centre.
+    off = np.abs(points - away * np.array([across, 0.0, up])).max(1)
+    assert off.min() < 0.1
+    assert points[off.argmin(), 1] == 0
+
+
+def both_ways(radar, first, second):
+    """Cosines x / r beyond 0.5 and z / r that a board reads off an echo out by one direction and back by the other."""
+    steps = 2 * math.pi / radar.waveform.wavelength * np.stack([first, second])
+    tx, rx = (np.exp(1j * steps @ ends.numpy().T) for ends in (radar.tx, radar.rx))
+    signals = tx[0][:, None] * rx[1] + tx[1][:, None] * rx[0]
+    places = (radar.tx[:, :1] + radar.rx[:, 0]).numpy() / float(radar.rx[1, 0])
+    bins = np.arange(17, 32)[:, None, None] / 32
+    rows = (signals * np.exp(-1j * np.pi * bins * places)).sum(2)
+    flat, raised = rows[:, 0] + rows[:, 2], rows[:, 1]
+    peak = np.abs(flat).argmax()
+    return bins[peak, 0, 0], np.angle(raised[peak] / flat[peak]) / np.pi
+
+
 def test_brewsters_dip():
     radar = small_radar(60e9)
     glass = Material("glass", 6.0 + 0j)
@@ -102,7 +141,7 @@ def test_double_bounce_off_a_corner_of_the_room():
     place = np.array([0.5, 3.0, 0.0])
     scene = Scene(
         torch.eye(4, dtype=torch.float64),
-        (ball(place=place),),
+        (ball(place=place, rows=5),),
         {"conductor": CONDUCTOR},
         mirrors=mirrors,
         mirror_regions=("conductor", "conductor"),
