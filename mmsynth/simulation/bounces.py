@@ -1,11 +1,11 @@
 """Bounces off the flat surfaces of a room: the image method, on either side of the person or on both.
 
-What a way over mirrors is worth at most is known before a shadow ray is shot: which mirrors can follow each other, and
-be seen from where people are, once a clip; how strongly each leg lights each facet (`reach.py`) and what a facet is
-then worth (`worth.py`), for several frames at once. Facets that together stay under the budget get no ray and no gain.
+What a way over mirrors is worth is known before a shadow ray is shot: which mirrors can follow each other, and be seen
+from where people are, once a clip; how strongly each leg lights each facet (`reach.py`) and what a facet is then worth
+(`worth.py`), for several frames at once. The weakest facets of all families, which together stay under the budget, get
+no ray and no gain.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -14,17 +14,21 @@ import torch
 from torch import Tensor
 
 from mmsynth.arrays import differentiable
-from mmsynth.simulation.facets import frame_of, gains_of, one_a_patch, paths_over, share_rays, strongest, unblocked
+from mmsynth.simulation.budget import least
+from mmsynth.simulation.facets import gains_of, one_a_patch, paths_over, share_rays, unblocked
 from mmsynth.simulation.legs import Leg, Mirror, longer, may_reach, mirrored
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.reach import lit
 from mmsynth.simulation.scattering import material_table
 from mmsynth.simulation.settings import Simulation
-from mmsynth.simulation.worth import worth
+from mmsynth.simulation.worth import shapes_of, worth
 from mmsynth.types import Paths, Radar, Scene
 
-# Part of the budget of a family that facets may hold together which are left out by what they are worth.
-UNSEEN = 0.25
+# Part of the budget that facets may hold together which are left out by what they are worth, and how many times too
+# much that is of all of them (1.8 to 2.1 measured).
+UNSEEN, WORTH = 0.7, 2.0
+# Families whose best facet brings less than this part of the budget are not looked at.
+FAINT = 0.01
 # Facets on which the strength of a leg is sampled, to find families that are worth tracing.
 SAMPLES = 256
 
@@ -62,6 +66,28 @@ class Chains:
         return iter(self.chains)
 
 
+@dataclass(frozen=True, eq=False)
+class _Light:
+    """What families, pairs of chains towards TX and RX, light of the facets that both may see.
+
+    Attributes:
+        families: [families, 2] rows of `Chains.chains`.
+        legs: the same as rows of `Chains.legs`; pairs: as rows of `used`.
+        ways: [families] how many ways each stands for: two where it stands for its reverse.
+        facets: [facets] of one frame.
+        used: [legs] rows of `Chains.legs`.
+        worth: [families, frames, facets].
+    """
+
+    families: Tensor
+    legs: Tensor
+    pairs: Tensor
+    ways: Tensor
+    facets: Tensor
+    used: Tensor
+    worth: Tensor
+
+
 _known: "WeakKeyDictionary[Scene, dict[tuple[Radar, int, str], Chains]]" = WeakKeyDictionary()
 
 
@@ -81,33 +107,24 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
     if scene.mirrors is None or len(scene.mirrors) == 0 or pose.topology.moving == 0:
         return []
     every = _chains(scene, pose.radar, pose.settings, ends)
-    budget = pose.settings.bounce_drop * power
-    families, traced = _families(pose, every)
-    if len(families) == 0:
+    light = _light(pose, every, seen)
+    if not light:
         return []
-    # Rows of the legs in use; where TX and RX share rays, those of the TX stand for both.
-    used, pairs = torch.unique(
-        families + families.new_tensor([0, len(every.legs) - len(every.chains)]), return_inverse=True
-    )
-    over = [every.legs[k] for k in used.tolist()]
-    strength = lit(pose, over, (pose.centre, pose.area))
-    counts = _counting(pose, worth(pose, strength, over, pairs, traced), UNSEEN * budget)
-    clear = _seen(pose, (over, strength), _wanted(counts, pairs, len(over)), seen if every.shared else None)
-    found = []
-    for (a, b), (i, j), family in zip(families.tolist(), pairs.tolist(), counts, strict=True):
-        both = clear[i] & clear[j]
-        facets = (both.reshape(pose.frames, -1, both.shape[1]).any(1) & family).reshape(-1).nonzero()[:, 0]
-        if len(facets) == 0:
-            continue
-        one = every.chains[a].legs[0], every.chains[b].legs[1]
-        gain = gains_of(pose, facets, one, both)
-        keep = strongest(gain, pose.settings.drop, (1 - UNSEEN) * budget, frame_of(pose, facets))
-        facets, gain = facets[keep], gain[keep]
-        if len(facets) == 0:
-            continue
-        found.append(paths_over(pose, facets, one, gain))
-        if every.shared and a != b:
-            found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), gain))
+    counts = _counting(light, UNSEEN * WORTH * pose.settings.bounce_drop / len(pose.fade) * power)
+    clear, found = _seen(pose, every, (light, counts), seen), []
+    for part, count in zip(light, counts, strict=True):
+        for (a, b), legs, some in zip(part.families.tolist(), part.legs.tolist(), count, strict=True):
+            both = clear[legs[0]] & clear[legs[1]]
+            frame, column = some.nonzero().unbind(1)
+            facets = frame * pose.topology.moving + part.facets[column]
+            facets = facets[both.reshape(pose.frames, -1, both.shape[1]).any(1).reshape(-1)[facets]]
+            if len(facets) == 0:
+                continue
+            one = every.chains[a].legs[0], every.chains[b].legs[1]
+            gain = gains_of(pose, facets, one, both)
+            found.append(paths_over(pose, facets, one, gain))
+            if every.shared and a != b:
+                found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), gain))
     return found
 
 
@@ -164,8 +181,8 @@ def _longer(chain: Chain, mirrors: list[Mirror]) -> list[Chain]:
 def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:
     """Pairs [families, 2] of chains, towards TX and RX, and in which frames [families, frames] they are traced.
 
-    They are those whose best facet brings more than `settings.bounce_drop` of the power of the direct way. Where TX and
-    RX share rays, one of a pair and its reverse is there.
+    They are those whose best facet brings more than `FAINT` of the budget. Where TX and RX share rays, one of a pair
+    and its reverse is there.
     """
     step, size = max(1, pose.topology.moving // SAMPLES), len(every.chains)
     some = pose.centre[:: len(pose.instants), :, ::step]
@@ -176,49 +193,67 @@ def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:
     bounces = mirrors[:, None] + mirrors
     use = (bounces >= 1) & (bounces <= pose.settings.bounces)
     use = use.triu() if every.shared else use
-    strong = (power[0][:, None] * power[-1] > pose.settings.bounce_drop) & use[:, :, None]
+    strong = (power[0][:, None] * power[-1] > FAINT * pose.settings.bounce_drop) & use[:, :, None]
     families = strong.any(2).nonzero()
     return families, strong[families[:, 0], families[:, 1]]
 
 
-def _counting(pose: Pose, most: Tensor, budget: Tensor) -> Tensor:
-    """Whether [families, frames, faces] each facet counts, when the weakest of what they are worth go within a budget.
-
-    `most` is that of `worth`, `budget` [frames].
-    """
-    rows = most.reshape(-1).nonzero()[:, 0]
-    # That many times over: of a path, the power of all its gains counts.
-    gain = (most.reshape(-1)[rows] * math.sqrt(len(pose.fade))).to(torch.complex64)[:, None]
-    keep = strongest(gain, 0.0, budget.repeat(len(most)), rows // most.shape[2])
-    counts = torch.zeros(most.numel(), dtype=torch.bool, device=most.device)
-    return counts.index_fill_(0, rows[keep], True).reshape(most.shape)
-
-
-def _wanted(counts: Tensor, pairs: Tensor, size: int) -> Tensor:
-    """Whether [legs, frames, faces] each facet counts in some family of a leg."""
-    wanted = counts.new_zeros(size, *counts.shape[1:])
-    for pair, family in zip(pairs.tolist(), counts, strict=True):
-        for leg in pair:
-            wanted[leg] |= family
-    return wanted
-
-
-def _seen(pose: Pose, light: tuple[list[Leg], Tensor], wanted: Tensor, direct: Tensor | None) -> Tensor:
-    """Whether [legs, instants, faces] each facet that counts is seen over each leg; others are not asked.
-
-    `light` is the legs and their `reach.lit`; `direct` [instants, faces], if given, is what the one without mirrors
-    sees.
-    """
-    over, strength = light
-    known = None if direct is None else next((k for k, leg in enumerate(over) if not leg.mirrors), None)
-    ask = wanted.repeat_interleave(len(pose.instants), 1) & (strength > 0)
-    if known is not None:
-        ask[known] = False
-    facets = ask.reshape(-1).nonzero()[:, 0]
-    first, patch = one_a_patch(pose.topology, facets, len(over) * strength.shape[1])
-    per_leg = strength.shape[1] * strength.shape[2]
-    clear = unblocked(pose, over, first // per_leg, first % per_leg)
-    found = torch.zeros_like(ask).reshape(-1).index_copy_(0, facets, clear[patch]).reshape(ask.shape)
-    if known is not None and direct is not None:
-        found[known] = direct
+def _light(pose: Pose, every: Chains, seen: Tensor) -> list[_Light]:
+    """What the families light: those that have a straight leg, of which `seen` is known, and the others."""
+    families, traced = _families(pose, every)
+    known = (families[:, 0] == 0) & every.shared
+    found = []
+    for group, facets in ((known, seen.any(0).nonzero()[:, 0]), (~known, torch.arange(seen.shape[1]).to(seen.device))):
+        some = families[group]
+        if len(some) == 0 or len(facets) == 0:
+            continue
+        # Where TX and RX share rays, legs of the TX stand for both.
+        legs = some + some.new_tensor([0, len(every.legs) - len(every.chains)])
+        used, pairs = torch.unique(legs, return_inverse=True)
+        over, shapes = [every.legs[k] for k in used.tolist()], shapes_of(pose, facets)
+        strength = lit(pose, over, (shapes[:, :3], shapes[:, 3:6]))
+        if every.shared:
+            strength[used == 0] *= seen.reshape(pose.frames, -1, seen.shape[1]).any(1).index_select(1, facets)
+        most = worth(pose, facets, shapes, (strength, over), (pairs, traced[group]))
+        ways = 1 + (some[:, 0] != some[:, 1]) * every.shared
+        found.append(_Light(some, legs, pairs, ways, facets, used, most))
     return found
+
+
+def _counting(light: list[_Light], budget: Tensor) -> list[Tensor]:
+    """Whether [families, frames, facets] each facet counts, when the weakest of all families go within a budget.
+
+    `budget` [frames] is that of the sum of the squares of what they are worth.
+    """
+    frame = torch.arange(len(budget), dtype=torch.int32, device=budget.device)[:, None]
+    bound = least([(part.worth, frame, part.ways[:, None, None]) for part in light], budget)[:, None]
+    return [part.worth >= bound for part in light]
+
+
+def _seen(pose: Pose, every: Chains, asked: tuple[list[_Light], list[Tensor]], direct: Tensor) -> dict[int, Tensor]:
+    """Whether [instants, faces] each facet that counts is seen over each leg; others are not asked.
+
+    `asked` is what the families light, and what counts of it. Where TX and RX share rays, `direct` [instants, faces] is
+    what the leg without mirrors sees.
+    """
+    legs, instants = torch.cat([part.used for part in asked[0]]).unique(), len(pose.instants)
+    ask = direct.new_zeros(len(legs), pose.frames, direct.shape[1])
+    for part, count in zip(*asked, strict=True):
+        wanted = count.new_zeros(len(part.used), *count.shape[1:])
+        for pair, some in zip(part.pairs.tolist(), count, strict=True):
+            for leg in pair:
+                wanted[leg] |= some
+        leg, frame, column = wanted.nonzero().unbind(1)
+        ask[torch.searchsorted(legs, part.used)[leg], frame, part.facets[column]] = True
+    known = (legs == 0) & every.shared
+    ask[known] = False
+    facets = ask.reshape(-1).nonzero()[:, 0]
+    first, patch = one_a_patch(pose.topology, facets, len(legs) * pose.frames)
+    which, face = first // ask[0].numel(), first % ask.shape[2]
+    row = first // ask.shape[2] % pose.frames * instants
+    over, found = [every.legs[k] for k in legs.tolist()], direct.new_zeros(instants, ask.numel())
+    for k in range(instants):
+        found[k][facets] = unblocked(pose, over, which, (row + k) * ask.shape[2] + face)[patch]
+    found = found.reshape(instants, *ask.shape).permute(1, 2, 0, 3).reshape(len(legs), *direct.shape)
+    found[known] = direct
+    return dict(zip(legs.tolist(), found, strict=True))

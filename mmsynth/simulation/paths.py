@@ -8,12 +8,17 @@ from torch import Tensor
 from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs
 from mmsynth.simulation.bones import bone_paths
-from mmsynth.simulation.bounces import mirror_paths
-from mmsynth.simulation.facets import facet_paths, strongest, visible
+from mmsynth.simulation.bounces import UNSEEN, mirror_paths
+from mmsynth.simulation.budget import least
+from mmsynth.simulation.facets import facet_paths, visible
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.tubes import tube_paths
 from mmsynth.types import Paths, Radar, Scene
+
+# Part of the budget of all bounces that tubes of two surfaces may hold which are left out by themselves; of more, the
+# same.
+TUBES = 0.025
 
 
 def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int, count: int = 1) -> Paths:
@@ -44,15 +49,23 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
     power = _power(direct, count)
     bounced = mirror_paths(scene, pose, ends, seen, power)
     budget, rows = settings.bounce_drop * power, len(pose.instants)
-    for k, limit in enumerate(budget.tolist()):
+    for k, limit in enumerate((TUBES * budget).tolist()):
         found = tube_paths(pose.one(k), ends, seen[k * rows : (k + 1) * rows], limit)
         bounced += [part if count == 1 else of_frame(part, k, count) for part in found]
-    if not bounced:
-        return direct
-    several = join(bounced)
-    if several.frame is not None:
-        several = select(several, several.frame.argsort(stable=True))
-    return join([direct, select(several, strongest(several.gain, 0.0, budget, several.frame))])
+    return join([direct, *_counting(bounced, (1 - UNSEEN - 2 * TUBES) * budget)])
+
+
+def _counting(parts: list[Paths], budget: Tensor) -> list[Paths]:
+    """The paths but for the weakest, which hold less than a budget [frames] together."""
+    sets = []
+    for part in parts:
+        gain = torch.view_as_real(part.gain.detach().to(torch.complex64)).flatten(1)
+        amplitude = (gain.square() @ gain.new_ones(gain.shape[1])).sqrt()
+        frame = torch.zeros_like(part.region) if part.frame is None else part.frame
+        sets.append((amplitude, frame.to(torch.int32), amplitude.new_ones(())))
+    bound = least(sets, budget)
+    marks = (amplitude >= bound[frame] for amplitude, frame, _ in sets)
+    return [select(part, mark.nonzero()[:, 0]) for part, mark in zip(parts, marks, strict=True)]
 
 
 def _power(paths: Paths, frames: int) -> Tensor:

@@ -23,6 +23,7 @@ _SNIPPET = (
     + MIRRORS
     + FIELD
     + """
+    constexpr float TURNED = 0.15f;  // sine by which a facet may turn within a frame
     auto dots = [](const float* a, three b) { return a[0] * b.x + a[1] * b.y + a[2] * b.z; };
     const auto& leg = legs.data[which];
     float numbers[6][L];
@@ -38,8 +39,10 @@ _SNIPPET = (
     const auto* centre = leg.centre.c;
     three way = {point.x - (float)centre[0], point.y - (float)centre[1], point.z - (float)centre[2]};
     auto lit = zero == zero;
-    if (facing)
-        lit = dot(way, three{load(numbers[3]), load(numbers[4]), load(numbers[5])}) < zero;
+    if (facing) {
+        three area = {load(numbers[3]), load(numbers[4]), load(numbers[5])};
+        lit = dot(way, area) < TURNED * root(dot(way, way) * dot(area, area));
+    }
     // Whether the way meets every mirror inside its quad: `legs.free` without a BVH.
     three start = point;
     for (int m = leg.mirrors.shape[0] - 1; m >= 0 && any(lit); --m) {
@@ -101,7 +104,7 @@ def _light(
     rows: int,
     strength: wp.array(dtype=float),
 ):
-    which, row, packet = wp.tid()
+    row, packet, which = wp.tid()
     _light_up(centres, areas, facing, faces, anchor, legs, beam, wavenumber, strength, rows, which, row, packet)
 
 
@@ -123,7 +126,7 @@ def lit(pose: Pose, legs: list[Leg], shape: tuple[Tensor, Tensor | None]) -> Ten
     on, beam = wp.device_from_torch(device), beam_struct(pose.radar.pattern, device)
     inputs = [as_array(x.to(torch.float32).flatten()) for x in (points, points if normals is None else normals)]
     inputs += [int(normals is not None), count, wp.vec3(*pose.anchor.tolist())]
-    size = (len(legs), rows, -(-count // lanes_of(device)))
+    size = (rows, -(-count // lanes_of(device)), len(legs))
     with torch_stream(device):
         inputs += [wp.array([leg_struct(leg) for leg in legs], dtype=LegStruct, device=on), beam]
         inputs += [math.tau / pose.radar.waveform.wavelength, rows]

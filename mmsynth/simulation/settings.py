@@ -33,8 +33,8 @@ class Simulation:
         diffuse: whether the part that roughness scatters is traced.
         occlusion: whether shadow rays are cast; without them every front face counts.
         drop: fraction of the power of all paths that the weakest ones may hold together and be left out.
-        bounce_drop: the same for each family of bounces, and for all of them together, as a fraction of the power of
-            the direct paths; a family that is estimated to hold less is not traced.
+        bounce_drop: the same for all bounces together, as a fraction of the power of the direct paths. Most of it goes
+            by an estimate, before they are traced.
         polarization: of every antenna element, in the radar frame.
         bone_points: points along each bone (method "bones").
         bone_square: square the denominator of the ellipsoid's RCS, as the paper has it (the published code does not).
@@ -51,7 +51,7 @@ class Simulation:
     diffuse: bool = True
     occlusion: bool = True
     drop: float = 1e-6
-    bounce_drop: float = 1e-5
+    bounce_drop: float = 3e-4
     polarization: Literal["vertical", "horizontal"] = "vertical"
     bone_points: int = 3
     bone_square: bool = True
