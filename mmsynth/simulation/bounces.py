@@ -16,7 +16,7 @@ from torch import Tensor
 from mmsynth.arrays import differentiable
 from mmsynth.simulation.budget import least
 from mmsynth.simulation.facets import gains_of, one_a_patch, paths_over, share_rays, unblocked
-from mmsynth.simulation.legs import Leg, Mirror, longer, may_reach, mirrored
+from mmsynth.simulation.legs import Leg, Mirror, extended, longer, may_reach
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.reach import lit
 from mmsynth.simulation.scattering import material_table
@@ -160,22 +160,14 @@ def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Le
     high = torch.stack([p.vertices.detach().amax((0, 1)) for p in scene.people]).amax(0)
     choose = torch.cartesian_prod(*(torch.tensor([0.0, 1.0], dtype=torch.float64) for _ in range(3))).to(low.device)
     people = low + choose * (high - low)
-    rows = [[Chain(ends)]]
-    for _ in range(order):
-        rows.append([one for chain in rows[-1] for one in _longer(chain, mirrors)])
-    chains = [c for row in rows for c in row if any(bool(may_reach(leg, people, 8)) for leg in c.legs)]
-    over = [chain.legs[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains]
-    return Chains(chains, over)
-
-
-def _longer(chain: Chain, mirrors: list[Mirror]) -> list[Chain]:
-    """The chain with one mirror more, for all that its leg to TX or to RX may use."""
-    following = [one.mirrors[-1] for leg in chain.legs for one in longer(leg, mirrors)]
-    return [
-        Chain((mirrored(chain.legs[0], mirror), mirrored(chain.legs[1], mirror)))
-        for mirror in mirrors
-        if any(mirror is one for one in following)
-    ]
+    chains, row = [], ([ends[0]], [ends[1]])
+    for mirror in range(order + 1):
+        reached = (may_reach(row[0], people, 8) | may_reach(row[1], people, 8))[:, 0].tolist()
+        chains += [Chain(legs) for legs, used in zip(zip(*row, strict=True), reached, strict=True) if used]
+        if mirror < order and row[0]:
+            use = longer(row[0], mirrors) | longer(row[1], mirrors)
+            row = extended(row[0], mirrors, use), extended(row[1], mirrors, use)
+    return Chains(chains, [chain.legs[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains])
 
 
 def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:

@@ -195,4 +195,4 @@ def strongest(gain: Tensor, drop: float, budget: float | Tensor | None = None, f
 def _between(tx: Leg, rx: Leg) -> Leg:
     """The leg to the middle between the phase centres."""
     middle = 0.5 * (tx.centre + rx.centre)
-    return Leg(middle[None], middle, middle, tx.polarization, tx.world_from_radar)
+    return Leg(middle[None], (middle,), tx.polarization, tx.world_from_radar)

@@ -11,7 +11,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.radar import cosine_exponent
-from mmsynth.simulation.legs import Leg, images_of
+from mmsynth.simulation.legs import Leg
 from mmsynth.types import Pattern
 
 # Gradients go the way of the reference.
@@ -198,7 +198,7 @@ def _leg_struct(leg: Leg) -> Any:
 def _mirror_numbers(leg: Leg) -> list[Tensor]:
     """The numbers [MIRROR] of each mirror of a leg."""
     rows = []
-    for mirror, image in zip(leg.mirrors, images_of(leg)[1:], strict=True):
+    for mirror, image in zip(leg.mirrors, leg.images[1:], strict=True):
         corner, normal = mirror.corners, mirror.normal
         edge = torch.linalg.cross(normal.expand(4, 3), corner.roll(-1, 0) - corner)
         edges = torch.cat([edge, (edge * corner).sum(1, keepdim=True)], 1).flatten()

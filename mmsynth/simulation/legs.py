@@ -4,7 +4,7 @@ A leg is described from its antennas outwards. Since everything is reciprocal, t
 same thing as the way from the RX to the surface.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from scipy.constants import speed_of_light
@@ -43,19 +43,27 @@ class Leg:
 
     Attributes:
         antennas: images [antennas, 3] of the elements in the last mirror, in the world in m (float64).
-        centre: their mean [3].
-        real_centre: the mean [3] of the elements themselves.
+        images: of their mean [3] in none of the mirrors, in the first, in the first two, and so on.
         polarization: unit vector [3] of the elements.
         world_from_radar: rotation [3, 3].
         mirrors: what the leg is reflected by.
     """
 
     antennas: Tensor
-    centre: Tensor
-    real_centre: Tensor
+    images: tuple[Tensor, ...]
     polarization: Tensor
     world_from_radar: Tensor
     mirrors: tuple[Mirror, ...] = ()
+
+    @property
+    def centre(self) -> Tensor:
+        """The mean [3] of the images in the last mirror."""
+        return self.images[-1]
+
+    @property
+    def real_centre(self) -> Tensor:
+        """The mean [3] of the elements themselves."""
+        return self.images[0]
 
 
 def direct_legs(scene: Scene, radar: Radar, settings: Simulation) -> tuple[Leg, Leg]:
@@ -65,7 +73,7 @@ def direct_legs(scene: Scene, radar: Radar, settings: Simulation) -> tuple[Leg, 
     legs = []
     for elements in (radar.tx, radar.rx):
         place = geometry.apply(pose, elements.to(pose))
-        legs.append(Leg(place, place.mean(0), place.mean(0), pose[:3, axis], pose[:3, :3]))
+        legs.append(Leg(place, (place.mean(0),), pose[:3, axis], pose[:3, :3]))
     return legs[0], legs[1]
 
 
@@ -99,7 +107,7 @@ def field(leg: Leg, direction: Tensor, wavenumber: float) -> Tensor:
     axis = leg.polarization.to(direction)[:, None]
     value = unit(axis - dot(axis, ways[0]) * ways[0])
     for mirror, before, after in zip(leg.mirrors, ways, ways[1:], strict=False):
-        cosine = dot(before, mirror.normal.to(before)[:, None])
+        cosine = dot(before, mirror.normal.to(before).reshape(3, -1))
         rough = torch.exp(-2 * (wavenumber * mirror.roughness * cosine) ** 2)
         value = polarised_reflection(mirror.permittivity, before, after, value) * rough * mirror.layer_loss.sqrt()
     return value
@@ -116,52 +124,79 @@ def in_radar(leg: Leg, direction: Tensor) -> Tensor:
 
 
 def reflect(vector: Tensor, normal: Tensor) -> Tensor:
-    """Directions [3, ...] mirrored in a plane of unit normal [3]."""
-    normal = normal.to(vector).reshape(3, *[1] * (vector.dim() - 1))
+    """Directions [3, ...] mirrored in a plane of unit normal [3], or [3, n] each in its own."""
+    normal = normal.to(vector) if normal.dim() > 1 else normal.to(vector).reshape(3, *[1] * (vector.dim() - 1))
     return vector - 2 * dot(vector, normal) * normal
 
 
 def mirrored(leg: Leg, mirror: Mirror) -> Leg:
     """The leg with one more mirror at its outer end."""
-    antennas, centre = (_image(mirror, points) for points in (leg.antennas, leg.centre))
-    return Leg(antennas, centre, leg.real_centre, leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
+    return extended([leg], [mirror], torch.ones(1, 1, dtype=torch.bool))[0]
 
 
-def frustum(leg: Leg) -> tuple[Tensor, Tensor]:
-    """Points and inward normals [planes, 3] of the planes that bound what a leg over mirrors can reach at all.
+def extended(row: list[Leg], mirrors: list[Mirror], use: Tensor) -> list[Leg]:
+    """The legs of a row with one more mirror each, for all that are in `use` [legs, mirrors]."""
+    pairs = use.nonzero().tolist()
+    if not pairs:
+        return []
+    before, over = [row[leg] for leg, _ in pairs], [mirrors[mirror] for _, mirror in pairs]
+    points = torch.stack([torch.cat([leg.antennas, leg.centre[None]]) for leg in before])
+    normal = torch.stack([mirror.normal for mirror in over])[:, None]
+    height = ((points - torch.stack([mirror.corners[:1] for mirror in over])) * normal).sum(2, keepdim=True)
+    return [
+        Leg(image[:-1], (*leg.images, image[-1]), leg.polarization, leg.world_from_radar, (*leg.mirrors, mirror))
+        for leg, mirror, image in zip(before, over, points - 2 * height * normal, strict=True)
+    ]
+
+
+def frusta(row: list[Leg]) -> tuple[Tensor, Tensor]:
+    """Points and inward normals [legs, planes, 3] of the planes that bound what legs over mirrors can reach at all.
 
     They are those through the image of the antennas and each edge of the last mirror, and the mirror itself.
     """
-    last, tip = leg.mirrors[-1], leg.centre.detach()
-    quad = last.corners.detach()
-    sides = torch.linalg.cross(quad - tip, quad.roll(-1, 0) - tip)
-    sides = sides * torch.sign(sides @ (quad.mean(0) - tip))[:, None]
-    return torch.cat([tip.expand(4, 3), quad[:1]]), torch.cat([sides, last.normal.detach()[None]])
+    tip = torch.stack([leg.centre for leg in row]).detach()[:, None]
+    quad = torch.stack([leg.mirrors[-1].corners for leg in row]).detach()
+    normal = torch.stack([leg.mirrors[-1].normal for leg in row]).detach()[:, None]
+    sides = torch.linalg.cross(quad - tip, quad.roll(-1, 1) - tip)
+    sides = sides * torch.sign((sides * (quad.mean(1, keepdim=True) - tip)).sum(2, keepdim=True))
+    return torch.cat([tip.expand(-1, 4, 3), quad[:, :1]], 1), torch.cat([sides, normal], 1)
 
 
-def may_reach(leg: Leg, points: Tensor, hull: int = 1) -> Tensor:
-    """Whether [hulls] a leg may reach into the convex hull of every `hull` of the points [hulls * hull, 3].
+def may_reach(row: list[Leg], points: Tensor, hull: int = 1) -> Tensor:
+    """Whether [legs, hulls] legs may reach into the convex hull of every `hull` of the points [hulls * hull, 3].
 
-    It is false only where a plane of the frustum parts them.
+    It is false only where a plane of the frustum parts them. All legs are over as many mirrors.
     """
-    if not leg.mirrors:
-        return torch.ones(len(points) // hull, dtype=torch.bool, device=points.device)
-    place, normal = frustum(leg)
-    height = points @ normal.T - (place * normal).sum(1)
-    inside: Tensor = (height > 0).reshape(-1, hull, len(normal)).any(1).all(1)
+    if not row or not row[0].mirrors:
+        return torch.ones(len(row), len(points) // hull, dtype=torch.bool, device=points.device)
+    place, normal = frusta(row)
+    height = normal @ points.T - (place * normal).sum(2, keepdim=True)  # [legs, planes, points]
+    inside: Tensor = (height > 0).unflatten(2, (-1, hull)).any(3).all(1)
     return inside
 
 
-def longer(leg: Leg, mirrors: list[Mirror]) -> list[Leg]:
-    """The leg with one mirror more, for all that it may reach and is in front of.
+def longer(row: list[Leg], mirrors: list[Mirror]) -> Tensor:
+    """Whether [legs, mirrors] legs, all over as many mirrors, may reach one more and are in front of it.
 
     The other side of a mirror is inside a wall or a piece of furniture.
     """
     quads = torch.stack([m.corners for m in mirrors])
-    front = ((leg.centre - quads[:, 0]) * torch.stack([m.normal for m in mirrors])).sum(1) > 0
-    use = front & may_reach(leg, quads.flatten(0, 1), 4)
-    last = leg.mirrors[-1] if leg.mirrors else None
-    return [mirrored(leg, m) for m, used in zip(mirrors, use.tolist(), strict=True) if used and m is not last]
+    if not row:
+        return torch.zeros(0, len(mirrors), dtype=torch.bool, device=quads.device)
+    away = torch.stack([leg.centre for leg in row])[:, None] - quads[:, 0]
+    front = (away * torch.stack([m.normal for m in mirrors])).sum(2) > 0
+    again = [[bool(leg.mirrors) and leg.mirrors[-1] is m for m in mirrors] for leg in row]
+    return front & may_reach(row, quads.flatten(0, 1), 4) & ~torch.tensor(again, device=quads.device)
+
+
+def beside(row: list[Leg]) -> Leg:
+    """Legs over as many mirrors as one whose fields take a direction [3, legs] for each."""
+    stacked = [
+        Mirror(*(torch.stack([getattr(m, f.name) for m in over], -1) for f in fields(Mirror)))
+        for over in zip(*(leg.mirrors for leg in row), strict=True)
+    ]
+    antennas, centre = torch.stack([leg.antennas for leg in row], -1), torch.stack([leg.centre for leg in row], -1)
+    return Leg(antennas, (centre,), row[0].polarization, row[0].world_from_radar, tuple(stacked))
 
 
 def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
@@ -205,21 +240,7 @@ def _planes(leg: Leg) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Corners and normal of each mirror of a leg, and the image of the antennas in it; of none, zeros."""
     if not leg.mirrors:
         return [(leg.centre.new_zeros(4, 3), leg.centre.new_zeros(3), leg.centre.new_zeros(3))]
-    images = images_of(leg)[1:]
-    return [(mirror.corners, mirror.normal, image) for mirror, image in zip(leg.mirrors, images, strict=True)]
-
-
-def images_of(leg: Leg) -> list[Tensor]:
-    """The images [3] of the elements' mean in none of a leg's mirrors, in the first, in the first two, and so on."""
-    images = [leg.real_centre]
-    for mirror in leg.mirrors:
-        images.append(_image(mirror, images[-1]))
-    return images
-
-
-def _image(mirror: Mirror, points: Tensor) -> Tensor:
-    """The images [..., 3] of points in a mirror."""
-    return points - 2 * ((points - mirror.corners[0]) @ mirror.normal)[..., None] * mirror.normal
+    return [(mirror.corners, mirror.normal, image) for mirror, image in zip(leg.mirrors, leg.images[1:], strict=True)]
 
 
 def _blocked(ends: tuple[Tensor, Tensor], bvh: Bvh, pose: Tensor | None, which: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 
 import torch
+from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.simulation import legs
@@ -87,41 +88,48 @@ def _images(scene: Scene, radar: Radar, settings: Simulation, order: int) -> lis
     # walls is there, as it should be.
     place = rx.centre + rx.world_from_radar @ rx.centre.new_tensor(ASIDE)
     for _ in range(order):
-        row = [one for leg in row for one in legs.longer(leg, mirrors)]
-        ways = [leg for leg in row if bool(legs.may_reach(leg, place[None]))]
+        row = legs.extended(row, mirrors, legs.longer(row, mirrors))
+        ways = [leg for leg, used in zip(row, legs.may_reach(row, place[None])[:, 0].tolist(), strict=True) if used]
         # First without the BVH: few of the many sequences of mirrors exist at all.
         for tree in (None, bvh):
             which = torch.arange(len(ways), device=place.device)
             free = legs.free_over(ways, which, place.expand(len(ways), 3), tree)
             ways = [leg for leg, clear in zip(ways, free.tolist(), strict=True) if clear]
-        for leg in ways:
-            image = _image((leg, rx), radar, knots, region[id(leg.mirrors[-1])])
-            found.append(replace(image, region_names=scene.room.region_names))
+        if ways:
+            seen = torch.tensor([region[id(leg.mirrors[-1])] for leg in ways], device=place.device)
+            images = _mirror_images((ways, rx), radar, knots, seen)
+            found.append(replace(images, region_names=scene.room.region_names))
     return found
 
 
-def _image(ends: tuple[Leg, Leg], radar: Radar, knots: Tensor, region: int) -> Paths:
-    """The path from the image of the TX in the mirrors of its leg straight to the RX (Friis over the whole way)."""
-    leg, rx = ends
-    way = rx.centre - leg.centre
-    distance = way.norm()
-    direction = (way / distance).to(torch.float32)[:, None]
+def _mirror_images(ends: tuple[list[Leg], Leg], radar: Radar, knots: Tensor, region: Tensor) -> Paths:
+    """The paths from the images of the TX in the mirrors of its legs straight to the RX (Friis over the whole way).
+
+    The legs are over as many mirrors; `region` [legs] is that of the last of each.
+    """
+    leg, rx = legs.beside(ends[0]), ends[1]
+    way = rx.centre[:, None] - leg.centre
+    distance = way.norm(dim=0)
+    direction = (way / distance).to(torch.float32)
     wavelength = radar.waveform.wavelength
     fields = legs.field(leg, direction, math.tau / wavelength), legs.field(rx, -direction, math.tau / wavelength)
     beam = legs.pattern(leg, direction, radar) * legs.pattern(rx, -direction, radar)
     gain = dot(*fields) * beam * (wavelength / (4 * math.pi * distance)).to(torch.float32)
     # The reference point is where the middle ray meets the last mirror; off by the spacing of the antennas squared.
     last = leg.mirrors[-1]
-    height = torch.stack([(p - last.corners[0]) @ last.normal for p in (leg.centre, rx.centre)])
+    height = torch.stack([dot(p - last.corners[0], last.normal) for p in (leg.centre, rx.centre[:, None])])
     meeting = leg.centre + way * height[0] / (height[0] - height[1])
-    place = meeting[None, :, None].expand(len(knots), 3, 1)
+    there, back = (
+        ((meeting - antennas).norm(dim=1) / speed_of_light).T[:, :, None].expand(-1, -1, len(knots))
+        for antennas in (leg.antennas, rx.antennas[:, :, None])
+    )
     return Paths(
-        gain=gain.to(torch.complex64)[:, None].expand(1, len(gain_rows(len(knots)))),
-        tx_delay=legs.delays(leg, place),
-        rx_delay=legs.delays(rx, place),
+        gain=gain.to(torch.complex64)[:, None].expand(-1, len(gain_rows(len(knots)))),
+        tx_delay=there,
+        rx_delay=back,
         knots=knots,
         departure=legs.in_radar(leg, direction),
         arrival=legs.in_radar(rx, -direction),
-        region=torch.tensor([region], device=way.device),
-        order=torch.tensor([len(leg.mirrors) - 1], device=way.device),
+        region=region,
+        order=torch.full_like(region, len(leg.mirrors) - 1),
     )

@@ -51,7 +51,7 @@ class Simulation:
     diffuse: bool = True
     occlusion: bool = True
     drop: float = 1e-6
-    bounce_drop: float = 3e-4
+    bounce_drop: float = 4e-4
     polarization: Literal["vertical", "horizontal"] = "vertical"
     bone_points: int = 3
     bone_square: bool = True
