@@ -228,7 +228,7 @@ def _seen(pose: Pose, every: Chains, asked: tuple[list[_Light], list[Tensor]], d
     `asked` is what the families light, and what counts of it. Where TX and RX share rays, `direct` [instants, faces] is
     what the leg without mirrors sees.
     """
-    legs, instants = torch.cat([part.used for part in asked[0]]).unique(), len(pose.instants)
+    legs, instants = torch.unique(torch.cat([part.used for part in asked[0]])), len(pose.instants)
     ask = direct.new_zeros(len(legs), pose.frames, direct.shape[1])
     for part, count in zip(*asked, strict=True):
         wanted = count.new_zeros(len(part.used), *count.shape[1:])
@@ -241,11 +241,13 @@ def _seen(pose: Pose, every: Chains, asked: tuple[list[_Light], list[Tensor]], d
     ask[known] = False
     facets = ask.reshape(-1).nonzero()[:, 0]
     first, patch = one_a_patch(pose.topology, facets, len(legs) * pose.frames)
-    which, face = first // ask[0].numel(), first % ask.shape[2]
-    row = first // ask.shape[2] % pose.frames * instants
-    over, found = [every.legs[k] for k in legs.tolist()], direct.new_zeros(instants, ask.numel())
-    for k in range(instants):
-        found[k][facets] = unblocked(pose, over, which, (row + k) * ask.shape[2] + face)[patch]
-    found = found.reshape(instants, *ask.shape).permute(1, 2, 0, 3).reshape(len(legs), *direct.shape)
+    # Face f of leg l at instant i of frame k has the index ((l * frames + k) * instants + i) * faces + f in the end.
+    size, both = ask.shape[2], torch.arange(instants, device=first.device)
+    at = ((first // size * instants)[:, None] + both) * size + (first % size)[:, None]
+    over = [every.legs[k] for k in legs.tolist()]
+    clear = unblocked(pose, over, at.flatten() // direct.numel(), at.flatten() % direct.numel()).reshape(at.shape)
+    at = ((facets // size * instants)[:, None] + both) * size + (facets % size)[:, None]
+    found = direct.new_zeros(len(legs) * direct.numel()).index_copy_(0, at.flatten(), clear[patch].flatten())
+    found = found.reshape(len(legs), *direct.shape)
     found[known] = direct
     return dict(zip(legs.tolist(), found, strict=True))

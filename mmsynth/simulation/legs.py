@@ -171,7 +171,7 @@ def may_reach(row: list[Leg], points: Tensor, hull: int = 1) -> Tensor:
         return torch.ones(len(row), len(points) // hull, dtype=torch.bool, device=points.device)
     place, normal = frusta(row)
     height = normal @ points.T - (place * normal).sum(2, keepdim=True)  # [legs, planes, points]
-    inside: Tensor = (height > 0).unflatten(2, (-1, hull)).any(3).all(1)
+    inside: Tensor = (height > 0).reshape(*height.shape[:2], -1, hull).any(3).all(1)
     return inside
 
 
