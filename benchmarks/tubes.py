@@ -17,7 +17,7 @@ import torch
 from mmsynth.simulation import Simulation, tubes
 from mmsynth.simulation.facets import facet_paths, visible
 from mmsynth.simulation.legs import direct_legs
-from mmsynth.simulation.paths import join
+from mmsynth.simulation.paths import TUBES, join
 from mmsynth.simulation.pose import pose_frame
 
 FRAMES = (0, 6, 12, 18)
@@ -46,7 +46,7 @@ def main():
         seen = visible(pose, ends)
         direct = facet_paths(pose, ends, seen)
         power = float(direct.gain.abs().square().sum())
-        stages.append((pose, seen, field(direct, radar), SETTINGS.bounce_drop * power))
+        stages.append((pose, seen, field(direct, radar), TUBES * SETTINGS.bounce_drop * power))
     truth, default = [], tubes.CUTS
     print("cuts      tubes  CPU ms | error in dB of itself: all, frames | in dB of the direct sum: level, error")
     for name, cuts in (("24", (24,)), ("12", (12,)), ("8", (8,)), ("4", (4,)), ("2", (2,)), ("default", default)):

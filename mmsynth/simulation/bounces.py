@@ -228,7 +228,7 @@ def _seen(pose: Pose, every: Chains, asked: tuple[list[_Light], list[Tensor]], d
     `asked` is what the families light, and what counts of it. Where TX and RX share rays, `direct` [instants, faces] is
     what the leg without mirrors sees.
     """
-    legs, instants = torch.unique(torch.cat([part.used for part in asked[0]])), len(pose.instants)
+    legs = torch.unique(torch.cat([part.used for part in asked[0]]))
     ask = direct.new_zeros(len(legs), pose.frames, direct.shape[1])
     for part, count in zip(*asked, strict=True):
         wanted = count.new_zeros(len(part.used), *count.shape[1:])
@@ -239,15 +239,17 @@ def _seen(pose: Pose, every: Chains, asked: tuple[list[_Light], list[Tensor]], d
         ask[torch.searchsorted(legs, part.used)[leg], frame, part.facets[column]] = True
     known = (legs == 0) & every.shared
     ask[known] = False
-    facets = ask.reshape(-1).nonzero()[:, 0]
-    first, patch = one_a_patch(pose.topology, facets, len(legs) * pose.frames)
-    # Face f of leg l at instant i of frame k has the index ((l * frames + k) * instants + i) * faces + f in the end.
-    size, both = ask.shape[2], torch.arange(instants, device=first.device)
-    at = ((first // size * instants)[:, None] + both) * size + (first % size)[:, None]
+    # At both ends of a frame: face f of leg l at row r has the index (l * rows + r) * faces + f.
+    leg, frame, face = ask.nonzero().unbind(1)
+    row = frame[:, None] * len(pose.instants) + torch.arange(len(pose.instants), device=frame.device)
     over = [every.legs[k] for k in legs.tolist()]
-    clear = unblocked(pose, over, at.flatten() // direct.numel(), at.flatten() % direct.numel()).reshape(at.shape)
-    at = ((facets // size * instants)[:, None] + both) * size + (facets % size)[:, None]
-    found = direct.new_zeros(len(legs) * direct.numel()).index_copy_(0, at.flatten(), clear[patch].flatten())
+    tip = torch.stack([(one.centre - pose.anchor).detach() for one in over]).to(torch.float32)
+    centre, area = (x.detach()[row, :, face[:, None]] for x in (pose.centre, pose.area))
+    front = ((tip[leg][:, None] - centre) * area).sum(2) > 0
+    facets = (leg[:, None] * direct.numel() + row * len(direct[0]) + face[:, None])[front]
+    first, patch = one_a_patch(pose.topology, facets, len(legs) * len(direct))
+    clear = unblocked(pose, over, first // direct.numel(), first % direct.numel())
+    found = direct.new_zeros(len(legs) * direct.numel()).index_copy_(0, facets, clear[patch])
     found = found.reshape(len(legs), *direct.shape)
     found[known] = direct
     return dict(zip(legs.tolist(), found, strict=True))

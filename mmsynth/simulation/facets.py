@@ -21,6 +21,8 @@ from mmsynth.types import Paths
 # TX and RX nearer to each other than this (in m) share one shadow ray, to the middle between them: at the edge of an
 # occluder 0.3 m before a person at 2 m, the shadows of the two differ by less than 1 cm, a facet.
 SHARED_RAY = 0.06
+# Where patches are more than so many times the facets of which somebody asks, sorting is faster than a table of them.
+SPARSE = 4
 
 
 def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float | None = None) -> Paths:
@@ -157,6 +159,9 @@ def one_a_patch(topology: surface.Surface, facets: Tensor, instants: int) -> tup
     else:
         patch = facets // topology.moving * topology.patches + topology.patch.index_select(0, facets % topology.moving)
     none = topology.moving * instants
+    if topology.patches * instants > SPARSE * len(facets):
+        used, patch = torch.unique(patch, return_inverse=True)
+        return torch.full_like(used, none).scatter_reduce_(0, patch, facets, "amin"), patch
     first = torch.full((topology.patches * instants,), none, device=facets.device)
     first = first.scatter_reduce_(0, patch, facets, "amin")
     used = first < none
