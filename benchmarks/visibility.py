@@ -54,7 +54,7 @@ def compare(scene, radar, grains):
     pose = pose_frame(scene, radar, 0, EXACT, 1)
     ends = legs.direct_legs(scene, radar, EXACT)
     middle = 0.5 * (ends[0].centre + ends[1].centre)
-    leg = legs.Leg(middle[None], middle, middle, ends[0].polarization, ends[0].world_from_radar)
+    leg = legs.Leg(middle[None], (middle,), ends[0].polarization, ends[0].world_from_radar)
     everything = shown(pose, leg) > 0
     front = everything[0].nonzero()[:, 0]
     share = seen_share(pose, leg, front)
