@@ -259,20 +259,20 @@ def radar(
         Path | None, typer.Option(help="PNG of the virtual array and its beam.", callback=_picture)
     ] = None,
 ) -> None:
-    """Say what a radar can resolve, and how well it sees a person.
+    """Say what a radar can resolve, how well it sees a person, and what of people it will miss.
 
     `mmsynth radar radhar`
 
     `mmsynth radar my.cfg --figure array.png`
     """
-    from mmsynth.radar import describe, load_radar, radar_names
+    from mmsynth.radar import advice, describe, load_radar, radar_names
 
     if not name:
         _say(*radar_names())
         return
     setup = load_radar(name)
     _table(describe(setup.radar))
-    _say(*setup.notes)
+    _say(*setup.notes, *advice(setup))
     if figure:
         from mmsynth.view import array_figure, save_figure
 

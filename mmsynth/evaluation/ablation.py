@@ -134,7 +134,7 @@ def make_variants(
     parts = [(g, start) for g, group in enumerate(groups) for start in _starts(next(iter(group.values())))]
     jobs = [(groups[g], start, out / "parts", device) for g, start in parts]
     left = Counter(g for g, _ in parts)
-    for done, k in enumerate(each(_make_part, jobs, workers)):
+    for done, (k, _) in enumerate(each(_make_part, jobs, workers)):
         g = parts[k][0]
         left[g] -= 1
         if not left[g]:

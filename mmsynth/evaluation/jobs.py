@@ -2,29 +2,29 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from typing import Any
+from typing import Any, TypeVar
 
 from mmsynth.processes import worker_pool
 
+T = TypeVar("T")
 
-def each(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[int]:
-    """Call `work(*job)` for every job and yield the index of each job that is done, in the order of completion.
+
+def each(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, T]]:
+    """Call `work(*job)` for every job and yield its index and what it gave, in the order of completion.
 
     Args:
-        work: a function of a module; what it finds it leaves on the disk.
+        work: a function of a module.
         jobs: its arguments.
         workers: processes, one thread each; 1 = this process, in turn.
     """
     if workers <= 1:
         for k, job in enumerate(jobs):
-            work(*job)
-            yield k
+            yield k, work(*job)
         return
     with worker_pool(workers) as pool:
         futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
         try:
             for future in as_completed(futures):
-                future.result()
-                yield futures[future]
+                yield futures[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)

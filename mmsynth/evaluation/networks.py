@@ -119,17 +119,16 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
         (trial, trials if len(study.plans) > 1 else []),
         (cell, cells),
     ]
-    done, total = 0, sum(len(jobs) for _, jobs in waves)
+    done, total, found = 0, sum(len(jobs) for _, jobs in waves), dict[int, Any]()
     for work, jobs in waves:
-        for _ in each(work, jobs, workers):
+        for k, result in each(work, jobs, workers):
+            found[k] = result  # in the end, of the cells
             done += 1
             progress(done, total)
     table = np.full((len(ARMS), len(base.shares) + 1, len(base.seeds), len(names)), np.nan)
-    for _, name, share, seed in cells:
-        zero, found = cell(study, name, share, seed)
+    for k, (_, name, share, seed) in enumerate(cells):
         place = base.seeds.index(seed), names.index(name)
-        table[:, base.shares.index(share) + 1, *place] = found
-        table[len(ALONE) :, 0, *place] = zero
+        table[len(ALONE) :, 0, *place], table[:, base.shares.index(share) + 1, *place] = found[k]
     curve = Curve((0.0, *base.shares), dict(zip(ARMS, table.mean(-1), strict=True)), f"{base.model} network")
     chosen = {f"{name} {share:g}": asdict(choose(study, name, share)) for name in names for share in base.shares}
     curve.save(study.out, {"plans": chosen})

@@ -1,5 +1,6 @@
 """Radars: devices and their profiles, antenna patterns, what a configuration can resolve."""
 
+from mmsynth.radar.describe import advice as advice
 from mmsynth.radar.describe import describe as describe
 from mmsynth.radar.describe import noise_power as noise_power
 from mmsynth.radar.device import Device as Device

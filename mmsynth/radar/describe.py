@@ -7,10 +7,13 @@ from scipy.constants import Boltzmann
 
 from mmsynth.geometry import direction_from_angles
 from mmsynth.radar.pattern import pattern_gain
-from mmsynth.types import Radar
+from mmsynth.types import Radar, RadarSetup
 
 # RCS of a standing person at 60 to 80 GHz lies around this; limbs are 10 to 20 dB weaker.
 PERSON_RCS = 1.0
+
+# m/s: trunks of people who exercise move at half of the first, of those who walk with the second; limbs at twice that.
+SLOW, WALKING = 0.5, 1.5
 
 
 def describe(radar: Radar, ranges: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)) -> dict[str, float | str]:
@@ -48,6 +51,28 @@ def describe(radar: Radar, ranges: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
         if distance < w.max_range:
             figures[f"person at {distance:g} m: SNR after processing (dB)"] = 10 * math.log10(snr(radar, distance))
     return figures
+
+
+def advice(setup: RadarSetup) -> tuple[str, ...]:
+    """What a configuration will miss of people who move, and what to change: a sentence each, or none."""
+    radar, chain, found = setup.radar, setup.processing, []
+    if radar.velocity_resolution > SLOW:
+        lost = "is taken for clutter and removed" if chain.clutter_removal else "is reported at rest"
+        found.append(
+            f"velocity: what comes or goes slower than {radar.velocity_resolution / 2:.2f} m/s {lost}; more loops or a "
+            "longer idle time resolve more"
+        )
+    if radar.max_velocity < WALKING and not chain.extended_velocity:
+        found.append(
+            f"velocity: beyond {radar.max_velocity:.2f} m/s it folds, and people who walk show another one; a shorter "
+            "idle time or fewer TX reach farther"
+        )
+    if chain.points == "cfar" and chain.peak_grouping_range and chain.peak_grouping_doppler:
+        found.append(
+            "points: peak grouping along both range and Doppler leaves 2 or 3 of a person, of 20 to 40 detected; "
+            "networks on points want it off"
+        )
+    return tuple(found)
 
 
 def aperture(radar: Radar) -> tuple[float, float]:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier
 
 from mmsynth.arrays import check_shapes
 
@@ -75,6 +74,8 @@ def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, s
         seed: of the draws of splits.
         weight: of each window [windows], before classes are balanced.
     """
+    from sklearn.ensemble import ExtraTreesClassifier  # here: a second to import, and who asks a forest needs none
+
     model = ExtraTreesClassifier(
         settings.count,
         min_samples_leaf=settings.leaf,

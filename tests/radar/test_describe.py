@@ -1,12 +1,17 @@
 """The printed figures: closed forms of the link budget, data rate and angles."""
 
 import math
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from mmsynth.radar import describe, load_radar, radar_names
+from mmsynth.radar import advice, describe, load_radar, radar_names
 from mmsynth.radar.describe import angle_resolution, beam_width, data_rate, noise_voltage, snr
+
+sys.path.insert(0, str(Path(__file__).parent))
+from cfgs import demo  # noqa: E402
 
 
 @pytest.mark.parametrize("name", radar_names())
@@ -69,3 +74,25 @@ def test_beam_width_is_that_of_a_cosine_power():
     radar = load_radar("bgt60").radar
     assert beam_width(radar, 0) == pytest.approx(90, abs=0.2)  # one step of the search
     assert beam_width(radar, 2) == pytest.approx(70, abs=0.2)
+
+
+def test_what_a_configuration_misses_of_people_is_said(tmp_path: Path) -> None:
+    def said(profile: str, loops: int, rest: str) -> tuple[str, ...]:
+        (tmp_path / "my.cfg").write_text(demo("xWR68xx", profile, (1, 4), loops, "100", rest))
+        return advice(load_radar(str(tmp_path / "my.cfg")))
+
+    cfar = "cfarCfg -1 0 2 8 4 3 0 15 {0}\ncfarCfg -1 1 0 4 2 3 1 15 {0}\nclutterRemoval -1 {1}\n"
+    # 32 loops of 2 x 31 us are 1.98 ms: bins of 4.87 mm / 2 / 1.98 ms = 1.23 m/s.
+    short = said("0 60 7 3 24 0 0 166 1 64 5000 0 0 30", 32, cfar.format(1, 1))
+    assert len(short) == 2 and "slower than 0.61 m/s is taken for clutter and removed" in short[0]
+    assert "peak grouping along both" in short[1]
+    assert "is reported at rest" in said("0 60 7 3 24 0 0 166 1 64 5000 0 0 30", 32, cfar.format(0, 0))[0]
+    # Chirps of 2 x 1 ms: +-4.82 mm / 4 / 2 ms = 0.60 m/s.
+    slow = said("0 60 942.86 7 57.14 0 0 70 1 256 5209 0 0 158", 32, cfar.format(0, 1))
+    assert len(slow) == 1 and "beyond 0.60 m/s it folds" in slow[0]
+    unfolded = said(
+        "0 60 942.86 7 57.14 0 0 70 1 256 5209 0 0 158", 32, cfar.format(0, 1) + "extendedMaxVelocity -1 1\n"
+    )
+    assert unfolded == ()
+    # mmMesh's takes the strongest cells, of 0.07 m/s: nothing is grouped, and nobody is too slow for it.
+    assert advice(load_radar("mmmesh")) == ()

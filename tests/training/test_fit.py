@@ -299,11 +299,6 @@ def test_every_recipe_of_the_training_folder_trains_two_steps(
     assert run.targets.joint_set == "mars19" if recipe.task == "pose" else run.classes == ("fast", "slow")
 
 
-def test_training_leaves_the_simulator_unloaded() -> None:
-    code = "import sys, mmsynth.training; sys.exit('warp' in sys.modules or 'mmsynth.simulation' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_two_processes_train_as_one(recordings: Path, generated: Path, tmp_path: Path) -> None:
     recipe = Recipe(Data((recordings,), (generated,)), model="points", width=16, optimise=replace(QUICK, steps=12))
     fit(recipe, tmp_path / "one", quiet)
