@@ -1,8 +1,10 @@
 """Windows never cross clips; batches hold what the clips hold; splits keep people and days apart."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,3 +169,23 @@ def test_a_split_that_leaks_a_clip_is_refused(tmp_path: Path, dataset: Dataset) 
         load_split(path)
     with pytest.raises(ValueError, match="expected one of mars-"):
         load_split("mars")
+
+
+def test_a_set_is_read_as_its_readme_says(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "datasets" / "README.md").read_text(encoding="utf-8")
+    arrays, plain = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(dataset.path.parent)
+    dataset.path.rename("mine.h5")
+    found: dict[str, Any] = {}
+    exec(arrays, found)  # noqa: S102
+    with np.load("mine.npz") as file:
+        assert file["activity"].tolist() == ["walk", "box", "walk", "box"]
+        for i, sample in enumerate(Dataset.open("mine.h5")):
+            assert np.array_equal(file["points"][file["clip"] == i, :3], sample.cloud.position.numpy())
+    # Of the three clips that are long enough at 30 frames/s, one has two windows.
+    assert found["x"].shape[:2] == (3, 20) and found["x"].shape[:3] == found["mask"].shape and len(found["y"]) == 3
+    exec(plain, found)  # noqa: S102
+    assert np.array_equal(found["xyz"], found["data"][0].cloud.position.numpy()) and len(found["v"]) == len(
+        found["xyz"]
+    )
+    assert found["activity"].tolist() == ["walk", "box", "walk", "box"]
