@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from mmsynth.motion import everyday, exercises, gait, rehab
+from mmsynth.motion import boxing, everyday, exercises, gait, rehab
 from mmsynth.motion.clip import Clip
 from mmsynth.motion.posing import Pose
 from mmsynth.motion.subject import Range
@@ -73,7 +73,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),
             "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet"),
             "extent": Range(0.6, 2.0, "m covered before coming back"),
-            "path": Range(0.0, 3.0, "0 turns round, 1 walks backward, 2 sideways"),
+            "path": Range(0.0, 4.0, "0 turns round, 1 walks in a loop, 2 backward, 3 sideways"),
         },
         "walking to and fro",
     ),
@@ -97,6 +97,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "rest": _REST,
             "depth": Range(0.22, 0.46, "m the pelvis sinks; knee flexion 70-125 degrees"),
             "lean": Range(0.5, 1.0, "rad of the trunk at the bottom"),
+            "back": Range(0.5, 0.7, "m that the pelvis goes back, per m down"),
             "hold": Range(0.0, 0.2, "share of the repetition at the bottom"),
             "width": Range(0.22, 0.44, "m between the ankles"),
             "toes_out": Range(0.1, 0.45, "rad"),
@@ -112,9 +113,14 @@ ACTIVITIES: Mapping[str, Activity] = {
             "height": Range(0.025, 0.06, "m of flight"),
             "narrow": Range(0.1, 0.22, "m between the ankles, closed"),
             "wide": Range(0.5, 0.85, "m between the ankles, open"),
+            "low": Range(0.1, 0.3, "rad of abduction at the bottom"),
             "arms": Range(2.3, 3.0, "rad of abduction at the top"),
             "elbow": Range(0.05, 0.6, "rad"),
             "lag": Range(-0.04, 0.06, "s of the arms after the legs"),
+            "sweep": Range(0.75, 1.0, "share of each half that the arms take to rise or sink"),
+            "fore": Range(-0.1, 0.2, "rad that the arms are before the body's plane, half way up"),
+            "fold": Range(0.0, 1.0, "rad of the trunk per m of crouch"),
+            "travel": Range(0.0, 0.05, "m off the spot, standard deviation"),
         },
         "jumping jacks",
     ),
@@ -127,22 +133,29 @@ ACTIVITIES: Mapping[str, Activity] = {
             "crouch": Range(0.28, 0.5, "s from rest to take-off, of a single jump"),
             "width": Range(0.14, 0.3, "m between the ankles"),
             "arms": Range(0.1, 1.4, "rad of swing"),
+            "fold": Range(1.5, 3.0, "rad of the trunk per m of crouch"),
+            "travel": Range(0.0, 0.05, "m off the spot, standard deviation"),
         },
         "jumps on the spot",
     ),
     "box": Activity(
-        exercises.box,
+        boxing.box,
         {
             "tempo": Range(0.36, 1.05, "s from punch to punch"),
             "strike": Range(0.38, 0.75, "s out and back"),
             "rest": Range(0.0, 0.35, "s"),
             "guard": Range(-0.08, 0.14, "m of the wrist over the shoulder"),
+            "close": Range(0.2, 0.3, "m of the wrist before the shoulder"),
             "aim": Range(-0.15, 0.15, "slope of the stretched arm"),
             "turn": Range(0.15, 0.6, "rad of the chest in a punch"),
             "stagger": Range(0.0, 0.3, "m between the feet, fore and aft"),
             "stance": Range(0.0, 1.0, "below 0.8 the left foot leads"),
             "crouch": Range(0.005, 0.06, "m"),
             "mix": Range(0.0, 1.0, "below 0.7 left and right in turn, else at random"),
+            "hook": Range(0.0, 0.1, "m that the hand swings out on its way to the target"),
+            "lunge": Range(0.0, 0.1, "m that the pelvis goes forward with a punch"),
+            "lean": Range(0.0, 0.2, "rad that the trunk leans into it"),
+            "footwork": Range(0.0, 0.1, "m of shifting about, standard deviation"),
         },
         "boxing",
     ),

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Clip, beats, ease, progress, rhythm, standing, track
-from mmsynth.motion.gait import Gait, follow, plan_path, to_and_fro
+from mmsynth.motion.gait import Gait, follow
+from mmsynth.motion.paths import plan_path, to_and_fro
 from mmsynth.motion.posing import Pose, about, aim, hang, keep_reachable, shifted, stack
 from mmsynth.motion.skeleton import offset
 

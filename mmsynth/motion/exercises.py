@@ -1,8 +1,9 @@
-"""Standing, squats, jumping jacks, jumps, boxing and waving, each in the person's own style."""
+"""Standing, squats, jumping jacks, jumps and waving, each in the person's own style."""
 
 import dataclasses
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,7 +32,7 @@ def squat(clip: Clip) -> Pose:
     left, right = rhythm(clip, bout=5)
     down = left + right
     depth = s["depth"]
-    pelvis = base.pelvis - stack(0.0, depth * down, 0.62 * depth * down.clamp_min(0) ** 1.3, like=down)
+    pelvis = base.pelvis - stack(0.0, depth * down, s["back"] * depth * down.clamp_min(0) ** 1.3, like=down)
     lean = s["lean"] * down
     pose = dataclasses.replace(
         base,
@@ -153,11 +154,33 @@ def _airborne(pose: Pose, yaw: Tensor, course: Hop) -> Pose:
     return shifted(pose, pelvis=(0.0, course.flight - course.crouch + rise, 0.0))
 
 
+def _travelling(pose: Pose, clip: Clip, flights: list[tuple[float, float]]) -> Pose:
+    """The pose by hops that do not come down quite where they began; by the style's `travel`, m to either side.
+
+    The pelvis moves on steadily, feet only in the air, to where the pelvis will be in the middle of the stance.
+
+    Args:
+        pose: on the spot.
+        clip: times and draws.
+        flights: take-off and landing of each hop in s, in order.
+    """
+    t = clip.times
+    way = clip.noise(clip.style["travel"], 0.04, 0.3, 2) * torch.tensor([0.4, 1.0], dtype=torch.float64)
+    stances = [0.5 * (land + leave) for (_, land), (leave, _) in zip(flights[:-1], flights[1:], strict=True)]
+    at = [np.interp([-1.0, *stances, clip.duration + 1], t, way[:, k]) for k in (0, 1)]
+    feet = torch.full_like(way, 0.0) + torch.tensor([a[0] for a in at])
+    for k, (leave, land) in enumerate(flights):
+        step = torch.tensor([a[k + 1] - a[k] for a in at])
+        feet = feet + ease((t - leave) / (land - leave))[:, None] * step
+    ankle = pose.ankle + stack(feet[:, 0], 0.0, feet[:, 1], like=t)[:, None]
+    return shifted(dataclasses.replace(pose, ankle=ankle), pelvis=(way[:, 0], 0.0, way[:, 1]))
+
+
 def jump(clip: Clip) -> Pose:
     """Jumps on the spot: crouch, take-off, flight, landing; from hops that hardly leave the floor to high ones."""
     s = clip.style
     base = standing(clip, s["width"], 0.1)
-    course, swing = no_hop(clip.times), torch.zeros_like(clip.times)
+    course, swing, flights = no_hop(clip.times), torch.zeros_like(clip.times), []
     flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
     # A quick hop has no time for the crouch of a single jump.
     crouching = min(s["crouch"], max(0.5 * (s["tempo"] - flying), 0.13))
@@ -165,6 +188,7 @@ def jump(clip: Clip) -> Pose:
         height, before = s["height"] * beat.size, crouching * (0.9 + 0.1 * beat.size)
         leave = beat.start + before
         land = leave + 2 * math.sqrt(2 * height / GRAVITY)
+        flights.append((leave, land))
         course = course + hop(clip.times, beat.start, height, before, 0.9 * before)
         keys = [
             (beat.start, 0.0),
@@ -173,7 +197,7 @@ def jump(clip: Clip) -> Pose:
             (land + before, 0.0),
         ]
         swing = swing + track(clip.times, keys)
-    fold = 2.4 * course.crouch
+    fold = s["fold"] * course.crouch
     pose = shifted(
         _airborne(base, torch.tensor([0.1, -0.1], dtype=torch.float64).expand(len(swing), 2), course),
         pelvis=(0.0, -0.008, -0.35 * course.crouch),
@@ -181,9 +205,11 @@ def jump(clip: Clip) -> Pose:
         spine=(0.0, 0.35 * fold, 0.0),
         head=(0.0, -0.5 * fold, 0.0),
     )
+    pose = _travelling(pose, clip, flights)
     # Arms help a high jump, hardly a hop.
     lift = s["arms"] * min(1.0, 0.15 + s["height"] / 0.15) * torch.stack([swing, 0.95 * swing], 1)
-    arm = hang(0.05 + lift, 0.22 + 0.05 * lift, 0.15 + 0 * lift)
+    # Hanging arms stay plumb while the trunk folds.
+    arm = hang(0.05 + lift + 0.9 * fold[:, None], 0.22 + 0.05 * lift, 0.15 + 0 * lift)
     pose = dataclasses.replace(pose, arm=arm, elbow=pose.elbow + 0.5 * torch.nn.functional.softplus(8 * lift) / 8)
     return keep_reachable(pose, torch.ones(len(swing), 2, dtype=torch.float64), 0.985)
 
@@ -193,6 +219,7 @@ def jack(clip: Clip) -> Pose:
     s = clip.style
     base = standing(clip, s["narrow"], 0.1)
     opened, raised, course = torch.zeros_like(clip.times), torch.zeros_like(clip.times), no_hop(clip.times)
+    flights = []
     flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
     for beat in beats(clip, s["tempo"], s["rest"], bout=6):
         half = 0.5 * beat.length
@@ -200,74 +227,28 @@ def jack(clip: Clip) -> Pose:
         for k, sign in enumerate((1.0, -1.0)):
             start = beat.start + k * half
             leave = start + 0.5 * ground
+            flights.append((leave, leave + flying))
             course = course + hop(clip.times, start, s["height"], 0.5 * ground, 0.5 * ground)
             opened = opened + sign * min(beat.size, 1.1) * ease((clip.times - leave) / flying)
-            raised = raised + sign * min(beat.size, 1.05) * ease((clip.times - start - s["lag"]) / (0.95 * half))
+            raised = raised + sign * min(beat.size, 1.05) * ease((clip.times - start - s["lag"]) / (s["sweep"] * half))
     spread = 0.5 * (s["wide"] - s["narrow"]) * opened
     ankle = base.ankle + torch.stack([stack(sign * spread, 0.0, 0.0, like=spread) for sign in (1.0, -1.0)], 1)
     yaw = torch.stack([0.1 + 0.2 * opened, -0.1 - 0.2 * opened], 1)
     lift = torch.stack([raised, 0.98 * raised], 1)
+    # The arms go up before or behind the plane of the body.
+    flexion = 0.05 + 0.15 * lift + 4 * s["fore"] * lift * (1 - lift)
     pose = dataclasses.replace(
         _airborne(dataclasses.replace(base, ankle=ankle), yaw, course),
-        arm=hang(0.05 + 0.15 * lift, 0.15 + (s["arms"] - 0.15) * lift, 0.15 - 0.9 * lift),
+        arm=hang(flexion, s["low"] + (s["arms"] - s["low"]) * lift, 0.15 - 0.9 * lift),
         elbow=0.15 + s["elbow"] * (0.4 + 0.6 * lift),
     )
-    pose = shifted(pose, pelvis=(0.0, -0.012, 0.0))
+    fold = s["fold"] * course.crouch
+    pose = shifted(pose, pelvis=(0.0, -0.012, 0.0), turn=(0.0, 0.6 * fold, 0.0), spine=(0.0, 0.4 * fold, 0.0))
+    pose = _travelling(pose, clip, flights)
     return keep_reachable(pose, torch.ones(len(spread), 2, dtype=torch.float64), 0.985)
 
 
 # --------------------------------------------------------------------------------------------- arms
-
-
-def box(clip: Clip) -> Pose:
-    """Punches from a guard, left and right in turn or in the person's own mix; the trunk turns into each."""
-    s = clip.style
-    base = standing(clip, 0.3, 0.15)
-    lead = 1.0 if s["stance"] < 0.8 else -1.0
-    stagger = 0.5 * s["stagger"]
-    ankle = base.ankle + torch.stack([stack(0.0, 0.0, sg * lead * stagger, like=clip.times) for sg in (1.0, -1.0)], 1)
-    guard = [_guard(clip, sign) for sign in (1.0, -1.0)]
-    out, twist = [torch.zeros_like(clip.times) for _ in range(2)], torch.zeros_like(clip.times)
-    for beat in beats(clip, s["tempo"], s["rest"], 0.1, 5):
-        side = beat.side if s["mix"] < 0.7 else int(clip.uniform() < 0.5)
-        strike = _punch((clip.times - beat.start) / min(beat.length, s["strike"]), min(beat.size, 1.08))
-        out[side] = out[side] + strike
-        twist = twist + (-1.0 if side == 0 else 1.0) * strike
-    bounce = clip.noise(0.006, 0.8, 2.0)[:, 0]
-    pose = dataclasses.replace(
-        base,
-        ankle=ankle,
-        pelvis=base.pelvis + stack(-0.01 * twist, bounce - s["crouch"], 0.03 * (out[0] + out[1]), like=twist),
-        turn=base.turn + stack(0.35 * s["turn"] * twist - 0.25 * lead * stagger / 0.15, 0.06, 0.0, like=twist),
-        spine=base.spine + stack(0.65 * s["turn"] * twist, 0.1, 0.0, like=twist),
-        head=base.head + stack(-0.9 * s["turn"] * twist + 0.25 * lead * stagger / 0.15, -0.08, 0.0, like=twist),
-    )
-    for side, sign in enumerate((1.0, -1.0)):
-        # Straight ahead whatever the trunk does: undo its turn at the target.
-        far = _ahead(s["turn"] * twist - 0.25 * lead * stagger / 0.15, sign, s["aim"])
-        hand = guard[side] + (far - guard[side]) * out[side][:, None]
-        pose = aim(pose, side, hand, 0.15 + 0.45 * out[side].clamp(0, 1))
-    return keep_reachable(pose, torch.ones(len(twist), 2, dtype=torch.float64))
-
-
-def _guard(clip: Clip, sign: float) -> Tensor:
-    """Where the wrist waits [frames, 3], from its shoulder in the chest's axes."""
-    drift = clip.noise(0.012, 0.1, 0.8, 3)
-    rest = torch.tensor([-0.09 * sign, clip.style["guard"], 0.26], dtype=torch.float64)
-    return rest + clip.normal(0.015) + drift
-
-
-def _ahead(turned: Tensor, sign: float, height: float) -> Tensor:
-    """The stretched arm's wrist [frames, 3] from its shoulder, ahead of a person whose chest has turned by `turned`."""
-    across = -0.10 * sign
-    return 0.49 * torch.nn.functional.normalize(
-        stack(across * turned.cos() - turned.sin(), height, turned.cos() + across * turned.sin(), like=turned), dim=-1
-    )
-
-
-def _punch(u: Tensor, size: float) -> Tensor:
-    """Extension over u in 0..1: out in 42 % of it, back a little slower (minimum jerk)."""
-    return size * (ease(u / 0.42) - ease((u - 0.47) / 0.53))
 
 
 def wave(clip: Clip) -> Pose:

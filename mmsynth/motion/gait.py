@@ -14,23 +14,9 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Clip, ease, standing, track
+from mmsynth.motion.paths import Path, loop, plan_path, to_and_fro
 from mmsynth.motion.posing import Pose, flat_foot, hang, keep_reachable, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """Where the pelvis is wanted: times [n] in s beyond the clip's, position [n, 2] (left, forward) in m, yaw [n]."""
-
-    times: np.ndarray
-    position: np.ndarray
-    yaw: np.ndarray
-
-    def at(self, time: float) -> tuple[np.ndarray, float, float]:
-        """Position [2] in m, yaw in rad and speed in m/s at `time`."""
-        place = np.array([np.interp(time, self.times, self.position[:, i]) for i in (0, 1)])
-        ahead = np.array([np.interp(time + 0.05, self.times, self.position[:, i]) for i in (0, 1)])
-        return place, float(np.interp(time, self.times, self.yaw)), float(np.linalg.norm(ahead - place) / 0.05)
 
 
 @dataclass(frozen=True)
@@ -75,24 +61,6 @@ class Step:
     place: tuple[float, float]
     yaw: float
     forward: float = 0.0
-
-
-def plan_path(times: Tensor, speed: list[tuple[float, float, float]], yaw: list[tuple[float, float]]) -> Path:
-    """Integrate keyed body-frame velocities into a path.
-
-    Args:
-        times: [frames] in s of the clip; the path reaches two seconds beyond.
-        speed: keys (time in s, forward in m/s, to the left in m/s).
-        yaw: keys (time in s, rad to the left).
-    """
-    grid = torch.arange(-2.0, float(times[-1]) + 3.0, 0.01, dtype=torch.float64)
-    fore, left = (track(grid, [(k[0], k[i]) for k in speed]).numpy() for i in (1, 2))
-    turn = track(grid, yaw).numpy()
-    velocity = np.stack([fore * np.sin(turn) + left * np.cos(turn), fore * np.cos(turn) - left * np.sin(turn)], 1)
-    position = np.concatenate([np.zeros((1, 2)), np.cumsum(0.5 * (velocity[1:] + velocity[:-1]) * 0.01, 0)])
-    inside = (grid.numpy() > -0.006) & (grid.numpy() < float(times[-1]) + 0.006)
-    middle = 0.5 * (position[inside].max(0) + position[inside].min(0))
-    return Path(grid.numpy(), position - middle, turn)
 
 
 def plan_steps(path: Path, gait: Gait, first: int) -> tuple[list[Step], list[Step]]:
@@ -251,38 +219,17 @@ def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose,
 # --------------------------------------------------------------------------------------------- walk and run
 
 
-def to_and_fro(clip: Clip, speed: float, extent: float, kind: str) -> Path:
-    """A path that covers `extent` m and comes back by turning, walking backward or sideways, again and again."""
-    now, heading, sign = -2.0 - clip.uniform(0.0, 1.0), 0.0, 1.0
-    speeds: list[tuple[float, float, float]] = [(now, 0.0, 0.0)]
-    yaws = [(now, 0.0)]
-    while now < clip.duration + 1.0:
-        pace = speed * math.exp(clip.normal(0.08))
-        length = extent * clip.uniform(0.75, 1.1)
-        ramp = min(0.6, 0.45 * length / pace)
-        cruise = length / pace - ramp
-        fore, left = (0.0, sign * pace) if kind == "sideways" else (sign * pace, 0.0)
-        speeds += [(now + ramp, fore, left), (now + ramp + cruise, fore, left), (now + 2 * ramp + cruise, 0.0, 0.0)]
-        yaws += [(now + ramp, heading), (now + ramp + 0.9 * cruise, heading)]
-        now += 2 * ramp + cruise
-        if kind == "turn":
-            heading += math.pi * (1 if clip.uniform() < 0.5 else -1)
-            now += clip.uniform(0.9, 1.5)
-            yaws.append((now, heading))
-        else:
-            sign = -sign
-            now += clip.uniform(0.1, 0.6)
-        speeds.append((now, 0.0, 0.0))
-    return plan_path(clip.times, speeds, yaws)
-
-
 def walk(clip: Clip) -> Pose:
-    """Walking to and fro: turning round, or backward, or sideways, by the person's habit or `path` (0, 1, 2)."""
+    """Walking to and fro, turning round, backward or sideways, or in a loop, by the person's habit or `path`."""
     s = clip.style
-    kind = ("turn", "backward", "sideways")[min(int(s["path"]), 2)]
+    kind = ("turn", "loop", "backward", "sideways")[min(int(s["path"]), 3)]
     # Backward and sideways, steps are shorter and slower; sideways the feet must not cross.
-    pace, ratio, lead = {"turn": (1.0, 1.0, 0.42), "backward": (0.6, 0.5, 0.42), "sideways": (0.42, 0.28, 0.5)}[kind]
-    path = to_and_fro(clip, pace * s["speed"], s["extent"], kind)
+    ahead = (1.0, 1.0, 0.42)
+    pace, ratio, lead = {"backward": (0.6, 0.5, 0.42), "sideways": (0.42, 0.28, 0.5)}.get(kind, ahead)
+    if kind == "loop":
+        path = loop(clip, s["speed"], s["extent"])
+    else:
+        path = to_and_fro(clip, pace * s["speed"], s["extent"], kind)
     width = 0.3 if kind == "sideways" else s["width"]
     gait = Gait(ratio=ratio * s["ratio"], width=width, lift=s["lift"], cadence=1.1, lead=lead)
     return follow(clip, path, gait, s["arms"])[0]

@@ -136,10 +136,14 @@ def test_hip_and_knee_follow_boulic_s_walk():
 
 
 def test_feet_do_not_slide():
-    still = torch.cat([slides(clip(a, seed)) for a in ("squat", "box", "bend", "sit") for seed in (1, 2)])
-    assert still.max() < 0.002
-    walking = torch.cat([slides(clip("walk", seed, path=float(seed % 3))) for seed in range(6)])
+    still = [slides(clip(a, seed)) for a in ("squat", "bend", "sit") for seed in (1, 2)]
+    still += [slides(clip("box", seed, footwork=0.0)) for seed in (1, 2)]
+    assert torch.cat(still).max() < 0.002
+    walking = torch.cat([slides(clip("walk", seed, path=(0.0, 2.0, 3.0)[seed % 3])) for seed in range(6)])
     assert walking.median() < 0.003 and walking.quantile(0.9) < 0.02
+    # On a curve a foot turns a little before it has left: 3 mm more than the same people to and fro.
+    straight, loops = (torch.cat([slides(clip("walk", seed, path=p)) for seed in (0, 2, 4)]) for p in (0.0, 1.0))
+    assert loops.median() < 0.003 and loops.quantile(0.9) < straight.quantile(0.9) + 0.003
 
 
 @pytest.mark.parametrize("activity", ["walk", "run", "jack", "jump", "squat", "side_step", "turn"])
@@ -206,6 +210,73 @@ def test_punches_alternate_and_reach_out():
     speed = at(p, "left_wrist").diff(dim=0).norm(dim=-1).max() * 60
     assert 2 < speed < 9  # m/s; untrained 3-6, boxers 8-10 (Walilko 2005)
     assert float(torch.corrcoef(torch.stack(out))[0, 1]) < 0
+
+
+def span(course: torch.Tensor) -> float:
+    """From the lowest to the highest twentieth of a course."""
+    low, high = torch.quantile(course, torch.tensor([0.05, 0.95], dtype=course.dtype))
+    return float(high - low)
+
+
+def test_a_punch_takes_the_body_along():
+    """The pelvis goes forward by the lunge while the hand is out; on feet that stay where they are."""
+    style = {"tempo": 1.3, "strike": 0.6, "rest": 0.0, "footwork": 0.0, "stagger": 0.3}
+    motion = clip("box", 1, 12.0, lunge=0.2, lean=0.3, **style)
+    p = forward(motion)
+    ahead, out = -at(p, "pelvis")[:, 1], -torch.stack([at(p, f"{s}_wrist")[:, 1] for s in SIDES]).amin(0)
+    assert 0.13 < span(ahead) < 0.24 and float(torch.corrcoef(torch.stack([ahead, out]))[0, 1]) > 0.5
+    assert slides(motion).max() < 0.002
+    assert span(-at(forward(clip("box", 1, 12.0, lunge=0.0, **style)), "pelvis")[:, 1]) < 0.03
+
+
+def test_footwork_steps_and_does_not_slide():
+    motion = clip("box", 2, 20.0, footwork=0.25, lunge=0.0)
+    p = forward(motion)
+    assert span(at(p, "pelvis")[:, 1]) > 0.3 and span(at(p, "left_ankle")[:, 1]) > 0.3
+    # Those of walking.
+    found = slides(motion)
+    assert found.median() < 0.003 and found.quantile(0.9) < 0.02
+
+
+@pytest.mark.parametrize("activity", ["jump", "jack"])
+def test_hops_travel_in_the_air_only(activity):
+    still, moving = (clip(activity, 1, 20.0, travel=d, tempo=0.8, rest=0.0, height=0.03) for d in (0.0, 0.12))
+    away = [span(at(forward(m), "pelvis")[:, 1]) for m in (still, moving)]
+    assert away[0] < 0.06 and away[1] > 0.2
+    # Heels and balls roll; the ankle's step from hop to hop is some centimetres.
+    assert slides(moving).quantile(0.9) < slides(still).quantile(0.9) + 0.004
+
+
+def test_walking_in_a_loop_goes_where_it_faces():
+    """Half the loop's width is the radius, so that the person turns by speed / radius."""
+    turned = []
+    for seed in range(4):
+        motion = clip("walk", seed, 15.0, path=1.0, extent=1.6, speed=0.8)
+        velocity = at(forward(motion), "pelvis")[:, :2].diff(dim=0) * 60
+        facing = world(motion, "pelvis")[1:, :2, 2]
+        assert float((velocity * facing).sum(1).mean() / velocity.norm(dim=1).mean()) > 0.9
+        heading = torch.from_numpy(np.unwrap(torch.atan2(facing[:, 1], facing[:, 0]).numpy()))
+        turned.append(abs(float(heading[-1] - heading[0])) / (15 * 0.8 / 0.8))
+    # Steps of the radius are drawn with a spread of half: their mean is 1.13.
+    assert 0.9 < np.mean(turned) < 1.4
+
+
+def test_habits_move_what_they_say():
+    def wrist(activity: str, **style: float) -> torch.Tensor:
+        """Of the left arm [frames, 3] from its shoulder in m."""
+        p = forward(clip(activity, 1, 12.0, rest=0.0, **style))
+        return at(p, "left_wrist") - at(p, "left_shoulder")
+
+    # 0.5 m of arm: 0.5 (cos 0.1 - cos 1) = 0.23 m, less what the shoulder girdle lifts the shoulder.
+    low = [float(wrist("jack", low=v)[:, 2].quantile(0.05)) for v in (0.1, 1.0)]
+    assert 0.12 < low[1] - low[0] < 0.3
+    # 0.5 sin(0.6) = 0.28 m where the arm is half way up and level.
+    fore = [float((-wrist("jack", fore=v, elbow=0.0)[:, 1]).quantile(0.95)) for v in (0.0, 0.6)]
+    assert 0.12 < fore[1] - fore[0] < 0.32
+    close = [float(-wrist("box", close=v, lean=0.0, turn=0.0, hook=0.0)[:, 1].median()) for v in (0.1, 0.3)]
+    assert 0.1 < close[1] - close[0] < 0.21
+    back = [span(at(forward(clip("squat", 1, 12.0, rest=0.0, depth=0.25, back=v)), "pelvis")[:, 1]) for v in (0.2, 0.7)]
+    assert 0.09 < back[1] - back[0] < 0.16  # half of 0.25 m, by repetitions of different size
 
 
 @pytest.mark.parametrize(("depth", "pulse"), [(0.001, 0.0005), (0.006, 0.0003), (0.012, 0.0001)])
