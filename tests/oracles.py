@@ -278,11 +278,20 @@ def walker_joints(times):
 
 
 def two_spheres_gain(centres, radii, ends, wavelength):
-    """Amplitude gain from TX over sphere 0, then sphere 1, to RX by geometric optics (conductors, isotropic antennas).
+    """The amplitude of `two_mirrors_gain` over two spheres that stand beside each other."""
+    # Each point starts half way between the side of the radar and that of the other sphere.
+    toward = np.sign(centres[1][0] - centres[0][0])
+    return abs(two_mirrors_gain(centres, radii, ends, wavelength, (0.6 * toward, -0.6 * toward))[0])
 
-    The way over a point of each sphere is stationary where both reflect as mirrors; the second derivatives of its
-    length along the surfaces there are the spreading (stationary phase of the double Huygens integral):
-    wavelength / (4 pi) cos_0 cos_1 / (s_0 s_1 s_2 sqrt(|det H|)).
+
+def two_mirrors_gain(centres, radii, ends, wavelength, start):
+    """Gain (complex) from TX over sphere 0, then sphere 1, to RX by geometric optics, and how many lines of focus.
+
+    Conductors, isotropic antennas; radius < 0: the sphere is a bowl, met from within. The way over a point of each is
+    stationary where both reflect as mirrors; the second derivatives H of its length along the surfaces there are the
+    spreading (stationary phase of the double Huygens integral): wavelength / (4 pi) cos_0 cos_1 / (s_0 s_1 s_2
+    sqrt(|det H|)) exp(j k way), and -j for each of H's eigenvalues below zero, which a line of focus turns over.
+    `start`: angles of the outward normals from -y towards +x at the points where the search begins.
     """
     (tx, rx), h = (np.asarray(end, float) for end in ends), 1e-4
 
@@ -301,9 +310,7 @@ def two_spheres_gain(centres, radii, ends, wavelength):
     def bend(at):
         return np.array([(slope(at + h * e) - slope(at - h * e)) / (2 * h) for e in np.eye(4)])
 
-    # Each point starts half way between the side of the radar and that of the other sphere.
-    toward = np.sign(centres[1][0] - centres[0][0])
-    at = np.array([0.0, 0.6 * toward, 0.0, -0.6 * toward])
+    at = np.array([0.0, start[0], 0.0, start[1]])
     for _ in range(30):
         at = at - np.linalg.solve(bend(at), slope(at))
     assert np.abs(slope(at)).max() < 1e-8
@@ -312,7 +319,9 @@ def two_spheres_gain(centres, radii, ends, wavelength):
     cosines = (tx - first) @ (first - centres[0]) / (radii[0] * lengths[0])
     cosines *= (rx - last) @ (last - centres[1]) / (radii[1] * lengths[2])
     area = np.prod(np.square(radii)) * np.cos(at[0]) * np.cos(at[2])  # per d theta d phi
-    return wavelength / (4 * np.pi) * cosines * area / (np.prod(lengths) * np.sqrt(abs(np.linalg.det(bend(at)))))
+    size = wavelength / (4 * np.pi) * cosines * area / (np.prod(lengths) * np.sqrt(abs(np.linalg.det(bend(at)))))
+    foci = int((np.linalg.eigvalsh(bend(at)) < 0).sum())
+    return size * (-1j) ** foci * np.exp(2j * np.pi / wavelength * way(at)), foci
 
 
 def double_bounce_gain(first, second, ends, wavelength):

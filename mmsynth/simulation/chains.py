@@ -1,7 +1,9 @@
-"""Ways over chains of surface points, from TX to RX: delays of every antenna, and directions at the radar.
+"""Ways over chains of surface points, from TX to RX: delays of every antenna, directions at the radar, what is left.
 
-One Warp kernel; torch is its reference, and the route that can be differentiated.
+Delays and directions come from one Warp kernel; torch is its reference, and the route that can be differentiated.
 """
+
+import math
 
 import torch
 import warp as wp
@@ -14,6 +16,7 @@ from mmsynth.simulation.kernels import LegStruct, as_array, corner_of, leg_struc
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays import torch_stream
+from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.surface import length, unit
 
 wp.set_module_options({"enable_backward": False})
@@ -45,6 +48,37 @@ def reference_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     away, back = (unit(x[middle] - leg.centre[:, None]).to(torch.float32) for x, leg in ((first, tx), (last, rx)))
     there, here = legs.delays(tx, first), legs.delays(rx, last) + inner.T[:, None] / speed_of_light
     return there, here, legs.in_radar(tx, away), legs.in_radar(rx, back)
+
+
+def chain_factor(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Tensor:
+    """What antennas, materials and the first and the last way leave of a field along chains [chains] (complex).
+
+    It can be differentiated; tubes' gains are this times what footprints and foci add, which holds no material.
+    """
+    tx, rx = ends
+    vertices, wavenumber = pose.vertices[len(pose.knots) // 2], math.tau / pose.radar.waveform.wavelength
+    corners = [surface.gather(vertices, pose.topology.faces[:, face]) for face in chain[0]]
+    places = [(corner * weight.T).sum(1) for corner, weight in zip(corners, chain[1], strict=True)]
+    normals = [_normal(pose, *point) for point in zip(chain[0], corners, chain[1], strict=True)]
+    stops = [tx.centre[:, None], *places, rx.centre[:, None]]
+    steps = [(b - a).to(torch.float32) for a, b in zip(stops, stops[1:], strict=False)]
+    ways = [unit(step) for step in steps]
+    value, left = legs.field(tx, ways[0], wavenumber), 1 / (length(steps[0]) * length(steps[-1]))
+    for face, normal, into, out in zip(chain[0], normals, ways, ways[1:], strict=False):
+        region = pose.topology.region.index_select(0, face)
+        permittivity, rough, loss = (x.index_select(0, region) for x in pose.materials)
+        value = polarised_reflection(permittivity, into, out, value)
+        left = left * loss.sqrt() * torch.exp(-0.5 * (wavenumber * rough * surface.dot(out - into, normal)) ** 2)
+    beam = legs.pattern(tx, ways[0], pose.radar) * legs.pattern(rx, -ways[-1], pose.radar)
+    return surface.dot(value, legs.field(rx, -ways[-1], wavenumber)) * left * beam
+
+
+def _normal(pose: Pose, face: Tensor, corner: Tensor, weight: Tensor) -> Tensor:
+    """Normals [3, points] of the smooth surface at weights [points, 3] of corners [3, 3, points]; at a crease, flat."""
+    flat = unit(surface.area_vectors(corner)).to(torch.float32)[:, None]
+    normal = surface.gather(pose.normals[0], pose.topology.faces[:, face])
+    smooth = (surface.dot(normal, flat) > surface.CREASE_COSINE).all(0) & (pose.settings.flatness > 0)
+    return unit((torch.where(smooth, normal, flat) * weight.T).sum(1))
 
 
 @wp.func

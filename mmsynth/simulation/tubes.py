@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs, surface
-from mmsynth.simulation.chains import chain_ways
+from mmsynth.simulation.chains import chain_factor, chain_ways
 from mmsynth.simulation.closing import close
 from mmsynth.simulation.facets import seen_by_tx, share_rays, strongest
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
@@ -58,7 +59,7 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -
 
     Tubes go one way, and physical optics is taken at their last hit alone, which is not reciprocal where surfaces
     curve. So, half of the field is that of tubes from the TX, half that of tubes from the RX, walked backwards: TX and
-    RX may be swapped. Where they stand so near to each other that they share rays, both halves are the same.
+    RX may be swapped. Where they share rays, the first half stands for both (see "Known limits" in README.md).
 
     Args:
         pose: of the frame.
@@ -182,9 +183,15 @@ def _strong(pose: Pose, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
 
 def _paths(pose: Pose, tubes: Tubes, ends: tuple[Leg, Leg], named: int) -> Paths:
     """The paths along tubes; their region is that of surface point `named`."""
-    there, back, departure, arrival = chain_ways(pose, (tubes.faces, tubes.weights), ends)
+    chain, gain = (tubes.faces, tubes.weights), tubes.gain
+    there, back, departure, arrival = chain_ways(pose, chain, ends)
+    if differentiable(pose.vertices, pose.materials, ends):
+        # Kernels have no gradients: how wide the tubes are is held fixed, what materials and antennas leave is not.
+        factor = chain_factor(pose, chain, ends)
+        still = factor.detach()
+        gain = gain * torch.where(still == 0, 1, factor / torch.where(still == 0, 1, still))
     return Paths(
-        gain=tubes.gain[:, None].expand(-1, len(pose.fade)),
+        gain=gain[:, None].expand(-1, len(pose.fade)),
         tx_delay=there,
         rx_delay=back,
         knots=pose.knots,
