@@ -30,9 +30,11 @@ def read_toml(path: Path | str) -> dict[str, Any]:
 def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
     """Build the dataclass `cls` from a TOML table, converting and checking every field.
 
-    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. Keys that `cls` does not have,
-    missing required keys and values of another kind raise ValueError with the key's full name. A key that ends in `_db`
-    (power) or `_deg` where the field has the bare name is converted to the linear or rad value.
+    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. A key that ends in `_db` (power)
+    or `_deg` where the field has the bare name is converted to the linear or rad value. Errors give full names of keys.
+
+    Raises:
+        ValueError: a key is unknown, missing, given twice or of another kind; or the dataclass refuses a value.
     """
     hints = get_type_hints(cls)
     known = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
@@ -57,7 +59,11 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
 
 
 def load(cls: type[T], path: Path | str) -> T:
-    """Read the TOML file `path` into the dataclass `cls`; errors name the file."""
+    """Read the TOML file `path` into the dataclass `cls`; errors name the file.
+
+    Raises:
+        ValueError: the file is missing, not TOML, or a key is unknown, missing or wrong.
+    """
     table = read_toml(path)
     try:
         return parse(cls, table)

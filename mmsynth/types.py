@@ -361,7 +361,11 @@ class Radar:
 
     @cached_property
     def slot_tx(self) -> tuple[int, ...]:
-        """The TX of each slot, in order of time (TDM only)."""
+        """The TX of each slot, in order of time (TDM only).
+
+        Raises:
+            ValueError: a slot has several TX.
+        """
         if not self.is_tdm:
             raise ValueError(f"radar {self.name}: expected one TX a slot (TDM), got a slot with several")
         return tuple(int(i) for i in self.codes.abs().argmax(1))

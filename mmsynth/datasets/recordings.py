@@ -77,7 +77,7 @@ def _clips(
         # A source that is a recording itself may be called by its own name.
         path = source if source.name == name else source / name
         if not path.exists():
-            raise ValueError(f"{path}: no such recording")
+            raise ValueError(f"{path}: expected a recording that the table of labels names, got no such file")
         opened = open_file(path)
         times = opened.times
         report.read.update(recordings=1, frames=len(times))

@@ -181,7 +181,11 @@ def open_array(path: Path, radar: str, settings: RecordingSettings) -> Source:
 
 
 def open_infineon(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A folder with radar.npy and config.json."""
+    """A folder with radar.npy and config.json.
+
+    Raises:
+        ValueError: a radar is given, or the folder holds no such recording.
+    """
     if radar:
         raise ValueError("import infineon: config.json describes the radar; leave out --cfg")
     return raw_source(read_infineon(path), infineon_setup(path / "config.json", path.name), settings)

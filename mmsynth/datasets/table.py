@@ -87,6 +87,8 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # no row at all: told below
             table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, usecols=order, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected a table of text, got bytes that are none") from None
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}") from None
     found = dict(zip(used, table.T, strict=True))

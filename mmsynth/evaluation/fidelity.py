@@ -43,7 +43,11 @@ class Pair:
 
 
 def steady_stretch(sample: Sample, period: float, longest: int) -> slice:
-    """The first `longest` frames of the longest stretch of a clip without gaps in time or pose."""
+    """The first `longest` frames of the longest stretch of a clip without gaps in time or pose.
+
+    Raises:
+        ValueError: the clip has no joints.
+    """
     if sample.joints is None:
         raise ValueError(f"{sample.id}: expected joints, got none")
     times = sample.cloud.times.numpy()

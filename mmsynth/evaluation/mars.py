@@ -42,7 +42,11 @@ class Poses:
 
 
 def pose_table(dataset: Clips) -> Poses:
-    """Features of every frame whose pose is known."""
+    """Features of every frame whose pose is known.
+
+    Raises:
+        ValueError: the data set has no joints.
+    """
     flat, joints = dataset.points(), dataset.joints()
     if joints is None:
         raise ValueError("poses: expected a data set with joints, got none")

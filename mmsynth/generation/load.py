@@ -57,7 +57,11 @@ def resolve_radar(recipe: Recipe) -> RadarSetup:
 
 
 def check_radar(recipe: Recipe, setup: RadarSetup) -> None:
-    """Refuse a recipe with no whole frame, or with a person where the radar's beat frequency has left its band."""
+    """Refuse a recipe with no whole frame, or with a person where the radar's beat frequency has left its band.
+
+    Raises:
+        ValueError: a clip is shorter than a frame, or somebody stands beyond the radar's range.
+    """
     name, waveform = setup.radar.name, setup.radar.waveform
     if clip_frames(recipe, setup) < 1:
         raise ValueError(f"seconds: a frame of radar {name} takes {waveform.frame_period:g} s, got {recipe.seconds:g}")
@@ -74,6 +78,9 @@ def check_room(recipe: Recipe) -> None:
     """Refuse a recipe with a room in which somebody may stand outside, or that hangs the radar elsewhere than the room.
 
     Where people walk from there is not looked at, nor furniture.
+
+    Raises:
+        ValueError: somebody may stand outside of the room, or the recipe hangs the radar, or the room is damaged.
     """
     if not recipe.room:
         return

@@ -40,7 +40,11 @@ def read_bvh(path: Path | str) -> Motion:
 
 
 def read_source(path: Path) -> Source:
-    """Read a BVH file's joints as they are."""
+    """Read a BVH file's joints as they are.
+
+    Raises:
+        ValueError: it is no BVH file, or damaged.
+    """
     text = path.read_text(encoding="utf-8", errors="replace")
     head, motion, tail = text.partition("MOTION")
     if not head.lstrip("\ufeff \t\r\n").startswith("HIERARCHY") or not motion:

@@ -113,7 +113,11 @@ def cut(motion: Motion, start: float, end: float) -> Motion:
 
 
 def speed(motion: Motion, factor: float) -> Motion:
-    """The clip played `factor` times as fast."""
+    """The clip played `factor` times as fast.
+
+    Raises:
+        ValueError: the factor is not a positive number.
+    """
     if not (factor > 0 and math.isfinite(factor)):
         raise ValueError(f"speed.factor: expected a positive number, got {factor}")
     return dataclasses.replace(motion, times=motion.times / factor)
@@ -158,7 +162,11 @@ def concatenate(first: Motion, second: Motion, blend: float = 0.4) -> Motion:
 
 
 def loop(motion: Motion, times: int, blend: float = 0.4) -> Motion:
-    """The clip `times` times over, each taking up where the one before left off, joined as by `concatenate`."""
+    """The clip `times` times over, each taking up where the one before left off, joined as by `concatenate`.
+
+    Raises:
+        ValueError: `times` is less than 1.
+    """
     if times < 1:
         raise ValueError(f"loop.times: expected at least 1, got {times}")
     whole = motion
@@ -179,7 +187,11 @@ def _floor_at(motion: Motion, time: Tensor) -> Tensor:
 
 
 def mirror(motion: Motion) -> Motion:
-    """The clip with left and right exchanged, mirrored at the plane x = 0 of the world."""
+    """The clip with left and right exchanged, mirrored at the plane x = 0 of the world.
+
+    Raises:
+        ValueError: a joint lacks its other side.
+    """
     names = [_other(name) for name in motion.joint_names]
     if missing := [n for n in names if n not in motion.joint_names]:
         raise ValueError(f"mirror: expected both sides of every joint, got no '{missing[0]}'")
@@ -228,6 +240,9 @@ def noisy(motion: Motion, spread: float, generator: torch.Generator, rate: float
     """The clip with a person's own irregularity: every joint but the legs wanders by `spread` rad, below `rate` Hz.
 
     The wandering is a sum of sinusoids, so that velocity stays continuous; legs and pelvis are left: feet stay put.
+
+    Raises:
+        ValueError: `spread` is negative, or `rate` not positive.
     """
     if not (spread >= 0 and rate > 0):
         raise ValueError(f"noisy: expected spread >= 0 and a positive rate, got {spread} rad and {rate} Hz")

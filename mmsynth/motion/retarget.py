@@ -159,7 +159,11 @@ def upright_from(axis: str) -> Tensor:
 
 
 def unit_of(source: Source, found: dict[str, int]) -> tuple[str, float]:
-    """Name and length in m of the file's unit: the one that brings the legs nearest to 0.82 m."""
+    """Name and length in m of the file's unit: the one that brings the legs nearest to 0.82 m.
+
+    Raises:
+        ValueError: no unit makes the legs those of a person.
+    """
     length = _leg_length(source.positions, found)
     if not (torch.isfinite(torch.tensor(length)) and length > 0):
         raise ValueError(f"skeleton: expected legs of some length, got {length} of the file's units")

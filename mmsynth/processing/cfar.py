@@ -14,6 +14,9 @@ def noise_estimate(values: Tensor, dim: int, cfar: Cfar) -> Tensor:
     CA averages the cells of both sides, CAGO takes the greater and CASO the smaller of the two sides' means, OS an
     ordered value of all cells. Near the ends of an axis that does not wrap, a side with too few cells is left out;
     where both are, the estimate is infinite, so that nothing is detected.
+
+    Raises:
+        ValueError: an axis that wraps has fewer cells than the windows of both sides.
     """
     values = values.movedim(dim, -1)
     reach = cfar.window + cfar.guard

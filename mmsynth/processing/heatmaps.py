@@ -136,6 +136,9 @@ def micro_doppler(
 
     Summed over the ranges within `processing.range_limits` and averaged over antennas. Of a cube, one column a frame.
     Of ADC samples, a short-time spectrum of `loops` loops (all of them unless given) every `hop` (half of `loops`).
+
+    Raises:
+        ValueError: `loops` is not between 1 and those of a frame.
     """
     if isinstance(data, RadarCube):
         spectrum, step = data.spectrum[:, None], 1

@@ -66,7 +66,11 @@ class Beam:
     elevation_cut: tuple[float, ...] = ()
 
     def pattern(self) -> Pattern:
-        """The noun of it."""
+        """The noun of it.
+
+        Raises:
+            ValueError: the angles of its cuts do not increase.
+        """
         if not self.angle:
             return Pattern(self.peak_gain, self.azimuth_width, self.elevation_width)
         if not (len(self.angle) > 1 and np.all(np.diff(self.angle) > 0)):

@@ -15,6 +15,9 @@ def pattern_gain(pattern: Pattern, direction: Tensor) -> Tensor:
     Directions need not be of unit length. Of a parametric pattern, cosine powers fall to half at half the beam widths
     and to zero behind the antenna; a width of pi or more means no dependence on that angle. Of a table, both cuts are
     read between their angles by linear interpolation and held constant beyond them. Differentiable in `direction`.
+
+    Raises:
+        ValueError: a pattern with a table lacks one of its cuts.
     """
     azimuth, elevation = azimuth_elevation(direction)
     if pattern.table_angle is None:

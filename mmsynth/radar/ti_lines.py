@@ -66,7 +66,11 @@ class Line:
         return ValueError(f"line {self.number}: {self.name}: {text}")
 
     def whole(self, index: int, low: int, high: int) -> int:
-        """Argument `index` (from 0) as a whole number between two bounds."""
+        """Argument `index` (from 0) as a whole number between two bounds.
+
+        Raises:
+            ValueError: it is none, or beyond them.
+        """
         value = self.values[index]
         if value != int(value) or not low <= value <= high:
             raise self.error(f"argument {index + 1}: expected a whole number from {low} to {high}, got {value:g}")
@@ -77,14 +81,22 @@ class Line:
         return bool(self.whole(index, 0, 1))
 
     def antennas(self, index: int, count: int, kind: str) -> tuple[int, ...]:
-        """Numbers (from 1) of the antennas in the bit mask that argument `index` is."""
+        """Numbers (from 1) of the antennas in the bit mask that argument `index` is.
+
+        Raises:
+            ValueError: it is no mask of `count` antennas, or of none.
+        """
         mask = self.whole(index, 0, 1 << 16)
         if mask == 0 or mask >> count:
             raise self.error(f"expected a {kind} mask from 1 to {(1 << count) - 1}, got {mask}")
         return tuple(i + 1 for i in range(count) if mask >> i & 1)
 
     def positive(self, index: int, zero: bool = False) -> float:
-        """Argument `index` as a number above zero (or from zero on)."""
+        """Argument `index` as a number above zero (or from zero on).
+
+        Raises:
+            ValueError: it is not.
+        """
         value = self.values[index]
         if value < 0 or (value == 0 and not zero):
             wanted = "a number >= 0" if zero else "a positive number"

@@ -69,7 +69,11 @@ def mask(on: list[bool]) -> int:
 
 
 def rx_mask(radar: Radar, board: Device) -> int:
-    """Mask of the board's RX that the radar has, by position."""
+    """Mask of the board's RX that the radar has, by position.
+
+    Raises:
+        ValueError: one stands where the board has none.
+    """
     known = board.array.rx_positions()
     on = [bool((torch.linalg.norm(radar.rx - rx, dim=-1) < 1e-6).any()) for rx in known]
     if sum(on) != len(radar.rx):

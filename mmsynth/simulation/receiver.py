@@ -31,6 +31,9 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
 
     Returns:
         Samples of the same shape in V, quantised and clipped if the ADC has bits.
+
+    Raises:
+        ValueError: the samples are complex where the radar's are real, or the other way.
     """
     receiver = radar.receiver
     if samples.is_complex() != radar.waveform.complex_samples:

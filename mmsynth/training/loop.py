@@ -158,7 +158,11 @@ def _task_loss(recipe: Recipe, material: Material, said: Tensor, own: Windows) -
 
 
 def start(recipe: Recipe, material: Material) -> State:
-    """The state before the first step."""
+    """The state before the first step.
+
+    Raises:
+        ValueError: the run that the recipe starts from holds another network.
+    """
     network = build(recipe, material.targets)
     if recipe.initial is not None:
         first = _initial(recipe.initial, material.targets)

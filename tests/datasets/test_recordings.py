@@ -273,13 +273,16 @@ def test_takes_damage(tmp_path: Path, text: str, said: str) -> None:
 def test_labels_that_do_not_fit_the_recording(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("time,x,y,z\n0,1,2,3\n0.1,1,2,3\n0.2,1,2,3\n")
     for row, said in (
-        ("q.csv,,,a,,", "q.csv: no such recording"),
+        ("q.csv,,,a,,", "q.csv: expected a recording that the table of labels names, got no such file"),
         ("p.csv,0,5,a,,", "labelled to 5.0 s, but it lasts 0.300 s"),
         ("p.csv,0.4,,a,,", "no frame from 0.4 s"),
     ):
         labels = table(tmp_path / "labels.txt", row)
         with pytest.raises(ValueError, match=said):
             import_source("csv", tmp_path, labels=labels)
+    (tmp_path / "log.csv").write_bytes(b"\x02\x01\x04\x03\x88")
+    with pytest.raises(ValueError, match="log.csv: expected a table of text, got bytes that are none"):
+        import_source("csv", tmp_path / "log.csv")
     with pytest.raises(ValueError, match="found none"):
         import_source("dca1000", tmp_path, "radhar")
     with pytest.raises(ValueError, match="no such file or folder"):
