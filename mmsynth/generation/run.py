@@ -159,7 +159,10 @@ def _run_pool(
         while ahead:
             done, ahead = _collect(ahead, done, recipe.clips, progress)
     except BrokenProcessPool:
-        raise OSError("a worker process was ended from outside (out of memory?); the same command goes on") from None
+        raise OSError(
+            "a worker process ended before its time: out of memory, or a script that calls generate outside of "
+            '`if __name__ == "__main__":`; the same command goes on'
+        ) from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

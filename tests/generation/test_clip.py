@@ -1,6 +1,8 @@
 """Clips from recipes: labels, joints and points agree, streams are independent of order, bytes of workers."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -302,3 +304,16 @@ def test_a_run_for_several_radars_goes_on_where_it_stopped(recipe: Recipe, tmp_p
     assert [digest(file) for file in generate(both, out, quiet)] == whole
     with pytest.raises(ValueError, match="exists already"):
         generate(both, out, quiet)
+
+
+def test_workers_that_end_before_their_time_are_told(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr("mmsynth.generation.run.worker_pool", lambda *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr("mmsynth.generation.run._work", gone)
+    with pytest.raises(OSError, match='calls generate outside of `if __name__ == "__main__":`; the same command'):
+        generate(replace(recipe, clips=2), tmp_path / "out", lambda done, total: None, workers=2)
+    assert [p.name for p in (tmp_path / "out").iterdir() if p.is_file()] == ["recipe.toml"]
