@@ -116,3 +116,26 @@ def test_other_recordings_are_learnt_by_what_is_guessed_of_them(recordings: Path
     # Were the true labels looked at, they would show how wrong it is.
     found = few_shot(real, (told[0], told[1]), 0.1, [0], rest=True)
     assert found.blended.max() < 0.1 and found.alone.min() > 0.9
+
+
+def test_every_score_of_a_curve_stands_in_its_place(
+    recordings: Path, generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With scores that say whose they are; the mean over the two days is what a curve shows."""
+    data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
+    told = np.eye(2)[data.labels(True)], np.eye(2)[data.labels(False)]
+    plan = NetworkPlan("points", seeds=(3, 5), shares=(0.1, 1.0))
+    study = Study(data, told, cut(Dataset.open(generated), WindowSettings()), (plan,), tmp_path)
+
+    def scored(_: Study, name: str, share: float, seed: int) -> tuple[list[float], list[float]]:
+        value = share + 10 * seed + 100 * (name == "2020-01-02")
+        return [-10.0 * seed - arm for arm in range(4)], [value + 1000 * arm for arm in range(7)]
+
+    monkeypatch.setattr("mmsynth.evaluation.networks.cell", scored)
+    monkeypatch.setattr("mmsynth.evaluation.networks.pretrained", lambda *_: tmp_path)
+    curve = network_curve(study, lambda done, total: None)
+    for arm, values in enumerate(curve.arms.values()):
+        for column, seed in enumerate(plan.seeds):
+            assert values[1:, column] == pytest.approx([s + 10 * seed + 50 + 1000 * arm for s in plan.shares])
+            zero = np.nan if arm < 3 else -10.0 * seed - (arm - 3)
+            assert values[0, column] == pytest.approx(zero, nan_ok=True)
