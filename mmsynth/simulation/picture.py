@@ -20,6 +20,8 @@ wp.set_module_options({"enable_backward": False})
 
 # A picture is taken if everybody is at least so far in m ahead, and within so much (a tangent) of its middle.
 NEAREST, WIDEST = 0.02, 4.0
+# How far around all that hides points may lie in the picture (a tangent), so that those on its outline are inside.
+EDGE = 1e-3
 # Points a cell on average over the whole picture: where people are, there are some times as many.
 FILL = 0.3
 
@@ -111,15 +113,25 @@ def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: 
     ahead = vertices.mean((0, 2))
     ahead = ahead / ahead.norm().clamp_min(1e-9)
     helper = torch.eye(3, dtype=ahead.dtype, device=ahead.device)[ahead.abs().argmin()]
-    across = torch.nn.functional.normalize(torch.linalg.cross(ahead, helper), dim=0)
-    axes = torch.stack([across, torch.linalg.cross(across, ahead), ahead])
+    aside = torch.nn.functional.normalize(torch.linalg.cross(ahead, helper), dim=0)
+    axes = torch.stack([aside, torch.linalg.cross(aside, ahead), ahead])
     seen, asked = axes @ vertices, axes @ points
     depth = seen[:, 2]
     if not bool((depth.amin() > NEAREST) & ((seen[:, :2].abs().amax(1) / depth).amax() < WIDEST)):
         return None
+    inverse = 1 / depth
+    across = seen[:, :2] * inverse[:, None]
+    # What is behind, or beside all that hides, is left out.
+    near = 1 / asked[2]
+    place, first, last = asked[:2] * near, across.amin((0, 2))[:, None] - EDGE, across.amax((0, 2))[:, None] + EDGE
+    inside = (near > 0) & ((place > first) & (place < last)).all(0)
+    if not bool(inside.all()):
+        some = inside.nonzero()[:, 0]
+        if len(some) == 0:
+            return inside
+        part = hidden(shape, points.index_select(1, some), pose.index_select(0, some), nearest)
+        return None if part is None else torch.zeros_like(inside).index_copy_(0, some, part)
     side = max(1, math.ceil(math.sqrt(points.shape[1] / len(vertices) / FILL)))
-    inverse, near = 1 / depth, 1 / asked[2]
-    place = asked[:2] * near
     low = place.amin(1, keepdim=True)
     scale = side * (1 - 1e-6) / (place.amax(1, keepdim=True) - low).clamp_min(1e-9)
     place = (place - low) * scale
@@ -127,7 +139,7 @@ def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: 
     # The way of a ray ends `nearest` before the origin: there, depth is that part of the point's own.
     stop = near * length(asked) / nearest
     rows = torch.nn.functional.pad(torch.stack([*place, near, stop]).index_select(1, order), (0, LARGEST))
-    places = torch.stack([*((seen[:, n] * inverse - low[n]) * scale[n] for n in range(2)), inverse], 2)
+    places = torch.stack([*((across[:, n] - low[n]) * scale[n] for n in range(2)), inverse], 2)
     found = torch.zeros(rows.shape[1], dtype=torch.float32, device=points.device)
     inputs = [as_array(places.flatten(0, 1), wp.vec3), vertices.shape[2]]
     inputs += [

@@ -3,7 +3,6 @@
 The room's own echoes are synthesised once for a clip (`room.py`); this is all of them that changes from frame to frame.
 """
 
-import math
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -11,13 +10,13 @@ import torch
 from scipy.constants import speed_of_light
 from torch import Tensor
 
-from mmsynth import geometry
 from mmsynth.simulation import legs
 from mmsynth.simulation.paths import select
+from mmsynth.simulation.picture import hidden
 from mmsynth.simulation.pose import fade_weights
 from mmsynth.simulation.rays import Bvh
 from mmsynth.simulation.settings import Simulation, frame_knots
-from mmsynth.simulation.surface import merge_surface, posed_vertices, region_names
+from mmsynth.simulation.surface import merge_surface, posed_vertices
 from mmsynth.types import Paths, Radar, Scene
 
 # A shadow ray ends this far before the room's surface (m), on which people may stand.
@@ -26,21 +25,19 @@ CLEARANCE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class _Echoes:
-    """What people may hide: paths of one reflection, the radar's centre [3], where they meet the room, their angles.
+    """What people may hide: paths of one reflection, the radar's centre [3], and from it to where they meet the room.
 
-    They are the same in every frame: places [paths, 3] in the world in m, azimuth and elevation [paths] in the radar
-    frame in rad.
+    They are the same in every frame: ways [3, paths] in the world in m (float32).
     """
 
     paths: Paths
     centre: Tensor
-    place: Tensor
-    angles: tuple[Tensor, Tensor]
+    way: Tensor
 
 
 # As long as the room's paths and the scene live: memos, which change no result.
 _echoes: "WeakKeyDictionary[Paths, _Echoes]" = WeakKeyDictionary()
-_blockers: "WeakKeyDictionary[Scene, Bvh]" = WeakKeyDictionary()
+_blockers: "WeakKeyDictionary[Scene, tuple[Bvh, Tensor]]" = WeakKeyDictionary()
 
 
 def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, room: Paths) -> Paths | None:
@@ -62,23 +59,30 @@ def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, r
     if not scene.people or not settings.occlusion or len(echoes.paths) == 0:
         return None
     knots = frame_knots(radar, settings).to(room.tx_delay.device)
-    bvh, ends = _people(scene), []
-    for row in (frame * len(knots), (frame + 1) * len(knots) - 1):
-        vertices = posed_vertices(replace(scene, room=None), slice(row, row + 1)).transpose(1, 2)
-        bvh.refit(vertices)
-        near = _behind(scene.world_from_radar.to(torch.float64), vertices[0], echoes.angles).nonzero()[:, 0]
-        blocked = bvh.blocked(echoes.place[near], echoes.centre[None])
-        ends.append(torch.zeros_like(echoes.paths.order, dtype=torch.bool).index_copy_(0, near, blocked))
-    hidden = torch.stack(ends, 1)
-    rows = hidden.any(1).nonzero()[:, 0]
+    gone = _hidden(scene, [frame * len(knots), (frame + 1) * len(knots) - 1], echoes).T
+    rows = gone.any(1).nonzero()[:, 0]
     if len(rows) == 0:
         return None
     taken = select(echoes.paths, rows)
     there, back = (x[:, :, :1].expand(-1, -1, len(knots)) for x in (taken.tx_delay, taken.rx_delay))
-    gain = -taken.gain[:, :1] * (hidden[rows].to(torch.float32) @ fade_weights(knots).T)
-    names = region_names(scene)
-    region = torch.tensor([names.index(name) for name in taken.region_names], device=there.device)[taken.region]
-    return Paths(gain, there, back, knots, taken.departure, taken.arrival, region, taken.order, names)
+    gain = -taken.gain[:, :1] * (gone[rows].to(torch.float32) @ fade_weights(knots).T)
+    return Paths(
+        gain, there, back, knots, taken.departure, taken.arrival, taken.region, taken.order, taken.region_names
+    )
+
+
+def _hidden(scene: Scene, rows: list[int], echoes: _Echoes) -> Tensor:
+    """Whether [rows, paths] people hide echoes in poses of the scene: by a picture, or by rays where there is none."""
+    alone = replace(scene, room=None)
+    vertices = torch.cat([posed_vertices(alone, slice(row, row + 1)) for row in rows])
+    bvh, faces = _people(scene, alone)
+    shape = (vertices.detach() - echoes.centre[:, None]).to(torch.float32), faces
+    pose = torch.arange(len(rows), device=faces.device).repeat_interleave(len(echoes.paths))
+    found = hidden(shape, echoes.way.repeat(1, len(rows)), pose, legs.RADAR_CLEARANCE)
+    if found is None:
+        bvh.refit(vertices.transpose(1, 2))
+        found = bvh.blocked((echoes.way.T + echoes.centre).repeat(len(rows), 1), echoes.centre[None], pose)
+    return found.reshape(len(rows), -1)
 
 
 def _single(scene: Scene, radar: Radar, settings: Simulation, room: Paths) -> _Echoes:
@@ -87,22 +91,13 @@ def _single(scene: Scene, radar: Radar, settings: Simulation, room: Paths) -> _E
     centre = legs.direct_legs(scene, radar, settings)[0].real_centre
     pose = scene.world_from_radar.to(torch.float64)
     reach = paths.tx_delay[:, :, 0].mean(1, keepdim=True) * speed_of_light - CLEARANCE
-    place = centre + reach * (paths.departure.to(torch.float64) @ pose[:3, :3].T)
-    return _Echoes(paths, centre, place, geometry.azimuth_elevation(paths.departure.to(pose)))
+    way = reach * (paths.departure.to(torch.float64) @ pose[:3, :3].T)
+    return _Echoes(paths, centre, way.T.to(torch.float32).contiguous())
 
 
-def _people(scene: Scene) -> Bvh:
-    """The tree over the people alone, built on their first pose."""
+def _people(scene: Scene, alone: Scene) -> tuple[Bvh, Tensor]:
+    """The trees over the people of a scene alone for both ends of a frame, on their first pose, and their faces."""
     if scene not in _blockers:
-        alone = replace(scene, room=None)
         faces = merge_surface(alone, 0.0).faces
-        _blockers[scene] = Bvh(posed_vertices(alone, slice(0, 1))[0].T, faces.T)
+        _blockers[scene] = Bvh(posed_vertices(alone, slice(0, 1))[0].T, faces.T, 2), faces
     return _blockers[scene]
-
-
-def _behind(pose: Tensor, vertices: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Whether [paths] directions lie within the angles that people take up; theirs are azimuth and elevation."""
-    azimuth, elevation = geometry.azimuth_elevation(geometry.apply(geometry.inverse(pose), vertices.detach()))
-    (across, up), margin = angles, math.radians(1)
-    inside = (across > azimuth.min() - margin) & (across < azimuth.max() + margin)
-    return inside & (up > elevation.min() - margin) & (up < elevation.max() + margin)
