@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmsynth.evaluation.protocol import folds
 from mmsynth.evaluation.scores import Row, Scores, row
 from mmsynth.evaluation.transfer import Real, Synthetic, adapted, zero_shot
 from mmsynth.training.adapt import AdaptSettings
@@ -32,8 +33,10 @@ def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
     by_clip = [adapted(real, s, k, AdaptSettings()) for k, s in enumerate(drawn.sets)]
     more = {"method": drawn.method, "facets": drawn.facets}
     other = "other day's recordings, unlabelled"
+    by_day = np.mean([[s.balanced_accuracy for s in w] for w, _ in straight], 0)
+    days = ", ".join(f"{value:.3f} on {fold.name}" for fold, value in zip(folds(real.data), by_day, strict=True))
     return [
-        row("radhar/zero_shot", [mean(w) for w, _ in straight], "trees", note="2 s windows", **more),
+        row("radhar/zero_shot", [mean(w) for w, _ in straight], "trees", note=f"2 s windows; {days}", **more),
         row("radhar/file_vote", [mean(c) for _, c in straight], "trees", note="20 s files, synthetic only", **more),
         row("radhar/zero_shot_adapted", [mean(w) for w, _ in tuned], "trees", note=other, **more),
         row("radhar/file_vote_adapted", [mean(c) for _, c in tuned], "trees", note=other, **more),
