@@ -24,18 +24,9 @@ MOST_PIECES = 12
 _SNIPPET = (
     LANES
     + MEAN_WAVE
+    + f"    lane of[{NUMBERS}];"
     + """
-    constexpr int NUMBERS = 52;
-    float numbers[NUMBERS][L];
-    for (int l = 0; l < L; ++l) {
-        int item = order.data[thread * L + l];
-        const float* from = items.data + NUMBERS * (item < 0 ? 0 : item);
-        for (int n = 0; n < NUMBERS; ++n)
-            numbers[n][l] = item < 0 ? 1.0f : from[n];
-    }
-    lane of[NUMBERS];
-    for (int n = 0; n < NUMBERS; ++n)
-        of[n] = load(numbers[n]);
+    read_items(of);
     auto length = [&](lane x, lane y, lane z) { return root(x * x + y * y + z * z); };
     const lane *way = of + 42, *out = of + 45, *weight = of + 48;
     const lane along = length(way[0], way[1], way[2]), back = length(out[0], out[1], out[2]);

@@ -20,18 +20,9 @@ NUMBERS = 20
 _SNIPPET = (
     LANES
     + MEAN_WAVE
+    + f"    lane flat[{NUMBERS}];"
     + """
-    constexpr int NUMBERS = 20;
-    float numbers[NUMBERS][L];
-    for (int l = 0; l < L; ++l) {
-        int item = order.data[thread * L + l];
-        const float* from = items.data + NUMBERS * (item < 0 ? 0 : item);
-        for (int n = 0; n < NUMBERS; ++n)
-            numbers[n][l] = from[n];
-    }
-    lane flat[NUMBERS];
-    for (int n = 0; n < NUMBERS; ++n)
-        flat[n] = load(numbers[n]);
+    read_items(flat);
     const float step = 1.0f / cut;
     // Node (i, j) of the cut quadratic triangles, from corners and sagittas (`scattering.pieces_of`).
     auto node = [&](int i, int j, lane* at) {

@@ -89,8 +89,20 @@ _ARITHMETIC = """
 LANES = f"\n#if defined(__CUDA_ARCH__) || defined(__CUDACC_RTC__){_ONE}#else{_SEVERAL}#endif{_ARITHMETIC}"
 ONE_LANE = _ONE + _ARITHMETIC
 
-# The mean of a wave over triangles.
+# The items of a thread whose order is that of `threads_of`, and the mean of a wave over triangles.
 MEAN_WAVE = """
+    // Numbers of the item of each lane; a lane that is left over takes those of the first, and nobody reads it.
+    auto read_items = [&](auto& into) {
+        constexpr int count = sizeof(into) / sizeof(lane);
+        float numbers[count][L];
+        for (int l = 0; l < L; ++l) {
+            int item = order.data[thread * L + l];
+            for (int n = 0; n < count; ++n)
+                numbers[n][l] = items.data[count * (item < 0 ? 0 : item) + n];
+        }
+        for (int n = 0; n < count; ++n)
+            into[n] = load(numbers[n]);
+    };
     // Sin(x) / x for x >= 0, where the sine is known; a series near zero.
     auto sinc = [&](lane x, lane sine) {
         lane w = x * x;
