@@ -51,7 +51,7 @@ from mmsynth.simulation import (
     trace,
     trace_room,
 )
-from mmsynth.simulation.facets import visible
+from mmsynth.simulation.facets.paths import visible
 from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.simulate import CPU_FRAMES

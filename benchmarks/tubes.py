@@ -14,11 +14,12 @@ from dataclasses import replace
 import run as bench
 import torch
 
-from mmsynth.simulation import Simulation, tubes
-from mmsynth.simulation.facets import facet_paths, visible
+from mmsynth.simulation import Simulation
+from mmsynth.simulation.facets.paths import facet_paths, visible
 from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.paths import TUBES, join
 from mmsynth.simulation.pose import pose_frame
+from mmsynth.simulation.tubes import tubes
 
 FRAMES = (0, 6, 12, 18)
 SETTINGS = Simulation(bounces=1)

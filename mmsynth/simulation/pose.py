@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.simulation import scattering, surface
-from mmsynth.simulation.rays import Bvh
+from mmsynth.simulation.rays.bvh import Bvh
 from mmsynth.simulation.settings import HELD_TIME, Simulation, frame_knots
 from mmsynth.types import Radar, Scene, gain_rows
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mmsynth.simulation import legs
 from mmsynth.simulation.paths import select
-from mmsynth.simulation.picture import hidden
 from mmsynth.simulation.pose import fade_weights
-from mmsynth.simulation.rays import Bvh
+from mmsynth.simulation.rays.bvh import Bvh
+from mmsynth.simulation.rays.picture import hidden
 from mmsynth.simulation.settings import Simulation, frame_knots
 from mmsynth.simulation.surface import merge_surface, posed_vertices
 from mmsynth.types import Paths, Radar, Scene

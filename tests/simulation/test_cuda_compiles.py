@@ -7,14 +7,14 @@ import pytest
 import warp as wp
 
 import mmsynth.simulation
-from mmsynth.simulation.spreading import CUDA_SHARE, _kernel, _records, _turns
+from mmsynth.simulation.synthesis.spreading import CUDA_SHARE, _kernel, _records, _turns
 
 ARCHITECTURE = 80
 
 
 def _modules():
     """Modules of the package that hold kernels of their own."""
-    for found in pkgutil.iter_modules(mmsynth.simulation.__path__, "mmsynth.simulation."):
+    for found in pkgutil.walk_packages(mmsynth.simulation.__path__, "mmsynth.simulation."):
         module = importlib.import_module(found.name)
         kernels = [x for x in vars(module).values() if isinstance(x, wp.Kernel)]
         if any(kernel.module.name == found.name for kernel in kernels):

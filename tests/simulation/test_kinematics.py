@@ -10,7 +10,7 @@ from mmsynth.body_models import load_body
 from mmsynth.motion import Subject, generate_motion, place, resample
 from mmsynth.radar import load_radar
 from mmsynth.simulation import Simulation, frame_knots
-from mmsynth.simulation.series import interpolation
+from mmsynth.simulation.synthesis.series import interpolation
 
 
 def distances(activity: str, times: torch.Tensor) -> torch.Tensor:

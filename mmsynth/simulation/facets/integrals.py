@@ -1,0 +1,111 @@
+"""Physical-optics integrals of many smooth facets as one Warp kernel: `scattering.smooth_integral` in lanes.
+
+A lane is a facet; those of a thread are cut alike, so that none waits for another, and nothing branches. The inner part
+is native, since LLVM makes no vectors of what Warp writes for it: a piece takes a quarter of the time.
+"""
+
+import warp as wp
+from torch import Tensor
+
+from mmsynth.simulation.kernels.lanes import LANES, MEAN_WAVE, threads_of
+from mmsynth.simulation.rays.bvh import torch_stream
+from mmsynth.simulation.scattering import MOST_PIECES
+
+wp.set_module_options({"enable_backward": False})
+
+# Numbers of a facet: three corners and three sagittas, each as its place across the bisector (two numbers) and its
+# phase along it, and the complex factor of the integral.
+NUMBERS = 20
+
+_SNIPPET = (
+    LANES
+    + MEAN_WAVE
+    + f"    lane flat[{NUMBERS}];"
+    + """
+    read_items(flat);
+    const float step = 1.0f / cut;
+    // Node (i, j) of the cut quadratic triangles, from corners and sagittas (`scattering.pieces_of`).
+    auto node = [&](int i, int j, lane* at) {
+        float a = step * i, b = step * j, c = 1.0f - a - b;
+        float d = 4.0f * c * a, e = 4.0f * a * b, f = 4.0f * b * c;
+        for (int n = 0; n < 3; ++n)
+            at[n] = c * flat[n] + a * flat[n + 3] + b * flat[n + 6]  //
+                + d * flat[n + 9] + e * flat[n + 12] + f * flat[n + 15];
+    };
+    lane bulge = (flat[11] + flat[14] + flat[17]) * (1.0f / (3 * cut * cut));
+    lane real = zero, imag = zero, c, s, old[3], last[3], at[3];
+    for (int i = 0; i < cut; ++i) {
+        node(i, 0, old);
+        node(i + 1, 0, last);
+        for (int m = 1; m < 2 * (cut - i); ++m) {
+            // The strip zigzags: (i, 0), (i + 1, 0), (i, 1), (i + 1, 1), ...; every second piece is turned over.
+            node(i + 1 - m % 2, (m + 1) / 2, at);
+            lane area = (last[0] - old[0]) * (at[1] - old[1]) - (last[1] - old[1]) * (at[0] - old[0]);
+            area = most(m % 2 ? area : -area, zero);
+            mean_wave(old[2], last[2], at[2], bulge, c, s);
+            real += area * c;
+            imag += area * s;
+            for (int n = 0; n < 3; ++n) {
+                old[n] = last[n];
+                last[n] = at[n];
+            }
+        }
+    }
+    float sums[2][L];
+    store(sums[0], flat[18] * real - flat[19] * imag);
+    store(sums[1], flat[18] * imag + flat[19] * real);
+    for (int l = 0; l < L; ++l) {
+        int item = order.data[thread * L + l];
+        if (item < 0)
+            continue;
+        int facet = item / gains, first = item % gains;
+        int end = alike.data[facet] ? gains : first + 1;
+        for (int k = first; k < end; ++k) {
+            gain.data[facet * gains + k].c[0] += sums[0][l];
+            gain.data[facet * gains + k].c[1] += sums[1][l];
+        }
+    }
+"""
+)
+
+
+@wp.func_native(_SNIPPET)
+def _integral(
+    items: wp.array(dtype=float),
+    order: wp.array(dtype=wp.int32),
+    cut: int,
+    alike: wp.array(dtype=wp.uint8),
+    gains: int,
+    gain: wp.array(dtype=wp.vec2),
+    thread: int,
+): ...
+
+
+@wp.kernel
+def _integrate(
+    items: wp.array(dtype=float),
+    order: wp.array(dtype=wp.int32),
+    cuts: wp.array(dtype=wp.int32),
+    alike: wp.array(dtype=wp.uint8),
+    gains: int,
+    gain: wp.array(dtype=wp.vec2),
+):
+    """Add to the gains of facets, strip by strip of their pieces, their integrals times their factors."""
+    thread = wp.tid()
+    _integral(items, order, cuts[thread], alike, gains, gain, thread)
+
+
+def add_integrals(items: Tensor, cut: Tensor, alike: Tensor, gain: Tensor) -> None:
+    """Add to `gain` [facets, gains, 2] the integrals of `items` [facets * gains, NUMBERS], times their factors.
+
+    `cut` [facets * gains] says in how many pieces to cut the edges of each, 0 for none that counts; of a facet that is
+    `alike` [facets], the first counts for all.
+    """
+    device = items.device
+    order, each = threads_of(cut, MOST_PIECES)
+    if len(each):
+        inputs = [wp.from_torch(x) for x in (items.flatten(), order, each, alike)]
+        with torch_stream(device):
+            outputs = [wp.from_torch(gain.flatten(0, 1), dtype=wp.vec2)]
+            on = wp.device_from_torch(device)
+            wp.launch(_integrate, dim=len(each), inputs=[*inputs, gain.shape[1]], outputs=outputs, device=on)

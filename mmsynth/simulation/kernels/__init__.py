@@ -1,0 +1,1 @@
+"""How the simulator's Warp kernels are written: arithmetic in lanes, one source for CPU and CUDA."""

@@ -1,0 +1,1 @@
+"""What lies between two points: shadow rays by trees, or the picture that one point sees."""

@@ -1,0 +1,1 @@
+"""Bounces from person to person: tubes between rays, with physical optics at their last hit."""
