@@ -29,11 +29,9 @@ from mmsynth.types import Paths
 
 # Into how many pieces the edges of a facet are cut, one after the other, where its tubes still change.
 CUTS = (1, 2, 4, 8)
-# Into how many for tubes over three surfaces and more.
-LONGEST = 2
 # How many budgets tubes may hold together, by what their last cut changed, that are not cut again; uncut, a tube says
 # little of what its pieces will hold. Where there is no budget, which part of all change.
-UNCUT, UNCHANGED = (0.2, 4.0, 8.0), 1e-6
+UNCUT, UNCHANGED = (1.0, 8.0, 16.0), 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +102,11 @@ def _shot(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> lis
         if k + 1 < len(CUTS):
             again = _changed(after.sum(1) - sums, after != 0, UNCUT[k] * budget)
         left = torch.ones(after.shape[:2], dtype=torch.bool, device=sums.device).flatten().index_fill_(0, again, False)
-        # Of three surfaces and more, edges in two will do: they hold little, and spread too far to be cut fine enough.
-        deeper = bounces if count < LONGEST else 1
-        for n, (tubes, row) in enumerate(found):
-            sets[n].append(tubes.at(left[row].nonzero()[:, 0]) if n < deeper else tubes)
+        for parts, (tubes, row) in zip(sets, found, strict=True):
+            parts.append(tubes.at(left[row].nonzero()[:, 0]))
         if len(again) == 0:
             break
-        starts, sums = parted(starts, shots, cut, again), after.flatten(0, 1)[again, :deeper]
-        bounces = deeper
+        starts, sums = parted(starts, shots, cut, again), after.flatten(0, 1)[again]
     return [_strong(pose, _together(tubes), ends[1], budget) for tubes in sets]
 
 

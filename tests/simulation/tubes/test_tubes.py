@@ -95,11 +95,12 @@ def test_trihedral_by_three_bounces_and_its_order():
     radar = small_radar(60e9)
     want = oracles.trihedral_rcs(0.1, radar.waveform.wavelength)
     levels = []
-    for n in (16, 32):
+    for n in (4, 8):
         shape = mesh(*trihedral(0.1, n))
         paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=2, flatness=0.0), 1)
         levels.append(decibel(rcs(only(paths, 2), radar, DISTANCE) / want))
-    assert levels[1] == pytest.approx(0, abs=0.5)
+    # Facets of an eighth of the leg are cut in 8 where it counts; in 2, as they once were, they lose 0.9 dB.
+    assert levels[1] == pytest.approx(0, abs=0.2)
     assert levels[1] / levels[0] == pytest.approx(0.5, abs=0.2)
 
 
