@@ -2,7 +2,7 @@
 
 Flat surfaces reflect as mirrors do (image method, exact for a plane), also around corners; what their roughness takes
 from the mirror image, patches scatter diffusely; surfaces too small to be mirrors and meshes from files are facets, as
-people are. Shadows that people cast on the room change with them: `shadows.py`.
+people are, among each other as well. Shadows that people cast on the room change with them: `shadows.py`.
 """
 
 import math
@@ -42,11 +42,20 @@ def trace_room(scene: Scene, radar: Radar, settings: Simulation, seed: int) -> P
     for chosen, size, coherent in ((mirror_face, PATCH, False), (~mirror_face, FACET, settings.coherent)):
         if bool(chosen.any()) and (coherent or settings.diffuse):
             mesh = cut_mesh(scene.room, chosen, size, frame_knots(radar, still))
-            small = replace(scene, people=(mesh,), mirrors=None, mirror_regions=())
-            parts.append(trace(small, radar, 0, replace(still, coherent=coherent), seed ^ _SALT))
+            others = _others(scene.room, chosen)
+            small = replace(scene, people=(mesh,), room=others, mirrors=None, mirror_regions=())
+            # Meshes are corner structures too (a corner reflector); those of flat surfaces are among the images.
+            bounces = settings.bounces if coherent else 0
+            parts.append(trace(small, radar, 0, replace(still, coherent=coherent, bounces=bounces), seed ^ _SALT))
     if settings.coherent:
         parts += _images(scene, radar, still, settings.bounces + 1)
     return join(parts) if parts else None
+
+
+def _others(mesh: MeshSequence, chosen: Tensor) -> MeshSequence | None:
+    """The mesh without the chosen faces; None if there are no others."""
+    left = ~chosen
+    return replace(mesh, faces=mesh.faces[left], region=mesh.region[left]) if bool(left.any()) else None
 
 
 def cut_mesh(mesh: MeshSequence, chosen: Tensor, size: float, times: Tensor) -> MeshSequence:
@@ -77,6 +86,8 @@ def _cut(corner: Tensor, count: int) -> Tensor:
 def _images(scene: Scene, radar: Radar, settings: Simulation, order: int) -> list[Paths]:
     """The paths from TX to RX over 1 to `order` mirrors."""
     assert scene.room is not None
+    if scene.mirrors is None or len(scene.mirrors) == 0:
+        return []
     empty = replace(scene, people=(), mirrors=None, mirror_regions=())
     bvh = pose_frame(empty, radar, 0, settings, 0).bvh if settings.occlusion else None
     tx, rx = direct_legs(scene, radar, settings)

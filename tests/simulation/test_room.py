@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles import fresnel_power, image_echo
-from simulation.scenes import mesh, plate, small_radar
+import trimesh
+from oracles import fresnel_power, image_echo, trihedral_rcs
+from simulation.scenes import mesh, plate, rcs, small_radar
 
 from mmsynth.geometry import radar_pose
 from mmsynth.scene import load_room
@@ -84,6 +85,25 @@ def test_corners_send_back_wherever_the_room_stands() -> None:
         )
         # Six walls; between opposite ones three pairs in two orders; and one order of each of twelve edges.
         assert torch.bincount(paths.order).tolist() == [6, 18]
+
+
+def test_a_corner_reflector_from_a_file_stands_in_the_room_with_its_three_bounces(tmp_path) -> None:
+    # Three triangles of 8 cm, their axis (1, 1, 1) turned to the radar (-y), and no flat wall: no image to look for.
+    radar, distance = small_radar(77e9), 6.0
+    turn = trimesh.geometry.align_vectors([1, 1, 1], [0, -1, 0])[:3, :3]
+    corners = np.concatenate([np.zeros((1, 3)), 0.08 * np.eye(3)]) @ turn.T
+    trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3], [0, 3, 1]], process=False).export(tmp_path / "corner.obj")
+    file = {"file": str(tmp_path / "corner.obj"), "position": [0.0, distance, 0.0], "material": "metal"}
+    still, quads, names, materials = load_room({"mesh": [file]}, 77e9)
+    scene = Scene(torch.eye(4, dtype=torch.float64), (), materials, still, quads, names)
+    levels = []
+    for bounces in (1, 2):
+        paths = trace_room(scene, radar, replace(QUIET, bounces=bounces), 0)
+        assert paths is not None
+        level = rcs(paths, radar, distance) / trihedral_rcs(0.08, radar.waveform.wavelength)
+        levels.append(10 * math.log10(level))
+    assert levels[0] < -25  # what its sides send back alone, and by twos
+    assert levels[1] == pytest.approx(0, abs=0.3)  # its rim is cut in pieces of 2 mm, an edge of it is 113
 
 
 def test_furniture_hides_the_wall_behind_it() -> None:
