@@ -616,9 +616,10 @@ class Processing:
             approaching; range within; second azimuth peaks last): a full frame loses what approaches.
         impossible_directions: keep points whose azimuth and elevation together exceed the unit sphere, with y = 0 (the
             xWR14xx demo's sqrt of a negative number), rather than drop them.
-        range_bias: m by which this board measures too far (TI's compRangeBiasAndRxChanPhase). This and `compensation`
-            are applied by the readers of raw recordings: samples in AdcFrames are those of a calibrated radar.
-        compensation: complex factor (real, imaginary) of each virtual antenna, TX-major as TI orders them; empty = one.
+        range_bias: m that the chain takes off every range; and
+        compensation: complex factor (real, imaginary) by which it multiplies each virtual antenna, TX-major as TI
+            orders them; empty = one. Samples in AdcFrames are those of a calibrated radar, simulated or read (see
+            `RadarSetup.calibration`): these two make the chain read them askew, as an uncalibrated board does.
         dc_range_bins_negative: bins of negative beat frequency from which antenna coupling is removed too.
         detection: what CFAR runs on: "log" (mean over antennas of the log magnitude, out-of-box demos) or "power" (mean
             over antennas of the power, people-counting demos).
@@ -667,6 +668,19 @@ class Processing:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What undoes the errors of a board in its raw recordings (TI's compRangeBiasAndRxChanPhase, antPhaseRot).
+
+    Attributes:
+        range_bias: m by which the board measures too far.
+        factors: complex (real, imaginary), of each virtual antenna of the board, TX-major as TI orders; empty = one.
+    """
+
+    range_bias: float = 0.0
+    factors: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class RadarSetup:
     """A radar and the settings of its own processing: what a device file or a TI .cfg describes.
 
@@ -674,11 +688,13 @@ class RadarSetup:
         radar: waveform, antennas, receiver.
         processing: the chain from ADC samples to points.
         notes: what the file says that neither of them holds (lines that are not used), one sentence each.
+        calibration: of this board, for the readers of its raw recordings; what is simulated has no such errors.
     """
 
     radar: Radar
     processing: Processing
     notes: tuple[str, ...] = ()
+    calibration: Calibration = Calibration()
 
 
 # --------------------------------------------------------------------------------------------- scene

@@ -16,6 +16,7 @@ from mmsynth.datasets.clouds import cut_cloud, join_clouds, join_heatmaps
 from mmsynth.datasets.raw import (
     Layout,
     Recording,
+    board_correction,
     infineon_setup,
     read_array,
     read_cascade,
@@ -177,7 +178,8 @@ def open_cascade(path: Path, radar: str, settings: RecordingSettings) -> Source:
 def open_array(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A plain array of samples, whose axes the settings' layout names."""
     setup = _setup("array", radar)
-    return raw_source(read_array(path, setup.radar, settings.layout), setup, settings)
+    recording = read_array(path, setup.radar, settings.layout)
+    return raw_source(replace(recording, correction=board_correction(setup)), setup, settings)
 
 
 def open_infineon(path: Path, radar: str, settings: RecordingSettings) -> Source:

@@ -11,7 +11,7 @@ TI's names, in the order of their data path, and where each stands here:
     dopplerProc (window, 2D FFT, detection matrix)    spectrum.range_doppler, spectrum.detection_level
     cfarCfg (CA, CAGO, CASO; OS beside them)          cfar.noise_estimate
     peakGrouping                                      cfar.local_maxima
-    compRangeBiasAndRxChanPhase                       Processing.range_bias, Processing.compensation
+    compRangeBiasAndRxChanPhase                       RadarSetup.calibration, by the readers of recordings
     aoaProc: Doppler compensation, BPM decoding       angle.untangle
     aoaProc: azimuth FFT, multiObjBeamForming         angle.row_spectra, angle.second_peak
     aoaProc: elevation from the raised transmitter    angle.elevation_cosine

@@ -59,7 +59,8 @@ def parse_cfg(text: str, device: str | None = None, subframe: int = 0, name: str
     processing = ti_processing.processing(lines, board, profile, subframe)
     processing = _with_extras(processing, lines.comments)
     setup = board.setup(replace(profile, processing=processing), name)
-    return replace(setup, notes=how + notes + lines.notes)
+    calibration = ti_processing.calibration(lines, board)
+    return replace(setup, notes=how + notes + lines.notes, calibration=calibration)
 
 
 def _board(lines: Lines, device: str | None) -> tuple[Device, tuple[str, ...]]:

@@ -4,7 +4,7 @@ import math
 
 from mmsynth.radar.device import Device, Profile
 from mmsynth.radar.ti_lines import IMAGING, Line, Lines
-from mmsynth.types import Cfar, Processing
+from mmsynth.types import Calibration, Cfar, Processing
 
 MODES = ("CA", "CAGO", "CASO", "OS")
 
@@ -23,7 +23,6 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
     clutter = lines.of_subframe("clutterRemoval", subframe, 2)
     extended = lines.of_subframe("extendedMaxVelocity", subframe, 2)
     negative, positive = _dc_bins(lines, subframe)
-    bias, compensation = _compensation(lines, board)
     azimuth, elevation = _angles(lines, subframe)
     size = lines.last("aoaProcCfg")
     return Processing(
@@ -41,8 +40,6 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
         azimuth_limits=azimuth,
         elevation_limits=elevation,
         extended_velocity=bool(extended) and extended[-1].flag(0),
-        range_bias=bias,
-        compensation=compensation,
         half_wavelength_angles=True,
         intensity="peak" if old else "snr",
     )
@@ -191,8 +188,8 @@ def _dc_bins(lines: Lines, subframe: int) -> tuple[int, int]:
     return -found[-1].whole(1, -255, 0), found[-1].whole(2, 0, 255)
 
 
-def _compensation(lines: Lines, board: Device) -> tuple[float, tuple[tuple[float, float], ...]]:
-    """Range bias in m and factors of the virtual antennas: the measured ones times the sense of their feeds."""
+def calibration(lines: Lines, board: Device) -> Calibration:
+    """Range bias and factors of the virtual antennas: the measured ones times the sense of their feeds."""
     virtual = len(board.array.tx) * len(board.array.rx)
     bias, factors = 0.0, [(1.0, 0.0)] * virtual
     line, turned = lines.last("compRangeBiasAndRxChanPhase"), lines.last("antPhaseRot")
@@ -204,4 +201,4 @@ def _compensation(lines: Lines, board: Device) -> tuple[float, tuple[tuple[float
         if len(turned.values) != virtual or not set(turned.values) <= {1.0, -1.0}:
             raise turned.error(f"expected {virtual} values of 1 or -1 for {board.name}")
         factors = [(s * re, s * im) for s, (re, im) in zip(turned.values, factors, strict=True)]
-    return bias, () if all(factor == (1.0, 0.0) for factor in factors) else tuple(factors)
+    return Calibration(bias, () if all(factor == (1.0, 0.0) for factor in factors) else tuple(factors))

@@ -14,7 +14,7 @@ from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
 from mmsynth.radar.ti_lsdk import CLOCK
 from mmsynth.radar.ti_processing import beam_scale_power
 from mmsynth.radar.ti_write_low import degrees, mask, rx_mask, us
-from mmsynth.types import Cfar, Processing, Radar, RadarSetup
+from mmsynth.types import Calibration, Cfar, Processing, Radar, RadarSetup
 
 
 def write_cfg(setup: RadarSetup) -> str:
@@ -40,6 +40,7 @@ def write_cfg(setup: RadarSetup) -> str:
             "sensorStop 0",
             *ti_write_low.signal(radar, board),
             *ti_write_low.chain(processing),
+            *_calibration(setup.calibration, board),
             "sensorStart 0 0 0 0",
         ]
     elif board.kind in ("xwr14xx", "xwr16xx"):
@@ -49,6 +50,7 @@ def write_cfg(setup: RadarSetup) -> str:
             "dfeDataOutputMode 1",
             *_signal(radar, board),
             *_chain(processing, board),
+            *_calibration(setup.calibration, board),
             "sensorStart",
         ]
     else:
@@ -110,10 +112,15 @@ def _chain(p: Processing, board: Device) -> list[str]:
     for direction, limits in enumerate((p.range_limits, p.velocity_limits)):
         if all(map(math.isfinite, limits)):
             lines.append(f"cfarFovCfg -1 {direction} {limits[0]!r} {limits[1]!r}")
-    if p.compensation:
-        pairs = " ".join(f"{re!r} {im!r}" for re, im in p.compensation)
-        lines.append(f"compRangeBiasAndRxChanPhase {p.range_bias:.10g} {pairs}")
     return lines
+
+
+def _calibration(found: Calibration, board: Device) -> list[str]:
+    if found == Calibration():
+        return []
+    factors = found.factors or ((1.0, 0.0),) * (len(board.array.tx) * len(board.array.rx))
+    pairs = " ".join(f"{re!r} {im!r}" for re, im in factors)
+    return [f"compRangeBiasAndRxChanPhase {found.range_bias:.10g} {pairs}"]
 
 
 def _cfar(direction: int, cfar: Cfar, grouping: bool) -> str:

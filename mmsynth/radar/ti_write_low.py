@@ -52,9 +52,6 @@ def chain(p: Processing) -> list[str]:
     ]
     if all(map(math.isfinite, p.range_limits)):
         lines.append(f"rangeSelCfg {p.range_limits[0]!r} {p.range_limits[1]!r}")
-    if p.compensation:
-        pairs = " ".join(f"{re!r} {im!r}" for re, im in p.compensation)
-        lines.append(f"compRangeBiasAndRxChanPhase {p.range_bias:.10g} {pairs}")
     return lines
 
 

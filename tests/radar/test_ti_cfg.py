@@ -95,7 +95,7 @@ def test_board_by_its_antenna_geometry(board):
     assert radar.waveform.adc_start == 25e-6
     assert 10 * math.log10(radar.tx_power / 1e-3) == pytest.approx(2)  # 12 dBm less 10 dB of back-off a TX
     assert 20 * math.log10(radar.receiver.gain) == pytest.approx(36)
-    assert setup.processing.compensation[:4] == ((1, 0), (-1, 0), (1, 0), (-1, 0))
+    assert setup.calibration.factors[:4] == ((1, 0), (-1, 0), (1, 0), (-1, 0)) and setup.processing.compensation == ()
     unused = ("dynamicRACfarCfg", "staticRACfarCfg", "fovCfg", "staticBoundaryBox")
     assert [note.split("'")[1] for note in setup.notes] == list(unused)
 
@@ -271,7 +271,7 @@ def test_round_trip_through_a_cfg(name):
 def test_cfg_to_cfg(text):
     setup = parse_cfg(text)
     back = parse_cfg(write_cfg(setup))
-    assert back.processing == setup.processing
+    assert back.processing == setup.processing and back.calibration == setup.calibration
     assert vars(back.radar.waveform) == pytest.approx(vars(setup.radar.waveform), rel=1e-12)
     assert back.radar.codes.tolist() == setup.radar.codes.tolist()
 

@@ -54,8 +54,7 @@ def read_cascade(folder: Path | str, setup: RadarSetup) -> Recording:
         volts = np.concatenate(parts, -2).astype(np.float32) * np.float32(step_of(radar))
         return torch.view_as_complex(torch.from_numpy(volts)).transpose(-1, -2).contiguous()
 
-    correction = board_correction(radar, setup.processing, tuple(range(RX * len(DEVICES))), RX * len(DEVICES))
-    return Recording(radar, count, decode, (*setup.notes, *notes), correction)
+    return Recording(radar, count, decode, (*setup.notes, *notes), board_correction(setup))
 
 
 def write_cascade(folder: Path | str, adc: AdcFrames) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmsynth.datasets.raw.hsi import Headers, find_headers
-from mmsynth.datasets.raw.recording import Recording, board_correction, step_of
+from mmsynth.datasets.raw.recording import Recording, board_correction, board_rx, step_of
 from mmsynth.datasets.raw.words import Stream
 from mmsynth.radar import device_named
 from mmsynth.types import AdcFrames, Radar, RadarSetup
@@ -70,7 +70,7 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
         paths: one file, or the files of one recording in order (the card starts a new one at 1 GB; frames may lie
             across).
         setup: the configuration with which it was recorded (`load_radar("my.cfg")`); the board's range bias and channel
-            errors in its processing are taken out.
+            errors (`setup.calibration`) are taken out.
         order: of the words; None = found as above.
 
     Raises:
@@ -97,13 +97,9 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
     def decode(start: int, stop: int) -> Tensor:
         return _decode(frames.read(start, stop), radar, order)
 
-    correction = board_correction(radar, setup.processing, board_rx(radar), _board_rx_count(radar))
-    if correction is not None and not radar.waveform.complex_samples:
-        notes.append("samples are real: range bias and channel errors of the board are left in")
-        correction = None
     if radar.waveform.complex_samples and forwardness(decode(0, 1)) < 0.1:
         notes.append(f"{name}: beat frequencies are negative, as if I and Q were the other way round (Order(swap=...))")
-    return Recording(radar, frames.count, decode, tuple(notes), correction)
+    return Recording(radar, frames.count, decode, tuple(notes), board_correction(setup))
 
 
 def _order_in(frame: NDArray[np.int16], radar: Radar, headers: Headers | None) -> Order:
@@ -267,20 +263,3 @@ def _kind(radar: Radar) -> str:
         return device_named(radar.name.partition("/")[0]).kind
     except ValueError:
         return ""
-
-
-def board_rx(radar: Radar) -> tuple[int, ...]:
-    """Which of its board's RX (from 0) each of the radar's is, by position; in order where the board is not known."""
-    try:
-        known = device_named(radar.name.partition("/")[0]).array.rx_positions()
-    except ValueError:
-        return tuple(range(len(radar.rx)))
-    distance = torch.linalg.norm(radar.rx[:, None].to(known) - known, dim=-1)
-    return tuple(int(i) for i in distance.argmin(1))
-
-
-def _board_rx_count(radar: Radar) -> int:
-    try:
-        return len(device_named(radar.name.partition("/")[0]).array.rx)
-    except ValueError:
-        return len(radar.rx)

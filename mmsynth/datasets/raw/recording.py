@@ -8,7 +8,8 @@ import torch
 from scipy.constants import speed_of_light
 from torch import Tensor
 
-from mmsynth.types import AdcFrames, Processing, Radar
+from mmsynth.radar import device_named
+from mmsynth.types import AdcFrames, Calibration, Radar, RadarSetup
 
 # A chunk of this many bytes stays in reach of the caches and of the allocator's free lists: decoding runs several times
 # faster than into memory fresh from the system.
@@ -47,7 +48,7 @@ class Recording:
             raise ValueError(f"frames: expected a part of 0 to {self.count}, got {start} to {stop}")
         samples = self.decode(start, stop)
         if self.correction is not None:
-            samples *= self.correction
+            samples = corrected(samples, self.correction)
         times = torch.arange(start, stop, dtype=torch.float64) * self.radar.waveform.frame_period
         return AdcFrames(self.radar, samples, times)
 
@@ -72,33 +73,58 @@ def step_of(radar: Radar) -> float:
     return radar.receiver.full_scale / 32768
 
 
-def board_correction(
-    radar: Radar, processing: Processing, rx_of_board: tuple[int, ...], board_rx: int
-) -> Tensor | None:
-    """Factor [slots, rx, samples] (complex64) that undoes the board's range bias and channel errors.
+def board_correction(setup: RadarSetup) -> Tensor | None:
+    """Factor [slots, rx, samples] (complex64) that undoes the board's range bias and channel errors; None = none.
 
     TI's compRangeBiasAndRxChanPhase: samples are turned by `exp(-j 2 pi S (2 bias / c) t)`, which moves every range by
     -bias, and multiplied by the coefficient of their virtual antenna.
 
-    Args:
-        radar: TDM.
-        processing: with `range_bias` and `compensation` (TX-major over all antennas of the board).
-        rx_of_board: which of the board's RX each of the radar's is, from 0.
-        board_rx: number of RX of the board.
-
     Raises:
         ValueError: the coefficients are not as many as the board has virtual antennas, or the radar is not TDM.
     """
-    if not processing.range_bias and not processing.compensation:
+    radar, found = setup.radar, setup.calibration
+    if found == Calibration():
         return None
     w = radar.waveform
-    turn = -2 * math.pi * w.slope * (2 * processing.range_bias / speed_of_light) * w.sample_times()
+    turn = -2 * math.pi * w.slope * (2 * found.range_bias / speed_of_light) * w.sample_times()
     factor = torch.polar(torch.ones_like(turn), turn).expand(radar.slots, len(radar.rx), w.samples)
-    if processing.compensation:
-        wanted = len(radar.tx) * board_rx
-        if len(processing.compensation) != wanted:
-            raise ValueError(f"compensation: expected {wanted} factors, got {len(processing.compensation)}")
-        pairs = torch.tensor(processing.compensation, dtype=torch.float64)
-        channel = torch.view_as_complex(pairs).reshape(len(radar.tx), board_rx)
-        factor = factor * channel[list(radar.slot_tx)][:, list(rx_of_board)][..., None]
+    if found.factors:
+        antennas = _board_rx_count(radar)
+        wanted = len(radar.tx) * antennas
+        if len(found.factors) != wanted:
+            raise ValueError(f"calibration: expected {wanted} factors, got {len(found.factors)}")
+        channel = torch.view_as_complex(torch.tensor(found.factors, dtype=torch.float64)).reshape(-1, antennas)
+        factor = factor * channel[list(radar.slot_tx)][:, list(board_rx(radar))][..., None]
     return factor.to(torch.complex64)
+
+
+def corrected(samples: Tensor, factor: Tensor) -> Tensor:
+    """Samples [..., samples] whose echoes, all at positive beats, are multiplied by a complex factor; of the same kind.
+
+    Of real samples those are the analytic signal's, whose real part they are (DC and the Nyquist bin stand once in it).
+    """
+    if samples.is_complex():
+        return samples * factor
+    count = samples.shape[-1]
+    weight = torch.zeros(count, device=samples.device)
+    weight[0], weight[1 : (count + 1) // 2] = 1, 2
+    if count % 2 == 0:
+        weight[count // 2] = 1
+    return (torch.fft.ifft(torch.fft.fft(samples) * weight) * factor).real
+
+
+def board_rx(radar: Radar) -> tuple[int, ...]:
+    """Which of its board's RX (from 0) each of the radar's is, by position; in order where the board is not known."""
+    try:
+        known = device_named(radar.name.partition("/")[0]).array.rx_positions()
+    except ValueError:
+        return tuple(range(len(radar.rx)))
+    distance = torch.linalg.norm(radar.rx[:, None].to(known) - known, dim=-1)
+    return tuple(int(i) for i in distance.argmin(1))
+
+
+def _board_rx_count(radar: Radar) -> int:
+    try:
+        return len(device_named(radar.name.partition("/")[0]).array.rx)
+    except ValueError:
+        return len(radar.rx)

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from oracles import point_target_adc
 
 from mmsynth.datasets.raw import Order, order_of, read_dca1000, write_dca1000
 from mmsynth.datasets.raw.dca1000 import frame_words
+from mmsynth.processing import detect, range_doppler
 from mmsynth.radar import load_radar, parse_cfg, write_cfg
-from mmsynth.types import AdcFrames, RadarSetup
+from mmsynth.types import AdcFrames, Calibration, Radar, RadarSetup
 
 LIGHT = 299_792_458
 
@@ -161,11 +163,49 @@ def test_board_calibration_moves_range_and_turns_channels(tmp_path):
     channel = torch.tensor([complex(re, -im) for re, im in factors]).reshape(3, 4)[list(radar.slot_tx)]
     samples = (0.5 * channel[None, None, :, :, None] * beat).expand(1, w.loops, 3, 4, w.samples).to(torch.complex64)
     (file,) = write_dca1000(tmp_path / "a.bin", AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)))
-    processing = replace(setup.processing, range_bias=bias, compensation=tuple(factors))
-    got = read_dca1000(file, replace(setup, processing=processing)).frames().samples
+    calibration = Calibration(bias, tuple(factors))
+    got = read_dca1000(file, replace(setup, calibration=calibration)).frames().samples
     want = 0.5 * torch.polar(torch.ones_like(w.sample_times()), 4 * math.pi * w.slope * 2 / LIGHT * w.sample_times())
     # Words are rounded to 1/32768 on each of I and Q.
     assert (got - want).abs().max() < 1.1 / 32768
+
+
+# Every second RX is fed from the other side, as on TI's boards at 60 GHz, and the board measures 12 cm too far.
+FED = "compRangeBiasAndRxChanPhase 0.12" + " 1 0 -1 0" * 6
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_a_target_is_in_its_place_simulated_or_recorded_by_a_board_with_a_calibration(tmp_path, complex_samples):
+    lines = write_cfg(load_radar("IWR6843ISK/iwr6843isk_area")).replace(
+        "adcCfg 2 1", f"adcCfg 2 {int(complex_samples)}"
+    )
+    setup = parse_cfg(
+        lines.replace("sensorStart", FED + "\nsensorStart").replace("clutterRemoval -1 1", "clutterRemoval -1 0")
+    )
+    assert setup.calibration == Calibration(0.12, ((1.0, 0.0), (-1.0, 0.0)) * 6)
+    place = np.array([0.8, 2.5, 0.0])
+    # What the board records: its range is 12 cm more, in the same direction.
+    far = place * (1 + 0.12 / np.linalg.norm(place))
+    simulated, recorded = (_target(setup.radar, position) for position in (place, far))
+    fed = torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None]
+    (file,) = write_dca1000(tmp_path / "a.bin", replace(recorded, samples=recorded.samples * fed))
+    read = read_dca1000(file, setup)
+    assert not any("left in" in note for note in read.notes)
+    for adc in (simulated, read.frames()):
+        cloud = detect(range_doppler(adc, setup.processing), setup.processing)
+        found = cloud.position[int(cloud.intensity.argmax())]
+        # Half a bin of range (6 cm) and of the azimuth FFT (1 / 64 of the range); the board's half wavelength is that
+        # of 62 GHz.
+        assert float((found - torch.tensor(place)).norm()) < 0.13
+
+
+def _target(radar: Radar, position: np.ndarray) -> AdcFrames:
+    """A frame of a strong target at rest, over a little noise."""
+    fields = (radar.waveform, radar.tx.numpy(), radar.rx.numpy(), radar.codes.numpy())
+    samples = 0.05 * torch.from_numpy(point_target_adc(*fields, position, np.zeros(3)))
+    samples = samples[None] + 1e-3 * torch.randn(samples.shape, generator=torch.Generator().manual_seed(1))
+    samples = samples.to(torch.complex64) if radar.waveform.complex_samples else samples.real.float()
+    return AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64))
 
 
 def facing(setup: RadarSetup, frames: int = 1) -> AdcFrames:
