@@ -110,7 +110,8 @@ def corrected(samples: Tensor, factor: Tensor) -> Tensor:
     weight[0], weight[1 : (count + 1) // 2] = 1, 2
     if count % 2 == 0:
         weight[count // 2] = 1
-    return (torch.fft.ifft(torch.fft.fft(samples) * weight) * factor).real
+    analytic: Tensor = torch.fft.ifft(torch.fft.fft(samples) * weight)
+    return (analytic * factor).real
 
 
 def board_rx(radar: Radar) -> tuple[int, ...]:
