@@ -11,22 +11,13 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.facets.integrals import NUMBERS, add_integrals
-from mmsynth.simulation.kernels.lanes import FACETS, GEOMETRY, LANES, lanes_of
+from mmsynth.simulation.facets.structs import FACETS, PATCHES, PoseStruct, pose_struct
+from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
+from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.legs.structs import (
-    FIELD,
-    MIRRORS,
-    Beam,
-    LegStruct,
-    as_array,
-    beam_struct,
-    leg_struct,
-    material_arrays,
-)
+from mmsynth.simulation.legs.structs import FIELD, MIRRORS, Beam, LegStruct, beam_struct, leg_struct
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.rays.bvh import torch_stream
 from mmsynth.simulation.scattering import MOST_PIECES
-from mmsynth.simulation.surface import CREASE_COSINE
 from mmsynth.types import gain_rows
 
 # Gradients go the way of the reference.
@@ -46,7 +37,6 @@ class _Way:
 class _Law:
     """Scalars of the simulation: see `settings.Simulation`; `flatness` in m, `scale` = lambda / (4 pi)^1.5."""
 
-    wavenumber: float
     flatness: float
     scale: float
     coherent: int
@@ -55,92 +45,6 @@ class _Law:
     seed: wp.uint64
     turn: float
 
-
-@wp.struct
-class _Mesh:
-    """What `pose.Pose` and its topology hold; `normals` are those at the knot `shape` of each frame."""
-
-    vertices: wp.array3d(dtype=wp.float64)
-    faces: wp.array2d(dtype=wp.int64)
-    normals: wp.array3d(dtype=float)
-    knots: int
-    shape: int
-    moving: wp.int64
-    person: wp.array(dtype=wp.int64)
-    facet: wp.array(dtype=wp.int64)
-    region: wp.array(dtype=wp.int64)
-    permittivity: wp.array(dtype=wp.vec2)
-    roughness: wp.array(dtype=float)
-    loss: wp.array(dtype=float)
-
-
-# What a facet is: its corners at a knot, and the smooth surface off their edges.
-_SHAPE = (
-    """
-    const auto &vertices = mesh.vertices;
-    const auto& faces = mesh.faces;
-    const int knots = mesh.knots;
-    const auto moving = mesh.moving;
-"""
-    + FACETS
-    + """
-    struct patch {
-        three corner[3];
-        wide centre[3];
-    };
-    auto patch_at = [&](int knot) {
-        patch found;
-        lane part[3][3];
-        for (int n = 0; n < 3; ++n) {
-            wide a[3];
-            corners_at(knot, n, a);
-            found.centre[n] = (a[0] + a[1] + a[2]) * (1.0 / 3.0);
-            // Differences are taken in float64, so that a shape is as exact far from the origin as near it.
-            for (int c = 0; c < 3; ++c)
-                part[c][n] = narrow(a[c] - found.centre[n]);
-        }
-        for (int c = 0; c < 3; ++c)
-            found.corner[c] = {part[c][0], part[c][1], part[c][2]};
-        return found;
-    };
-    auto way_from = [&](const patch& at, const auto& leg) {
-        return three{narrow(at.centre[0] - leg.centre.c[0]), narrow(at.centre[1] - leg.centre.c[1]),
-                     narrow(at.centre[2] - leg.centre.c[2])};
-    };
-    auto normal_at = [&](int c) {
-        float from[3][L];
-        for (int l = 0; l < L; ++l)
-            for (int n = 0; n < 3; ++n)
-                from[n][l] = mesh.normals.data[(frame[l] * 3 + n) * stride + vertex[c][l]];
-        return three{load(from[0]), load(from[1]), load(from[2])};
-    };
-    // `surface.sagitta` of each edge, as components along edges 0-1 and 0-2 and the unit normal.
-    auto sagittas = [&](const patch& at, three* found) {
-        three first_edge = at.corner[1] - at.corner[0], two = at.corner[2] - at.corner[0];
-        three up = unit(cross(first_edge, two));
-        lane a = dot(first_edge, first_edge), b = dot(first_edge, two), c = dot(two, two);
-        lane scale = 1.0f / most(a * c - b * b, zero + 1e-30f);
-        three normal[3] = {normal_at(0), normal_at(1), normal_at(2)};
-        auto smooth = least(dot(normal[0], up), least(dot(normal[1], up), dot(normal[2], up))) > CREASE;
-        for (int n = 0; n < 3; ++n) {
-            const three &start = normal[n], &end = normal[(n + 1) % 3], edge = at.corner[(n + 1) % 3] - at.corner[n];
-            three bend = (start * dot(edge, start) - end * dot(edge, end)) * (zero - 0.125f);
-            lane along = dot(bend, first_edge), aside = dot(bend, two);
-            three parts = {(c * along - b * aside) * scale, (a * aside - b * along) * scale, dot(bend, up)};
-            found[n] = pick(smooth, parts, three{zero, zero, zero});
-        }
-    };
-    // Corners, and the sagittas turned with them: the six nodes of a quadratic triangle.
-    auto nodes_of = [&](const patch& at, const three* sagitta, three* node) {
-        three first_edge = at.corner[1] - at.corner[0], two = at.corner[2] - at.corner[0];
-        three up = unit(cross(first_edge, two));
-        for (int n = 0; n < 3; ++n) {
-            node[n] = at.corner[n];
-            node[n + 3] = first_edge * sagitta[n].x + two * sagitta[n].y + up * sagitta[n].z;
-        }
-    };
-"""
-)
 
 # `gains._coefficient` and `gains._amplitude`, the coherent part of which is left to `integrals`.
 _MAIN = """
@@ -182,10 +86,10 @@ _MAIN = """
             lane level = root(size * root(most(cos_in * cos_out, zero + 1e-12f)));
             return number{common.real * level, common.imag * level};
         }
-        lane rough = law.wavenumber * roughness * (cos_in + cos_out);
+        lane rough = mesh.wavenumber * roughness * (cos_in + cos_out);
         number value = {zero, zero};
         if (law.coherent != 0) {
-            lane left = law.wavenumber * 0.5641895835f * exponential(-0.5f * rough * rough);
+            lane left = mesh.wavenumber * 0.5641895835f * exponential(-0.5f * rough * rough);
             three bisector = (into + out) * (zero - 0.5f);
             lane half = length(bisector);
             auto there = half >= 1e-9f;
@@ -198,7 +102,7 @@ _MAIN = """
                 lane along = dot(node[n], bisector);
                 item[3 * n] = dot(node[n], aside);
                 item[3 * n + 1] = dot(node[n], up);
-                item[3 * n + 2] = (-2.0f * law.wavenumber) * along;
+                item[3 * n + 2] = (-2.0f * mesh.wavenumber) * along;
                 if (n >= 3)
                     worst = most(worst, size_of(along));
             }
@@ -225,7 +129,7 @@ _MAIN = """
     number common;
     {
         three into = unit(way_from(half_way, ways.tx)), out = unit(way_from(half_way, ways.rx));
-        wave_of there = field_of(ways.tx, into, law.wavenumber), back = field_of(ways.rx, out, law.wavenumber);
+        wave_of there = field_of(ways.tx, into, mesh.wavenumber), back = field_of(ways.rx, out, mesh.wavenumber);
         lane beams = beam_of(ways.beam, ways.tx, into) * beam_of(ways.beam, ways.rx, out);
         lane scale = law.scale * root(beams * loss);
         common = product(reflected({eps_real, eps_imag}, into, three{-out.x, -out.y, -out.z}, there), back);
@@ -243,7 +147,7 @@ _MAIN = """
     three after = unit(way_from(last, ways.tx)) + unit(way_from(last, ways.rx));
     for (int n = 0; n < 3; ++n)
         most_turn = most(most_turn, size_of(dot(first.corner[n], before) - dot(last.corner[n], after)));
-    auto still = (from > zero) & (to > zero) & (law.wavenumber * most_turn < zero + law.turn);
+    auto still = (from > zero) & (to > zero) & (mesh.wavenumber * most_turn < zero + law.turn);
     store(ends[2], still ? one : zero);
     bool rest = false, move = false;
     for (int l = 0; l < own; ++l) {
@@ -284,33 +188,21 @@ _MAIN = """
     }
 """
 
-_CONSTANTS = f"""
-    constexpr int NUMBERS = {NUMBERS};
-    constexpr float CREASE = {CREASE_COSINE}f, PIECES = {MOST_PIECES}.0f;
-"""
+_SNIPPET = (
+    LANES
+    + GEOMETRY
+    + MIRRORS
+    + FIELD
+    + FACETS
+    + PATCHES
+    + f"    constexpr int NUMBERS = {NUMBERS}; constexpr float PIECES = {MOST_PIECES}.0f;"
+    + _MAIN
+)
 
 
-@wp.func_native(LANES + GEOMETRY + _CONSTANTS + MIRRORS + FIELD + _SHAPE + _MAIN)
-def _gains_of(
-    mesh: _Mesh,
-    law: _Law,
-    ways: _Way,
-    facets: wp.array(dtype=wp.int64),
-    seen: wp.array2d(dtype=wp.uint8),
-    instants: int,
-    rows: wp.array(dtype=int),
-    fade: wp.array2d(dtype=float),
-    gain: wp.array2d(dtype=wp.vec2),
-    items: wp.array3d(dtype=float),
-    cuts: wp.array2d(dtype=wp.int32),
-    alike: wp.array(dtype=wp.uint8),
-    thread: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "thread")
 def _gains(
-    mesh: _Mesh,
+    mesh: PoseStruct,
     law: _Law,
     ways: _Way,
     facets: wp.array(dtype=wp.int64),
@@ -324,7 +216,6 @@ def _gains(
     alike: wp.array(dtype=wp.uint8),
 ):
     """All but the coherent part, which is left to `integrals`."""
-    _gains_of(mesh, law, ways, facets, seen, instants, rows, fade, gain, items, cuts, alike, wp.tid())
 
 
 def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
@@ -338,30 +229,15 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     ways = _Way()
     ways.tx, ways.rx = (leg_struct(leg) for leg in ends)
     ways.beam = beam_struct(pose.radar.pattern, device)
-    inputs = [_mesh(pose), _law(pose), ways, as_array(facets), as_array(seen.view(torch.uint8)), len(pose.instants)]
-    inputs += [as_array(rows), as_array(pose.fade)]
-    with torch_stream(device):
-        on = wp.device_from_torch(device)
-        outputs = [as_array(gain, wp.vec2), *(as_array(x) for x in (items, cuts, alike))]
-        wp.launch(_gains, dim=-(-len(facets) // lanes_of(device)), inputs=inputs, outputs=outputs, device=on)
+    inputs = [pose_struct(pose), _law(pose), ways, facets, seen.view(torch.uint8), len(pose.instants), rows, pose.fade]
+    launch(_gains, -(-len(facets) // lanes_of(device)), [*inputs, gain, items, cuts, alike], device)
     add_integrals(items.flatten(0, 1), cuts.flatten(), alike, gain)
     return torch.view_as_complex(gain)
 
 
-def _mesh(pose: Pose) -> _Mesh:
-    topology, mesh = pose.topology, _Mesh()
-    mesh.vertices, mesh.faces = as_array(pose.vertices), as_array(topology.faces)
-    mesh.normals, mesh.shape = as_array(pose.normals), pose.instants[-1]
-    mesh.knots, mesh.moving = len(pose.knots), max(topology.moving, 1)
-    mesh.person, mesh.facet = as_array(topology.person), as_array(topology.facet)
-    mesh.region = as_array(topology.region)
-    mesh.permittivity, mesh.roughness, mesh.loss = material_arrays(*pose.materials)
-    return mesh
-
-
 def _law(pose: Pose) -> _Law:
     settings, wavelength, law = pose.settings, pose.radar.waveform.wavelength, _Law()
-    law.wavenumber, law.flatness = math.tau / wavelength, settings.flatness * wavelength
+    law.flatness = settings.flatness * wavelength
     law.scale = wavelength / (4 * math.pi) ** 1.5
     law.coherent, law.diffuse, law.points = settings.coherent, settings.diffuse, settings.method == "points"
     law.seed, law.turn = pose.seed & (2**64 - 1), settings.turn

@@ -8,7 +8,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.kernels.lanes import LANES, MEAN_WAVE, threads_of
-from mmsynth.simulation.rays.bvh import torch_stream
+from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.scattering import MOST_PIECES
 
 wp.set_module_options({"enable_backward": False})
@@ -23,6 +23,7 @@ _SNIPPET = (
     + f"    lane flat[{NUMBERS}];"
     + """
     read_items(flat);
+    const int cut = cuts.data[thread];
     const float step = 1.0f / cut;
     // Node (i, j) of the cut quadratic triangles, from corners and sagittas (`scattering.pieces_of`).
     auto node = [&](int i, int j, lane* at) {
@@ -69,19 +70,7 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _integral(
-    items: wp.array(dtype=float),
-    order: wp.array(dtype=wp.int32),
-    cut: int,
-    alike: wp.array(dtype=wp.uint8),
-    gains: int,
-    gain: wp.array(dtype=wp.vec2),
-    thread: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "thread")
 def _integrate(
     items: wp.array(dtype=float),
     order: wp.array(dtype=wp.int32),
@@ -91,8 +80,6 @@ def _integrate(
     gain: wp.array(dtype=wp.vec2),
 ):
     """Add to the gains of facets, strip by strip of their pieces, their integrals times their factors."""
-    thread = wp.tid()
-    _integral(items, order, cuts[thread], alike, gains, gain, thread)
 
 
 def add_integrals(items: Tensor, cut: Tensor, alike: Tensor, gain: Tensor) -> None:
@@ -101,11 +88,7 @@ def add_integrals(items: Tensor, cut: Tensor, alike: Tensor, gain: Tensor) -> No
     `cut` [facets * gains] says in how many pieces to cut the edges of each, 0 for none that counts; of a facet that is
     `alike` [facets], the first counts for all.
     """
-    device = items.device
-    order, each = threads_of(cut, MOST_PIECES)
-    if len(each):
-        inputs = [wp.from_torch(x) for x in (items.flatten(), order, each, alike)]
-        with torch_stream(device):
-            outputs = [wp.from_torch(gain.flatten(0, 1), dtype=wp.vec2)]
-            on = wp.device_from_torch(device)
-            wp.launch(_integrate, dim=len(each), inputs=[*inputs, gain.shape[1]], outputs=outputs, device=on)
+    order, cuts = threads_of(cut, MOST_PIECES)
+    if len(cuts):
+        inputs = [items.flatten(), order, cuts, alike, gain.shape[1], gain.flatten(0, 1)]
+        launch(_integrate, len(cuts), inputs, items.device)

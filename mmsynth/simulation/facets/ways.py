@@ -8,11 +8,12 @@ import warp as wp
 from scipy.constants import speed_of_light
 from torch import Tensor
 
-from mmsynth.simulation.kernels.lanes import FACETS, GEOMETRY, LANES, lanes_of
+from mmsynth.simulation.facets.structs import FACETS, PoseStruct, pose_struct
+from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
+from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.legs.structs import MIRRORS, LegStruct, as_array, leg_struct
+from mmsynth.simulation.legs.structs import MIRRORS, LegStruct, leg_struct
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.rays.bvh import torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
@@ -64,32 +65,10 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _ways_of(
-    vertices: wp.array3d(dtype=wp.float64),
-    faces: wp.array2d(dtype=wp.int64),
-    facets: wp.array(dtype=wp.int64),
-    moving: wp.int64,
-    knots: int,
-    tx: LegStruct,
-    rx: LegStruct,
-    transmitters: wp.array(dtype=wp.vec3),
-    receivers: wp.array(dtype=wp.vec3),
-    tx_delay: wp.array3d(dtype=wp.float64),
-    rx_delay: wp.array3d(dtype=wp.float64),
-    departure: wp.array(dtype=wp.vec3),
-    arrival: wp.array(dtype=wp.vec3),
-    thread: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "thread")
 def _ways(
-    vertices: wp.array3d(dtype=wp.float64),
-    faces: wp.array2d(dtype=wp.int64),
+    mesh: PoseStruct,
     facets: wp.array(dtype=wp.int64),
-    moving: wp.int64,
-    knots: int,
     tx: LegStruct,
     rx: LegStruct,
     transmitters: wp.array(dtype=wp.vec3),
@@ -100,10 +79,6 @@ def _ways(
     arrival: wp.array(dtype=wp.vec3),
 ):
     """A facet a lane; antennas are relative to the centre of their leg."""
-    _ways_of(
-        vertices, faces, facets, moving, knots, tx, rx, transmitters, receivers, tx_delay, rx_delay, departure, arrival,
-        wp.tid(),
-    )  # fmt: skip
 
 
 def fused_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -117,17 +92,7 @@ def fused_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tenso
         torch.empty(count, len(leg.antennas), len(pose.knots), dtype=torch.float64, device=device) for leg in ends
     ]
     ways = [torch.empty(count, 3, dtype=torch.float32, device=device) for _ in ends]
-    inputs = [as_array(pose.vertices), as_array(pose.topology.faces), as_array(facets), max(pose.topology.moving, 1)]
-    inputs.append(len(pose.knots))
-    inputs += [leg_struct(leg) for leg in ends]
-    inputs += [as_array((leg.antennas - leg.centre).to(torch.float32), wp.vec3) for leg in ends]
-    with torch_stream(device):
-        outputs = [as_array(delays[0]), as_array(delays[1]), as_array(ways[0], wp.vec3), as_array(ways[1], wp.vec3)]
-        wp.launch(
-            _ways,
-            dim=-(-count // lanes_of(device)),
-            inputs=inputs,
-            outputs=outputs,
-            device=wp.device_from_torch(device),
-        )
+    inputs = [pose_struct(pose), facets, *(leg_struct(leg) for leg in ends)]
+    inputs += [(leg.antennas - leg.centre).to(torch.float32) for leg in ends]
+    launch(_ways, -(-count // lanes_of(device)), [*inputs, *delays, *ways], device)
     return delays[0], delays[1], ways[0], ways[1]

@@ -198,27 +198,3 @@ GEOMETRY = """
         return three{r[0], r[1], r[2]};
     };
 """
-
-# The facets of a thread, L of `facets` (face f of frame k is k * moving + f), a last one again where there are no more:
-# `frame`, `face` and `vertex` of each, and one component of their corners at a knot of the frame. The kernel has
-# `vertices` [frames * knots, 3, vertices], `faces` [3, faces], `facets`, `moving`, `knots` and `thread`.
-FACETS = """
-    const int count = facets.shape[0], own = thread * L + L < count ? L : count - thread * L;
-    const int stride = vertices.shape[2], all = faces.shape[1];
-    int frame[L], face[L], vertex[3][L];
-    for (int l = 0; l < L; ++l) {
-        const auto item = facets.data[thread * L + (l < own ? l : own - 1)];
-        frame[l] = item / moving;
-        face[l] = item % moving;
-        for (int c = 0; c < 3; ++c)
-            vertex[c][l] = faces.data[c * all + face[l]];
-    }
-    auto corners_at = [&](int knot, int n, wide* corner) {
-        double place[L];
-        for (int c = 0; c < 3; ++c) {
-            for (int l = 0; l < L; ++l)
-                place[l] = vertices.data[(long long)((frame[l] * knots + knot) * 3 + n) * stride + vertex[c][l]];
-            memcpy(corner + c, place, sizeof(wide));
-        }
-    };
-"""

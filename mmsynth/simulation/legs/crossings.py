@@ -4,7 +4,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from mmsynth.simulation.rays.bvh import torch_stream
+from mmsynth.simulation.kernels.launch import launch
 
 wp.set_module_options({"enable_backward": False})
 
@@ -47,10 +47,5 @@ def cross(start: Tensor, which: Tensor, mirrors: tuple[Tensor, Tensor, Tensor]) 
         mirrors: corners [mirrors, 4, 3] in order, normals [mirrors, 3], and where their rays go [mirrors, 3].
     """
     meeting, inside = torch.empty_like(start), torch.zeros(len(start), dtype=torch.uint8, device=start.device)
-    arrays = [wp.from_torch(x.detach().contiguous(), dtype=wp.vec3d) for x in (start, *mirrors)]
-    inputs = [arrays[0], wp.from_torch(which), *arrays[1:]]
-    with torch_stream(start.device):
-        outputs = [wp.from_torch(meeting, dtype=wp.vec3d), wp.from_torch(inside)]
-        on = wp.device_from_torch(start.device)
-        wp.launch(_cross, dim=len(start), inputs=inputs, outputs=outputs, device=on)
+    launch(_cross, len(start), [start, which, *mirrors, meeting, inside], start.device)
     return meeting, inside.bool()

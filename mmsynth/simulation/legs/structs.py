@@ -1,4 +1,4 @@
-"""Legs, patterns and corners as Warp kernels take them, and the field and the beam of one direction.
+"""Legs and patterns as Warp kernels take them, and the field and the beam of one direction.
 
 CPU and CUDA run one source. Complex numbers are `vec2` (real, imaginary). `gains.py` and `leg.py` are the reference.
 """
@@ -11,6 +11,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.radar import cosine_exponent
+from mmsynth.simulation.kernels.launch import as_array
 from mmsynth.simulation.legs.leg import Leg
 from mmsynth.types import Pattern
 
@@ -42,15 +43,6 @@ class Beam:
     elevation: float
     angle: wp.array(dtype=float)
     cuts: wp.array2d(dtype=float)
-
-
-@wp.func
-def corner_of(
-    vertices: wp.array3d(dtype=wp.float64), faces: wp.array2d(dtype=wp.int64), knot: int, face: wp.int64, corner: int
-):
-    """A corner of a face at a knot."""
-    v = faces[corner, face]
-    return wp.vec3d(vertices[knot, 0, v], vertices[knot, 1, v], vertices[knot, 2, v])
 
 
 # Directions over the mirrors of a leg, in lanes.
@@ -160,17 +152,6 @@ FIELD = """
         return power;
     };
 """
-
-
-def as_array(values: Tensor, dtype: Any = None) -> Any:
-    """A tensor as Warp sees it, without its gradient."""
-    return wp.from_torch(values.detach().contiguous(), dtype=dtype)
-
-
-def material_arrays(permittivity: Tensor, roughness: Tensor, loss: Tensor) -> tuple[Any, Any, Any]:
-    """Material arrays of a kernel, from tensors [n]."""
-    eps = torch.view_as_real(permittivity.detach().to(torch.complex64).contiguous())
-    return as_array(eps, wp.vec2), as_array(roughness.to(torch.float32)), as_array(loss.to(torch.float32))
 
 
 # Legs and patterns as kernels take them, as long as they live: a memo, which changes no result.

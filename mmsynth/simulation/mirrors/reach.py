@@ -10,10 +10,10 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
+from mmsynth.simulation.kernels.launch import launch, native, torch_stream
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.legs.structs import FIELD, MIRRORS, Beam, LegStruct, as_array, beam_struct, leg_struct
+from mmsynth.simulation.legs.structs import FIELD, MIRRORS, Beam, LegStruct, beam_struct, leg_struct
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.rays.bvh import torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
@@ -73,25 +73,7 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _light_up(
-    centres: wp.array(dtype=float),
-    areas: wp.array(dtype=float),
-    facing: int,
-    faces: int,
-    anchor: wp.vec3,
-    legs: wp.array(dtype=LegStruct),
-    beam: Beam,
-    wavenumber: float,
-    strength: wp.array(dtype=float),
-    rows: int,
-    which: int,
-    row: int,
-    packet: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "row", "packet", "which")
 def _light(
     centres: wp.array(dtype=float),
     areas: wp.array(dtype=float),
@@ -104,8 +86,7 @@ def _light(
     rows: int,
     strength: wp.array(dtype=float),
 ):
-    row, packet, which = wp.tid()
-    _light_up(centres, areas, facing, faces, anchor, legs, beam, wavenumber, strength, rows, which, row, packet)
+    """A leg, an instant, and as many facets as there are lanes; `facing`: whether they have a back."""
 
 
 def lit(pose: Pose, legs: list[Leg], shape: tuple[Tensor, Tensor | None]) -> Tensor:
@@ -123,12 +104,11 @@ def lit(pose: Pose, legs: list[Leg], shape: tuple[Tensor, Tensor | None]) -> Ten
     strength = torch.zeros(len(legs), rows, count, dtype=torch.float32, device=device)
     if strength.numel() == 0:
         return strength
-    on, beam = wp.device_from_torch(device), beam_struct(pose.radar.pattern, device)
-    inputs = [as_array(x.to(torch.float32).flatten()) for x in (points, points if normals is None else normals)]
-    inputs += [int(normals is not None), count, wp.vec3(*pose.anchor.tolist())]
-    size = (rows, -(-count // lanes_of(device)), len(legs))
+    shapes = [x.to(torch.float32).flatten() for x in (points, points if normals is None else normals)]
     with torch_stream(device):
-        inputs += [wp.array([leg_struct(leg) for leg in legs], dtype=LegStruct, device=on), beam]
-        inputs += [math.tau / pose.radar.waveform.wavelength, rows]
-        wp.launch(_light, dim=size, inputs=inputs, outputs=[as_array(strength.flatten())], device=on)
+        over = wp.array([leg_struct(leg) for leg in legs], dtype=LegStruct, device=wp.device_from_torch(device))
+    inputs = [*shapes, int(normals is not None), count, wp.vec3(*pose.anchor.tolist()), over]
+    inputs += [beam_struct(pose.radar.pattern, device), math.tau / pose.radar.waveform.wavelength, rows]
+    size = (rows, -(-count // lanes_of(device)), len(legs))
+    launch(_light, size, [*inputs, strength.flatten()], device)
     return strength

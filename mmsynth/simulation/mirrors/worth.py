@@ -11,9 +11,9 @@ from torch import Tensor
 
 from mmsynth.simulation import surface
 from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
+from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.rays.bvh import torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
@@ -23,8 +23,8 @@ SHAPE, MATERIAL = 13, 4
 _SNIPPET = (
     LANES
     + GEOMETRY
+    + f"    constexpr int SHAPE = {SHAPE}, MATERIAL = {MATERIAL};"
     + """
-    constexpr int SHAPE = 13;
     const int start = packet * L + L <= faces ? packet * L : (faces > L ? faces - L : 0);
     auto read = [&](const float* from) {
         if (faces >= L)
@@ -42,10 +42,10 @@ _SNIPPET = (
         gain = read(first) * read(first + (two - one) * frames * faces);
     }
     if (any(gain > zero)) {
-        lane at[SHAPE], material[4];
+        lane at[SHAPE], material[MATERIAL];
         for (int n = 0; n < SHAPE; ++n)
             at[n] = read(shapes.data + (frame * SHAPE + n) * faces);
-        for (int n = 0; n < 4; ++n)
+        for (int n = 0; n < MATERIAL; ++n)
             material[n] = read(materials.data + n * faces);
         lane size = root(at[3] * at[3] + at[4] * at[4] + at[5] * at[5]), normal[3], bisector[3], slope[3];
         lane way = zero, back = zero, cos_in = zero, cos_out = zero, square = zero, steep = zero, slant = zero;
@@ -110,27 +110,7 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _estimate(
-    strength: wp.array(dtype=float),
-    pairs: wp.array(dtype=wp.int32),
-    traced: wp.array(dtype=wp.uint8),
-    ends: wp.array(dtype=wp.vec3),
-    shapes: wp.array(dtype=float),
-    materials: wp.array(dtype=float),
-    frames: int,
-    faces: int,
-    wavenumber: float,
-    scale: float,
-    points: int,
-    worth: wp.array(dtype=float),
-    pair: int,
-    frame: int,
-    packet: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "frame", "packet", "pair")
 def _worth(
     strength: wp.array(dtype=float),
     pairs: wp.array(dtype=wp.int32),
@@ -145,11 +125,7 @@ def _worth(
     points: int,
     worth: wp.array(dtype=float),
 ):
-    frame, packet, pair = wp.tid()
-    _estimate(
-        strength, pairs, traced, ends, shapes, materials, frames, faces, wavenumber, scale, points, worth,
-        pair, frame, packet,
-    )  # fmt: skip
+    """A pair of legs, a frame, and as many facets as there are lanes."""
 
 
 def worth(
@@ -174,16 +150,11 @@ def worth(
     eps, rough, loss = (x.detach()[pose.topology.region[facets]] for x in pose.materials)
     # A conductor's is infinite, and so would be what is subtracted from it.
     materials = torch.nan_to_num(torch.stack([eps.real, eps.imag, rough, loss]), nan=0.0)
-    arrays = [strength.flatten(), sides.to(torch.int32).flatten(), traced.view(torch.uint8).flatten()]
-    inputs = [*map(wp.from_torch, arrays), wp.from_torch(ends, dtype=wp.vec3)]
-    inputs += [wp.from_torch(shapes.flatten()), wp.from_torch(materials.flatten())]
-    inputs += [pose.frames, count, math.tau / wavelength]
-    inputs += [wavelength / (4 * math.pi) ** 1.5, int(pose.settings.method == "points")]
+    inputs = [strength.flatten(), sides.to(torch.int32).flatten(), traced.view(torch.uint8).flatten(), ends]
+    inputs += [shapes.flatten(), materials.flatten(), pose.frames, count, math.tau / wavelength]
+    inputs += [wavelength / (4 * math.pi) ** 1.5, int(pose.settings.method == "points"), found.flatten()]
     # What a packet is stays in the cache while pairs go over it.
-    size = (pose.frames, -(-count // lanes_of(device)), len(traced))
-    with torch_stream(device):
-        outputs = [wp.from_torch(found.flatten())]
-        wp.launch(_worth, dim=size, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
+    launch(_worth, (pose.frames, -(-count // lanes_of(device)), len(traced)), inputs, device)
     return found
 
 

@@ -1,10 +1,8 @@
 """Shadow rays against a triangle mesh that moves: a Warp BVH, built once and refitted to each pose.
 
-The file of the simulator that starts Warp. CPU and CUDA run the same kernels (`packets.py`).
+CPU and CUDA run the same kernels (`packets.py`).
 """
 
-import os
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -12,26 +10,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from mmsynth.simulation.kernels.launch import torch_stream
 from mmsynth.simulation.rays.packets import cast, roots_of
-
-
-def _init_quietly() -> None:
-    """Start Warp; where there is no GPU, its native code would say so on stderr every time."""
-    wp.config.log_level = wp.LOG_ERROR
-    if torch.cuda.is_available():
-        wp.init()
-        return
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        wp.init()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-_init_quietly()
 
 
 class Bvh:
@@ -69,8 +49,7 @@ class Bvh:
     @cached_property
     def _roots(self) -> Tensor:
         """Where the tree of each pose begins; refitting moves none."""
-        with torch_stream(self._points.device):
-            return roots_of(self._mesh, self.poses, self._points.device)
+        return roots_of(self._mesh, self.poses, self._points.device)
 
     def blocked(
         self, origin: Tensor, target: Tensor, pose: Tensor | None = None, bundle: Tensor | None = None
@@ -99,16 +78,7 @@ class Bvh:
     ) -> tuple[Tensor, Tensor]:
         """See `packets.cast`."""
         pose, bundle = groups
-        with torch_stream(self._points.device):
-            return cast((self._mesh, self._roots), (pose, bundle), (_vec3(rays[0]), _vec3(rays[1])), reach, nearest)
-
-
-def torch_stream(device: torch.device) -> AbstractContextManager[Any]:
-    """On CUDA, let Warp work in torch's stream, so that neither reads what the other has not written yet."""
-    if device.type != "cuda":
-        return nullcontext()
-    stream: AbstractContextManager[Any] = wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device)))
-    return stream
+        return cast((self._mesh, self._roots), (pose, bundle), (_vec3(rays[0]), _vec3(rays[1])), reach, nearest)
 
 
 def _vec3(points: Tensor) -> Tensor:

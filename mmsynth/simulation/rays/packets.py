@@ -11,6 +11,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.kernels.lanes import LANES, lanes_of
+from mmsynth.simulation.kernels.launch import launch, native
 
 wp.set_module_options({"enable_backward": False})
 
@@ -20,6 +21,7 @@ CELLS, BITS = 256, 8
 _SNIPPET = (
     LANES
     + """
+    const int poses = pose.shape[0], ways = way.shape[0], count = origin.shape[0], ordered = order.shape[0];
     const wp::Mesh& tree = *(const wp::Mesh*)mesh;
     const wp::BVHPackedNodeHalf *lower = tree.bvh.node_lowers, *upper = tree.bvh.node_uppers;
     float numbers[7][L];
@@ -116,27 +118,7 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _walk(
-    mesh: wp.uint64,
-    roots: wp.array(dtype=wp.int32),
-    pose: wp.array(dtype=wp.int32),
-    poses: int,
-    origin: wp.array(dtype=wp.vec3),
-    way: wp.array(dtype=wp.vec3),
-    ways: int,
-    order: wp.array(dtype=wp.int32),
-    ordered: int,
-    count: int,
-    reach: float,
-    nearest: int,
-    faces: wp.array(dtype=wp.int32),
-    distance: wp.array(dtype=float),
-    thread: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "thread")
 def _cast(
     mesh: wp.uint64,
     roots: wp.array(dtype=wp.int32),
@@ -149,11 +131,7 @@ def _cast(
     faces: wp.array(dtype=wp.int32),
     distance: wp.array(dtype=float),
 ):
-    poses, ways, count, ordered = pose.shape[0], way.shape[0], origin.shape[0], order.shape[0]
-    thread = wp.tid()
-    _walk(
-        mesh, roots, pose, poses, origin, way, ways, order, ordered, count, reach, nearest, faces, distance, thread
-    )  # fmt: skip
+    """As many rays as there are lanes; see `cast`."""
 
 
 @wp.kernel
@@ -185,8 +163,7 @@ def roots_of(mesh: Any, poses: int, device: torch.device) -> Tensor:
     """The nodes [poses] (int32) at which the trees of a mesh of so many groups begin; -1 = that of its one tree."""
     found = torch.full((poses,), -1, dtype=torch.int32, device=device)
     if poses > 1:
-        on = wp.device_from_torch(device)
-        wp.launch(_roots, dim=poses, inputs=[mesh.id], outputs=[wp.from_torch(found)], device=on)
+        launch(_roots, poses, [mesh.id, found], device)
     return found
 
 
@@ -206,19 +183,16 @@ def cast(
         Faces (int32), and the distance of the nearest.
     """
     (mesh, roots), (pose, bundle), origin = tree, groups, rays[0]
-    count, lanes, on = len(origin), lanes_of(origin.device), wp.device_from_torch(origin.device)
-    face = torch.empty(count, dtype=torch.int32, device=origin.device)
-    distance = torch.empty(count, dtype=torch.float32, device=origin.device)
-    where, ways = (wp.from_torch(x, dtype=wp.vec3) for x in rays)
+    count, lanes, device = len(origin), lanes_of(origin.device), origin.device
+    face = torch.empty(count, dtype=torch.int32, device=device)
+    distance = torch.empty(count, dtype=torch.float32, device=device)
     order = face[:0]
     # Rays that bounce come facet by facet, beside each other already.
     if not nearest and count > 4 * lanes > 4:
         code, low = torch.empty_like(face), origin.amin(0)
         scale = (CELLS - 1) / float((origin.amax(0) - low).amax().clamp_min(1e-6))
-        placed = [where, wp.from_torch(bundle), wp.vec3(*low.tolist()), scale]
-        wp.launch(_along, dim=count, inputs=placed, outputs=[wp.from_torch(code)], device=on)
+        launch(_along, count, [origin, bundle, wp.vec3(*low.tolist()), scale, code], device)
         order = code.argsort().to(torch.int32)
-    inputs = [mesh.id, wp.from_torch(roots), wp.from_torch(pose), where, ways, wp.from_torch(order)]
-    outputs = [wp.from_torch(face), wp.from_torch(distance)]
-    wp.launch(_cast, dim=-(-count // lanes), inputs=[*inputs, reach, int(nearest)], outputs=outputs, device=on)
+    inputs = [mesh.id, roots, pose, *rays, order, reach, int(nearest), face, distance]
+    launch(_cast, -(-count // lanes), inputs, device)
     return face, distance

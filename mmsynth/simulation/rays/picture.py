@@ -12,8 +12,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.kernels.lanes import LANES, LARGEST
-from mmsynth.simulation.legs.structs import as_array
-from mmsynth.simulation.rays.bvh import torch_stream
+from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.surface import length
 
 wp.set_module_options({"enable_backward": False})
@@ -69,22 +68,7 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _hide_under(
-    places: wp.array(dtype=wp.vec3),
-    vertices: int,
-    faces: wp.array(dtype=wp.int32),
-    points: wp.array(dtype=float),
-    count: int,
-    side: int,
-    bounds: wp.array(dtype=wp.int32),
-    hidden: wp.array(dtype=float),
-    pose: int,
-    face: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "pose", "face")
 def _hide(
     places: wp.array(dtype=wp.vec3),
     vertices: int,
@@ -96,8 +80,6 @@ def _hide(
     hidden: wp.array(dtype=float),
 ):
     """Mark the points that a triangle hides; places in the picture are in cells, depths are inverse, in 1/m."""
-    pose, face = wp.tid()
-    _hide_under(places, vertices, faces, points, count, side, bounds, hidden, pose, face)
 
 
 def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: float) -> Tensor | None:
@@ -141,18 +123,9 @@ def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: 
     rows = torch.nn.functional.pad(torch.stack([*place, near, stop]).index_select(1, order), (0, LARGEST))
     places = torch.stack([*((across[:, n] - low[n]) * scale[n] for n in range(2)), inverse], 2)
     found = torch.zeros(rows.shape[1], dtype=torch.float32, device=points.device)
-    inputs = [as_array(places.flatten(0, 1), wp.vec3), vertices.shape[2]]
-    inputs += [
-        as_array(faces.T.to(torch.int32).flatten()),
-        as_array(rows.flatten()),
-        rows.shape[1],
-        side,
-        as_array(bounds),
-    ]
-    with torch_stream(points.device):
-        size = (len(vertices), faces.shape[1])
-        on = wp.device_from_torch(points.device)
-        wp.launch(_hide, dim=size, inputs=inputs, outputs=[as_array(found)], device=on)
+    corners = faces.T.to(torch.int32).flatten()
+    inputs = [places.flatten(0, 1), vertices.shape[2], corners, rows.flatten(), rows.shape[1], side, bounds, found]
+    launch(_hide, (len(vertices), faces.shape[1]), inputs, points.device)
     return torch.empty_like(near).index_copy_(0, order, found[: len(order)]).bool()
 
 

@@ -9,7 +9,7 @@ import warp as wp
 from torch import Tensor
 
 from mmsynth.simulation.kernels.lanes import LANES, MEAN_WAVE, threads_of
-from mmsynth.simulation.rays.bvh import torch_stream
+from mmsynth.simulation.kernels.launch import launch, native
 
 wp.set_module_options({"enable_backward": False})
 
@@ -30,6 +30,7 @@ _SNIPPET = (
     auto length = [&](lane x, lane y, lane z) { return root(x * x + y * y + z * z); };
     const lane *way = of + 42, *out = of + 45, *weight = of + 48;
     const lane along = length(way[0], way[1], way[2]), back = length(out[0], out[1], out[2]);
+    const int cut = cuts.data[thread];
     const float step = 1.0f / cut;
     // Phase at node (i, j): quadratic up to the last surface but one, from there by its very distances.
     auto phase = [&](int i, int j) {
@@ -76,18 +77,7 @@ _SNIPPET = (
 )
 
 
-@wp.func_native(_SNIPPET)
-def _integral(
-    items: wp.array(dtype=float),
-    order: wp.array(dtype=wp.int32),
-    cut: int,
-    wavenumber: float,
-    found: wp.array(dtype=wp.vec2),
-    thread: int,
-): ...
-
-
-@wp.kernel
+@native(_SNIPPET, "thread")
 def _integrate(
     items: wp.array(dtype=float),
     order: wp.array(dtype=wp.int32),
@@ -96,8 +86,6 @@ def _integrate(
     found: wp.array(dtype=wp.vec2),
 ):
     """The integral over each tube, strip by strip of its pieces."""
-    thread = wp.tid()
-    _integral(items, order, cuts[thread], wavenumber, found, thread)
 
 
 def integrals(items: Tensor, cut: Tensor, wavenumber: float) -> Tensor:
@@ -109,9 +97,5 @@ def integrals(items: Tensor, cut: Tensor, wavenumber: float) -> Tensor:
     order, cuts = threads_of(cut, MOST_PIECES)
     found = torch.zeros(len(cut), 2, device=cut.device)
     if len(cuts):
-        with torch_stream(cut.device):
-            inputs = [wp.from_torch(x) for x in (items.flatten(), order, cuts)]
-            outputs = [wp.from_torch(found, dtype=wp.vec2)]
-            on = wp.device_from_torch(cut.device)
-            wp.launch(_integrate, dim=len(cuts), inputs=[*inputs, wavenumber], outputs=outputs, device=on)
+        launch(_integrate, len(cuts), [items.flatten(), order, cuts, wavenumber, found], cut.device)
     return torch.view_as_complex(found)

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs, surface
+from mmsynth.simulation.facets.structs import PoseStruct, corner_of, pose_struct
+from mmsynth.simulation.kernels.launch import launch
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.legs.structs import LegStruct, as_array, corner_of, leg_struct
+from mmsynth.simulation.legs.structs import LegStruct, leg_struct
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.rays.bvh import torch_stream
 from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.surface import length, unit
 
@@ -100,8 +101,7 @@ def _write(
 
 @wp.kernel
 def _ways(
-    vertices: wp.array3d(dtype=wp.float64),
-    faces: wp.array2d(dtype=wp.int64),
+    mesh: PoseStruct,
     face: wp.array2d(dtype=wp.int64),
     weight: wp.array2d(dtype=wp.vec3),
     tx: LegStruct,
@@ -114,13 +114,13 @@ def _ways(
     arrival: wp.array(dtype=wp.vec3),
 ):
     """One chain of points."""
-    chain, knots = wp.tid(), vertices.shape[0]
+    chain, knots = wp.tid(), mesh.knots
     for knot in range(knots):
         last, inner = wp.vec3d(), wp.float64(0.0)
         for point in range(face.shape[0]):
             here, w = wp.vec3d(), wp.vec3d(weight[point, chain])
             for k in range(3):
-                here += w[k] * corner_of(vertices, faces, knot, face[point, chain], k)
+                here += w[k] * corner_of(mesh, knot, face[point, chain], k)
             if point == 0:
                 _write(here, inner, tx, transmitters, tx_delay, departure, wp.vec3i(chain, knot, knots))
             else:
@@ -136,10 +136,6 @@ def _fused_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
         torch.empty(count, len(leg.antennas), len(pose.knots), dtype=torch.float64, device=device) for leg in ends
     ]
     ways = [torch.empty(count, 3, device=device) for _ in ends]
-    inputs = [as_array(pose.vertices), as_array(pose.topology.faces), as_array(chain[0]), as_array(chain[1], wp.vec3)]
-    inputs += [leg_struct(leg) for leg in ends]
-    inputs += [as_array(leg.antennas, wp.vec3d) for leg in ends]
-    with torch_stream(device):
-        outputs = [as_array(delays[0]), as_array(delays[1]), as_array(ways[0], wp.vec3), as_array(ways[1], wp.vec3)]
-        wp.launch(_ways, dim=count, inputs=inputs, outputs=outputs, device=wp.device_from_torch(device))
+    inputs = [pose_struct(pose), *chain, *(leg_struct(leg) for leg in ends), *(leg.antennas for leg in ends)]
+    launch(_ways, count, [*inputs, *delays, *ways], device)
     return delays[0], delays[1], ways[0], ways[1]
