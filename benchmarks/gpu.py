@@ -24,7 +24,7 @@ from mmsynth.arrays import moved
 from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.simulation import knot_times, receive, simulate_clean, synthesize_frames, trace
-from mmsynth.simulation.synthesis.spreading import POWERS
+from mmsynth.simulation.synthesis.buckets import POWERS
 from mmsynth.types import AdcFrames, Paths, Radar
 
 REPEATS, CHECKED = 3, 4

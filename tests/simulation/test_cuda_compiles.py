@@ -7,7 +7,9 @@ import pytest
 import warp as wp
 
 import mmsynth.simulation
-from mmsynth.simulation.synthesis.spreading import CUDA_SHARE, _kernel, _records, _turns
+from mmsynth.simulation.synthesis.buckets import sum_kernel, turns_kernel
+from mmsynth.simulation.synthesis.plan import CUDA_SHARE
+from mmsynth.simulation.synthesis.records import records_kernel
 
 ARCHITECTURE = 80
 
@@ -26,7 +28,7 @@ def test_kernels_compile_for_cuda(tmp_path):
     if ARCHITECTURE not in wp.get_cuda_supported_archs():
         pytest.skip("this build of Warp has no compiler for CUDA")
     # One of each kind of the kernels that are made to measure; the others by module.
-    made = [*(_kernel(4, 2, still, CUDA_SHARE[1]) for still in (True, False)), _turns(7), _records(7)]
+    made = [*(sum_kernel(4, 2, still, CUDA_SHARE[1]) for still in (True, False)), turns_kernel(7), records_kernel(7)]
     kernels = [kernel.module for kernel in made]
     for module in (*_modules(), *kernels):
         made = wp.compile_aot_module(module, arch=ARCHITECTURE, module_dir=tmp_path, use_ptx=True)

@@ -30,6 +30,13 @@ def _init_quietly() -> None:
 
 _init_quietly()
 
+# Options of kernels in which products and sums are fused on a CPU too, as Warp does on CUDA alone: a tenth of the time
+# of sums over paths; nothing for gains and integrals.
+FUSED = {
+    "enable_backward": False,
+    "cpu_compiler_flags": f"{wp.config.cpu_compiler_flags or '-march=native'} -ffp-contract=fast",
+}
+
 
 def native(snippet: str, *threads: str, **options: Any) -> Callable[[Callable[..., None]], Any]:
     """Make a kernel of native code out of a function that names its arguments, and that has no body.

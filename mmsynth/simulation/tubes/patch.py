@@ -1,7 +1,7 @@
 """One facet of a pose at its middle knot, and the smooth surface over it, for scalar kernels.
 
-The surface is quadratic, through the corners and the raised middles of the edges; its normal is the mean of those at the
-corners.
+The surface is quadratic, through the corners and the raised middles of the edges; its normal is the mean of those at
+the corners.
 """
 
 import warp as wp
