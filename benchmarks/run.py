@@ -51,10 +51,10 @@ from mmsynth.simulation import (
     trace,
     trace_room,
 )
-from mmsynth.simulation.facets.paths import visible
 from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.simulate import CPU_FRAMES
+from mmsynth.simulation.visible import visible
 from mmsynth.types import AdcFrames, MeshSequence, Paths, Radar, RadarSetup, Scene
 
 HERE = Path(__file__).parent

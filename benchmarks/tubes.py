@@ -15,11 +15,12 @@ import run as bench
 import torch
 
 from mmsynth.simulation import Simulation
-from mmsynth.simulation.facets.paths import facet_paths, visible
+from mmsynth.simulation.facets.paths import facet_paths
 from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.paths import TUBES, join
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.tubes import tubes
+from mmsynth.simulation.visible import visible
 
 FRAMES = (0, 6, 12, 18)
 SETTINGS = Simulation(bounces=1)

@@ -20,8 +20,9 @@ from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
 from mmsynth.scene import person_materials
 from mmsynth.simulation import Simulation, knot_times, legs, surface
-from mmsynth.simulation.facets.paths import facet_paths, shown, visible
+from mmsynth.simulation.facets.paths import facet_paths
 from mmsynth.simulation.pose import pose_frame
+from mmsynth.simulation.visible import shown, visible
 from mmsynth.types import Scene
 
 CUTS = 8

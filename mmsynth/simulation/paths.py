@@ -9,11 +9,12 @@ from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs
 from mmsynth.simulation.bones import bone_paths
 from mmsynth.simulation.budget import least
-from mmsynth.simulation.facets.paths import facet_paths, visible
+from mmsynth.simulation.facets.paths import facet_paths
 from mmsynth.simulation.mirrors.bounces import UNSEEN, mirror_paths
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.tubes.tubes import tube_paths
+from mmsynth.simulation.visible import visible
 from mmsynth.types import Paths, Radar, Scene
 
 # Part of the budget of all bounces that tubes of two surfaces may hold which are left out by themselves; of more, the

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmsynth.simulation import legs
 from mmsynth.simulation.legs import Leg, direct_legs
-from mmsynth.simulation.mirrors.bounces import room_mirrors
+from mmsynth.simulation.mirrors.chains import room_mirrors
 from mmsynth.simulation.paths import join, trace
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation, frame_knots

@@ -7,6 +7,7 @@ import torch
 from scipy.constants import speed_of_light
 from torch import Tensor
 
+from mmsynth.simulation.legs import Leg, Mirror, extended
 from mmsynth.types import Material, MeshSequence, Paths, Radar, Scene, Waveform
 
 CONDUCTOR = Material("conductor", None)
@@ -42,6 +43,11 @@ def plate(width, height, distance, angle=0.0, cells=1):
     corner = (np.arange(cells)[:, None] * (cells + 1) + np.arange(cells)).reshape(-1)
     a, b, c, d = corner, corner + cells + 1, corner + cells + 2, corner + 1
     return flat, np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+
+
+def bounced(leg: Leg, mirror: Mirror) -> Leg:
+    """The leg with one more mirror at its outer end."""
+    return extended([leg], [mirror], torch.ones(1, 1, dtype=torch.bool))[0]
 
 
 def response(paths: Paths, radar: Radar, end=0) -> Tensor:

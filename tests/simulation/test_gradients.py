@@ -12,7 +12,7 @@ from mmsynth.processing import beamform, range_doppler
 from mmsynth.radar import load_radar
 from mmsynth.scene import person_materials
 from mmsynth.simulation import Simulation, knot_times, synthesize, trace
-from mmsynth.simulation.facets.paths import visible
+from mmsynth.simulation.visible import visible
 from mmsynth.types import AdcFrames, Processing, Scene
 
 SETTINGS = Simulation(drop=0.0)

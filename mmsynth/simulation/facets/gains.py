@@ -7,7 +7,6 @@ from torch import Tensor
 
 from mmsynth.simulation import legs, scattering, surface
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.points import point_amplitude
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.surface import dot, length, unit
 from mmsynth.types import gain_rows
@@ -80,7 +79,7 @@ def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends:
     rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(times)
     real, imag = torch.zeros_like(size), torch.zeros_like(size)
     if settings.method == "points":
-        return torch.complex(point_amplitude(size, cosines) / spread, imag)
+        return torch.complex(_point_amplitude(size, cosines) / spread, imag)
     if settings.coherent:
         sag = _sagitta(pose, facets, corner)
         cut = (wavenumber, settings.flatness * wavelength)
@@ -96,6 +95,15 @@ def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends:
         turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, times)
         real, imag = real + lambert * turn[0], imag + lambert * turn[1]
     return torch.complex(real / spread, imag / spread)
+
+
+def _point_amplitude(area: Tensor, cosines: Tensor) -> Tensor:
+    """Square-root RCS [facets] in m of a point that returns what falls on a facet, evenly: sqrt(area cos_i).
+
+    `cosines` [2, facets] are those of incidence and scattering; with their geometric mean the law is reciprocal. The
+    phase is that of the way to the centroid alone, which undersamples a facet of several wavelengths.
+    """
+    return (area * (cosines[0] * cosines[1]).clamp_min(1e-12).sqrt()).sqrt()
 
 
 def _sqrt(power: Tensor) -> Tensor:

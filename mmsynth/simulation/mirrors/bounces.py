@@ -6,23 +6,20 @@ from where people are, once a clip; how strongly each leg lights each facet (`re
 no ray and no gain.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from mmsynth.arrays import differentiable
 from mmsynth.simulation.budget import least
-from mmsynth.simulation.facets.paths import gains_of, one_a_patch, paths_over, share_rays, unblocked
-from mmsynth.simulation.legs import Leg, Mirror, extended, longer, may_reach
+from mmsynth.simulation.facets.paths import gains_of, paths_over
+from mmsynth.simulation.legs import Leg
+from mmsynth.simulation.mirrors.chains import Chains, chains_of
 from mmsynth.simulation.mirrors.reach import lit
 from mmsynth.simulation.mirrors.worth import shapes_of, worth
 from mmsynth.simulation.pose import Pose
-from mmsynth.simulation.scattering import material_table
-from mmsynth.simulation.settings import Simulation
-from mmsynth.types import Paths, Radar, Scene
+from mmsynth.simulation.visible import one_a_patch, unblocked
+from mmsynth.types import Paths, Scene
 
 # Part of the budget that facets may hold together which are left out by what they are worth, and how many times too
 # much that is of all of them (1.8 to 2.1 measured).
@@ -31,39 +28,6 @@ UNSEEN, WORTH = 0.7, 2.0
 FAINT = 0.01
 # Facets on which the strength of a leg is sampled, to find families that are worth tracing.
 SAMPLES = 256
-
-
-@dataclass(frozen=True, eq=False)
-class Chain:
-    """The legs of TX and RX over the same mirrors."""
-
-    legs: tuple[Leg, Leg]
-
-    @property
-    def mirrors(self) -> tuple[Mirror, ...]:
-        """The mirrors, from the antennas outwards."""
-        return self.legs[0].mirrors
-
-
-@dataclass(frozen=True, eq=False)
-class Chains:
-    """All chains of a clip.
-
-    Attributes:
-        chains: of 0 to so many mirrors.
-        legs: from the TX over each of them, and then, unless it shares rays with it, from the RX.
-    """
-
-    chains: list[Chain]
-    legs: list[Leg]
-
-    @property
-    def shared(self) -> bool:
-        """Whether what the TX sees, the RX sees."""
-        return len(self.legs) == len(self.chains)
-
-    def __iter__(self) -> Iterator[Chain]:
-        return iter(self.chains)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +52,6 @@ class _Light:
     worth: Tensor
 
 
-_known: "WeakKeyDictionary[Scene, dict[tuple[Radar, int, str], Chains]]" = WeakKeyDictionary()
-
-
 def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, power: Tensor) -> list[Paths]:
     """The paths over one to `settings.bounces` mirrors of the room: TX -> wall -> person -> RX, its reverse, and both.
 
@@ -106,7 +67,7 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
     """
     if scene.mirrors is None or len(scene.mirrors) == 0 or pose.topology.moving == 0:
         return []
-    every = _chains(scene, pose.radar, pose.settings, ends)
+    every = chains_of(scene, pose.radar, pose.settings, ends)
     light = _light(pose, every, seen)
     if not light:
         return []
@@ -126,48 +87,6 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
             if every.shared and a != b:
                 found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), gain))
     return found
-
-
-def room_mirrors(scene: Scene) -> list[Mirror]:
-    """The mirrors of a scene, with the material of their regions."""
-    if scene.mirrors is None or len(scene.mirrors) == 0:
-        return []
-    materials = [scene.materials[name] for name in scene.mirror_regions]
-    eps, rough, loss = material_table(materials, scene.mirrors.device)
-    quads = scene.mirrors.to(torch.float64)
-    normal = torch.linalg.cross(quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0])
-    normal = torch.nn.functional.normalize(normal, dim=1)
-    return [Mirror(*parts) for parts in zip(quads, normal, eps, rough, loss, strict=True)]
-
-
-def _chains(scene: Scene, radar: Radar, settings: Simulation, ends: tuple[Leg, Leg]) -> Chains:
-    """The chains of 0 to `settings.bounces` mirrors, none twice running, that somebody may use in the clip.
-
-    They depend on the scene alone: kept with it, but where somebody asks for gradients by the room.
-    """
-    mirrors = room_mirrors(scene)
-    if differentiable(mirrors, ends):
-        return _search(scene, mirrors, settings.bounces, ends)
-    known, key = _known.setdefault(scene, {}), (radar, settings.bounces, settings.polarization)
-    if key not in known:
-        known[key] = _search(scene, mirrors, settings.bounces, ends)
-    return known[key]
-
-
-def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Leg]) -> Chains:
-    """See `_chains`: those whose mirrors see each other, and from the last the box in which people move."""
-    low = torch.stack([p.vertices.detach().amin((0, 1)) for p in scene.people]).amin(0)
-    high = torch.stack([p.vertices.detach().amax((0, 1)) for p in scene.people]).amax(0)
-    choose = torch.cartesian_prod(*(torch.tensor([0.0, 1.0], dtype=torch.float64) for _ in range(3))).to(low.device)
-    people = low + choose * (high - low)
-    chains, row = [], ([ends[0]], [ends[1]])
-    for mirror in range(order + 1):
-        reached = (may_reach(row[0], people, 8) | may_reach(row[1], people, 8))[:, 0].tolist()
-        chains += [Chain(legs) for legs, used in zip(zip(*row, strict=True), reached, strict=True) if used]
-        if mirror < order and row[0]:
-            use = longer(row[0], mirrors) | longer(row[1], mirrors)
-            row = extended(row[0], mirrors, use), extended(row[1], mirrors, use)
-    return Chains(chains, [chain.legs[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains])
 
 
 def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:

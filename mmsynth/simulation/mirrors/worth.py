@@ -4,6 +4,7 @@ A thread is a pair of legs, a frame, and as many facets beside each other as the
 """
 
 import math
+from typing import Any
 
 import torch
 import warp as wp
@@ -150,7 +151,7 @@ def worth(
     eps, rough, loss = (x.detach()[pose.topology.region[facets]] for x in pose.materials)
     # A conductor's is infinite, and so would be what is subtracted from it.
     materials = torch.nan_to_num(torch.stack([eps.real, eps.imag, rough, loss]), nan=0.0)
-    inputs = [strength.flatten(), sides.to(torch.int32).flatten(), traced.view(torch.uint8).flatten(), ends]
+    inputs: list[Any] = [strength.flatten(), sides.to(torch.int32).flatten(), traced.view(torch.uint8).flatten(), ends]
     inputs += [shapes.flatten(), materials.flatten(), pose.frames, count, math.tau / wavelength]
     inputs += [wavelength / (4 * math.pi) ** 1.5, int(pose.settings.method == "points"), found.flatten()]
     # What a packet is stays in the cache while pairs go over it.

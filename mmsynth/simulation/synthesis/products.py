@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mmsynth.simulation.synthesis.series import economised, interpolation
+from mmsynth.simulation.synthesis.series import economised, interpolation, join_orders
 from mmsynth.types import Paths, Radar
 
 CACHE = 1 << 21  # numbers of the factor X that are formed at once: fits the cache, and memory is flat
@@ -311,27 +311,3 @@ def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: Te
     for q, (scale, part) in enumerate(zip(order.drift, parts, strict=True)):
         total[:, q : q + powers] += scale * coefficients * part
     return join_orders(bins, torch.complex(total[:, :, 0], total[:, :, 1]), frame.fast_time, frame.pairs)
-
-
-def join_orders(bins: Tensor, orders: Tensor, fast_time: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
-    """Samples [frames, loops, slots, rx, samples] of coefficients of (j u)^order in each bucket of each frame.
-
-    They are [frames * bins, orders, rx, pairs, loops].
-    """
-    orders = _by_slot(orders, pairs)
-    angle = (math.tau * torch.remainder(bins[:, None] * fast_time, 1.0)).float()
-    power = (1j * fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
-    carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
-    flat = orders.reshape(-1, len(bins) * orders.shape[1], orders[0, 0].numel()).mT @ carrier.flatten(0, 1)
-    return flat.reshape(-1, *orders.shape[2:], len(fast_time)).permute(0, 3, 2, 1, 4)
-
-
-def _by_slot(total: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
-    """Sums [bins, orders, rx, pairs, loops] added up over the TX of a slot, with their weights (TDM: as they are)."""
-    slot = [s for s, _, _ in pairs]
-    weight = [w for _, _, w in pairs]
-    if slot == sorted(set(slot)) and set(weight) == {1.0}:
-        return total
-    scaled = total * total.real.new_tensor(weight)[:, None]
-    index = torch.tensor(slot, device=total.device)
-    return scaled.new_zeros(*total.shape[:3], max(slot) + 1, total.shape[4]).index_add(3, index, scaled)

@@ -1,5 +1,6 @@
-"""The polynomial through the knots of a frame, and short series of exp(j x)."""
+"""The polynomial through the knots of a frame, and short series of exp(j x): their coefficients and their sum."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -35,3 +36,27 @@ def economised(limit: float, terms: int) -> tuple[float, ...]:
     bessel = [(1 if k == 0 else 2) * 1j**k * jv(k, limit) for k in range(terms)]
     power = chebyshev.cheb2poly(np.array(bessel)) / (1j * limit) ** np.arange(terms)
     return tuple(float(p.real) for p in power)
+
+
+def join_orders(bins: Tensor, orders: Tensor, fast_time: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
+    """Samples [frames, loops, slots, rx, samples] of coefficients of (j u)^order in each bucket of each frame.
+
+    They are [frames * bins, orders, rx, pairs, loops].
+    """
+    orders = _by_slot(orders, pairs)
+    angle = (math.tau * torch.remainder(bins[:, None] * fast_time, 1.0)).float()
+    power = (1j * fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
+    carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
+    flat = orders.reshape(-1, len(bins) * orders.shape[1], orders[0, 0].numel()).mT @ carrier.flatten(0, 1)
+    return flat.reshape(-1, *orders.shape[2:], len(fast_time)).permute(0, 3, 2, 1, 4)
+
+
+def _by_slot(total: Tensor, pairs: tuple[tuple[int, int, float], ...]) -> Tensor:
+    """Sums [bins, orders, rx, pairs, loops] added up over the TX of a slot, with their weights (TDM: as they are)."""
+    slot = [s for s, _, _ in pairs]
+    weight = [w for _, _, w in pairs]
+    if slot == sorted(set(slot)) and set(weight) == {1.0}:
+        return total
+    scaled = total * total.real.new_tensor(weight)[:, None]
+    index = torch.tensor(slot, device=total.device)
+    return scaled.new_zeros(*total.shape[:3], max(slot) + 1, total.shape[4]).index_add(3, index, scaled)

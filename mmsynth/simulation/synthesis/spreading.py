@@ -18,9 +18,8 @@ from torch import Tensor
 
 from mmsynth.simulation.synthesis.buckets import POWERS, bucket_sums
 from mmsynth.simulation.synthesis.plan import BLOCK, Group, Plan, groups_of, plan_of
-from mmsynth.simulation.synthesis.products import join_orders
 from mmsynth.simulation.synthesis.records import Record, record_of
-from mmsynth.simulation.synthesis.series import economised
+from mmsynth.simulation.synthesis.series import economised, join_orders
 from mmsynth.types import Paths, Radar
 
 WIDEST = 0.65  # bins from the middle of a bucket to the farthest of its places, beyond which the frame is halved

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs, surface
-from mmsynth.simulation.facets.paths import seen_by_tx, share_rays, strongest
+from mmsynth.simulation.budget import strongest
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.surface import unit
 from mmsynth.simulation.tubes.closing import close
 from mmsynth.simulation.tubes.shooting import INWARD, Shots, Starts, lattice, parted, shoot
 from mmsynth.simulation.tubes.ways import chain_factor, chain_ways
+from mmsynth.simulation.visible import seen_by_tx, share_rays
 from mmsynth.types import Paths
 
 # Into how many pieces the edges of a facet are cut, one after the other, where its tubes still change.
@@ -116,7 +117,7 @@ def _changed(change: Tensor, there: Tensor, budget: float) -> Tensor:
     The `change` [tubes, bounces] of the sums of all others holds `budget` together.
     """
     size = change.abs()
-    tubes = strongest(size, 0.0, max(budget, UNCHANGED * float(size.square().sum())))
+    tubes = strongest(size, budget=max(budget, UNCHANGED * float(size.square().sum())))
     pieces = tubes[:, None] * there.shape[1] + torch.arange(there.shape[1], device=tubes.device)
     return pieces[there.any(2)[tubes]]
 
@@ -168,7 +169,7 @@ def _meeting(pose: Pose, tx: Leg, face: Tensor) -> Starts:
 
 def _strong(pose: Pose, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
     """Those that the RX sees, but for the weakest, which hold less than `budget` of power gain together."""
-    tubes = tubes.at(strongest(tubes.gain[:, None], 0.0, budget))
+    tubes = tubes.at(strongest(tubes.gain[:, None], budget=budget))
     if not pose.settings.occlusion or pose.bvh is None:
         return tubes
     corner = surface.gather(pose.vertices[len(pose.knots) // 2], pose.topology.faces[:, tubes.faces[-1]])

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from simulation.scenes import mesh, small_radar
+from simulation.scenes import bounced, mesh, small_radar
 
 from mmsynth import geometry
 from mmsynth.simulation.facets.fused import fused_gains
 from mmsynth.simulation.facets.gains import facet_gains
-from mmsynth.simulation.facets.paths import facet_ways, visible
+from mmsynth.simulation.facets.paths import facet_ways
 from mmsynth.simulation.facets.ways import fused_ways
-from mmsynth.simulation.legs import direct_legs, mirrored
-from mmsynth.simulation.mirrors.bounces import room_mirrors
+from mmsynth.simulation.legs import direct_legs
+from mmsynth.simulation.mirrors.chains import room_mirrors
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.visible import visible
 from mmsynth.types import Material, Pattern, Scene
 
 FLOOR = torch.tensor([[[-9.0, -9, 0], [9, -9, 0], [9, 9, 0], [-9, 9, 0]]], dtype=torch.float64)
@@ -58,8 +59,8 @@ def test_kernel_is_its_reference(over, settings, pattern, skin, loops):
     radar = replace(small_radar(loops=loops, tx=((0, 0, 0), (2e-3, 0, 0))), pattern=pattern)
     frame = pose_frame(scene, radar, 0, replace(settings, knots=5, turn=0.0), seed=2**40 + 3)
     straight = direct_legs(scene, radar, settings)
-    bounced = [mirrored(leg, room_mirrors(scene)[0]) for leg in straight]
-    ends = (bounced[0] if over else straight[0], bounced[1] if over == 2 else straight[1])
+    slanted = [bounced(leg, room_mirrors(scene)[0]) for leg in straight]
+    ends = (slanted[0] if over else straight[0], slanted[1] if over == 2 else straight[1])
     seen = visible(frame, ends)
     facets = seen.any(0).nonzero()[:, 0]
     assert len(facets) > 300

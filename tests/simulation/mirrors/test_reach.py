@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 import trimesh
-from simulation.scenes import CONDUCTOR, mesh, small_radar
+from simulation.scenes import CONDUCTOR, bounced, mesh, small_radar
 
 from mmsynth import geometry
 from mmsynth.scene import load_room
 from mmsynth.simulation import legs
-from mmsynth.simulation.mirrors.bounces import _chains, room_mirrors
+from mmsynth.simulation.mirrors.chains import chains_of, room_mirrors
 from mmsynth.simulation.mirrors.reach import lit
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.pose import pose_frame
@@ -43,7 +43,7 @@ def test_what_reaches_a_facet_is_the_field_over_the_mirrors():
     corner = pose.vertices[pose.rows[0]][:, pose.topology.faces[:, facets]]
     centre = corner.mean(1)
     several = 0
-    for chain in _chains(scene, radar, settings, legs.direct_legs(scene, radar, settings)):
+    for chain in chains_of(scene, radar, settings, legs.direct_legs(scene, radar, settings)):
         leg = chain.legs[0]
         way = (centre - leg.centre[:, None]).float()
         field = legs.field(leg, unit(way), math.tau / radar.waveform.wavelength).abs().square().sum(0).sqrt()
@@ -60,7 +60,7 @@ def test_no_chain_of_mirrors_is_missed():
     scene, radar, settings = furnished(), small_radar(60e9), Simulation(bounces=2)
     ends = legs.direct_legs(scene, radar, settings)
     mirrors = room_mirrors(scene)
-    found = [chain.mirrors for chain in _chains(scene, radar, settings, ends)]
+    found = [chain.mirrors for chain in chains_of(scene, radar, settings, ends)]
     place = {tuple(m.corners.flatten().tolist()): k for k, m in enumerate(mirrors)}
     found = {tuple(place[tuple(m.corners.flatten().tolist())] for m in chain) for chain in found}
     points = scene.people[0].vertices.flatten(0, 1)
@@ -70,7 +70,7 @@ def test_no_chain_of_mirrors_is_missed():
             for number, before in zip(numbers, (None, *numbers), strict=False):
                 front = front and number != before
                 front = front and bool((leg.centre - mirrors[number].corners[0]) @ mirrors[number].normal > 0)
-                leg = legs.mirrored(leg, mirrors[number])
+                leg = bounced(leg, mirrors[number])
             used = front and bool(legs.free(leg, points, None).any())
             assert numbers in found or not used
     assert len(found) < 1 + 11 + 11 * 10  # six walls and five sides of the cabinet that are not on the floor

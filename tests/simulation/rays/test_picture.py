@@ -8,12 +8,12 @@ from mmsynth.motion import Subject, generate_motion, place, resample
 from mmsynth.radar import load_radar
 from mmsynth.scene import person_materials
 from mmsynth.simulation import Simulation, knot_times
-from mmsynth.simulation.facets import paths as facets_module
-from mmsynth.simulation.facets.paths import seen_from
+from mmsynth.simulation import visible as visible_module
 from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.rays.bvh import Bvh
 from mmsynth.simulation.rays.picture import hidden
+from mmsynth.simulation.visible import seen_from
 from mmsynth.types import Scene
 
 
@@ -31,9 +31,9 @@ def test_a_picture_hides_what_rays_find_hidden(monkeypatch):
         leg = direct_legs(scene, radar, settings)[0]
         from_picture = seen_from(pose, leg)
         with monkeypatch.context() as patch:
-            patch.setattr(facets_module, "hidden", lambda *_: None)
+            patch.setattr(visible_module, "hidden", lambda *_: None)
             from_rays = seen_from(pose, leg)
-        front = facets_module.shown(pose, leg) > 0
+        front = visible_module.shown(pose, leg) > 0
         assert 0.1 < 1 - float(from_rays.sum() / front.sum()) < 0.9
         # Both are float32: a point may lie within a rounding of the edge of what hides it.
         assert int((from_picture != from_rays).sum()) <= 1e-4 * front.sum()
