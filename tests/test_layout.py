@@ -27,21 +27,35 @@ LAYERS = [
     {"__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+# The same inside the largest room, whose files and folders may also know others of their own layer.
+SIMULATION = [
+    {"settings", "surface", "budget", "memory", "lowpass", "kernels"},
+    {"scattering", "rays", "receiver", "synthesis"},
+    {"pose", "legs"},
+    {"visible", "bones"},
+    {"facets"},
+    {"mirrors", "tubes"},
+    {"paths"},
+    {"room", "shadows"},
+    {"simulate"},
+]
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms of mmsynth that a file imports, at its top or inside its functions."""
-    rooms = set()
+def imported_names(path: Path) -> list[str]:
+    """What a file imports of mmsynth, at its top or inside its functions, with the names taken from its packages."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names = [f"{node.module}.{a.name}" if node.module == "mmsynth" else str(node.module) for a in node.names]
+            found += [f"{node.module}.{a.name}" for a in node.names]
         elif isinstance(node, ast.Import):
-            names = [a.name for a in node.names]
-        else:
-            continue
-        rooms |= {n.split(".")[1] for n in names if n.startswith("mmsynth.") and n.split(".")[1] in RANK}
-    return rooms
+            found += [a.name for a in node.names]
+    return [name for name in found if name.startswith("mmsynth.")]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms of mmsynth that a file imports."""
+    return {name.split(".")[1] for name in imported_names(path)} & set(RANK)
 
 
 def room_of(path: Path) -> str:
@@ -69,6 +83,19 @@ def test_imports_point_backwards() -> None:
         and RANK[other] >= RANK[room_of(path)]
         and (room_of(path), other) != ("config", "types")
     ]
+    assert wrong == []
+
+
+def test_imports_point_backwards_inside_simulation() -> None:
+    rank = {room: rank for rank, rooms in enumerate(SIMULATION) for room in rooms}
+    wrong = []
+    for path in (ROOT / "mmsynth/simulation").rglob("*.py"):
+        room = path.relative_to(ROOT / "mmsynth/simulation").parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        parts = (name.split(".") for name in imported_names(path))
+        others = {p[2] for p in parts if p[1] == "simulation"} - {room}
+        wrong += [f"{path.name}: {room} must not import {x}" for x in others if rank[x] > rank[room]]
     assert wrong == []
 
 

@@ -1,4 +1,24 @@
-"""Simulation: from surfaces in motion to the samples of a radar's ADC."""
+"""Simulation: from surfaces in motion to the samples of a radar's ADC.
+
+From the top down, each importing only what stands below it:
+
+* simulate: a clip, several frames at once: trace, synthesize, receive.
+* room, shadows: echoes of what stands still, once a clip, and what people hide of them.
+* paths: the trace of people, by facets, mirrors and tubes, and sets of paths.
+* tubes/, mirrors/: bounces from person to person, and off the flat surfaces of a room.
+* facets/: what facets return by physical optics.
+* bones: SynMotion's ellipsoids, for comparison.
+* visible: which facets the antennas see.
+* legs/: the way from the antennas to a surface, straight or over mirrors.
+* pose, surface: the surfaces of a scene at the knots of a frame, and the geometry of their facets.
+* scattering: Fresnel, phase integrals, roughness, Lambert, materials.
+* rays/: shadow rays.
+* synthesis/: from paths to samples. receiver, lowpass: noise and imperfections of the device.
+* budget: what may be left out. settings: what is simulated, and when bodies are posed. memory: for worker processes.
+* kernels/: how Warp kernels are written.
+
+Kernels carry no gradients: where somebody asks for one, the reference of a kernel in plain torch takes its place.
+"""
 
 from mmsynth.simulation.memory import hold_memory as hold_memory
 from mmsynth.simulation.paths import trace as trace

@@ -9,9 +9,6 @@ from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.rays.picture import hidden
 from mmsynth.simulation.surface import Surface, dot, unit
 
-# TX and RX nearer to each other than this (in m) share one shadow ray, to the middle between them: at the edge of an
-# occluder 0.3 m before a person at 2 m, the shadows of the two differ by less than 1 cm, a facet.
-SHARED_RAY = 0.06
 # Where patches are more than so many times the facets of which somebody asks, sorting is faster than a table of them.
 SPARSE = 4
 
@@ -19,20 +16,15 @@ SPARSE = 4
 def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
     """Whether [frames * instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
     tx, rx = ends
-    if not tx.mirrors and not rx.mirrors and share_rays(ends):
+    if not tx.mirrors and not rx.mirrors and legs.share_rays(ends):
         # A facet that has its back to one of the two by a hair is left to its cosine, which is cut at zero.
-        return seen_from(pose, _between(tx, rx))
+        return seen_from(pose, legs.between(tx, rx))
     return seen_from(pose, tx) & seen_from(pose, rx)
 
 
 def seen_by_tx(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
     """Whether [frames * instants, moving faces] the TX sees each facet; `seen`, of `visible`, may say it."""
-    return seen if share_rays(ends) else seen_from(pose, ends[0])
-
-
-def share_rays(ends: tuple[Leg, Leg]) -> bool:
-    """Whether the antennas of two legs stand so near to each other that what one sees, the other sees."""
-    return bool((ends[0].real_centre - ends[1].real_centre).norm() < SHARED_RAY)
+    return seen if legs.share_rays(ends) else seen_from(pose, ends[0])
 
 
 def shown(pose: Pose, leg: Leg) -> Tensor:
@@ -105,9 +97,3 @@ def one_a_patch(topology: Surface, facets: Tensor, instants: int) -> tuple[Tenso
     first = first.scatter_reduce_(0, patch, facets, "amin")
     used = first < none
     return first[used], (used.cumsum(0) - 1).index_select(0, patch)
-
-
-def _between(tx: Leg, rx: Leg) -> Leg:
-    """The leg to the middle between the phase centres."""
-    middle = 0.5 * (tx.centre + rx.centre)
-    return Leg(middle[None], (middle,), tx.polarization, tx.world_from_radar)

@@ -1,9 +1,9 @@
 """Bounces off the flat surfaces of a room: the image method, on either side of the person or on both.
 
 What a way over mirrors is worth is known before a shadow ray is shot: which mirrors can follow each other, and be seen
-from where people are, once a clip; how strongly each leg lights each facet (`reach.py`) and what a facet is then worth
-(`worth.py`), for several frames at once. The weakest facets of all families, which together stay under the budget, get
-no ray and no gain.
+from where people are, once a clip (`chains.py`); how strongly each leg lights each facet (`illumination.py`) and what a
+facet is then worth (`worth.py`), for several frames at once. The weakest facets of all families, which together stay
+under the budget, get no ray and no gain.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from mmsynth.simulation.budget import least
 from mmsynth.simulation.facets.paths import gains_of, paths_over
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.mirrors.chains import Chains, chains_of
-from mmsynth.simulation.mirrors.reach import lit
+from mmsynth.simulation.mirrors.illumination import lit
 from mmsynth.simulation.mirrors.worth import shapes_of, worth
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.visible import one_a_patch, unblocked

@@ -7,10 +7,9 @@ from weakref import WeakKeyDictionary
 import torch
 
 from mmsynth.arrays import differentiable
-from mmsynth.simulation.legs import Leg, Mirror, extended, longer, may_reach
+from mmsynth.simulation.legs import Leg, Mirror, extended, longer, may_reach, share_rays
 from mmsynth.simulation.scattering import material_table
 from mmsynth.simulation.settings import Simulation
-from mmsynth.simulation.visible import share_rays
 from mmsynth.types import Radar, Scene
 
 

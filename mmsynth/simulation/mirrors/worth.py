@@ -141,7 +141,7 @@ def worth(
         pose: of one or several frames.
         facets: [facets] of one frame.
         shapes: of them, by `shapes_of`.
-        light: strength [legs, frames, facets] of `reach.lit`, and the legs.
+        light: strength [legs, frames, facets] of `illumination.lit`, and the legs.
         pairs: [pairs, 2] of them, from the TX and from the RX, and whether [pairs, frames] each is asked for.
     """
     (strength, over), (sides, traced), wavelength = light, pairs, pose.radar.waveform.wavelength

@@ -1,1 +1,6 @@
-"""What lies between two points: shadow rays by trees, or the picture that one point sees."""
+"""What lies between two points.
+
+* bvh: trees over a mesh in several poses, built once and refitted.
+* packets: rays that walk a tree side by side.
+* picture: what people hide from one point, without a tree.
+"""

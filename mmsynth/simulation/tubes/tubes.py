@@ -25,7 +25,7 @@ from mmsynth.simulation.surface import unit
 from mmsynth.simulation.tubes.closing import close
 from mmsynth.simulation.tubes.shooting import INWARD, Shots, Starts, lattice, parted, shoot
 from mmsynth.simulation.tubes.ways import chain_factor, chain_ways
-from mmsynth.simulation.visible import seen_by_tx, share_rays
+from mmsynth.simulation.visible import seen_by_tx
 from mmsynth.types import Paths
 
 # Into how many pieces the edges of a facet are cut, one after the other, where its tubes still change.
@@ -69,7 +69,7 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -
     if pose.bvh is None or pose.topology.moving == 0:
         return []
     there = [_paths(pose, tubes, ends, -1) for tubes in _shot(pose, ends, seen, budget)]
-    if share_rays(ends):
+    if legs.share_rays(ends):
         return there
     back = [_paths(pose, tubes, ends[::-1], 0) for tubes in _shot(pose, ends[::-1], seen, budget)]
     return [replace(paths, gain=0.5 * paths.gain) for paths in (*there, *map(_backwards, back))]

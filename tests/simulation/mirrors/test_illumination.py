@@ -13,7 +13,7 @@ from mmsynth import geometry
 from mmsynth.scene import load_room
 from mmsynth.simulation import legs
 from mmsynth.simulation.mirrors.chains import chains_of, room_mirrors
-from mmsynth.simulation.mirrors.reach import lit
+from mmsynth.simulation.mirrors.illumination import lit
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
