@@ -171,6 +171,8 @@ class Waveform:
         for name in ("start_frequency", "slope", "samples", "sample_rate", "ramp_time", "loops", "frame_period"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"Waveform.{name}: expected a positive number, got {getattr(self, name)}")
+        if self.samples < 2:
+            raise ValueError(f"Waveform.samples: expected at least 2, got {self.samples}")
         # A tenth of a sample of slack: configurations are rounded to tenths of a microsecond.
         end = self.adc_start + (self.samples - 1.1) / self.sample_rate
         if end > self.ramp_time * (1 + 1e-9):
@@ -271,7 +273,7 @@ class Receiver:
         leakage: linear voltage ratio, TX to RX coupling at `leakage_delay` s.
         iq_gain: relative gain error of Q; iq_phase: its phase error in rad; dc: offset in V on each of I and Q.
         highpass: corner frequency in Hz of the IF's (first-order) high-pass; 0 = none.
-        lowpass: corner frequency in Hz of the (Butterworth) filter before the ADC; 0 = none: nothing folds but echoes.
+        lowpass: corner frequency in Hz of the (Butterworth) filter before the ADC; 0 = sharp, at the edge of the band.
         lowpass_order: its order.
         adc_noise: rms in V that the ADC adds to a sample (each of I and Q), beyond its rounding.
         channel_gain, channel_phase: spread (standard deviation; linear, rad) of fixed channel errors.

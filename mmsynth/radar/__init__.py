@@ -2,6 +2,7 @@
 
 from mmsynth.radar.describe import advice as advice
 from mmsynth.radar.describe import describe as describe
+from mmsynth.radar.describe import noise_band as noise_band
 from mmsynth.radar.describe import noise_power as noise_power
 from mmsynth.radar.device import Device as Device
 from mmsynth.radar.device import device_named as device_named

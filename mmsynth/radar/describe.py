@@ -124,7 +124,7 @@ def noise_voltage(radar: Radar) -> float:
 
 def noise_power(radar: Radar) -> float:
     """Thermal noise k T B F at the antenna in W; B = sampling rate for complex samples, half of it for real ones."""
-    return float(Boltzmann * radar.receiver.temperature * _band(radar) * radar.receiver.noise_figure)
+    return float(Boltzmann * radar.receiver.temperature * noise_band(radar) * radar.receiver.noise_figure)
 
 
 def snr(radar: Radar, distance: float, rcs: float = PERSON_RCS) -> float:
@@ -138,12 +138,12 @@ def snr(radar: Radar, distance: float, rcs: float = PERSON_RCS) -> float:
     received = radar.tx_power * gain**2 * w.wavelength**2 * rcs / ((4 * math.pi) ** 3 * distance**4)
     observed = w.samples / w.sample_rate * w.loops * radar.slots * len(radar.rx)
     sent = float((radar.codes != 0).sum(1).double().mean())
-    density = (noise_voltage(radar) / receiver.gain) ** 2 / (receiver.load * _band(radar))
+    density = (noise_voltage(radar) / receiver.gain) ** 2 / (receiver.load * noise_band(radar))
     return float(received * sent * observed) / density
 
 
-def _band(radar: Radar) -> float:
-    """Hz in which samples hold noise."""
+def noise_band(radar: Radar) -> float:
+    """Hz, from zero, in which samples hold noise and echoes: the rate for complex samples, half of it for real ones."""
     return radar.waveform.sample_rate / (1 if radar.waveform.complex_samples else 2)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from mmsynth.radar import noise_band
 from mmsynth.types import Paths, Radar, Receiver
 
 # Multiples of the sampling rate up to which noise is folded into the band: of a first-order filter 1 % lies beyond.
@@ -29,13 +30,18 @@ def lowpass_response(receiver: Receiver, frequency: Tensor) -> Tensor:
 def lowpassed(paths: Paths, radar: Radar) -> Paths:
     """The paths as they pass the low-pass: each with the response to its own beat frequency, that of mid-frame.
 
-    Echoes are weighted before they are sampled, since what lies beyond the band would fold into it.
+    Echoes are weighted before they are sampled, since what lies beyond the band would fold into it. Without a low-pass,
+    the sharp filter that `radar.noise_power` stands for takes what lies beyond the band.
     """
-    if not radar.receiver.lowpass:
-        return paths
     middle = paths.tx_delay.shape[2] // 2
     delay = paths.tx_delay[:, :, middle].mean(1) + paths.rx_delay[:, :, middle].mean(1)
-    response = lowpass_response(radar.receiver, radar.waveform.slope * delay)
+    beat = radar.waveform.slope * delay
+    if radar.receiver.lowpass:
+        response = lowpass_response(radar.receiver, beat)
+    else:
+        response = beat <= noise_band(radar)
+        if bool(response.all()):
+            return paths
     return replace(paths, gain=paths.gain * response[:, None].to(paths.gain.dtype))
 
 

@@ -50,10 +50,22 @@ def test_an_echo_passes_by_its_own_frequency(turns, complex_samples):
     order, corner = 4, 20 * RATE / 64
     beat = turns * RATE / 64
     distance = beat / 100e12 * 299792458 / 2
-    plain, low = (radar_with(complex_samples, **more) for more in ({}, {"lowpass": corner, "lowpass_order": order}))
-    got, whole = (float(echo(radar, distance).abs().square().sum()) for radar in (low, plain))
+    # Against a filter that lets everything pass, and fold.
+    wide, low = (radar_with(complex_samples, lowpass=f, lowpass_order=order) for f in (1e15, corner))
+    got, whole = (float(echo(radar, distance).abs().square().sum()) for radar in (low, wide))
     # Whole turns in the window, so that real samples have the power of their phase's every value; float32 samples.
     assert got / whole == pytest.approx(float(butterworth_power(beat, corner, order)), rel=2e-3)
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_an_echo_from_beyond_the_band_does_not_come_back_within_it(complex_samples):
+    # Chips decimate sharply, which is also why their noise is k T B F: a wall beyond the last bin is no ghost before it.
+    plain, wide = (radar_with(complex_samples, **more) for more in ({}, {"lowpass": 1e15}))
+    end = plain.waveform.max_range
+    inside, beyond = (echo(plain, place * end) for place in (0.98, 1.02))
+    assert not beyond.any()
+    assert float(echo(wide, 1.02 * end).abs().max()) > 0.8 * float(inside.abs().max())
+    torch.testing.assert_close(inside, echo(wide, 0.98 * end), rtol=1e-4, atol=1e-4 * float(inside.abs().max()))
 
 
 @pytest.mark.parametrize("complex_samples", [True, False])
