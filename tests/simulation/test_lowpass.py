@@ -59,7 +59,7 @@ def test_an_echo_passes_by_its_own_frequency(turns, complex_samples):
 
 @pytest.mark.parametrize("complex_samples", [True, False])
 def test_an_echo_from_beyond_the_band_does_not_come_back_within_it(complex_samples):
-    # Chips decimate sharply, which is also why their noise is k T B F: a wall beyond the last bin is no ghost before it.
+    # Chips decimate sharply, which is also why their noise is k T B F: a wall beyond the end is no ghost before it.
     plain, wide = (radar_with(complex_samples, **more) for more in ({}, {"lowpass": 1e15}))
     end = plain.waveform.max_range
     inside, beyond = (echo(plain, place * end) for place in (0.98, 1.02))
