@@ -20,16 +20,10 @@ import numpy as np
 import torch
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.mars import (
-    constant_pose,
-    join_poses,
-    leave_one_out,
-    mean_over_people,
-    pose_table,
-    write_skeletons,
-)
+from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, write_skeletons
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
 from mmsynth.processes import worker_pool
+from mmsynth.training.frames import frames_of, join_frames
 
 if TYPE_CHECKING:
     from mmsynth.evaluation.fidelity import Pair, Stage
@@ -96,7 +90,7 @@ def main() -> None:
 
 def real(options: argparse.Namespace) -> list[Row]:
     """The constant pose and trees, one person held out."""
-    poses = pose_table(Dataset.open(options.recordings))
+    poses = frames_of(Dataset.open(options.recordings)).posed()
     constant = constant_pose(poses)
     errors = [leave_one_out(poses, seed) for seed in range(options.seeds)]
     each = ", ".join(f"{k} {v:.2f}" for k, v in constant.items())
@@ -115,12 +109,14 @@ def motions(options: argparse.Namespace) -> list[Row]:
 
 
 def transfer(options: argparse.Namespace) -> list[Row]:
-    """The same network with and without synthetic poses before the real ones, at shares of the real ones."""
+    """What `mmsynth train` makes of recordings with and without synthetic poses, at shares of the real ones."""
     from mmsynth.datasets.mars import RADAR_POSITION
-    from mmsynth.evaluation.mars_transfer import ARMS, TransferSettings, transfer_errors
+    from mmsynth.evaluation.mars_transfer import ARMS, transfer_errors
+    from mmsynth.training import load_recipe
 
     torch.set_num_threads(1)
-    real, files = pose_table(Dataset.open(options.recordings)), [Dataset.open(path) for path in options.synthetic]
+    recorded, files = Dataset.open(options.recordings), [Dataset.open(path) for path in options.synthetic]
+    real = frames_of(recorded).posed()
     people = sorted(set(real.subject.tolist()))
     own = {name: list(files) for name in people}
     for pair in options.skeletons:
@@ -132,20 +128,21 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         raise ValueError(f"synthetic: expected a data set for each of {', '.join(people)}, got none for some")
     # Recorded labels are in the frame in which the board reads its points, RADAR_POSITION under the board.
     up = np.array(RADAR_POSITION, np.float32)
-    joined = {name: join_poses([pose_table(f) for f in sets]) for name, sets in own.items()}
-    synthetic = {name: replace(poses, joints=poses.joints + up) for name, poses in joined.items()}
-    about = own[people[0]][0].attributes
-    shares = (0.01, 0.1, 1.0)
-    runs = [transfer_errors(real, synthetic, shares, seed, TransferSettings()) for seed in range(options.seeds)]
+    joined = {name: join_frames([frames_of(f).posed() for f in sets]) for name, sets in own.items()}
+    synthetic = {name: replace(frames, joints=frames.joints + up) for name, frames in joined.items()}
+    about, recipe = own[people[0]][0].attributes, load_recipe(HERE / "mars_pose.toml")
+    shares, recipes = (0.01, 0.1, 1.0), [replace(recipe, seed=seed) for seed in range(options.seeds)]
+    runs = []
+    for each in recipes:
+        runs.append(transfer_errors(real, recorded.labels.id, synthetic, shares, each))
+        print(f"seed {each.seed}: {runs[-1]}", flush=True)
     more = {"method": about.method, "facets": about.facets}
-    counts = [len(set(poses.clip.tolist())) for poses in synthetic.values()]
+    counts = [len(np.unique(frames.clip)) for frames in synthetic.values()]
     sources = ["generators"] * bool(files) + ["skeletons of the others"] * bool(options.skeletons)
-    rows = []
-    for arm, title in ((1, "mars/zero_shot_cm"), (2, "mars/zero_shot_mean_known_cm")):
-        zero = [{name: run[0.0][name][arm] for name in people} for run in runs]
-        each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
-        note = f"MAE, {np.mean(counts):.0f} clips of {' and '.join(sources)}; {each}"
-        rows.append(row(title, mean_over_people(zero), "perceptron", note=note, **more))
+    zero = [{name: run[0.0][name][1] for name in people} for run in runs]
+    each = ", ".join(f"{name} {np.mean([z[name] for z in zero]):.2f}" for name in people)
+    note = f"MAE, {np.mean(counts):.0f} clips of {' and '.join(sources)}; {each}"
+    rows = [row("mars/zero_shot_cm", mean_over_people(zero), "perceptron", note=note, **more)]
     for share in shares:
         errors = {name: np.array([run[share][name] for run in runs]) for name in people}
         for arm, name in enumerate(ARMS[1:], 1):

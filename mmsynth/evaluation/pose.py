@@ -13,7 +13,7 @@ from mmsynth.evaluation.evaluate import SEEN, learnt_from, untouched
 from mmsynth.evaluation.report import keep_report
 from mmsynth.joints import JOINT_SETS, bones
 from mmsynth.training import Poses, Run, predict_poses
-from mmsynth.training.networks import PoseHead
+from mmsynth.training.perceptron import FrameModel
 from mmsynth.training.run import NetworkModel
 from mmsynth.view import pose_figure
 
@@ -29,7 +29,8 @@ class PoseScores:
         mpjpe: mean distance of each joint, by name.
         relative_mae, relative_mpjpe: the same with both poses moved to a common root, the set's first joint.
         bone_spread: standard deviation of a bone's length over a clip, mean over bones and clips.
-        expected: mean of the errors that the model expects of itself (mean absolute error of a joint's coordinates).
+        expected: mean of the errors that the model expects of itself (mean absolute error of a joint's coordinates);
+            NaN = it expects none.
         correlation: of expected and true errors over all joints and instants; NaN where none are expected.
     """
 
@@ -61,7 +62,7 @@ def score_poses(poses: Poses) -> PoseScores:
     names = tuple(JOINT_SETS[poses.joint_set])
     at_root = metrics.root_relative(said, 0), metrics.root_relative(truth, 0)
     off = np.abs(said - truth).mean(2)
-    found = np.isfinite(off)
+    found = np.isfinite(off) & np.isfinite(poses.error[rows])
     return PoseScores(
         instants=int(rows.sum()),
         mae=metrics.mae(said, truth),
@@ -70,7 +71,7 @@ def score_poses(poses: Poses) -> PoseScores:
         relative_mpjpe=dict(zip(names, metrics.mpjpe(*at_root).tolist(), strict=True)),
         bone_spread=bone_spread(said, poses.clip[rows], poses.joint_set),
         expected=float(poses.error[rows].mean()),
-        correlation=metrics.correlation(poses.error[rows][found], off[found]),
+        correlation=metrics.correlation(poses.error[rows][found], off[found]) if found.any() else np.nan,
     )
 
 
@@ -104,7 +105,8 @@ class PoseReport:
             ("spread of bone lengths", "bone_spread"),
             ("error it expects", "expected"),
         )
-        for title, name in pairs:
+        told = np.isfinite(self.model.expected)
+        for title, name in pairs if told else pairs[:-1]:
             ours, other = (100 * getattr(s, name) for s in (self.model, self.constant))
             lines.append(f"{title:24}{ours:10.2f}" + ("" if name == "expected" else f"{other:10.2f}"))
         for title, name in (("joint distance", "mpjpe"), ("relative to the root", "relative_mpjpe")):
@@ -112,8 +114,8 @@ class PoseReport:
             mean = [100 * float(np.mean(list(v.values()))) for v in (ours, other)]
             lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
-        sure = f"expected and true error correlate by {self.model.correlation:.2f}"
-        lines += ["", f"{self.model.instants} instants; {sure}", *(["", SEEN] if self.seen else [])]
+        sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if told else ""
+        lines += ["", f"{self.model.instants} instants{sure}", *(["", SEEN] if self.seen else [])]
         return "\n".join(lines)
 
 
@@ -126,9 +128,9 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
         ValueError: no joint is known, or the run tells activities.
     """
     poses = predict_poses(run, dataset, untouched(run, dataset))
-    assert isinstance(run.model, NetworkModel) and isinstance(run.model.network.head, PoseHead)
-    mean = run.model.network.head.get_buffer("mean_pose").cpu().numpy()
-    report = PoseReport(score_poses(poses), score_poses(constant_poses(poses, mean)), learnt_from(run, dataset))
+    assert isinstance(run.model, NetworkModel | FrameModel)
+    constant = constant_poses(poses, run.model.mean_pose)
+    report = PoseReport(score_poses(poses), score_poses(constant), learnt_from(run, dataset))
     content = {"model": report.model.table(), "constant": report.constant.table(), "seen": report.seen}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     figure = pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set))

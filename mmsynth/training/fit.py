@@ -16,8 +16,9 @@ from mmsynth.training.adapt import by_clip
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
-from mmsynth.training.gather import gather
+from mmsynth.training.gather import FrameMaterial, gather, gather_frames
 from mmsynth.training.loop import Material, Progress, steps_timed, train_network
+from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, Model, Run, TreeModel, build, keep_run, load_run
 from mmsynth.training.trees import Forest, grow, join_forests
@@ -38,7 +39,7 @@ class Estimate:
         seconds: of the whole training, without reading the data.
         memory: largest amount in bytes so far: on a GPU of the training, on a CPU of the whole process.
         parameters: of the model; 0 for trees.
-        windows: to train on.
+        windows: to train on; for a perceptron, frames.
     """
 
     seconds: float
@@ -68,7 +69,7 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
         raise ValueError(f"{out}: holds a training run of another recipe; give a new folder")
     if (out / "run.json").is_file():
         return load_run(out)
-    material = gather(recipe)
+    material = gather_frames(recipe) if recipe.model == "histograms" else gather(recipe)
     out.mkdir(parents=True, exist_ok=True)
     team.wait()
     with ExitStack() as held:
@@ -83,8 +84,12 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
     return Run(out, recipe, material.targets, model)
 
 
-def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progress, team: Team | None = None) -> Model:
-    """Train on windows that are at hand; see `fit`."""
+def fit_model(
+    recipe: Recipe, material: Material | FrameMaterial, folder: Path, progress: Progress, team: Team | None = None
+) -> Model:
+    """Train on windows or frames that are at hand; see `fit`."""
+    if isinstance(material, FrameMaterial):
+        return fit_frames(recipe, material.real, material.synthetic, progress)
     if recipe.model == "trees":
         model = _fit_trees(recipe, material)
         if recipe.adapt.method == "self-training":
@@ -102,6 +107,8 @@ def fit_model(recipe: Recipe, material: Material, folder: Path, progress: Progre
 
 def estimate(recipe: Recipe) -> Estimate:
     """Expected time and memory of `fit` on this device, from a few steps on the recipe's own data."""
+    if recipe.model == "histograms":
+        return _estimate_frames(recipe)
     material = gather(recipe)
     windows = sum(len(w) for w in (material.real, material.synthetic) if w is not None)
     if recipe.model == "trees":
@@ -113,6 +120,18 @@ def estimate(recipe: Recipe) -> Estimate:
     parameters = sum(p.numel() for p in build(recipe, material.targets).parameters())
     seconds = float(np.median(list(steps_timed(recipe, material, 12))[2:])) * recipe.optimise.steps
     return Estimate(seconds, peak_memory(recipe.device), parameters, windows)
+
+
+def _estimate_frames(recipe: Recipe) -> Estimate:
+    """As `estimate`, of a perceptron; its `windows` are frames."""
+    material = gather_frames(recipe)
+    few = replace(recipe, optimise=replace(recipe.optimise, steps=40, pretrain_steps=0))
+    began = time.perf_counter()
+    model = fit_frames(few, material.real, material.synthetic, lambda done, total: None)
+    seconds = (time.perf_counter() - began) * recipe.optimise.steps / few.optimise.steps
+    parameters = sum(p.numel() for p in model.network.parameters())
+    frames = sum(len(f) for f in (material.real, material.synthetic) if f is not None)
+    return Estimate(seconds, peak_memory(recipe.device), parameters, frames)
 
 
 def peak_memory(device: str) -> int:

@@ -1,6 +1,6 @@
 """From a recipe to windows: read the clips, hold out what is to be held out, cut."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,22 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets
 from mmsynth.joints import JOINT_SETS
+from mmsynth.training.frames import Frames, frames_of
 from mmsynth.training.loop import Material
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows, WindowSettings, cut
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMaterial:
+    """What a perceptron on histograms is trained on; a part with no frames is None."""
+
+    targets: Targets
+    real: Frames | None = None
+    synthetic: Frames | None = None
 
 
 def gather(recipe: Recipe) -> Material:
@@ -25,39 +35,74 @@ def gather(recipe: Recipe) -> Material:
         ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; trees are to
             learn by themselves from no other recordings than those that they are told; or there is no such device.
     """
+    chosen, posed = _choose(recipe), recipe.task == "pose"
+    apart = replace(recipe.window, step=recipe.window.duration)
+    other = _open(recipe.data.unlabelled)
+
+    def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
+        found = cut(source, settings, clips, posed) if source and len(clips) else None
+        # Of a clip that is labelled in part, windows without any pose teach nothing.
+        return found.take(np.isfinite(found.joints).any((1, 2, 3))) if found and posed else found
+
+    recorded, made = windows(*chosen.real), windows(*chosen.synthetic)
+    if posed and recorded is not None and made is not None:
+        made = at_the_mean(made, recorded)
+    return Material(
+        targets=chosen.targets,
+        real=recorded,
+        synthetic=made,
+        validation=windows(*chosen.withheld, apart),
+        unlabelled=_unlabelled(other, recipe, set(_names(*chosen.real))) if other else None,
+    )
+
+
+def gather_frames(recipe: Recipe) -> FrameMaterial:
+    """Read the recipe's clips as frames with poses; nothing is withheld for a choice that is not made.
+
+    Raises:
+        ValueError: as `gather`.
+    """
+    chosen = _choose(replace(recipe, data=replace(recipe.data, validation=0.0)))
+    real, synthetic = (
+        frames_of(source, clips).posed() if source and len(clips) else None
+        for source, clips in (chosen.real, chosen.synthetic)
+    )
+    for name, frames in (("real", real), ("synthetic", synthetic)):
+        if frames is not None and not len(frames):
+            raise ValueError(f"data.{name}: expected frames in which every joint is known, got none")
+    return FrameMaterial(chosen.targets, real, synthetic)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Files and indices of their clips that are trained on, and of those that choose the model."""
+
+    targets: Targets
+    real: tuple[Datasets | None, Array]
+    synthetic: tuple[Datasets | None, Array]
+    withheld: tuple[Datasets | None, Array]
+
+
+def _choose(recipe: Recipe) -> _Chosen:
+    """The recipe's clips, see `gather`."""
     check_device(recipe.device)
-    data = recipe.data
+    data, posed = recipe.data, recipe.task == "pose"
     draw = np.random.default_rng([recipe.seed, 1])
-    files = [(_open(paths), hold) for paths, hold in ((data.real, data.hold_out), (data.synthetic, ()))]
-    targets = _targets(recipe, [source for source, _ in files if source])
-    if files[0][0]:
-        _check_hold_out(files[0][0], data.hold_out)
-    names = targets.classes if recipe.task == "activity" else recipe.classes
-    real, synthetic = (_usable(source, names, hold) for source, hold in files)
+    recordings, made = _open(data.real), _open(data.synthetic)
+    targets = _targets(recipe, [source for source in (recordings, made) if source])
+    if recordings:
+        _check_hold_out(recordings, data.hold_out)
+    names = recipe.classes if posed else targets.classes
+    real, synthetic = _usable(recordings, names, data.hold_out, posed), _usable(made, names, (), posed)
     if len(real):
-        real, _ = _divide(files[0][0], real, data.real_fraction, draw)
+        real, _ = _divide(recordings, real, data.real_fraction, draw)
     if not len(real) and not len(synthetic):
         raise ValueError(f"data: no clip of {', '.join(names) or 'any activity'} is left to train on")
     # The model is chosen on recordings where there are any: on synthetic clips every model looks good.
-    source, mine = (files[0][0], real) if len(real) else (files[1][0], synthetic)
+    source, mine = (recordings, real) if len(real) else (made, synthetic)
     withheld, kept = _divide(source, mine, data.validation, draw, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
-    apart = replace(recipe.window, step=recipe.window.duration)
-    other = _open(data.unlabelled)
-
-    def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
-        return cut(source, settings, clips, recipe.task == "pose") if source and len(clips) else None
-
-    recorded, made = windows(files[0][0], real), windows(files[1][0], synthetic)
-    if recipe.task == "pose" and recorded is not None and made is not None:
-        made = at_the_mean(made, recorded)
-    return Material(
-        targets=targets,
-        real=recorded,
-        synthetic=made,
-        validation=windows(source, withheld, apart),
-        unlabelled=_unlabelled(other, recipe, set(_names(files[0][0], real))) if other else None,
-    )
+    return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld))
 
 
 def at_the_mean(synthetic: Windows, real: Windows) -> Windows:
@@ -113,11 +158,16 @@ def _names(source: Datasets | None, clips: Array) -> list[tuple[Path, str]]:
     return [(files[source.part[clip]], str(source.labels.id[clip])) for clip in clips.tolist()]
 
 
-def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str, ...]) -> Array:
-    """Indices of the clips that have one of the classes (none = any) and are not held out."""
+def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str, ...], posed: bool) -> Array:
+    """Indices of the clips that have one of the classes (none = any), a known pose if asked, and are not held out."""
     if source is None:
         return np.zeros(0, np.int64)
     wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
+    joints = source.joints() if posed else None
+    if joints is not None:
+        bounds = source.points().clip_offsets
+        known = np.concatenate([[0], np.cumsum(np.isfinite(joints).any((1, 2)))])
+        wanted &= known[bounds[1:]] > known[bounds[:-1]]
     return np.flatnonzero(wanted & ~held_out(source, hold_out))
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets import Clips
+from mmsynth.training.frames import frames_of
+from mmsynth.training.perceptron import FrameModel
 from mmsynth.training.run import NetworkModel, Run
 from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
 
@@ -58,7 +60,7 @@ class Poses:
         clip: id of the clip; time: in s from its start.
         activity, subject, session: as recorded; empty = not known.
         joints: in the radar frame.
-        error: that the network expects of each joint.
+        error: that the network expects of each joint; NaN = it says none.
         truth: recorded joints; NaN = not known.
     """
 
@@ -94,15 +96,33 @@ def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None
 def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Poses:
     """Joints in every time bin of the clips of a data set, all of them if none are named, from windows side by side.
 
+    A perceptron on histograms tells them in every frame, and how large somebody is by all of these clips of theirs.
+
     Raises:
         ValueError: no clip is as long as a window, or the run tells activities.
     """
+    if isinstance(run.model, FrameModel):
+        return _each_frame(run.model, run.targets.joint_set, dataset, clips)
     if not isinstance(run.model, NetworkModel):
         raise ValueError("model: expected one that tells poses, got one that tells activities")
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     known = dataset.joint_set == run.targets.joint_set
     windows = cut(dataset, settings, clips, poses=known)
     return lay_out(run.model.poses(windows), windows, run.targets.joint_set)
+
+
+def _each_frame(model: FrameModel, joint_set: str, dataset: Clips, clips: Sequence[int] | Array | None) -> Poses:
+    frames, labels = frames_of(dataset, clips), dataset.labels
+    said = model.poses(frames)
+    names = {"clip": labels.id, "activity": labels.activity, "subject": labels.subject, "session": labels.session}
+    return Poses(
+        joint_set=joint_set,
+        time=frames.time,
+        joints=said,
+        error=np.full(said.shape[:2], np.nan, np.float32),
+        truth=frames.joints if dataset.joint_set == joint_set else np.full_like(said, np.nan),
+        **{name: column[frames.clip].astype(object) for name, column in names.items()},
+    )
 
 
 def lay_out(said: Array, windows: Windows, joint_set: str) -> Poses:

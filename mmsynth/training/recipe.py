@@ -104,7 +104,13 @@ class Recipe:
         data: the clips.
         task: what is told: the activity of a window, or the pose in each of its time bins.
         classes: activities to tell apart, in order; empty = all that the data has, sorted.
-        model: trees on physics features, or a network on points, histograms or heatmaps (`window.maps`).
+        model: trees on physics features, or a network on points, on voxels of them or on heatmaps (`window.maps`), or
+            "histograms": a perceptron that tells the pose of every frame, and how large somebody is, for people who
+            stand where those of the recordings stood; it reads steps, batch, rate and decay of `optimise`, divides
+            them between synthetic and recorded poses by itself, and leaves `window` and `augment` alone.
+        sizes: whether "histograms" tells how large somebody is, by how high the points of all of their recordings lie
+            that are asked about together; false = as large as the people learnt from, for a radar that hangs higher or
+            lower from one recording to another (5 cm look like 10 % of a person's size).
         seed: of everything random.
         width: of the network.
         initial: folder of a finished run of the same network, whose weights this one starts from.
@@ -116,7 +122,8 @@ class Recipe:
     data: Data
     task: Literal["activity", "pose"] = "activity"
     classes: tuple[str, ...] = ()
-    model: Literal["trees", "points", "voxels", "heatmaps"] = "trees"
+    model: Literal["trees", "points", "voxels", "heatmaps", "histograms"] = "trees"
+    sizes: bool = True
     seed: int = 0
     width: int = 64
     smoothing: float = 0.05
@@ -133,6 +140,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.task == "pose" and self.model == "trees":
             raise ValueError("model: expected a network for task 'pose', got 'trees'")
+        if self.model == "histograms":
+            _check_histograms(self)
         if (self.model == "heatmaps") != bool(self.window.maps):
             raise ValueError(
                 f"window.maps: expected kinds of heatmaps for model 'heatmaps' and none for the others, got "
@@ -151,6 +160,17 @@ class Recipe:
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""
         return dumps(to_table(self))
+
+
+def _check_histograms(recipe: Recipe) -> None:
+    """Refuse what a perceptron on histograms cannot do."""
+    for name, is_so, expected, got in (
+        ("task", recipe.task == "pose", "'pose'", f"'{recipe.task}'"),
+        ("adapt.method", recipe.adapt.method == "none", "'none'", f"'{recipe.adapt.method}'"),
+        ("initial", recipe.initial is None, "no earlier run", f"{recipe.initial}"),
+    ):
+        if not is_so:
+            raise ValueError(f"{name}: expected {expected} for model 'histograms', got {got}")
 
 
 def load_recipe(path: Path | str) -> Recipe:

@@ -21,6 +21,7 @@ from mmsynth.training.blend import Blend, join_evenly
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
 from mmsynth.training.networks import ActivityHead, Network, PoseHead, to_batch
+from mmsynth.training.perceptron import FrameModel, frame_model
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.trees import Forest
 from mmsynth.training.windows import Windows
@@ -112,6 +113,12 @@ class NetworkModel:
         found[..., 3] = np.exp(found[..., 3])
         return found
 
+    @property
+    def mean_pose(self) -> Array:
+        """The pose [joints, 3] that a network of poses starts from: the mean of what it was trained on."""
+        assert isinstance(self.network.head, PoseHead)
+        return np.asarray(self.network.head.get_buffer("mean_pose").cpu().numpy())
+
     @torch.no_grad()
     def _answers(self, windows: Windows) -> Iterator[Tensor]:
         self.network.eval()
@@ -157,6 +164,8 @@ def save_model(path: Path, model: Model) -> None:
     with whole(path) as (part,):
         if isinstance(model, NetworkModel):
             torch.save({"network": _weights(model)}, part)
+        elif isinstance(model, FrameModel):
+            torch.save({"frames": model.tensors()}, part)
         elif isinstance(model, BlendedNetwork):
             trees = {name: torch.from_numpy(value) for name, value in _tree_arrays(model.trees).items()}
             torch.save({"network": _weights(model.network), "trees": trees}, part)
@@ -237,8 +246,10 @@ def _weights(model: NetworkModel) -> dict[str, Tensor]:
     return {k: v.cpu() for k, v in model.network.state_dict().items()}
 
 
-def _load_network(path: Path, recipe: Recipe, targets: Targets) -> NetworkModel | BlendedNetwork:
+def _load_network(path: Path, recipe: Recipe, targets: Targets) -> NetworkModel | BlendedNetwork | FrameModel:
     kept = torch.load(path, map_location="cpu", weights_only=True)
+    if recipe.model == "histograms":
+        return frame_model(kept["frames"])
     network = build(recipe, targets)
     network.load_state_dict(kept["network"])
     own = NetworkModel(network, targets)

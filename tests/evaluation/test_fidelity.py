@@ -18,11 +18,12 @@ from mmsynth.evaluation.fidelity import (
     series,
     steady_stretch,
 )
-from mmsynth.evaluation.mars import Poses, constant_pose, leave_one_out
+from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
 from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
 from mmsynth.simulation import Simulation
+from mmsynth.training.frames import Frames
 from mmsynth.types import Labels, PointCloud, Sample
 
 
@@ -125,7 +126,7 @@ def test_the_constant_pose_is_the_others_mean_and_trees_learn_what_tells_the_pos
     joints = np.zeros((600, 2, 3), np.float32)
     joints[:, :, 2] = height[:, None]
     table = (height[:, None] + draw.normal(0, 0.01, (600, 6))).astype(np.float32)
-    poses = Poses(table, table, joints, np.ones(600), subject, subject)
+    poses = Frames(table, table, joints, np.ones(600), subject, np.zeros(600), np.zeros(600, int))
     # Mean absolute deviation of a uniform height is 0.25 m, on one coordinate of three.
     assert np.mean(list(constant_pose(poses).values())) == pytest.approx(100 * 0.25 / 3, rel=0.1)
     assert max(leave_one_out(poses, 0, 20).values()) < 2.0

@@ -1,0 +1,152 @@
+"""Frames as one table: histograms of points about each, how high a recording's points lie, the pose, whose it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.arrays import check_shapes
+from mmsynth.datasets import Clips, FlatPoints
+from mmsynth.joints import bones
+
+Array = NDArray[Any]
+
+# A pose is asked for from its own frame and from so many seconds on both sides of it.
+SIDES = (0.0, 0.2, 1.0)
+# Range, lateral position, height and velocity: from, to, bins. What lies outside counts in the last one.
+_AXES = ((1.0, 2.8, 12), (-1.0, 1.0, 10), (-1.1, 1.0, 14), (-2.0, 2.0, 11))
+# Heights are taken of points so near to a recording's median range and lateral position: echoes by way of a wall lie
+# farther, and no simulated recording need have the same walls.
+_NEAR_RANGE, _NEAR_SIDE = 0.25, 0.4
+_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Frames of recordings, in the order of recordings and time.
+
+    Attributes:
+        table: logarithms of histograms of points, of each frame and `SIDES` about it.
+        heights: quantiles of the height of the points of the whole recording that lie at the body; NaN = it has none.
+        joints: in the radar frame; NaN = not known.
+        size: of the person, the sum of the bones' lengths; NaN = no pose of the recording is known.
+        subject: who it is; empty = not known.
+        time: from the start of the recording.
+        clip: number of the recording.
+    """
+
+    table: Annotated[Array, "frames features", "1"]
+    heights: Annotated[Array, "frames quantiles", "m"]
+    joints: Annotated[Array, "frames joints 3", "m"]
+    size: Annotated[Array, "frames", "m"]
+    subject: Annotated[Array, "frames", "1"]
+    time: Annotated[Array, "frames", "s"]
+    clip: Annotated[Array, "frames", "1"]
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def take(self, rows: Array) -> "Frames":
+        """The frames `rows` (indices, or a mask), in that order."""
+        return Frames(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    def posed(self) -> "Frames":
+        """Those whose pose is known."""
+        return self.take(np.isfinite(self.joints).all((1, 2)))
+
+
+def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Frames:
+    """Every frame of the clips of a data set, all of them if none are named."""
+    flat, joints = dataset.points(), dataset.joints()
+    frames, starts = len(flat.frame_time), flat.clip_offsets
+    clip = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    if joints is None:
+        joints = np.full((frames, 0, 3), np.nan, np.float32)
+    found = Frames(
+        _about(_histograms(flat.values, flat.frame, frames), flat),
+        _heights(flat)[clip],
+        joints,
+        _sizes(joints, clip, dataset.joint_set),
+        dataset.labels.subject[clip].astype(object),
+        flat.frame_time,
+        clip,
+    )
+    return found if clips is None else found.take(np.isin(clip, np.asarray(clips)))
+
+
+def join_frames(parts: Sequence[Frames]) -> Frames:
+    """The frames of several data sets, one after another; recordings are numbered anew."""
+    joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Frames)}
+    first = np.cumsum([0, *(int(p.clip.max(initial=-1)) + 1 for p in parts)])
+    joined["clip"] = np.concatenate([p.clip + before for p, before in zip(parts, first[:-1], strict=True)])
+    return Frames(**joined)
+
+
+def _about(columns: Array, flat: FlatPoints) -> Array:
+    """Logarithms of counts [frames, bins] summed over each of `SIDES` about every frame of its clip, side by side."""
+    starts = flat.clip_offsets
+    first_of, end_of = (np.repeat(bounds, np.diff(starts)) for bounds in (starts[:-1], starts[1:]))
+    steps = np.diff(flat.frame_time)[np.diff(first_of) == 0]
+    period = float(np.median(steps)) if len(steps) else 1.0
+    total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
+    index, parts = np.arange(len(columns)), []
+    for side in (round(seconds / period) for seconds in SIDES):
+        first, last = np.maximum(first_of, index - side), np.minimum(end_of, index + side + 1)
+        # As many as if no frame were missing at the ends.
+        whole = (2 * side + 1) / (last - first)
+        parts.append(np.log1p((total[last] - total[first]) * whole[:, None]))
+    return np.hstack(parts).astype(np.float32)
+
+
+def _heights(flat: FlatPoints) -> Array:
+    """Quantiles [clips, quantiles] of the height of points at the body; NaN where a clip has none."""
+    bounds = flat.point_offsets[flat.clip_offsets]
+    found = np.full((len(bounds) - 1, len(_QUANTILES)), np.nan)
+    for k, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        # A board says y = 0 of what lies in no direction that there is.
+        own = flat.values[a:b][flat.values[a:b, 1] != 0]
+        if len(own):
+            distance = np.linalg.norm(own[:, :3], axis=1)
+            near = np.abs(distance - np.median(distance)) < _NEAR_RANGE
+            near &= np.abs(own[:, 0] - np.median(own[:, 0])) < _NEAR_SIDE
+            found[k] = np.quantile(own[near, 2], _QUANTILES) if near.any() else np.nan
+    return found
+
+
+def _sizes(joints: Array, clip: Array, joint_set: str) -> Array:
+    """Sum of the bones' lengths [frames], the mean over the known frames of a clip; NaN where none is."""
+    if not joints.shape[1]:
+        return np.full(len(joints), np.nan)
+    a, b = (list(ends) for ends in zip(*bones(joint_set), strict=True))
+    each = np.linalg.norm(joints[:, a] - joints[:, b], axis=2).sum(1)
+    known = np.isfinite(each)
+    count = np.bincount(clip[known], minlength=int(clip.max(initial=-1)) + 1)
+    total = np.bincount(clip[known], each[known], len(count))
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan)[clip])
+
+
+def _histograms(values: Array, frame: Array, frames: int) -> Array:
+    """Counts [frames, bins] of range, lateral position, height and velocity, and of height by velocity's sign."""
+    distance = np.linalg.norm(values[:, :3], axis=1)
+    columns: list[Array] = []
+    for value, (low, high, bins) in zip((distance, values[:, 0], values[:, 2], values[:, 3]), _AXES, strict=True):
+        columns.append(_count(frame, _bin(value, low, high, bins), bins, frames))
+    moving = (values[:, 3] > 0.05).astype(int) - (values[:, 3] < -0.05).astype(int) + 1
+    low, high, bins = _AXES[2]
+    columns.append(_count(frame, _bin(values[:, 2], low, high, bins) * 3 + moving, 3 * bins, frames))
+    sides = _bin(values[:, 0], -0.6, 0.6, 4)
+    columns.append(_count(frame, _bin(values[:, 2], low, high, bins) * 4 + sides, 4 * bins, frames))
+    return np.hstack(columns)
+
+
+def _bin(value: Array, low: float, high: float, bins: int) -> Array:
+    return np.clip((value - low) / (high - low) * bins, 0, bins - 1).astype(int)
+
+
+def _count(frame: Array, cell: Array, cells: int, frames: int) -> Array:
+    return np.bincount(frame * cells + cell, minlength=frames * cells).reshape(frames, cells)

@@ -1,0 +1,131 @@
+"""How large somebody is, told from whole recordings: what few recorded people cannot teach, and many simulated can."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsynth.arrays import check_shapes
+from mmsynth.training.frames import Frames
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """How much larger than people whose sizes are known others are, as the heights of their points tell.
+
+    Attributes:
+        weights: of the heights in the logarithm of the size in m, to within what is the same for everybody.
+        spread: variance of that logarithm from person to person.
+        noise: variance of what single recordings of one person tell, at least that of what is told wrong of people.
+        level: what the recordings of the known people tell, mean over frames.
+        people, recordings: how many these are.
+    """
+
+    weights: Annotated[Array, "quantiles", "1/m"]
+    spread: float
+    noise: float
+    level: float
+    people: int
+    recordings: int
+
+    def __post_init__(self) -> None:
+        check_shapes(self)
+
+    def relative_to(self, frames: Frames) -> "Sizes":
+        """The same beside other known people.
+
+        What it is wrong by in all recordings of a radar alike falls out.
+        """
+        heights, person, recording = _recordings(frames)
+        told, seen = self._told(heights, person)
+        # By frames, as their mean size is.
+        level = float(np.nanmean(told[person][recording])) if seen.any() else self.level
+        return replace(self, level=level, people=len(told), recordings=max(int(seen.sum()), 1))
+
+    def factors(self, frames: Frames) -> Array:
+        """How much larger [frames] than the known people each frame's person is, by all of their recordings here.
+
+        What is told counts as much as it is sure: its variance, noise / recordings on either side, against that of the
+        true difference, which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data
+        Analysis, eq. 2.12).
+        """
+        heights, person, recording = _recordings(frames)
+        told, seen = self._told(heights, person)
+        true = self.spread * (1 + 1 / self.people)
+        error = self.noise * (1 / np.maximum(seen, 1) + 1 / self.recordings)
+        sure = np.where(seen > 0, true / np.maximum(true + error, 1e-12), 0.0)
+        return np.asarray(np.exp(sure * (np.nan_to_num(told) - self.level))[person][recording])
+
+    def _told(self, heights: Array, person: Array) -> tuple[Array, Array]:
+        """What the recordings of each person tell [people], on average, and how many of them tell anything."""
+        each = heights @ self.weights
+        some = np.isfinite(each)
+        seen = np.bincount(person[some], minlength=int(person.max()) + 1)
+        with np.errstate(invalid="ignore"):
+            return np.bincount(person[some], each[some], len(seen)) / seen, seen
+
+
+def fit_sizes(frames: Frames, ridge: float = 0.1) -> Sizes:
+    """Ridge regression over people whose sizes are known, on the mean heights of their recordings.
+
+    Each person counts once: what tells moves apart within a person would else be taken for noise about the size.
+
+    Args:
+        frames: of many people.
+        ridge: penalty of the weights on standardised features, relative to the number of people.
+    """
+    heights, person, recording = _recordings(frames)
+    known = np.isfinite(heights).all(1)
+    _, first = np.unique(recording, return_index=True)
+    heights, person, size = heights[known], person[known], frames.size[first][known]
+    _, person = np.unique(person, return_inverse=True)
+    count = np.bincount(person)
+    table = np.stack([np.bincount(person, column) for column in heights.T], 1) / count[:, None]
+    logarithm = np.bincount(person, np.log(size)) / count
+    scale = table.std(0) + 1e-6
+    standard = (table - table.mean(0)) / scale
+    penalty = ridge * len(table) * np.eye(table.shape[1])
+    solved = np.linalg.solve(standard.T @ standard + penalty, standard.T @ (logarithm - logarithm.mean()))
+    weights = solved / scale
+    within = (heights - table[person]) @ weights
+    left = logarithm - logarithm.mean() - standard @ solved
+    # Of one recording a person nothing is known of how they differ: then what is not told of people stands for it.
+    noise = max(float((within**2).sum() / max(len(within) - len(table), 1)), float(left.var()))
+    taught = Sizes(weights, float(logarithm.var()), noise, 0.0, len(table), len(heights))
+    return taught.relative_to(frames)
+
+
+def _recordings(frames: Frames) -> tuple[Array, Array, Array]:
+    """Heights [recordings, quantiles], the person [recordings] of each, and the recording [frames] of each frame.
+
+    Somebody without a name is another person in every recording.
+    """
+    _, first, recording = np.unique(frames.clip, return_index=True, return_inverse=True)
+    names = frames.subject[first].astype(str)
+    names = np.where(names == "", np.char.add("\0", frames.clip[first].astype(str)), names)
+    return frames.heights[first], np.unique(names, return_inverse=True)[1], recording
+
+
+def mean_size(frames: Frames) -> float:
+    """Geometric mean of people's sizes in m."""
+    return float(np.exp(np.log(frames.size).mean()))
+
+
+def of_one_size(frames: Frames, size: float) -> Frames:
+    """The poses as people of one size would take them on the same spot."""
+    return replace(frames, joints=resized(frames.joints, size / frames.size, floor_of(frames)))
+
+
+def floor_of(frames: Frames) -> float:
+    """Height in m of what people stand on: of the lowest joint, as it mostly is."""
+    return float(np.median(frames.joints[..., 2].min(1)))
+
+
+def resized(joints: Array, factor: Array, floor: float) -> Array:
+    """Joints [frames, joints, 3] grown by a factor [frames] from the floor under the first joint."""
+    foot = joints[:, :1].copy()
+    foot[..., 2] = floor
+    return np.asarray(foot + factor[:, None, None] * (joints - foot), joints.dtype)

@@ -1,0 +1,208 @@
+"""Poses frame by frame: the table of frames, sizes told by heights, the perceptron and its run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.evaluation import evaluate_poses
+from mmsynth.training import estimate, fit, load_run, predict, predict_poses
+from mmsynth.training.frames import Frames, frames_of, join_frames
+from mmsynth.training.gather import gather, gather_frames
+from mmsynth.training.perceptron import fit_frames
+from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
+from mmsynth.training.sizes import Sizes, fit_sizes, mean_size, of_one_size, resized
+from mmsynth.types import Labels, PointCloud, Sample
+
+QUICK = Optimise(steps=240, pretrain_steps=0, batch=32, rate=3e-3, decay=0.01)
+
+
+def quiet(done: int, total: int) -> None:
+    del done, total
+
+
+def cloud(position: np.ndarray, velocity: np.ndarray, per_frame: int) -> PointCloud:
+    frames = len(position) // per_frame
+    unknown = torch.full((len(position),), torch.nan)
+    return PointCloud(
+        torch.from_numpy(position).float(),
+        torch.from_numpy(velocity).float(),
+        unknown,
+        unknown,
+        unknown,
+        torch.arange(frames + 1) * per_frame,
+        torch.arange(frames).double() / 10,
+    )
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings of points before the radar, the second with echoes half a metre behind, and one without points."""
+    path, draw = tmp_path_factory.mktemp("standing") / "standing.h5", np.random.default_rng(0)
+    with DatasetWriter(path, Attributes()) as writer:
+        for name, echoes in (("a", 0), ("b", 80)):
+            position = np.stack([draw.normal(0, 0.05, 400), np.full(400, 2.0), draw.uniform(0, 1, 400)], 1)
+            position[:echoes] += [0, 0.5, 2]
+            shuffled = draw.permutation(400)
+            velocity = draw.uniform(-1, 1, 400)
+            writer.append(Sample(name, Labels("squat", "p0", "day"), cloud(position[shuffled], velocity, 8)))
+        writer.append(Sample("c", Labels("squat", "p1", "day"), cloud(np.zeros((0, 3)), np.zeros(0), 8)))
+    return path
+
+
+def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
+    data = Dataset.open(standing)
+    frames, flat = frames_of(data), data.points()
+    counts = np.expm1(frames.table).reshape(len(frames), 3, -1)
+    # Range, lateral position, height and velocity count every point once, heights by velocity and by side again.
+    np.testing.assert_allclose(counts[:, 0].sum(1), 6 * 8, rtol=1e-5)
+    # 0.2 and 1 s on both sides are 5 and 21 frames, at the ends of a recording too.
+    np.testing.assert_allclose(counts[:, 1].sum(1), 6 * 8 * 5, rtol=1e-5)
+    np.testing.assert_allclose(counts[:, 2].sum(1), 6 * 8 * 21, rtol=1e-5)
+    # The eleven velocity bins come after those of range, lateral position and height.
+    first = 12 + 10 + 14
+    around = flat.values[flat.point_offsets[20 - 2] : flat.point_offsets[20 + 3], 3]
+    expected = np.histogram(around, np.linspace(-2, 2, 12))[0]
+    np.testing.assert_allclose(counts[20, 1, first : first + 11], expected, atol=1e-4)
+    assert np.isnan(frames.size).all() and frames.joints.shape == (100, 0, 3)
+
+
+def test_heights_are_of_the_body_and_echoes_behind_it_do_not_count(standing: Path) -> None:
+    alone, beside = (frames_of(Dataset.open(standing), [k]).heights[0] for k in (0, 1))
+    # Quantiles of 400 and 320 uniform numbers: three standard deviations of the median are 0.084.
+    np.testing.assert_allclose(alone, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.08)
+    np.testing.assert_allclose(beside, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.085)
+
+
+def people(sizes: dict[str, float], recordings: int, seed: int, noise: float = 0.0) -> Frames:
+    """Four joints that follow two latent numbers, which twelve features show; heights follow the size."""
+    draw, names = np.random.default_rng(seed), list(sizes)
+    subject = np.repeat(np.array(names, object), 20 * recordings)
+    clip = np.repeat(np.arange(len(names) * recordings), 20)
+    size = np.array([sizes[name] for name in subject.tolist()])
+    latent = draw.uniform(-0.3, 0.3, (len(clip), 2))
+    mixing = np.random.default_rng(0).normal(0, 1, (2, 12))
+    table = (3 * latent @ mixing + draw.normal(0, 0.05, (len(clip), 12))).astype(np.float32)
+    joints = np.repeat(latent[:, :, None], 3, 2) + [[0, 2, 0], [0.2, 2, 0.3]]
+    sole = joints[:, :1] * [1, 1, 0] - [0, 0, 1]
+    joints = resized(np.concatenate([joints, sole], 1), size, -1.0).astype(np.float32)
+    heights = np.log(size)[:, None] * [0.2, 0.3, 0.5, 0.7, 0.9] + draw.normal(0, noise, (clip.max() + 1, 1))[clip]
+    return Frames(table, heights, joints, size, subject, np.zeros(len(clip)), clip)
+
+
+MANY = {f"q{k}": 0.8 + 0.02 * k for k in range(21)}
+
+
+def test_sizes_are_told_relative_to_known_people() -> None:
+    known = people(MANY, 3, 1)
+    sizes = fit_sizes(known, ridge=1e-9)
+    assert sizes.people == 21 and sizes.recordings == 63 and sizes.noise == pytest.approx(0, abs=1e-9)
+    assert sizes.spread == pytest.approx(np.log(list(MANY.values())).var())
+    np.testing.assert_allclose(sizes.factors(known), known.size / mean_size(known), rtol=1e-4)
+    # A radar that shows everybody higher by the same does not matter.
+    others = people({"p0": 0.9, "p1": 1.1}, 3, 2)
+    asked = people({"p2": 1.3}, 3, 3)
+    up = [replace(f, heights=f.heights + 0.4) for f in (others, asked)]
+    expected = 1.3 / np.sqrt(0.9 * 1.1)
+    np.testing.assert_allclose(sizes.relative_to(up[0]).factors(up[1]), expected, rtol=1e-4)
+
+
+def test_what_is_told_counts_as_much_as_it_is_sure() -> None:
+    sizes = Sizes(np.array([1.0, 0, 0, 0, 0]), spread=0.02, noise=0.03, level=0.5, people=2, recordings=6)
+    asked = people({"p": 1.0}, 3, 0)
+    heights = np.repeat([0.5, 0.7, 0.9], 20)[:, None] * np.ones(5)
+    # A mean of three recordings, 0.2 over the level: variance 0.03 / 3 + 0.03 / 6 against 0.02 * (1 + 1 / 2).
+    some = replace(asked, heights=heights)
+    np.testing.assert_allclose(np.log(sizes.factors(some)), 0.2 * 0.03 / (0.03 + 0.015))
+    # Without a name each recording stands alone; one without points tells nothing and makes nobody smaller.
+    heights[40:] = np.nan
+    nameless = replace(some, heights=heights, subject=np.full(60, "", object))
+    share = 0.03 / (0.03 + 0.03 + 0.005)
+    np.testing.assert_allclose(np.log(sizes.factors(nameless)), np.repeat([0, 0.2 * share, 0], 20), atol=1e-12)
+
+
+def test_a_grown_person_stands_on_the_same_spot() -> None:
+    joints = np.array([[[1.0, 2.0, 0.9], [1.1, 2.0, 0.1], [1.0, 2.2, 1.5]]])
+    grown = resized(joints, np.array([2.0]), 0.1)
+    np.testing.assert_allclose(grown, [[[1.0, 2.0, 1.7], [1.2, 2.0, 0.1], [1.0, 2.4, 2.9]]])
+    np.testing.assert_allclose(resized(grown, np.array([0.5]), 0.1), joints)
+    # People of all sizes, brought to one, are the people of one size that moved alike.
+    alike = of_one_size(people(MANY, 1, 0), 1.2)
+    np.testing.assert_allclose(alike.joints, people(dict.fromkeys(MANY, 1.2), 1, 0).joints, atol=1e-5)
+
+
+def recipe(schedule: str = "pretrain") -> Recipe:
+    data = Data(real=(Path("none.h5"),), schedule=schedule)  # type: ignore[arg-type]
+    return Recipe(data, "pose", model="histograms", width=32, optimise=QUICK)
+
+
+@pytest.mark.parametrize("schedule", ["pretrain", "mix"])
+def test_simulated_people_of_many_sizes_tell_how_large_a_stranger_is(schedule: str) -> None:
+    made, real = people(MANY, 2, 1, 0.01), people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01)
+    told = fit_frames(recipe(schedule), real, made, quiet)
+    alone = fit_frames(replace(recipe(schedule), sizes=False), real, None, quiet)
+    assert alone.sizes is None
+    for size in (0.8, 1.0, 1.2):
+        asked = people({"p2": size}, 2, 3, 0.01)
+        errors = [float(np.abs(model.poses(asked) - asked.joints).mean()) for model in (alone, told)]
+        # One in between is as large as the others' mean; what those at the ends are like no recording of others tells.
+        assert errors[1] < errors[0] - 0.02 if size != 1.0 else errors[1] < errors[0] + 0.01
+
+
+def test_frames_of_several_sets_keep_their_recordings_apart() -> None:
+    one, two = people({"p0": 1.0}, 2, 1), people({"p1": 1.1}, 3, 2)
+    both = join_frames([one, two])
+    assert len(np.unique(both.clip)) == 5 and len(both) == len(one) + len(two)
+    np.testing.assert_array_equal(both.clip[len(one) :] - 2, two.clip)
+
+
+def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_path: Path) -> None:
+    data = Data(real=(posed,), synthetic=(posed,), hold_out=("p1",))
+    own = replace(recipe(), data=data)
+    run = fit(own, tmp_path / "run", quiet)
+    again, source = load_run(run.folder), Dataset.open(posed)
+    before, after = predict_poses(run, source), predict_poses(again, source)
+    np.testing.assert_array_equal(before.joints, after.joints)
+    # Every frame of every clip, in order.
+    assert before.joints.shape == (12 * 120, 19, 3) and np.isnan(before.error).all()
+    assert (np.diff(before.time.reshape(12, 120), axis=1) > 0).all()
+    np.testing.assert_array_equal(before.truth, source.joints())
+    report = evaluate_poses(again, source, tmp_path / "scores")
+    assert report.model.instants == 6 * 120 and report.model.mae < 0.5 * report.constant.mae, report.text()
+    assert "expect" not in report.text()
+    with pytest.raises(ValueError, match="tells poses"):
+        predict(run, source)
+    cost = estimate(own)
+    assert cost.windows == 6 * 120 + 12 * 120 and cost.parameters > 1000
+
+
+def test_windows_and_clips_without_a_pose_teach_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "some.h5"
+    with DatasetWriter(path, Attributes(joint_set="mars19")) as writer:
+        for name, known in (("a", 60), ("b", 15), ("c", 0)):
+            joints = torch.zeros(60, 19, 3)
+            joints[known:] = torch.nan
+            points = cloud(np.tile([0.0, 2.0, 0.5], (480, 1)), np.ones(480), 8)
+            writer.append(Sample(name, Labels("squat", "p0", "day"), points, joints=joints, joint_set="mars19"))
+    source = Recipe(Data(real=(path,), validation=0.0), "pose", model="points")
+    material = gather(source).real
+    assert material is not None
+    # Of six seconds five windows of two, of the first 1.5 s alone the first two.
+    assert material.clip.tolist() == ["a"] * 5 + ["b"] * 2
+    frames = gather_frames(replace(source, model="histograms")).real
+    assert frames is not None and np.bincount(frames.clip).tolist() == [60, 15]
+
+
+def test_what_a_perceptron_cannot_do_is_refused(posed: Path, recordings: Path) -> None:
+    with pytest.raises(ValueError, match="task: expected 'pose' for model 'histograms', got 'activity'"):
+        Recipe(Data(real=(posed,)), model="histograms")
+    with pytest.raises(ValueError, match=r"adapt\.method: expected 'none' for model 'histograms'"):
+        more = Data(real=(posed,), unlabelled=(posed,))
+        Recipe(more, "pose", model="histograms", adapt=Adapt("statistics"))
+    with pytest.raises(ValueError, match="initial: expected no earlier run for model 'histograms', got before"):
+        Recipe(Data(real=(posed,)), "pose", model="histograms", initial=Path("before"))
+    with pytest.raises(ValueError, match="expected one set of joints to train on, got none"):
+        gather_frames(Recipe(Data(real=(recordings,)), "pose", model="histograms"))
