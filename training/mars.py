@@ -133,9 +133,9 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     about, recipe = own[people[0]][0].attributes, load_recipe(HERE / "mars_pose.toml")
     shares, recipes = (0.01, 0.1, 1.0), [replace(recipe, seed=seed) for seed in range(options.seeds)]
     runs = []
-    for each in recipes:
-        runs.append(transfer_errors(real, recorded.labels.id, synthetic, shares, each))
-        print(f"seed {each.seed}: {runs[-1]}", flush=True)
+    for own_recipe in recipes:
+        runs.append(transfer_errors(real, recorded.labels.id, synthetic, shares, own_recipe))
+        print(f"seed {own_recipe.seed}: {runs[-1]}", flush=True)
     more = {"method": about.method, "facets": about.facets}
     counts = [len(np.unique(frames.clip)) for frames in synthetic.values()]
     sources = ["generators"] * bool(files) + ["skeletons of the others"] * bool(options.skeletons)

@@ -57,7 +57,7 @@ class Frames:
 
     def posed(self) -> "Frames":
         """Those whose pose is known."""
-        return self.take(np.isfinite(self.joints).all((1, 2)))
+        return self.take(np.asarray(np.isfinite(self.joints).all((1, 2))))
 
 
 def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Frames:

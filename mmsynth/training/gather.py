@@ -42,7 +42,7 @@ def gather(recipe: Recipe) -> Material:
     def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
         found = cut(source, settings, clips, posed) if source and len(clips) else None
         # Of a clip that is labelled in part, windows without any pose teach nothing.
-        return found.take(np.isfinite(found.joints).any((1, 2, 3))) if found and posed else found
+        return found.take(np.asarray(np.isfinite(found.joints).any((1, 2, 3)))) if found and posed else found
 
     recorded, made = windows(*chosen.real), windows(*chosen.synthetic)
     if posed and recorded is not None and made is not None:

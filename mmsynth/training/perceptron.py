@@ -196,7 +196,7 @@ class _Pupil:
                 said[len(rows[0]) :] += apart
                 loss = (said - truth).abs().mean()
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimiser.step()
                 schedule.step()
                 self._step()
