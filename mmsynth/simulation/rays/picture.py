@@ -92,11 +92,7 @@ def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: 
         nearest: m from the origin within which nothing hides.
     """
     vertices, faces = shape
-    ahead = vertices.mean((0, 2))
-    ahead = ahead / ahead.norm().clamp_min(1e-9)
-    helper = torch.eye(3, dtype=ahead.dtype, device=ahead.device)[ahead.abs().argmin()]
-    aside = torch.nn.functional.normalize(torch.linalg.cross(ahead, helper), dim=0)
-    axes = torch.stack([aside, torch.linalg.cross(aside, ahead), ahead])
+    axes = _axes(vertices)
     seen, asked = axes @ vertices, axes @ points
     depth = seen[:, 2]
     if not bool((depth.amin() > NEAREST) & ((seen[:, :2].abs().amax(1) / depth).amax() < WIDEST)):
@@ -127,6 +123,15 @@ def hidden(shape: tuple[Tensor, Tensor], points: Tensor, pose: Tensor, nearest: 
     inputs = [places.flatten(0, 1), vertices.shape[2], corners, rows.flatten(), rows.shape[1], side, bounds, found]
     launch(_hide, (len(vertices), faces.shape[1]), inputs, points.device)
     return torch.empty_like(near).index_copy_(0, order, found[: len(order)]).bool()
+
+
+def _axes(vertices: Tensor) -> Tensor:
+    """Unit vectors [3, 3] across, up and ahead of the way to the middle of all."""
+    ahead = vertices.mean((0, 2))
+    ahead = ahead / ahead.norm().clamp_min(1e-9)
+    helper = torch.eye(3, dtype=ahead.dtype, device=ahead.device)[ahead.abs().argmin()]
+    aside = torch.nn.functional.normalize(torch.linalg.cross(ahead, helper), dim=0)
+    return torch.stack([aside, torch.linalg.cross(aside, ahead), ahead])
 
 
 def _sorted(place: Tensor, pose: Tensor, side: int, poses: int) -> tuple[Tensor, Tensor]:

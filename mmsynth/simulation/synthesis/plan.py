@@ -1,4 +1,4 @@
-"""What the chirps of a radar ask of the kernels that add up paths: times, weights at them, and groups of chirps."""
+"""What the frames of a radar share when paths are added up: times, weights at them, and groups of chirps."""
 
 from dataclasses import dataclass
 from functools import lru_cache

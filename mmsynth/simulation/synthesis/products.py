@@ -17,9 +17,7 @@ last product with exp(j 2 pi bucket u) (j u)^order yields the samples. All but t
 float32. The two lengths that trade cost for error, loops a block and terms of the series, follow from the paths' own
 speeds and the tolerance.
 
-A kernel that walks along slow time with a recurrence and spreads each path onto a range grid takes 17.5 ns a path,
-antenna and chirp in Warp on the same core; this takes 5 to 9 at -60 dB. `spreading.py` keeps these expansions and does
-without the recurrence; it is faster still, and is what runs unless gradients are asked for.
+`spreading.py` has the same expansions in kernels: it is faster, and is what runs unless gradients are asked for.
 """
 
 import math
@@ -29,6 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mmsynth.simulation.synthesis.plan import Plan, plan_of
 from mmsynth.simulation.synthesis.series import economised, interpolation, join_orders
 from mmsynth.types import Paths, Radar
 
@@ -46,9 +45,7 @@ class _Frame:
         gain: [4, paths]: real part at the first knot, its change to the last, and the same of the imaginary part.
         delay: float64 [knots, paths] of the mean legs.
         knots: s.
-        carrier, bandwidth, window, middle: f_m, B, T and t_mid of the module's text.
-        fast_time: u [samples].
-        pairs: (slot, TX, weight) that transmit.
+        plan: f_m, B, T and what else the frames of a radar share.
         rx: how many.
     """
 
@@ -57,12 +54,7 @@ class _Frame:
     gain: Tensor
     delay: Tensor
     knots: Tensor
-    carrier: float
-    bandwidth: float
-    window: float
-    middle: float
-    fast_time: Tensor
-    pairs: tuple[tuple[int, int, float], ...]
+    plan: Plan
     rx: int
 
 
@@ -112,24 +104,20 @@ def fast_sum(paths: Paths, radar: Radar, tolerance: float) -> Tensor:
     frame = _prepare(paths, radar)
     with torch.no_grad():
         order = _choose_order(frame, radar, tolerance)
-    starts = radar.chirp_times().to(frame.knots.device) + frame.middle
-    return torch.cat([_block_sum(frame, _block(frame, t), order) for t in torch.split(starts, order.loops)], 1)
+    starts = torch.split(frame.plan.starts.to(frame.knots.device), order.loops)
+    return torch.cat([_block_sum(frame, _block(frame, times), order) for times in starts], 1)
 
 
 def _prepare(paths: Paths, radar: Radar) -> _Frame:
     """What the chirps of a frame share; see the text of the module."""
-    wave, device = radar.waveform, paths.gain.device
-    window = wave.samples / wave.sample_rate
-    middle = wave.adc_start + (wave.samples - 1) / 2 / wave.sample_rate
-    carrier = wave.start_frequency + wave.slope * middle
+    plan, slope = plan_of(radar, tuple(paths.knots.tolist()), paths.gain.device), radar.waveform.slope
     tx, rx = paths.tx_delay.permute(1, 2, 0), paths.rx_delay.permute(1, 2, 0)
     mean_rx = _mean(rx)
     delay = _mean(tx) + mean_rx
-    values, _, _ = interpolation(paths.knots, (paths.knots[0] + paths.knots[-1]) / 2)
-    center = values @ delay
+    center = plan.middle @ delay
     # About `center` the phase is linear in the delay: S (change)^2 / 2 is 2e-5 cycles after 11 cm of motion.
-    rate = math.tau * (carrier - wave.slope * center)
-    turns = carrier * center - wave.slope * center**2 / 2
+    rate = math.tau * (plan.carrier - slope * center)
+    turns = plan.carrier * center - slope * center**2 / 2
     shift = math.tau * (turns - turns.round()) + rate * (mean_rx - center)
     first, last = paths.gain.T
     return _Frame(
@@ -138,12 +126,7 @@ def _prepare(paths: Paths, radar: Radar) -> _Frame:
         gain=torch.stack([first.real, (last - first).real, first.imag, (last - first).imag]).float(),
         delay=delay,
         knots=paths.knots,
-        carrier=carrier,
-        bandwidth=wave.slope * window,
-        window=window,
-        middle=middle,
-        fast_time=((wave.sample_times() - middle) / window).to(device),
-        pairs=tuple((s, m, float(radar.codes[s, m])) for s, m in radar.codes.nonzero().tolist()),
+        plan=plan,
         rx=len(rx),
     )
 
@@ -159,16 +142,16 @@ def _mean(legs: Tensor) -> Tensor:
 def _choose_order(frame: _Frame, radar: Radar, tolerance: float) -> _Order:
     """The longest block, and the shortest series, that keep the rms error of the paths' sum under `tolerance`."""
     wave, knots = radar.waveform, frame.knots
-    times = radar.chirp_times().to(knots.device)[:, 0] + frame.middle
+    times = frame.plan.starts.to(knots.device)[:, 0]
     slopes = interpolation(knots, torch.stack([times[0], times.mean(), times[-1]]))[1]
     some = slice(None, None, 1 + frame.delay.shape[1] // SAMPLE)
     gain, arrival = frame.gain[:, some], frame.arrival[:, some].reshape(frame.rx, len(knots), -1)
     weight = gain[::2].square().sum(0) + (gain[::2] + gain[1::2]).square().sum(0)
     weight = weight / weight.sum().clamp(min=1e-30)
-    step = frame.bandwidth / frame.carrier
+    step = frame.plan.bandwidth / frame.plan.carrier
     departure = frame.departure[:: len(knots), some]
     spread = step * (departure - departure.mean(0)).abs().amax(0)
-    drift = frame.bandwidth * math.tau * (slopes @ frame.delay[:, some]).abs().amax(0).float()
+    drift = frame.plan.bandwidth * math.tau * (slopes @ frame.delay[:, some]).abs().amax(0).float()
     turn = (slopes.float() @ arrival).abs().amax((0, 1))
     terms = 3 if tolerance >= 5e-4 else 4
 
@@ -198,17 +181,17 @@ def _block_length(error: Callable[[int, bool], float], loops: int, tolerance: fl
 
 
 def _block(frame: _Frame, times: Tensor) -> _Block:
-    knots, step = len(frame.knots), frame.bandwidth / frame.carrier
+    knots, step = len(frame.knots), frame.plan.bandwidth / frame.plan.carrier
     values, slopes, _ = interpolation(frame.knots, times.mean())
     at, slope, fraction = interpolation(frame.knots, times)
-    slot = [s for s, _, _ in frame.pairs]
+    slot = [s for s, _, _ in frame.plan.pairs]
     transmitters = len(frame.departure) // knots
     phase = at.new_zeros(len(slot), len(times), transmitters, knots)
-    center = (step * values + frame.window * slopes) / transmitters
+    center = (step * values + frame.plan.window * slopes) / transmitters
     drift = (-center).expand(phase.shape).clone()
-    for row, (s, m, _) in enumerate(frame.pairs):
+    for row, (s, m, _) in enumerate(frame.plan.pairs):
         phase[row, :, m] = at[:, s]
-        drift[row, :, m] += step * at[:, s] + frame.window * slope[:, s]
+        drift[row, :, m] += step * at[:, s] + frame.plan.window * slope[:, s]
     place = fraction.T[slot].flatten()
     half = (times.max() - times.min()) / 2
     eye = torch.eye(frame.rx, dtype=torch.float64, device=times.device)
@@ -227,11 +210,13 @@ def _block(frame: _Frame, times: Tensor) -> _Block:
 def _block_sum(frame: _Frame, block: _Block, order: _Order) -> Tensor:
     """Samples [1, loops, slots, rx, samples] of a block."""
     delay, speed = block.values @ frame.delay, block.slopes @ frame.delay
-    place = frame.bandwidth * delay + frame.carrier * frame.window * speed
+    place = frame.plan.bandwidth * delay + frame.plan.carrier * frame.plan.window * speed
     bucket, index = place.detach().round().sort(stable=True)
     bins, counts = torch.unique_consecutive(bucket, return_counts=True)
     bounds = [0, *counts.cumsum(0).tolist()]
-    state = math.tau * torch.stack([place[index] - bucket, frame.window * frame.bandwidth * speed[index]]).float()
+    state = (
+        math.tau * torch.stack([place[index] - bucket, frame.plan.window * frame.plan.bandwidth * speed[index]]).float()
+    )
     step = max(1, CACHE // (2 * len(order.drift) * len(block.phase)))
     size = 2 * len(order.bucket) * frame.rx
     kinds = 2 if order.turning else 1
@@ -286,7 +271,7 @@ def _arrival_factor(frame: _Frame, block: _Block, order: _Order, index: Tensor, 
     cos, sin = angle.cos(), angle.sin()
     waves = [torch.stack([cos, sin])] + ([torch.stack([-sin * turn, cos * turn])] if order.turning else [])
     powers = [torch.stack(waves)]
-    x = state[0] + angle * (frame.bandwidth / frame.carrier)
+    x = state[0] + angle * (frame.plan.bandwidth / frame.plan.carrier)
     for _ in order.bucket[1:]:
         powers.append(powers[-1] * x)
     # exp(j y u^2) = 1 - j y (j u)^2: the first power of y suffices (y < 0.04 at 4 m/s).
@@ -310,4 +295,4 @@ def _samples(frame: _Frame, block: _Block, order: _Order, bins: Tensor, sums: Te
     total = sums.new_zeros(len(bins), powers + len(parts) - 1, 2, frame.rx, *chirps)
     for q, (scale, part) in enumerate(zip(order.drift, parts, strict=True)):
         total[:, q : q + powers] += scale * coefficients * part
-    return join_orders(bins, torch.complex(total[:, :, 0], total[:, :, 1]), frame.fast_time, frame.pairs)
+    return join_orders(bins, torch.complex(total[:, :, 0], total[:, :, 1]), frame.plan.fast_time, frame.plan.pairs)
