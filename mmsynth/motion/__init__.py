@@ -1,5 +1,6 @@
 """Human motion: built-in generators, readers of motion files, interpolation and editing."""
 
+from mmsynth.motion.articulate import breathing as breathing
 from mmsynth.motion.catalogue import ACTIVITIES as ACTIVITIES
 from mmsynth.motion.catalogue import Activity as Activity
 from mmsynth.motion.edit import along as along
@@ -17,7 +18,6 @@ from mmsynth.motion.edit import speed as speed
 from mmsynth.motion.generators import generate_motion as generate_motion
 from mmsynth.motion.interpolate import resample as resample
 from mmsynth.motion.legs import keep_feet as keep_feet
-from mmsynth.motion.posing import breathing as breathing
 from mmsynth.motion.read import FORMATS as FORMATS
 from mmsynth.motion.read import read_motion as read_motion
 from mmsynth.motion.sources import SOURCES as SOURCES

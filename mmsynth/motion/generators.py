@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import torch
 
+from mmsynth.motion.articulate import to_motion
 from mmsynth.motion.catalogue import ACTIVITIES
 from mmsynth.motion.clip import Clip
-from mmsynth.motion.posing import to_motion
 from mmsynth.motion.subject import Subject, style
 from mmsynth.types import Labels, Motion
 

@@ -1,6 +1,6 @@
-"""From what a person does to joint rotations: trunk and arms by angle, hands and legs by inverse kinematics.
+"""What a person does, in words of the body: trunk and arms by angle, hands and feet by place.
 
-A generator writes a `Pose` in words of the body; `to_motion` turns it into a `Motion`. Axes are SMPL-X's with the floor
+A generator writes a `Pose`; `articulate.to_motion` turns it into a `Motion`. Axes are SMPL-X's with the floor
 at y = 0 (x left, y up, z forward); lengths are those of the generic proportions (`skeleton`).
 """
 
@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
-from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
-from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, JOINTS, at_rest, forward, offset, two_bone
-from mmsynth.types import Labels, Motion
+from mmsynth.geometry import matrix_from_rotvec
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, offset, two_bone
 
 SIDES = ("left", "right")
 SIGN = (1.0, -1.0)
@@ -85,9 +84,6 @@ def stack(*columns: Tensor | float, like: Tensor) -> Tensor:
     return torch.stack(parts, -1)
 
 
-# --------------------------------------------------------------------------------------------- arms
-
-
 def hang(flexion: Tensor, abduction: Tensor, rotation: Tensor) -> Tensor:
     """Upper-arm rotations [frames, 2, 3, 3] in the chest's axes from angles [frames, 2] in rad.
 
@@ -124,9 +120,6 @@ def aim(pose: Pose, side: int, hand: Tensor, elbow_out: Tensor | float = 0.4) ->
     arms, elbows = pose.arm.clone(), pose.elbow.clone()
     arms[:, side], elbows[:, side] = arm, elbow
     return dataclasses.replace(pose, arm=arms, elbow=elbows)
-
-
-# --------------------------------------------------------------------------------------------- legs
 
 
 def flat_foot(ankle: Tensor, yaw: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,11 +159,11 @@ def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.994) -> Pose:
     sharp = 250.0
     ceiling = ceiling + 0.25 * (1 - planted)
     claims = torch.cat([-sharp * ceiling, torch.zeros_like(ceiling[:, :1])], 1)
-    sink = _cover(claims.logsumexp(1) / sharp, pose.times, 0.07)
+    sink = cover(claims.logsumexp(1) / sharp, pose.times, 0.07)
     return dataclasses.replace(pose, pelvis=pose.pelvis - stack(0.0, sink, 0.0, like=sink))
 
 
-def _cover(value: Tensor, times: Tensor, width: float) -> Tensor:
+def cover(value: Tensor, times: Tensor, width: float) -> Tensor:
     """A smooth curve over `value` [frames]: the greatest within `width` s, averaged by a window as wide."""
     half = round(width * (len(times) - 1) / max(float(times[-1] - times[0]), 1e-9)) if len(times) > 1 else 0
     if half < 1:
@@ -179,127 +172,3 @@ def _cover(value: Tensor, times: Tensor, width: float) -> Tensor:
     greatest = torch.nn.functional.max_pool1d(padded, 2 * half + 1, 1)
     window = torch.hann_window(2 * half + 3, periodic=False, dtype=value.dtype, device=value.device)[1:-1]
     return torch.nn.functional.conv1d(greatest, (window / window.sum())[None, None])[0, 0]
-
-
-# --------------------------------------------------------------------------------------------- motion
-
-
-def to_motion(pose: Pose, scale: float = 1.0, labels: Labels | None = None) -> Motion:
-    """The pose as a `Motion` in the world (z up, facing -y), its lengths times `scale`."""
-    local = dict.fromkeys(JOINTS, torch.eye(3, dtype=torch.float64).expand(len(pose.times), 3, 3))
-    pelvis = body_turn(pose.turn)
-    local |= _trunk(pose) | _legs(pose, pelvis) | _arms(pose)
-    place = pose.pelvis
-    if pose.tilt is not None:
-        laid, pivot = matrix_from_rotvec(pose.tilt), torch.tensor(pose.pivot, dtype=torch.float64)
-        place = (laid @ (place - pivot)[..., None])[..., 0] + pivot
-        pelvis = laid @ pelvis
-    local["pelvis"] = UPRIGHT @ pelvis
-    motion = Motion(
-        joint_names=JOINTS,
-        rotations=torch.stack([local[name] for name in JOINTS], 1),
-        translation=place @ UPRIGHT.T,
-        times=pose.times,
-        labels=labels or Labels(),
-    )
-    place = motion.translation if pose.tilt is None else _on_floor(motion)
-    return dataclasses.replace(motion, translation=scale * place)
-
-
-# How far the floor is from each joint where the body rests on it there, in m; other joints never touch it first.
-_RADIUS = {"pelvis": 0.105, "spine2": 0.10, "spine3": 0.115, "head": 0.09, "left_foot": ANKLE_HEIGHT - 0.0498} | {
-    "left_shoulder": 0.075, "left_elbow": 0.045, "left_wrist": 0.035, "left_hip": 0.09, "left_knee": 0.06,
-    "left_ankle": 0.055,
-}  # fmt: skip
-
-
-def _on_floor(motion: Motion) -> Tensor:
-    """Pelvis [frames, 3] of a laid person, so that the lowest part of the body just touches the floor."""
-    radius = torch.tensor([_RADIUS.get(n.replace("right_", "left_"), -1.0) for n in JOINTS], dtype=torch.float64)
-    height = forward(motion)[..., 2] - radius
-    sharp = 200.0
-    rise = _cover((-sharp * height).logsumexp(1) / sharp, motion.times, 0.05)
-    # Four parts at once on the floor would read as log(4) / sharp too high.
-    rise = rise - 1.1 / sharp
-    return motion.translation + torch.stack([0 * rise, 0 * rise, rise], 1)
-
-
-def _trunk(pose: Pose) -> dict[str, Tensor]:
-    third, half = body_turn(pose.spine / 3), body_turn(pose.head / 2)
-    fore, back = _chest(pose.breath)
-    rocked = {"spine1": third @ about("x", fore), "spine2": third, "spine3": third @ about("x", -back)}
-    return rocked | {"neck": about("x", back - fore) @ half, "head": half}
-
-
-# How far above spine1 the breastbone moves as if it lay, in m: by the skin of the free body.
-_BREASTBONE = 0.19
-
-
-def _chest(breath: Tensor) -> tuple[Tensor, Tensor]:
-    """Forward bend of spine1 and backward bend of spine3 [frames] in rad for a breastbone moved forward by `breath` m.
-
-    The neck stays where it is. The body model cannot widen its chest: the back goes with the front.
-    """
-    fore = breath / _BREASTBONE
-    lower, upper = (float(at_rest("neck")[1] - at_rest(name)[1]) for name in ("spine1", "spine3"))
-    return fore, fore * lower / upper
-
-
-def breathing(motion: Motion, push: Tensor) -> Motion:
-    """The motion with the breastbone pushed forward by `push` [frames] in m; head and arms keep their directions.
-
-    For motion of coarse sources, which do not hold a person's breath.
-
-    Raises:
-        ValueError: a joint of the trunk is missing, or there is not one push for each frame.
-    """
-    if push.shape != motion.times.shape:
-        raise ValueError(f"push: expected {len(motion.times)} frames, got the shape {tuple(push.shape)}")
-    fore, back = _chest(push.double())
-    local = {"spine1": about("x", fore), "spine3": about("x", -back), "neck": about("x", back - fore)}
-    local |= {f"{side}_collar": about("x", back - fore) for side in SIDES}
-    missing = [name for name in local if name not in motion.joint_names]
-    if missing:
-        raise ValueError(f"motion: expected the joints of the trunk to breathe with, got none named '{missing[0]}'")
-    rotations = motion.rotations.clone()
-    for name, turn in local.items():
-        j, turn = motion.joint_names.index(name), turn.to(rotations)
-        # What lies below bends before the joint's own rotation is applied, and what hangs on it is turned back first.
-        spine = name.startswith("spine")
-        rotations[:, j] = rotations[:, j] @ turn if spine else turn @ rotations[:, j]
-    return dataclasses.replace(motion, rotations=rotations)
-
-
-def _legs(pose: Pose, pelvis: Tensor) -> dict[str, Tensor]:
-    hinge = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-    at, local = hips(pose.pelvis, pelvis), {}
-    for s, name in enumerate(SIDES):
-        bones = (offset(f"{name}_knee"), offset(f"{name}_ankle"))
-        # The knee bends in the direction of the foot, held a little by the pelvis.
-        hint = pose.foot[:, s, :, 0] + 0.5 * pelvis[..., 0]
-        thigh, bend = two_bone(bones, hinge, pose.ankle[:, s] - at[:, s], hint)
-        knee = matrix_from_rotvec(bend[:, None] * hinge)
-        local[f"{name}_hip"] = pelvis.transpose(-1, -2) @ thigh
-        local[f"{name}_knee"] = knee
-        local[f"{name}_ankle"] = (thigh @ knee).transpose(-1, -2) @ pose.foot[:, s]
-        local[f"{name}_foot"] = about("x", -pose.toes[:, s])
-    return local
-
-
-def _arms(pose: Pose) -> dict[str, Tensor]:
-    local = {}
-    fore, back = _chest(pose.breath)
-    for s, (name, sign) in enumerate(zip(SIDES, SIGN, strict=True)):
-        arm = pose.arm[:, s]
-        # The shoulder girdle takes a third of the lift beyond 30 degrees (scapulohumeral rhythm, Inman 1944).
-        direction = sign * arm[..., 0]
-        lift = torch.acos((-direction[..., 1]).clamp(-0.999999, 0.999999))
-        raised = torch.nn.functional.softplus(12 * (lift - torch.pi / 6)) / 12
-        side = (sign * direction[..., 0]).clamp_min(0)
-        collar = about("z", sign * 0.25 * raised * (0.4 + 0.6 * side))
-        # Arms hang still while the chest rocks.
-        local[f"{name}_collar"] = about("x", back - fore) @ collar
-        local[f"{name}_shoulder"] = collar.transpose(-1, -2) @ arm
-        local[f"{name}_elbow"] = about("y", -sign * pose.elbow[:, s])
-        local[f"{name}_wrist"] = pose.wrist[:, s]
-    return local
