@@ -12,7 +12,7 @@ from mmsynth.simulation.facets.structs import FACETS, PoseStruct, pose_struct
 from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.legs.structs import MIRRORS, LegStruct, leg_struct
+from mmsynth.simulation.legs.structs import MIRRORS, LegStruct, empty_ways, leg_struct
 from mmsynth.simulation.pose import Pose
 
 wp.set_module_options({"enable_backward": False})
@@ -88,11 +88,8 @@ def fused_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tenso
     mid-frame, as in `types.Paths`.
     """
     device, count = facets.device, len(facets)
-    delays = [
-        torch.empty(count, len(leg.antennas), len(pose.knots), dtype=torch.float64, device=device) for leg in ends
-    ]
-    ways = [torch.empty(count, 3, dtype=torch.float32, device=device) for _ in ends]
+    found = empty_ways(ends, count, len(pose.knots))
     inputs = [pose_struct(pose), facets, *(leg_struct(leg) for leg in ends)]
     inputs += [(leg.antennas - leg.centre).to(torch.float32) for leg in ends]
-    launch(_ways, -(-count // lanes_of(device)), [*inputs, *delays, *ways], device)
-    return delays[0], delays[1], ways[0], ways[1]
+    launch(_ways, -(-count // lanes_of(device)), [*inputs, *found], device)
+    return found

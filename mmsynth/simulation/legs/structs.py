@@ -189,6 +189,14 @@ def _mirror_numbers(leg: Leg) -> list[Tensor]:
     return rows
 
 
+def empty_ways(ends: tuple[Leg, Leg], count: int, knots: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where kernels write delays [count, antennas, knots] (float64) over legs, departure and arrival [count, 3]."""
+    device = ends[0].centre.device
+    there, back = (torch.empty(count, len(leg.antennas), knots, dtype=torch.float64, device=device) for leg in ends)
+    departure, arrival = (torch.empty(count, 3, dtype=torch.float32, device=device) for _ in ends)
+    return there, back, departure, arrival
+
+
 def beam_struct(pattern: Pattern, device: torch.device) -> Any:
     """A pattern as kernels take it."""
     known = _beams.setdefault(pattern, {})

@@ -15,7 +15,7 @@ from mmsynth.simulation import legs, surface
 from mmsynth.simulation.facets.structs import PoseStruct, corner_of, pose_struct
 from mmsynth.simulation.kernels.launch import launch
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.legs.structs import LegStruct, leg_struct
+from mmsynth.simulation.legs.structs import LegStruct, empty_ways, leg_struct
 from mmsynth.simulation.pose import Pose
 from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.surface import length, unit
@@ -131,11 +131,8 @@ def _ways(
 
 def _fused_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     """As `chain_ways`, by a kernel."""
-    device, count = pose.vertices.device, chain[0].shape[1]
-    delays = [
-        torch.empty(count, len(leg.antennas), len(pose.knots), dtype=torch.float64, device=device) for leg in ends
-    ]
-    ways = [torch.empty(count, 3, device=device) for _ in ends]
+    count = chain[0].shape[1]
+    found = empty_ways(ends, count, len(pose.knots))
     inputs = [pose_struct(pose), *chain, *(leg_struct(leg) for leg in ends), *(leg.antennas for leg in ends)]
-    launch(_ways, count, [*inputs, *delays, *ways], device)
-    return delays[0], delays[1], ways[0], ways[1]
+    launch(_ways, count, [*inputs, *found], pose.vertices.device)
+    return found
