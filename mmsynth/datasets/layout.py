@@ -50,9 +50,20 @@ AXES: dict[str, tuple[str, str]] = {
 }
 
 
+# Units of the rows and columns of the heatmaps that processing makes; other kinds are without.
+_MAP_UNITS = {
+    "range_doppler": ("m", "m/s"),
+    "range_azimuth": ("m", "rad"),
+    "range_elevation": ("m", "rad"),
+    "micro_doppler": ("m/s", "s"),
+}
+
+
 def axes_of(path: str) -> tuple[tuple[str, ...], str]:
     """Names of the axes and the unit of the array at `path`."""
     parts = path.split("/")
     axes, unit = AXES["/".join([parts[0], "*", parts[2]]) if parts[0] == "heatmaps" else path]
+    if parts[0] == "heatmaps" and parts[2] in ("rows", "columns"):
+        unit = _MAP_UNITS.get(parts[1], ("1", "1"))[parts[2] == "columns"]
     names = axes.split()
     return tuple(name if not name.isdigit() else "xyz" for name in names), unit

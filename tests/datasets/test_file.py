@@ -144,6 +144,7 @@ def test_axes_and_units_stand_on_every_array(tmp_path: Path, attributes: Attribu
         assert file["points/values"].attrs["columns"].decode().split()[3] == "v"
         assert file["points/values"].attrs["units"].decode().split() == ["m", "m", "m", "m/s", "dB", "dB", "dB"]
         assert file["heatmaps/range_azimuth/power"].dtype == np.float16
+        assert [file[f"heatmaps/range_azimuth/{axis}"].attrs["unit"] for axis in ("rows", "columns")] == [b"m", b"rad"]
         bare: list[str] = []
         file.visititems(lambda n, o: bare.append(n) if isinstance(o, h5py.Dataset) and "unit" not in o.attrs else None)
         assert bare == []
