@@ -5,7 +5,8 @@ import difflib
 import math
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -30,18 +31,19 @@ def read_toml(path: Path | str) -> dict[str, Any]:
 def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
     """Build the dataclass `cls` from a TOML table, converting and checking every field.
 
-    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. A key that ends in `_db` (power)
-    or `_deg` where the field has the bare name is converted to the linear or rad value. Errors give full names of keys.
+    Nested dataclasses come from sub-tables, tuples from arrays, `Path` from strings. A key that ends in `_db` or `_deg`
+    where the field has the bare name is converted to the linear or rad value; dB are those of a power, unless the field
+    is annotated as an "amplitude" or an "excess" (`types.Amplitude`). Errors give full names of keys.
 
     Raises:
         ValueError: a key is unknown, missing, given twice or of another kind; or the dataclass refuses a value.
     """
-    hints = get_type_hints(cls)
+    hints, marked = get_type_hints(cls), get_type_hints(cls, include_extras=True)
     known = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in table.items():
         full = f"{where}.{key}" if where else key
-        name, value = _to_si(key, value, known, full)
+        name, value = _to_si(key, value, marked, full)
         if name not in known:
             near = difflib.get_close_matches(key, known, 1, 0.0)
             raise ValueError(f"unknown key '{full}': the nearest known one is '{near[0] if near else '(none)'}'")
@@ -140,18 +142,23 @@ def _bare(key: str) -> str:
 
 
 def _to_si(key: str, value: Any, known: Mapping[str, Any], full: str) -> tuple[str, Any]:
-    for suffix, convert in (("_db", lambda x: _from_db(x, full)), ("_deg", math.radians)):
+    """The field's name and its value in SI; `known` has the annotation of each field by name."""
+    for suffix in ("_db", "_deg"):
         bare = key.removesuffix(suffix)
         if key.endswith(suffix) and key not in known and bare in known:
+            mark = next(iter(getattr(known[bare], "__metadata__", ())), "power")
+            convert: Callable[[float], float] = math.radians if suffix == "_deg" else partial(_from_db, mark, full)
             if isinstance(value, list):
                 return bare, [convert(_convert(float, v, full)) for v in value]
             return bare, convert(_convert(float, value, full))
     return key, value
 
 
-def _from_db(value: float, where: str) -> float:
+def _from_db(mark: str, where: str, value: float) -> float:
     if not abs(value) < 1000 and not math.isinf(value):
         raise ValueError(f"{where}: expected dB between -1000 and 1000 (or infinite), got {value!r}")
+    if mark in ("amplitude", "excess"):
+        return float(10 ** (value / 20) - (mark == "excess"))
     return float(10 ** (value / 10))
 
 

@@ -18,6 +18,11 @@ from torch import Tensor
 
 from mmsynth.arrays import check_shapes
 
+# Ratios whose dB are those of their square, and what such a ratio has beyond one: for keys that end in `_db`, which are
+# powers otherwise (`config.parse`).
+Amplitude = Annotated[float, "amplitude"]
+Excess = Annotated[float, "excess"]
+
 
 def _check_finite(kind: str, name: str, value: Tensor) -> None:
     # The sum is finite where all numbers are, and one pass without a temporary; only a doubtful one is looked through.
@@ -285,22 +290,22 @@ class Receiver:
 
     noise_figure: float = 1.0
     temperature: float = 290.0
-    gain: float = 1.0
+    gain: Amplitude = 1.0
     load: float = 50.0
     full_scale: float = 1.0
     bits: int = 0
     phase_noise: float = 0.0
     phase_noise_offset: float = 1e6
-    leakage: float = 0.0
+    leakage: Amplitude = 0.0
     leakage_delay: float = 0.3e-9
-    iq_gain: float = 0.0
+    iq_gain: Excess = 0.0
     iq_phase: float = 0.0
     dc: float = 0.0
     highpass: float = 0.0
     lowpass: float = 0.0
     lowpass_order: int = 1
     adc_noise: float = 0.0
-    channel_gain: float = 0.0
+    channel_gain: Excess = 0.0
     channel_phase: float = 0.0
     antenna_offset: float = 0.0
     interference: float = 0.0
@@ -663,7 +668,7 @@ class Processing:
     points: Literal["cfar", "strongest"] = "cfar"
     half_wavelength_angles: bool = False
     intensity: Literal["snr", "peak", "peak_db"] = "snr"
-    intensity_scale: float = 1.0
+    intensity_scale: Amplitude = 1.0
     position_step: float = 0.0
     angle_method: Literal["fft", "capon", "music"] = "fft"
     sources: int = 1

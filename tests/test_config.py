@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsynth.config import dumps, load, merge, parse, to_table
-from mmsynth.types import Cfar, Processing
+from mmsynth.types import Cfar, Processing, Receiver
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,18 @@ def test_db_and_degrees_become_linear_and_rad() -> None:
     inner = parse(Inner, {"gain_db": 20, "limits_deg": [0, 180]})
     assert inner.gain == pytest.approx(100.0, rel=1e-12)
     assert inner.limits == (0.0, pytest.approx(math.pi, rel=1e-12))
+
+
+def test_db_of_voltages_are_those_of_their_squares() -> None:
+    # A coupling of -30 dB is 0.032 of the voltage, a Q that is 0.5 dB too strong 5.9 %.
+    table = {"leakage_db": -30, "iq_gain_db": 0.5, "channel_gain_db": -0.5, "gain_db": 40, "iq_phase_deg": 2}
+    found = parse(Receiver, table)
+    assert found.leakage**2 == pytest.approx(1e-3)
+    assert (1 + found.iq_gain) ** 2 == pytest.approx(10**0.05)
+    assert (1 + found.channel_gain) ** 2 == pytest.approx(10**-0.05)
+    assert found.gain == pytest.approx(100.0)
+    assert found.iq_phase == pytest.approx(math.pi / 90)
+    assert parse(Receiver, {"phase_noise_db": -90}).phase_noise == pytest.approx(1e-9)
 
 
 def test_missing_and_broken_files_are_one_sentence(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A device is one TOML and no code. Antenna positions are given in half wavelengths at the board's design frequency, or
 in metres; TX and RX are numbered from 1 as on the board. Powers and gains that end in `_db` become linear
-(`tx_power_db` counts from 1 W: 12 dBm are -18); `rx_gain_db` stays in dB because chips are set in it.
+(`tx_power_db` counts from 1 W: 12 dBm are -18), to a voltage ratio where the receiver has one (`leakage_db`) or to the
+error of one (`iq_gain_db`, `channel_gain_db`); `rx_gain_db` stays in dB because chips are set in it.
 """
 
 from dataclasses import dataclass, field, replace
