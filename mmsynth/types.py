@@ -31,6 +31,16 @@ def _check_finite(kind: str, name: str, value: Tensor) -> None:
         raise ValueError(f"{kind}.{name}: expected finite numbers, got {bad} that are NaN or infinite")
 
 
+def _check_rigid(where: str, transform: Tensor) -> None:
+    still = transform.detach().double().cpu()
+    turn = still[:3, :3]
+    square = torch.cat([turn @ turn.T, still[3:, :3]])
+    # Loose enough for finite differences of a rotation; a mirrored, scaled or transposed transform is far off.
+    right = torch.allclose(square, torch.eye(4, 3, dtype=square.dtype), atol=1e-3) and bool(torch.linalg.det(turn) > 0)
+    if not right or not bool(torch.isfinite(still).all()):
+        raise ValueError(f"{where}: expected a rotation and a place (rigid, right-handed), got {still.tolist()}")
+
+
 def _check_times(kind: str, times: Tensor) -> None:
     if len(times) == 0:
         raise ValueError(f"{kind}: expected at least one frame, got none")
@@ -176,6 +186,9 @@ class Waveform:
         for name in ("start_frequency", "slope", "samples", "sample_rate", "ramp_time", "loops", "frame_period"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"Waveform.{name}: expected a positive number, got {getattr(self, name)}")
+        for name in ("adc_start", "idle_time", "loop_idle"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"Waveform.{name}: expected seconds from 0 on, got {getattr(self, name)}")
         if self.samples < 2:
             raise ValueError(f"Waveform.samples: expected at least 2, got {self.samples}")
         # A tenth of a sample of slack: configurations are rounded to tenths of a microsecond.
@@ -344,6 +357,8 @@ class Radar:
 
     def __post_init__(self) -> None:
         check_shapes(self)
+        for name in ("tx", "rx", "codes"):
+            _check_finite("Radar", name, getattr(self, name))
         if self.active_time > self.waveform.frame_period * (1 + 1e-9):
             raise ValueError(
                 f"radar {self.name}: {self.waveform.loops} loops of {self.slots} chirps take "
@@ -747,3 +762,4 @@ class Scene:
 
     def __post_init__(self) -> None:
         check_shapes(self)
+        _check_rigid("Scene.world_from_radar", self.world_from_radar)

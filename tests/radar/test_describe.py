@@ -96,9 +96,3 @@ def test_what_a_configuration_misses_of_people_is_said(tmp_path: Path) -> None:
     assert unfolded == ()
     # mmMesh's takes the strongest cells, of 0.07 m/s: nothing is grouped, and nobody is too slow for it.
     assert advice(load_radar("mmmesh")) == ()
-
-
-def test_one_sample_a_chirp_is_no_waveform() -> None:
-    wave = load_radar("radhar").radar.waveform
-    with pytest.raises(ValueError, match=r"^Waveform.samples: expected at least 2, got 1"):
-        replace(wave, samples=1)

@@ -1,0 +1,36 @@
+"""What the nouns refuse at construction."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mmsynth.geometry import radar_pose
+from mmsynth.radar import load_radar
+from mmsynth.types import Scene
+
+
+def test_a_scene_takes_a_rigid_right_handed_place_of_the_radar() -> None:
+    pose = radar_pose((1.0, 2.0, 1.5), 0.3, -0.2)
+    assert Scene(pose, (), {}).world_from_radar is pose
+    for axis in range(3):
+        mirrored = pose.clone()
+        mirrored[:3, axis] *= -1
+        with pytest.raises(ValueError, match=r"^Scene.world_from_radar: expected a rotation and a place"):
+            Scene(mirrored, (), {})
+    for wrong in (pose * 1.1, pose.T, pose * math.nan, pose + torch.eye(4) * math.inf):
+        with pytest.raises(ValueError, match=r"^Scene.world_from_radar: expected a rotation and a place"):
+            Scene(wrong, (), {})
+
+
+def test_a_radar_takes_antennas_and_times_that_are_numbers() -> None:
+    radar = load_radar("radhar").radar
+    with pytest.raises(ValueError, match=r"^Radar.rx: expected finite numbers, got 3 "):
+        replace(radar, rx=torch.cat([radar.rx[:-1], radar.rx[-1:] * math.nan]))
+    for name in ("adc_start", "idle_time", "loop_idle"):
+        for seconds in (-1e-6, math.nan):
+            with pytest.raises(ValueError, match=rf"^Waveform.{name}: expected seconds from 0 on"):
+                replace(radar.waveform, **{name: seconds})
+    with pytest.raises(ValueError, match=r"^Waveform.samples: expected at least 2, got 1"):
+        replace(radar.waveform, samples=1)
