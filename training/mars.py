@@ -245,8 +245,8 @@ def _walls(*feet: tuple[tuple[float, float], tuple[float, float]], high: float =
 def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
-    The fronts beside are the recordings' own, found by their echoes; a wall 0.9 m behind the person stands for a room
-    that they do not tell of.
+    The fronts beside are the recordings' own, found by their echoes; the wall behind stands where the farthest recorded
+    points lie, and echoes itself, but for what the person hides of it.
     """
     from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP
 
@@ -259,7 +259,7 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
     beside = replace(full, room=_walls(*FRONTS, high=FRONTS_TOP), room_material=FRONTS_MATERIAL)
-    behind = _walls(((-2.0, 2.9), (2.0, 2.9)))
+    lit = settings(static_room=True)
     cfar = full.setup.processing.range_cfar
     device = {
         "everything": full,
@@ -286,7 +286,8 @@ def _variants(full: "Stage") -> "list[dict[str, Stage]]":
         "fronts beside, to 1.7 m": replace(beside, room=_walls(*FRONTS)),
         "fronts beside, of concrete": replace(beside, room_material="concrete"),
         "fronts beside, two bounces": replace(beside, settings=replace(full.settings, bounces=2)),
-        "a wall behind": replace(full, room=behind, room_material="plasterboard"),
+        "the floor's own echo": lit,
+        "a wall behind": replace(lit, room=_walls(((-2.5, 3.35), (2.5, 3.35))), room_material="plasterboard"),
         "breath": replace(full, breath=BREATH),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
         "smooth cloth": replace(full, cloth_roughness=0.0),
