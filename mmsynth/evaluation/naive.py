@@ -32,17 +32,19 @@ def surface_cloud(ready: Stage, take: Take, points: int, draw: torch.Generator) 
     # On the CPU, where the generator draws.
     radar, mesh = ready.setup.radar, take.scene.people[0]
     knots = len(frame_knots(radar, ready.recipe.simulation))
-    corners = apply(inverse(take.scene.world_from_radar.cpu()), mesh.vertices.cpu())[:, mesh.faces.cpu()]
+    radar_from_world, faces = inverse(take.scene.world_from_radar.cpu()), mesh.faces.cpu()
     seconds = radar.active_time
     where, speed = [], []
     for frame in range(take.frames):
-        first, last = corners[frame * knots], corners[(frame + 1) * knots - 1]
+        start, last = apply(radar_from_world, mesh.vertices[[frame * knots, (frame + 1) * knots - 1]].cpu())
+        first = start[faces]
+        middle = first.sum(1) / 3
         area = 0.5 * torch.linalg.cross(first[:, 1] - first[:, 0], first[:, 2] - first[:, 0])
-        facing = (-(area * first.mean(1)).sum(1)).clamp_min(0) / first.mean(1).norm(dim=1)
+        facing = (-(area * middle).sum(1)).clamp_min(0) / middle.norm(dim=1)
         face = torch.multinomial(facing, points, replacement=True, generator=draw)
         mix = torch.rand(points, 3, generator=draw, dtype=first.dtype).log().neg()
         mix = (mix / mix.sum(1, keepdim=True))[:, :, None]
-        begin, end = (first[face] * mix).sum(1), (last[face] * mix).sum(1)
+        begin, end = (first[face] * mix).sum(1), (last[faces[face]] * mix).sum(1)
         where.append(begin)
         speed.append((end.norm(dim=1) - begin.norm(dim=1)) / seconds)
     step = radar.velocity_resolution
