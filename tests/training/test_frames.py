@@ -12,7 +12,7 @@ from mmsynth.evaluation import evaluate_poses
 from mmsynth.training import estimate, fit, load_run, predict, predict_poses
 from mmsynth.training.frames import Frames, frames_of, join_frames
 from mmsynth.training.gather import gather, gather_frames
-from mmsynth.training.perceptron import fit_frames
+from mmsynth.training.perceptron import fit_frames, frame_model
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.sizes import Sizes, fit_sizes, mean_size, of_one_size, resized
 from mmsynth.types import Labels, PointCloud, Sample
@@ -46,6 +46,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, echoes in (("a", 0), ("b", 80)):
             position = np.stack([draw.normal(0, 0.05, 400), np.full(400, 2.0), draw.uniform(0, 1, 400)], 1)
             position[:echoes] += [0, 0.5, 2]
+            # In no direction that there is: as far as the body, and two metres up.
+            position[echoes : 2 * echoes] = [0.1, 0, 2.0]
             shuffled = draw.permutation(400)
             velocity = draw.uniform(-1, 1, 400)
             writer.append(Sample(name, Labels("squat", "p0", "day"), cloud(position[shuffled], velocity, 8)))
@@ -72,9 +74,9 @@ def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
 
 def test_heights_are_of_the_body_and_echoes_behind_it_do_not_count(standing: Path) -> None:
     alone, beside = (frames_of(Dataset.open(standing), [k]).heights[0] for k in (0, 1))
-    # Quantiles of 400 and 320 uniform numbers: three standard deviations of the median are 0.084.
-    np.testing.assert_allclose(alone, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.08)
-    np.testing.assert_allclose(beside, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.085)
+    # Quantiles of 400 and 240 uniform numbers: three standard deviations of the median are 0.075 and 0.097.
+    np.testing.assert_allclose(alone, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.075)
+    np.testing.assert_allclose(beside, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.097)
 
 
 def people(sizes: dict[str, float], recordings: int, seed: int, noise: float = 0.0) -> Frames:
@@ -141,15 +143,22 @@ def recipe(schedule: str = "pretrain") -> Recipe:
 
 @pytest.mark.parametrize("schedule", ["pretrain", "mix"])
 def test_simulated_people_of_many_sizes_tell_how_large_a_stranger_is(schedule: str) -> None:
-    made, real = people(MANY, 2, 1, 0.01), people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01)
+    def recorded(sizes: dict[str, float], seed: int) -> Frames:
+        """Recordings read everybody higher than the simulator does."""
+        found = people(sizes, 2, seed, 0.01)
+        return replace(found, heights=found.heights + 0.4)
+
+    made, real = people(MANY, 2, 1, 0.01), recorded({"p0": 0.95, "p1": 1.05}, 2)
     told = fit_frames(recipe(schedule), real, made, quiet)
     alone = fit_frames(replace(recipe(schedule), sizes=False), real, None, quiet)
     assert alone.sizes is None
     for size in (0.8, 1.0, 1.2):
-        asked = people({"p2": size}, 2, 3, 0.01)
+        asked = recorded({"p2": size}, 3)
         errors = [float(np.abs(model.poses(asked) - asked.joints).mean()) for model in (alone, told)]
         # One in between is as large as the others' mean; what those at the ends are like no recording of others tells.
         assert errors[1] < errors[0] - 0.02 if size != 1.0 else errors[1] < errors[0] + 0.01
+    # What a file keeps is all that it needs; products of matrices differ by rounding with where in memory they lie.
+    np.testing.assert_allclose(frame_model(told.tensors()).poses(asked), told.poses(asked), atol=1e-6)
 
 
 def test_frames_of_several_sets_keep_their_recordings_apart() -> None:
@@ -165,7 +174,7 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_pa
     run = fit(own, tmp_path / "run", quiet)
     again, source = load_run(run.folder), Dataset.open(posed)
     before, after = predict_poses(run, source), predict_poses(again, source)
-    np.testing.assert_array_equal(before.joints, after.joints)
+    np.testing.assert_allclose(before.joints, after.joints, atol=1e-6)
     # Every frame of every clip, in order.
     assert before.joints.shape == (12 * 120, 19, 3) and np.isnan(before.error).all()
     assert (np.diff(before.time.reshape(12, 120), axis=1) > 0).all()
@@ -192,6 +201,10 @@ def test_windows_and_clips_without_a_pose_teach_nothing(tmp_path: Path) -> None:
     assert material is not None
     # Of six seconds five windows of two, of the first 1.5 s alone the first two.
     assert material.clip.tolist() == ["a"] * 5 + ["b"] * 2
+    # Nor does one choose the model: the one of three that is withheld has poses, whatever the draw.
+    for seed in range(6):
+        withheld = gather(replace(source, seed=seed, data=replace(source.data, validation=0.3))).validation
+        assert withheld is not None and len(withheld)
     frames = gather_frames(replace(source, model="histograms")).real
     assert frames is not None and np.bincount(frames.clip).tolist() == [60, 15]
 
