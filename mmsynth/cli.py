@@ -173,7 +173,7 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
     file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
 ) -> None:
-    """Print label and confidence of every window of a recording, or joints and their expected error.
+    """Print label and confidence of every window of a recording, or joints and their expected error (nan = not told).
 
     `mmsynth predict runs/mine recording.h5 > answers.tsv`
     """

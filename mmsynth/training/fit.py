@@ -125,10 +125,10 @@ def estimate(recipe: Recipe) -> Estimate:
 def _estimate_frames(recipe: Recipe) -> Estimate:
     """As `estimate`, of a perceptron; its `windows` are frames."""
     material = gather_frames(recipe)
-    few = replace(recipe, optimise=replace(recipe.optimise, steps=40, pretrain_steps=0))
-    began = time.perf_counter()
-    model = fit_frames(few, material.real, material.synthetic, lambda done, total: None)
-    seconds = (time.perf_counter() - began) * recipe.optimise.steps / few.optimise.steps
+    few = replace(recipe, optimise=replace(recipe.optimise, steps=40, pretrain_steps=0, every=1))
+    at: list[float] = []
+    model = fit_frames(few, material.real, material.synthetic, lambda done, total: at.append(time.perf_counter()))
+    seconds = float(np.median(np.diff(at))) * recipe.optimise.steps
     parameters = sum(p.numel() for p in model.network.parameters())
     frames = sum(len(f) for f in (material.real, material.synthetic) if f is not None)
     return Estimate(seconds, peak_memory(recipe.device), parameters, frames)
