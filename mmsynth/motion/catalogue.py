@@ -15,7 +15,8 @@ class Activity:
     """A generator, the ranges of the parameters of its style, and what it is in a few words.
 
     Ranges are means and spreads of the publication that stands beside them. Those beside which none stands are
-    defaults of ours, chosen by the look of the motion.
+    defaults of ours, chosen by the look of the motion: wide enough for the timid and the vigorous, since what people
+    do that no simulated one did is told wrongly, and what nobody does costs little.
     """
 
     generate: Callable[[Clip], Pose]
@@ -93,11 +94,11 @@ ACTIVITIES: Mapping[str, Activity] = {
     "squat": Activity(
         exercises.squat,
         {
-            "tempo": Range(1.4, 3.2, "s a repetition"),
+            "tempo": Range(1.2, 3.2, "s a repetition"),
             "rest": _REST,
-            "depth": Range(0.22, 0.46, "m the pelvis sinks; knee flexion 70-125 degrees"),
-            "lean": Range(0.5, 1.0, "rad of the trunk at the bottom"),
-            "back": Range(0.5, 0.7, "m that the pelvis goes back, per m down"),
+            "depth": Range(0.12, 0.46, "m the pelvis sinks: quarter squats (knees 65 degrees) to deep ones (125)"),
+            "lean": Range(0.3, 1.0, "rad of the trunk at the bottom"),
+            "back": Range(0.35, 0.7, "m that the pelvis goes back, per m down"),
             "hold": Range(0.0, 0.2, "share of the repetition at the bottom"),
             "width": Range(0.22, 0.44, "m between the ankles"),
             "toes_out": Range(0.1, 0.45, "rad"),
@@ -113,14 +114,14 @@ ACTIVITIES: Mapping[str, Activity] = {
             "height": Range(0.025, 0.06, "m of flight"),
             "narrow": Range(0.1, 0.22, "m between the ankles, closed"),
             "wide": Range(0.5, 0.85, "m between the ankles, open"),
-            "low": Range(0.1, 0.3, "rad of abduction at the bottom"),
+            "low": Range(0.1, 1.0, "rad of abduction at the bottom; many do not bring the arms all the way down"),
             "arms": Range(2.3, 3.0, "rad of abduction at the top"),
             "elbow": Range(0.05, 0.6, "rad"),
             "lag": Range(-0.04, 0.06, "s of the arms after the legs"),
-            "sweep": Range(0.75, 1.0, "share of each half that the arms take to rise or sink"),
-            "fore": Range(-0.1, 0.2, "rad that the arms are before the body's plane, half way up"),
-            "fold": Range(0.0, 1.0, "rad of the trunk per m of crouch"),
-            "travel": Range(0.0, 0.05, "m off the spot, standard deviation"),
+            "sweep": Range(0.5, 1.0, "share of each half that the arms take to rise or sink"),
+            "fore": Range(-0.3, 0.6, "rad that the arms are before the body's plane, half way up"),
+            "fold": Range(0.0, 2.0, "rad of the trunk per m of crouch"),
+            "travel": Range(0.0, 0.12, "m off the spot, standard deviation"),
         },
         "jumping jacks",
     ),
@@ -129,12 +130,14 @@ ACTIVITIES: Mapping[str, Activity] = {
         {
             "tempo": Range(0.42, 1.5, "s a repetition, as far as its flight and landing allow: hops to single jumps"),
             "rest": Range(0.0, 1.2, "s; mean, in bouts"),
-            "height": Range(0.01, 0.2, "m of flight"),
-            "crouch": Range(0.28, 0.5, "s from rest to take-off, of a single jump"),
+            "height": Range(
+                0.005, 0.25, "m of flight: hops that hardly leave the floor to jumps as high as one can", log=True
+            ),
+            "crouch": Range(0.2, 0.5, "s from rest to take-off, of a single jump"),
             "width": Range(0.14, 0.3, "m between the ankles"),
-            "arms": Range(0.1, 1.4, "rad of swing"),
-            "fold": Range(1.5, 3.0, "rad of the trunk per m of crouch"),
-            "travel": Range(0.0, 0.05, "m off the spot, standard deviation"),
+            "arms": Range(0.03, 1.4, "rad of swing: hanging to thrown up", log=True),
+            "fold": Range(1.0, 4.5, "rad of the trunk per m of crouch"),
+            "travel": Range(0.0, 0.12, "m off the spot, standard deviation"),
         },
         "jumps on the spot",
     ),
@@ -142,20 +145,20 @@ ACTIVITIES: Mapping[str, Activity] = {
         boxing.box,
         {
             "tempo": Range(0.36, 1.05, "s from punch to punch"),
-            "strike": Range(0.38, 0.75, "s out and back"),
+            "strike": Range(0.4, 0.8, "s out and back"),
             "rest": Range(0.0, 0.35, "s"),
-            "guard": Range(-0.08, 0.14, "m of the wrist over the shoulder"),
-            "close": Range(0.2, 0.3, "m of the wrist before the shoulder"),
-            "aim": Range(-0.15, 0.15, "slope of the stretched arm"),
-            "turn": Range(0.15, 0.6, "rad of the chest in a punch"),
-            "stagger": Range(0.0, 0.3, "m between the feet, fore and aft"),
+            "guard": Range(-0.2, 0.14, "m of the wrist over the shoulder: hands at the chest to at the temples"),
+            "close": Range(0.15, 0.3, "m of the wrist before the shoulder"),
+            "aim": Range(-0.25, 0.2, "slope of the stretched arm"),
+            "turn": Range(0.15, 1.0, "rad of the chest in a punch: arms alone to shoulders turned by 55 degrees"),
+            "stagger": Range(0.0, 0.4, "m between the feet, fore and aft"),
             "stance": Range(0.0, 1.0, "below 0.8 the left foot leads"),
             "crouch": Range(0.005, 0.06, "m"),
             "mix": Range(0.0, 1.0, "below 0.7 left and right in turn, else at random"),
-            "hook": Range(0.0, 0.1, "m that the hand swings out on its way to the target"),
-            "lunge": Range(0.0, 0.1, "m that the pelvis goes forward with a punch"),
-            "lean": Range(0.0, 0.2, "rad that the trunk leans into it"),
-            "footwork": Range(0.0, 0.1, "m of shifting about, standard deviation"),
+            "hook": Range(0.0, 0.2, "m that the hand swings out on its way to the target"),
+            "lunge": Range(0.0, 0.25, "m that the pelvis goes forward with a punch: on the spot to stepping in"),
+            "lean": Range(0.0, 0.4, "rad that the trunk leans into it"),
+            "footwork": Range(0.0, 0.3, "m of shifting about, standard deviation: none to much"),
         },
         "boxing",
     ),

@@ -12,11 +12,21 @@ import torch
 
 @dataclass(frozen=True)
 class Range:
-    """A parameter of an activity: uniform over people between `low` and `high`; `source` says whence."""
+    """A parameter of an activity between `low` and `high`; `source` says whence.
+
+    Uniform over people; with `log` its logarithm is, of what spans more than a factor of ten.
+    """
 
     low: float
     high: float
     source: str = ""
+    log: bool = False
+
+    def at(self, share: float) -> float:
+        """The value that `share` of the people stay below."""
+        if self.log:
+            return self.low * (self.high / self.low) ** share
+        return self.low + (self.high - self.low) * share
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,7 @@ def style(subject: Subject, activity: str, parameters: Mapping[str, Range]) -> d
         share = _uniform(subject.seed, activity, name)
         if name == "tempo":
             share = 0.5 * share + 0.5 * _uniform(subject.seed, "", name)
-        values[name] = span.low + (span.high - span.low) * share
+        values[name] = span.at(share)
         if name == "speed":
             values[name] *= max(0.5, 1 - 0.01 * max(0.0, subject.age - 65))
     return values

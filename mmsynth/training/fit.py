@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmsynth.datasets import alone
-from mmsynth.training.adapt import by_clip
+from mmsynth.training.adapt import AdaptSettings, adapt, by_clip
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
@@ -91,9 +91,9 @@ def fit_model(
     if isinstance(material, FrameMaterial):
         return fit_frames(recipe, material.real, material.synthetic, progress)
     if recipe.model == "trees":
-        model = _fit_trees(recipe, material)
         if recipe.adapt.method == "self-training":
-            model = _fit_trees(recipe, replace(material, real=_labelled_by(model, material)))
+            material = replace(material, real=_labelled_by(_voters(recipe, material), material))
+        model = _fit_trees(recipe, material)
         progress(1, 1)
         return model
     own, blended = train_network(recipe, material, folder, progress, team), recipe.data.schedule == "pretrain"
@@ -142,6 +142,16 @@ def peak_memory(device: str) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _voters(recipe: Recipe, material: Material) -> Model:
+    """What tells recordings without labels: where none has a label, synthetic windows brought to them by degrees."""
+    if material.real is not None:
+        return _fit_trees(recipe, material)
+    assert material.synthetic is not None and material.unlabelled is not None
+    made, classes = _copied(recipe, material.synthetic), material.classes
+    told, asked = (features(made), made.labels(classes)), (features(material.unlabelled), material.unlabelled.clip)
+    return TreeModel(adapt(told, asked, len(classes), AdaptSettings(), recipe.seed))
 
 
 def _labelled_by(model: Model, material: Material) -> Windows:

@@ -88,7 +88,8 @@ class Adapt:
     Attributes:
         method: "statistics" = after training, those of its normalisation layers are taken from the recordings (AdaBN);
             "adversarial" = while it trains, nothing in it shall tell synthetic from recorded windows; "self-training" =
-            trees learn from them too, each clip labelled with the one activity that trees before took it for.
+            trees learn from them too, each clip labelled with the one activity that trees before took it for: those of
+            the labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
         weight: of the adversary, reached half way through the training.
     """
 

@@ -171,7 +171,7 @@ def test_jumps_are_ballistic(height):
 
 def test_squats_go_as_deep_as_asked():
     depths = [
-        float(flexion(clip("squat", seed, depth=d, tempo=2.5, rest=0.0), "left_knee").max())
+        float(flexion(clip("squat", seed, depth=d, tempo=2.5, rest=0.0, back=0.6), "left_knee").max())
         for seed, d in ((1, 0.25), (1, 0.42))
     ]
     assert 65 < depths[0] < 95 < depths[1] < 140
@@ -271,7 +271,7 @@ def test_habits_move_what_they_say():
     low = [float(wrist("jack", low=v)[:, 2].quantile(0.05)) for v in (0.1, 1.0)]
     assert 0.12 < low[1] - low[0] < 0.3
     # 0.5 sin(0.6) = 0.28 m where the arm is half way up and level.
-    fore = [float((-wrist("jack", fore=v, elbow=0.0)[:, 1]).quantile(0.95)) for v in (0.0, 0.6)]
+    fore = [float((-wrist("jack", fore=v, elbow=0.0, low=0.2)[:, 1]).quantile(0.95)) for v in (0.0, 0.6)]
     assert 0.12 < fore[1] - fore[0] < 0.32
     close = [float(-wrist("box", close=v, lean=0.0, turn=0.0, hook=0.0)[:, 1].median()) for v in (0.1, 0.3)]
     assert 0.1 < close[1] - close[0] < 0.21

@@ -160,6 +160,24 @@ def test_recordings_without_labels_are_learnt_by_what_trees_take_them_for(record
     assert np.array_equal(first.own.value, second.own.value)
 
 
+def test_where_no_recording_has_a_label_trees_go_over_to_them_by_degrees(
+    recordings: Path, swing: Callable[..., Sample], tmp_path: Path
+) -> None:
+    # Simulated people who move half as quickly again as the recorded ones: some recordings look like the slow ones.
+    with DatasetWriter(tmp_path / "quick.h5", Attributes()) as writer:
+        for sample in (swing(activity, seed) for seed in range(100, 108) for activity in ("fast", "slow")):
+            writer.append(replace(sample, cloud=replace(sample.cloud, times=sample.cloud.times / 1.5)))
+    data = Data(synthetic=(tmp_path / "quick.h5",), unlabelled=(recordings,), validation=0.0)
+    recipe = Recipe(data, trees=TreeSettings(40), adapt=Adapt("self-training"))
+    alone = replace(recipe, data=replace(data, unlabelled=()), adapt=Adapt())
+    right = {}
+    for name, each in (("alone", alone), ("adapted", recipe)):
+        run = fit(each, tmp_path / name, quiet)
+        found = predict(run, Dataset.open(recordings))
+        right[name] = np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)])
+    assert right["alone"] < right["adapted"] == 1
+
+
 def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(
     recordings: Path, generated: Path, tmp_path: Path
 ) -> None:
