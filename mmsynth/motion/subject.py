@@ -25,7 +25,7 @@ class Range:
     def at(self, share: float) -> float:
         """The value that `share` of the people stay below."""
         if self.log:
-            return self.low * (self.high / self.low) ** share
+            return float(self.low * (self.high / self.low) ** share)
         return self.low + (self.high - self.low) * share
 
 
