@@ -1,7 +1,7 @@
 """Frames as one table: histograms of points about each, how high a recording's points lie, the pose, whose it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 # A pose is asked for from its own frame and from so many seconds on both sides of it.
 SIDES = (0.0, 0.2, 1.0)
-# Range, lateral position, height and velocity: from, to, bins. What lies outside counts in the last one.
+# Range, lateral position and height in m, velocity in m/s: from, to, bins. What lies outside counts in the last one.
 _AXES = ((1.0, 2.8, 12), (-1.0, 1.0, 10), (-1.1, 1.0, 14), (-2.0, 2.0, 11))
 # Heights are taken of points so near to a recording's median range and lateral position: echoes by way of a wall lie
 # farther, and no simulated recording need have the same walls.
@@ -31,7 +31,7 @@ class Frames:
         table: logarithms of histograms of points, of each frame and `SIDES` about it.
         heights: quantiles of the height of the points of the whole recording that lie at the body; NaN = it has none.
         joints: in the radar frame; NaN = not known.
-        size: of the person, the sum of the bones' lengths; NaN = no pose of the recording is known.
+        size: the sum of the bones' lengths of this pose; NaN = not known. `sizes.size_of` tells that of the person.
         subject: who it is; empty = not known.
         time: from the start of the recording.
         clip: number of the recording.
@@ -71,7 +71,7 @@ def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Fra
         _about(_histograms(flat.values, flat.frame, frames), flat),
         _heights(flat)[clip],
         joints,
-        _sizes(joints, clip, dataset.joint_set),
+        _sizes(joints, dataset.joint_set),
         dataset.labels.subject[clip].astype(object),
         flat.frame_time,
         clip,
@@ -80,27 +80,41 @@ def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Fra
 
 
 def join_frames(parts: Sequence[Frames]) -> Frames:
-    """The frames of several data sets, one after another; recordings are numbered anew."""
+    """The frames of several synthetic sets, one after another; recordings are numbered anew, people told apart."""
+    parts = [by_source(part, np.full(len(part), number)) for number, part in enumerate(parts)]
     joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Frames)}
     first = np.cumsum([0, *(int(p.clip.max(initial=-1)) + 1 for p in parts)])
     joined["clip"] = np.concatenate([p.clip + before for p, before in zip(parts, first[:-1], strict=True)])
     return Frames(**joined)
 
 
+def by_source(frames: Frames, source: Array) -> Frames:
+    """People of another source [frames] are other people, whatever their names: draws of a recipe name theirs alike."""
+    named = np.char.add(np.char.add(source.astype(str), "/"), frames.subject.astype(str))
+    return replace(frames, subject=np.where(frames.subject == "", "", named).astype(object))
+
+
 def _about(columns: Array, flat: FlatPoints) -> Array:
     """Logarithms of counts [frames, bins] summed over each of `SIDES` about every frame of its clip, side by side."""
-    starts = flat.clip_offsets
-    first_of, end_of = (np.repeat(bounds, np.diff(starts)) for bounds in (starts[:-1], starts[1:]))
-    steps = np.diff(flat.frame_time)[np.diff(first_of) == 0]
-    period = float(np.median(steps)) if len(steps) else 1.0
+    count = np.diff(flat.clip_offsets)
+    first_of, end_of, period = (
+        np.repeat(each, count) for each in (flat.clip_offsets[:-1], flat.clip_offsets[1:], _periods(flat))
+    )
     total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
     index, parts = np.arange(len(columns)), []
-    for side in (round(seconds / period) for seconds in SIDES):
+    for seconds in SIDES:
+        side = np.round(seconds / period).astype(int)
         first, last = np.maximum(first_of, index - side), np.minimum(end_of, index + side + 1)
         # As many as if no frame were missing at the ends.
         whole = (2 * side + 1) / (last - first)
         parts.append(np.log1p((total[last] - total[first]) * whole[:, None]))
     return np.hstack(parts).astype(np.float32)
+
+
+def _periods(flat: FlatPoints) -> Array:
+    """Seconds [clips] from frame to frame, the median of each clip; 1 where it has one frame alone."""
+    bounds = zip(flat.clip_offsets[:-1], flat.clip_offsets[1:], strict=True)
+    return np.array([np.median(np.diff(flat.frame_time[a:b])) if b - a > 1 else 1.0 for a, b in bounds], float)
 
 
 def _heights(flat: FlatPoints) -> Array:
@@ -118,25 +132,24 @@ def _heights(flat: FlatPoints) -> Array:
     return found
 
 
-def _sizes(joints: Array, clip: Array, joint_set: str) -> Array:
-    """Sum of the bones' lengths [frames], the mean over the known frames of a clip; NaN where none is."""
+def _sizes(joints: Array, joint_set: str) -> Array:
+    """Sum of the bones' lengths [frames]; NaN where a joint of one is not known."""
     if not joints.shape[1]:
         return np.full(len(joints), np.nan)
     a, b = (list(ends) for ends in zip(*bones(joint_set), strict=True))
-    each = np.linalg.norm(joints[:, a] - joints[:, b], axis=2).sum(1)
-    known = np.isfinite(each)
-    count = np.bincount(clip[known], minlength=int(clip.max(initial=-1)) + 1)
-    total = np.bincount(clip[known], each[known], len(count))
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan)[clip])
+    return np.asarray(np.linalg.norm(joints[:, a] - joints[:, b], axis=2).sum(1))
 
 
 def _histograms(values: Array, frame: Array, frames: int) -> Array:
-    """Counts [frames, bins] of range, lateral position, height and velocity, and of height by velocity's sign."""
-    distance = np.linalg.norm(values[:, :3], axis=1)
+    """Counts [frames, bins] of range, side, height and velocity, and of height by velocity's sign and by side.
+
+    A velocity that was not recorded (NaN) counts as none.
+    """
+    distance, velocity = np.linalg.norm(values[:, :3], axis=1), np.nan_to_num(values[:, 3])
     columns: list[Array] = []
-    for value, (low, high, bins) in zip((distance, values[:, 0], values[:, 2], values[:, 3]), _AXES, strict=True):
+    for value, (low, high, bins) in zip((distance, values[:, 0], values[:, 2], velocity), _AXES, strict=True):
         columns.append(_count(frame, _bin(value, low, high, bins), bins, frames))
-    moving = (values[:, 3] > 0.05).astype(int) - (values[:, 3] < -0.05).astype(int) + 1
+    moving = (velocity > 0.05).astype(int) - (velocity < -0.05).astype(int) + 1
     low, high, bins = _AXES[2]
     columns.append(_count(frame, _bin(values[:, 2], low, high, bins) * 3 + moving, 3 * bins, frames))
     sides = _bin(values[:, 0], -0.6, 0.6, 4)

@@ -69,7 +69,7 @@ class FrameModel:
         found = {f"network/{k}": v.cpu() for k, v in self.network.state_dict().items()}
         found |= {"mean": self.mean.cpu(), "floor": torch.tensor(self.floor, dtype=torch.float64)}
         if self.sizes is not None:
-            found |= {f"sizes/{f.name}": torch.tensor(getattr(self.sizes, f.name)) for f in fields(Sizes)}
+            found |= {f"sizes/{f.name}": torch.tensor(np.asarray(getattr(self.sizes, f.name))) for f in fields(Sizes)}
         return found
 
 

@@ -99,7 +99,7 @@ def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None 
     A perceptron on histograms tells them in every frame, and how large somebody is by all of these clips of theirs.
 
     Raises:
-        ValueError: no clip is as long as a window, or the run tells activities.
+        ValueError: no clip is as long as a window (a perceptron's: as a frame), or the run tells activities.
     """
     if isinstance(run.model, FrameModel):
         return _each_frame(run.model, run.targets.joint_set, dataset, clips)
@@ -113,6 +113,8 @@ def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None 
 
 def _each_frame(model: FrameModel, joint_set: str, dataset: Clips, clips: Sequence[int] | Array | None) -> Poses:
     frames, labels = frames_of(dataset, clips), dataset.labels
+    if not len(frames):
+        raise ValueError("predict: expected clips with at least one frame, got none")
     said = model.poses(frames)
     names = {"clip": labels.id, "activity": labels.activity, "subject": labels.subject, "session": labels.session}
     return Poses(

@@ -107,8 +107,10 @@ class Recipe:
         classes: activities to tell apart, in order; empty = all that the data has, sorted.
         model: trees on physics features, or a network on points, on voxels of them or on heatmaps (`window.maps`), or
             "histograms": a perceptron that tells the pose of every frame, and how large somebody is, for people who
-            stand where those of the recordings stood; it reads steps, batch, rate and decay of `optimise`, divides
-            them between synthetic and recorded poses by itself, and leaves `window` and `augment` alone.
+            stand where those of the recordings stood (its bins end 1 and 2.8 m from the radar, 1 m to either side of it
+            and 1.1 m above and below); it reads steps, batch, rate and decay of `optimise`, divides them between
+            synthetic and recorded poses by itself, and leaves `window`, `augment`, `data.synthetic_share` and
+            `data.validation` alone.
         sizes: whether "histograms" tells how large somebody is, by how high the points of all of their recordings lie
             that are asked about together; false = as large as the people learnt from, for a radar that hangs higher or
             lower from one recording to another (5 cm look like 10 % of a person's size).

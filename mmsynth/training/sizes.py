@@ -80,7 +80,7 @@ def fit_sizes(frames: Frames, ridge: float = 0.1) -> Sizes:
     heights, person, recording = _recordings(frames)
     known = np.isfinite(heights).all(1)
     _, first = np.unique(recording, return_index=True)
-    heights, person, size = heights[known], person[known], frames.size[first][known]
+    heights, person, size = heights[known], person[known], size_of(frames)[first][known]
     _, person = np.unique(person, return_inverse=True)
     count = np.bincount(person)
     table = np.stack([np.bincount(person, column) for column in heights.T], 1) / count[:, None]
@@ -111,12 +111,18 @@ def _recordings(frames: Frames) -> tuple[Array, Array, Array]:
 
 def mean_size(frames: Frames) -> float:
     """Geometric mean of people's sizes in m."""
-    return float(np.exp(np.log(frames.size).mean()))
+    return float(np.exp(np.log(size_of(frames)).mean()))
+
+
+def size_of(frames: Frames) -> Array:
+    """Size in m [frames] of each frame's person: the mean over the frames of the recording that are here."""
+    _, recording = np.unique(frames.clip, return_inverse=True)
+    return np.asarray((np.bincount(recording, frames.size) / np.bincount(recording))[recording])
 
 
 def of_one_size(frames: Frames, size: float) -> Frames:
     """The poses as people of one size would take them on the same spot."""
-    return replace(frames, joints=resized(frames.joints, size / frames.size, floor_of(frames)))
+    return replace(frames, joints=resized(frames.joints, size / size_of(frames), floor_of(frames)))
 
 
 def floor_of(frames: Frames) -> float:

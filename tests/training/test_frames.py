@@ -1,5 +1,6 @@
 """Poses frame by frame: the table of frames, sizes told by heights, the perceptron and its run."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from mmsynth.training.frames import Frames, frames_of, join_frames
 from mmsynth.training.gather import gather, gather_frames
 from mmsynth.training.perceptron import fit_frames, frame_model
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.sizes import Sizes, fit_sizes, mean_size, of_one_size, resized
+from mmsynth.training.run import save_model
+from mmsynth.training.sizes import Sizes, fit_sizes, mean_size, of_one_size, resized, size_of
 from mmsynth.types import Labels, PointCloud, Sample
 
 QUICK = Optimise(steps=240, pretrain_steps=0, batch=32, rate=3e-3, decay=0.01)
@@ -79,6 +81,19 @@ def test_heights_are_of_the_body_and_echoes_behind_it_do_not_count(standing: Pat
     np.testing.assert_allclose(beside, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.097)
 
 
+def test_seconds_about_a_frame_are_counted_by_its_own_recording(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    with DatasetWriter(tmp_path / "two.h5", Attributes()) as writer:
+        for name, rate in (("slow", 10), ("fast", 20)):
+            points = cloud(draw.uniform(0.5, 1, (800, 3)), np.full(800, np.nan), 8)
+            writer.append(Sample(name, Labels(), replace(points, times=points.times * 10 / rate)))
+    table = np.expm1(frames_of(Dataset.open(tmp_path / "two.h5")).table).reshape(200, 3, -1)
+    # Every point stands in six histograms; a velocity that was not recorded does not move.
+    np.testing.assert_allclose(table[[50, 150]].sum(2) / (6 * 8), [[1, 5, 21], [1, 9, 41]], rtol=1e-5)
+    middle = 12 + 10 + 14 + 5
+    np.testing.assert_allclose(table[50, :, middle] / 8, [1, 5, 21], rtol=1e-5)
+
+
 def people(sizes: dict[str, float], recordings: int, seed: int, noise: float = 0.0) -> Frames:
     """Four joints that follow two latent numbers, which twelve features show; heights follow the size."""
     draw, names = np.random.default_rng(seed), list(sizes)
@@ -136,6 +151,20 @@ def test_a_grown_person_stands_on_the_same_spot() -> None:
     np.testing.assert_allclose(alike.joints, people(dict.fromkeys(MANY, 1.2), 1, 0).joints, atol=1e-5)
 
 
+def test_the_size_of_a_recording_is_that_of_its_frames_that_are_learnt_from(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "grows.h5", Attributes(joint_set="mars19")) as writer:
+        shape = torch.rand(19, 3, generator=torch.Generator().manual_seed(0))
+        joints = shape * torch.linspace(1.0, 1.2, 60)[:, None, None]
+        points = cloud(np.tile([0.0, 2.0, 0.5], (480, 1)), np.ones(480), 8)
+        writer.append(Sample("a", Labels(), points, joints=joints, joint_set="mars19"))
+    frames = frames_of(Dataset.open(tmp_path / "grows.h5"))
+    told = size_of(frames)
+    assert np.ptp(told) == 0
+    # Of the first ten frames, whose labels alone may be looked at.
+    few = size_of(frames.take(np.arange(10)))
+    np.testing.assert_allclose(few / told[0], np.linspace(1.0, 1.2, 60)[:10].mean() / 1.1, rtol=1e-5)
+
+
 def recipe(schedule: str = "pretrain") -> Recipe:
     data = Data(real=(Path("none.h5"),), schedule=schedule)  # type: ignore[arg-type]
     return Recipe(data, "pose", model="histograms", width=32, optimise=QUICK)
@@ -166,6 +195,40 @@ def test_frames_of_several_sets_keep_their_recordings_apart() -> None:
     both = join_frames([one, two])
     assert len(np.unique(both.clip)) == 5 and len(both) == len(one) + len(two)
     np.testing.assert_array_equal(both.clip[len(one) :] - 2, two.clip)
+
+
+def test_two_draws_of_a_recipe_are_of_other_people_of_the_same_names(posed: Path) -> None:
+    both = join_frames([people({"p0": 0.9}, 2, 1), people({"p0": 1.1, "": 1.0}, 2, 2)])
+    assert fit_sizes(both).people == 4
+    other = posed.with_name("other.h5")
+    shutil.copy(posed, other)
+    data, names = Data(real=(posed, other), synthetic=(posed, other)), len({*Dataset.open(posed).labels.subject})
+    material = gather_frames(replace(recipe(), data=data))
+    assert material.real is not None and material.synthetic is not None
+    assert len({*material.real.subject}) == names and len({*material.synthetic.subject}) == 2 * names
+
+
+def test_what_is_said_of_somebody_is_read_from_points_alone() -> None:
+    made, real = people(MANY, 2, 1, 0.01), people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01)
+    model = fit_frames(replace(recipe(), optimise=replace(QUICK, steps=10)), real, made, quiet)
+    asked = people({"p2": 1.2}, 2, 3, 0.01)
+    unlabelled = replace(asked, joints=np.full_like(asked.joints, np.nan), size=np.full(len(asked), np.nan))
+    np.testing.assert_array_equal(model.poses(asked), model.poses(unlabelled))
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_a_model_comes_back_from_its_file_to_the_last_bit(tmp_path: Path, sizes: bool) -> None:
+    few = replace(recipe(), sizes=sizes, optimise=replace(QUICK, steps=10))
+    model = fit_frames(few, people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01), people(MANY, 2, 1, 0.01), quiet)
+    save_model(tmp_path / "model.pt", model)
+    back = frame_model(torch.load(tmp_path / "model.pt", weights_only=True)["frames"])
+    assert (back.sizes is None) == (not sizes)
+    before, after = model.tensors(), back.tensors()
+    assert before.keys() == after.keys()
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=0)
+    if model.sizes is not None and back.sizes is not None:
+        assert (back.sizes.spread, back.sizes.level) == (model.sizes.spread, model.sizes.level)
 
 
 def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_path: Path) -> None:
