@@ -165,7 +165,7 @@ def train(
     before = "finished before; its data was not looked at: " if finished else ""
     what = ", ".join(run.classes) or f"the joints of {run.targets.joint_set}"
     if processes.leads:
-        _say(f"{run.folder}: {before}{loaded.model} for {what}")
+        _say(f"{run.folder}: {before}{loaded.model} for {what}", *([run.about] if run.about else []))
 
 
 @app.command()

@@ -14,17 +14,24 @@ from mmsynth.training import Predictions, Run, held_out, predict
 from mmsynth.view import confusion_figure
 
 SEEN = "the run was trained on these clips: how it does on others stands in no figure above"
+ADAPTED = "the run was adapted to this file, without its labels: on recordings that it never saw it may do worse"
 
 
 @dataclass(frozen=True)
 class Report:
-    """Scores of a run, by window and clip, beside those of the constant answer; `seen`: it learnt from these clips."""
+    """Scores of a run, by window and clip, beside those of the constant answer.
+
+    Attributes:
+        seen: the run learnt from these clips.
+        adapted: it was adapted to their file, without its labels.
+    """
 
     windows: Scores
     clips: Scores
     majority: Scores
     confidence: float
     seen: bool = False
+    adapted: bool = False
 
     def text(self) -> str:
         """The report as a table."""
@@ -40,18 +47,33 @@ class Report:
             recall = self.windows.recall[name]
             shown = "-" if np.isnan(recall) else f"{recall:.3f}"
             lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
-        lines += ["", SEEN] if self.seen else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *warnings(self.seen, self.adapted)])
+
+
+def warnings(seen: bool, adapted: bool) -> list[str]:
+    """What stands below a report on clips that the run knows."""
+    return [line for known, text in ((seen, SEEN), (adapted, ADAPTED)) if known for line in ("", text)]
 
 
 def learnt_from(run: Run, dataset: Clips) -> bool:
     """Whether a run was trained on a file of the data set of which it held nothing out: its scores then mean little."""
-    data, parts = run.recipe.data, dataset.parts if isinstance(dataset, Datasets) else (dataset,)
-    files = {part.path.resolve() for part in parts if isinstance(part, Dataset)}
+    data, files = run.recipe.data, _files(dataset)
     # Of synthetic clips nothing is held out.
     if files & {path.resolve() for path in data.synthetic}:
         return True
     return bool(files & {path.resolve() for path in data.real}) and not held_out(dataset, data.hold_out).any()
+
+
+def adapted_to(run: Run, dataset: Clips) -> bool:
+    """Whether a run was adapted to a file of the data set, of which it held nothing out: it has seen the clips."""
+    data = run.recipe.data
+    known = _files(dataset) & {path.resolve() for path in data.unlabelled}
+    return bool(known) and not held_out(dataset, data.hold_out).any()
+
+
+def _files(dataset: Clips) -> set[Path]:
+    parts = dataset.parts if isinstance(dataset, Datasets) else (dataset,)
+    return {part.path.resolve() for part in parts if isinstance(part, Dataset)}
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
@@ -70,9 +92,9 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
         ValueError: there is no labelled window, or an activity is unknown to the run.
     """
     report = score_predictions(predict(run, dataset, untouched(run, dataset)))
-    report = replace(report, seen=learnt_from(run, dataset))
+    report = replace(report, seen=learnt_from(run, dataset), adapted=adapted_to(run, dataset))
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
-    content |= {"confidence": report.confidence, "seen": report.seen}
+    content |= {"confidence": report.confidence, "seen": report.seen, "adapted": report.adapted}
     figure = confusion_figure(np.asarray(report.windows.matrix), report.windows.classes)
     keep_report(Path(out, "report.txt"), Path(out, "confusion.png"), report.text(), content, figure)
     return report

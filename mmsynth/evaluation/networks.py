@@ -15,7 +15,7 @@ from mmsynth.evaluation.transfer import Real, grow_few
 from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
-from mmsynth.training.run import NetworkModel, Targets, keep_run, load_run
+from mmsynth.training.run import NetworkModel, Run, Targets, keep_run, load_run
 from mmsynth.training.windows import Windows
 from mmsynth.whole import whole
 
@@ -143,7 +143,7 @@ def pretrained(study: Study, steps: int, seed: int) -> Path:
         recipe = plan.recipe(steps, plan.rate, seed)
         material = Material(Targets(study.real.data.classes), synthetic=study.synthetic)
         model = train_network(recipe, material, out, lambda done, total: None)
-        keep_run(out, recipe, material.targets, model)
+        keep_run(Run(out, recipe, material.targets, model))
     return out
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.datasets import Clips
-from mmsynth.evaluation.evaluate import SEEN, learnt_from, untouched
+from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched, warnings
 from mmsynth.evaluation.report import keep_report
 from mmsynth.joints import JOINT_SETS, bones
 from mmsynth.training import Poses, Run, predict_poses
@@ -90,11 +90,12 @@ def constant_poses(poses: Poses, pose: Array) -> Poses:
 
 @dataclass(frozen=True, eq=False)
 class PoseReport:
-    """Scores of a run beside those of the mean pose of what it was trained on; `seen`: it learnt from these clips."""
+    """Scores of a run beside those of the mean pose of what it was trained on; `seen`, `adapted` as in `Report`."""
 
     model: PoseScores
     constant: PoseScores
     seen: bool = False
+    adapted: bool = False
 
     def text(self) -> str:
         """The report as a table."""
@@ -115,7 +116,7 @@ class PoseReport:
             lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
         sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if told else ""
-        lines += ["", f"{self.model.instants} instants{sure}", *(["", SEEN] if self.seen else [])]
+        lines += ["", f"{self.model.instants} instants{sure}", *warnings(self.seen, self.adapted)]
         return "\n".join(lines)
 
 
@@ -129,9 +130,10 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     """
     poses = predict_poses(run, dataset, untouched(run, dataset))
     assert isinstance(run.model, NetworkModel | FrameModel)
-    constant = constant_poses(poses, run.model.mean_pose)
-    report = PoseReport(score_poses(poses), score_poses(constant), learnt_from(run, dataset))
-    content = {"model": report.model.table(), "constant": report.constant.table(), "seen": report.seen}
+    constant, known = constant_poses(poses, run.model.mean_pose), (learnt_from(run, dataset), adapted_to(run, dataset))
+    report = PoseReport(score_poses(poses), score_poses(constant), *known)
+    content = {"model": report.model.table(), "constant": report.constant.table()}
+    content |= {"seen": report.seen, "adapted": report.adapted}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     figure = pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
     keep_report(Path(out, "report.txt"), Path(out, "poses.png"), report.text(), content, figure)

@@ -78,10 +78,11 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
             held.enter_context(alone(note))
             note.write_text(recipe.text(), encoding="utf-8")
         model = fit_model(recipe, material, out, progress, team)
+        run = Run(out, recipe, material.targets, model, material.about)
         if team.leads:
-            keep_run(out, recipe, material.targets, model)
+            keep_run(run)
     team.wait()
-    return Run(out, recipe, material.targets, model)
+    return run
 
 
 def fit_model(

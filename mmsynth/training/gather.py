@@ -26,6 +26,7 @@ class FrameMaterial:
     targets: Targets
     real: Frames | None = None
     synthetic: Frames | None = None
+    about: str = ""
 
 
 def gather(recipe: Recipe) -> Material:
@@ -37,7 +38,6 @@ def gather(recipe: Recipe) -> Material:
     """
     chosen, posed = _choose(recipe), recipe.task == "pose"
     apart = replace(recipe.window, step=recipe.window.duration)
-    other = _open(recipe.data.unlabelled)
 
     def windows(source: Clips | None, clips: Array, settings: WindowSettings = recipe.window) -> Windows | None:
         found = cut(source, settings, clips, posed) if source and len(clips) else None
@@ -52,7 +52,8 @@ def gather(recipe: Recipe) -> Material:
         real=recorded,
         synthetic=made,
         validation=windows(*chosen.withheld, apart),
-        unlabelled=_unlabelled(other, recipe, set(_names(*chosen.real))) if other else None,
+        unlabelled=_unlabelled(*chosen.adapting, recipe, chosen.targets.joint_set),
+        about=_about(chosen, recipe.data.hold_out),
     )
 
 
@@ -72,17 +73,18 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
             raise ValueError(f"data.{name}: expected frames in which every joint is known, got none")
     if synthetic is not None and chosen.synthetic[0] is not None:
         synthetic = by_source(synthetic, chosen.synthetic[0].part[synthetic.clip])
-    return FrameMaterial(chosen.targets, real, synthetic)
+    return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data.hold_out))
 
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Files and indices of their clips that are trained on, and of those that choose the model."""
+    """Files and indices of their clips that are trained on, that choose the model, and that it is adapted to."""
 
     targets: Targets
     real: tuple[Datasets | None, Array]
     synthetic: tuple[Datasets | None, Array]
     withheld: tuple[Datasets | None, Array]
+    adapting: tuple[Datasets | None, Array]
 
 
 def _choose(recipe: Recipe) -> _Chosen:
@@ -90,21 +92,39 @@ def _choose(recipe: Recipe) -> _Chosen:
     check_device(recipe.device)
     data, posed = recipe.data, recipe.task == "pose"
     draw = np.random.default_rng([recipe.seed, 1])
-    recordings, made = _open(data.real), _open(data.synthetic)
+    recordings, made, other = _open(data.real), _open(data.synthetic), _open(data.unlabelled)
     targets = _targets(recipe, [source for source in (recordings, made) if source])
-    if recordings:
-        _check_hold_out(recordings, data.hold_out)
+    _check_hold_out([source for source in (recordings, other) if source], data.hold_out)
     names = recipe.classes if posed else targets.classes
     real, synthetic = _usable(recordings, names, data.hold_out, posed), _usable(made, names, (), posed)
     if len(real):
         real, _ = _divide(recordings, real, data.real_fraction, draw)
     if not len(real) and not len(synthetic):
         raise ValueError(f"data: no clip of {', '.join(names) or 'any activity'} is left to train on")
-    # The model is chosen on recordings where there are any: on synthetic clips every model looks good.
+    # A network is chosen on recordings where there are any: on synthetic clips every one looks good. Trees are not.
+    share = 0.0 if recipe.model == "trees" else data.validation
     source, mine = (recordings, real) if len(real) else (made, synthetic)
-    withheld, kept = _divide(source, mine, data.validation, draw, spare=1)
+    withheld, kept = _divide(source, mine, share, draw, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
-    return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld))
+    adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
+    return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld), (other, adapting))
+
+
+def _about(chosen: _Chosen, hold_out: tuple[str, ...]) -> str:
+    """What is learnt from, in words; an empty part is left out."""
+    told = [_counted("recordings", *chosen.real, hold_out), _counted("synthetic clips", *chosen.synthetic)]
+    adapting = _counted("without labels", *chosen.adapting, hold_out)
+    said = [f"learnt from {' and '.join(part for part in told if part)}"]
+    said += [f"{len(chosen.withheld[1])} more choose the model"] if len(chosen.withheld[1]) else []
+    said += [f"adapted to {adapting}"] if adapting else []
+    return "; ".join(said)
+
+
+def _counted(name: str, source: Clips | None, used: Array, hold_out: tuple[str, ...] = ()) -> str:
+    if source is None:
+        return ""
+    held = int(held_out(source, hold_out).sum())
+    return f"{len(used)} of {len(source)} {name}" + (f" ({held} held out)" if held else "")
 
 
 def at_the_mean(synthetic: Windows, real: Windows) -> Windows:
@@ -130,8 +150,8 @@ def _targets(recipe: Recipe, sources: list[Clips]) -> Targets:
     return Targets(recipe.classes or tuple(found))
 
 
-def _unlabelled(source: Datasets, recipe: Recipe, known: set[tuple[Path, str]]) -> Windows:
-    """Windows of recordings to adapt to, with poses marked as not known, so that none can be learnt from them.
+def _adapting(source: Datasets, recipe: Recipe, known: set[tuple[Path, str]]) -> Array:
+    """Indices of the clips to adapt to: those that are not held out.
 
     Of `known` clips labels are learnt from: trees that give labels to the others would learn these clips twice.
     """
@@ -140,10 +160,14 @@ def _unlabelled(source: Datasets, recipe: Recipe, known: set[tuple[Path, str]]) 
         rows = rows[[name not in known for name in _names(source, rows)]]
         if not len(rows):
             raise ValueError("data.unlabelled: expected clips that are neither among data.real nor held out, got none")
-    windows = cut(source, recipe.window, rows)
-    if recipe.task != "pose":
+    return rows
+
+
+def _unlabelled(source: Datasets | None, rows: Array, recipe: Recipe, joint_set: str) -> Windows | None:
+    """Windows of recordings to adapt to, with poses marked as not known, so that none can be learnt from them."""
+    windows = cut(source, recipe.window, rows) if source else None
+    if windows is None or not joint_set:
         return windows
-    joint_set = _targets(recipe, [s for s in (_open(recipe.data.real), _open(recipe.data.synthetic)) if s]).joint_set
     shape = (len(windows), windows.bins, len(JOINT_SETS[joint_set]), 3)
     return replace(windows, joints=np.full(shape, np.nan, np.float32), joint_set=joint_set)
 
@@ -173,11 +197,12 @@ def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str,
     return np.flatnonzero(wanted & ~held_out(source, hold_out))
 
 
-def _check_hold_out(source: Clips, hold_out: tuple[str, ...]) -> None:
-    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on."""
+def _check_hold_out(sources: list[Datasets], hold_out: tuple[str, ...]) -> None:
+    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on, or adapted to."""
     for name in hold_out:
-        if not held_out(source, (name,)).any():
-            there = {*source.labels.session.tolist(), *source.labels.subject.tolist()} - {""}
+        if sources and not any(held_out(source, (name,)).any() for source in sources):
+            labels = [source.labels for source in sources]
+            there = {n for each in labels for n in (*each.session.tolist(), *each.subject.tolist())} - {""}
             listed = ", ".join(sorted(there)[:12]) + (" ..." if len(there) > 12 else "")
             raise ValueError(
                 f"data.hold_out: no recording is of a session or subject '{name}'; there are {listed or 'none'}"

@@ -36,8 +36,9 @@ class Material:
     Attributes:
         targets: what is told.
         real, synthetic: to train on.
-        validation: chooses the model; None = the last one is kept.
+        validation: chooses among the network's states; None = the last one is kept.
         unlabelled: recordings to adapt to.
+        about: how many clips of each kind these are, and how many were held out, in words.
     """
 
     targets: Targets
@@ -45,6 +46,7 @@ class Material:
     synthetic: Windows | None = None
     validation: Windows | None = None
     unlabelled: Windows | None = None
+    about: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -142,12 +142,13 @@ class BlendedNetwork:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A training run on disk: `recipe.toml`, `run.json` and the model's file."""
+    """A training run on disk: `recipe.toml`, `run.json` and the model's file; `about` says what it learnt from."""
 
     folder: Path
     recipe: Recipe
     targets: Targets
     model: Model
+    about: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -176,13 +177,15 @@ def save_model(path: Path, model: Model) -> None:
             raise ValueError(f"{path}: cannot store a {type(model).__name__}")
 
 
-def keep_run(folder: Path, recipe: Recipe, targets: Targets, model: Model) -> None:
+def keep_run(run: Run) -> None:
     """Write what `load_run` reads; `run.json`, which says that a run is finished, comes last."""
+    folder, recipe = run.folder, run.recipe
     (folder / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
-    save_model(folder / ("model.npz" if recipe.model == "trees" else "model.pt"), model)
+    save_model(folder / ("model.npz" if recipe.model == "trees" else "model.pt"), run.model)
     about = {
-        "classes": list(targets.classes),
-        "joint_set": targets.joint_set,
+        "classes": list(run.targets.classes),
+        "joint_set": run.targets.joint_set,
+        "data": run.about,
         "version": version("mmsynth"),
         "commit": commit(),
     }
@@ -203,9 +206,9 @@ def load_run(folder: Path | str) -> Run:
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
-        if recipe.model == "trees":
-            return Run(folder, recipe, targets, _load_trees(folder / "model.npz"))
-        return Run(folder, recipe, targets, _load_network(folder / "model.pt", recipe, targets))
+        trees, said = recipe.model == "trees", str(about.get("data", ""))  # runs of before say nothing
+        model = _load_trees(folder / "model.npz") if trees else _load_network(folder / "model.pt", recipe, targets)
+        return Run(folder, recipe, targets, model, said)
     except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
 

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 from mmsynth.datasets import Dataset, Datasets
 from mmsynth.evaluation import corpus, evaluate, folds
-from mmsynth.evaluation.evaluate import learnt_from, score_predictions, untouched
+from mmsynth.evaluation.evaluate import ADAPTED, adapted_to, learnt_from, score_predictions, untouched
 from mmsynth.evaluation.protocol import draw_rows
 from mmsynth.evaluation.radhar import across
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
 from mmsynth.training import Predictions, WindowSettings, fit
 from mmsynth.training.features import count_features
-from mmsynth.training.recipe import Data, Recipe
+from mmsynth.training.recipe import Adapt, Data, Recipe
 from mmsynth.view.style import new_figure
 
 
@@ -45,6 +45,12 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     # Nothing is held out of synthetic clips, whatever their sessions are called.
     made = Data(real=(recordings,), synthetic=(generated,), hold_out=("2020-01-02",))
     assert learnt_from(replace(run, recipe=Recipe(made)), other)
+    # Recordings whose labels were not looked at are known too, but for those held out.
+    adapted = Data(synthetic=(generated,), unlabelled=(recordings,))
+    shy = replace(adapted, hold_out=("2020-01-02",))
+    used, kept = (replace(run, recipe=Recipe(d, adapt=Adapt("self-training"))) for d in (adapted, shy))
+    assert adapted_to(used, data) and not adapted_to(used, other) and not adapted_to(kept, data)
+    assert ADAPTED in evaluate(used, data, tmp_path / "adapted").text()
     # A file of which nothing was held out, or nothing of it at all, counts as a whole.
     assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
 

@@ -211,14 +211,20 @@ def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, generat
 
 
 def test_withheld_days_and_validation_clips_are_not_trained_on(recordings: Path, generated: Path) -> None:
-    recipe = Recipe(Data((recordings,), (generated,), hold_out=("2020-01-02",), validation=0.25, real_fraction=0.5))
-    material = gather(recipe)
+    data = Data((recordings,), (generated,), hold_out=("2020-01-02",), validation=0.25, real_fraction=0.5)
+    material = gather(Recipe(data, model="points"))
     assert material.real is not None and material.synthetic is not None and material.validation is not None
     used = [set(w.clip) for w in (material.real, material.synthetic, material.validation)]
     assert not used[0] & used[2] and len(used[1]) == 16
     # Day 1 has 4 clips of each class; half of them are 2; of these one is withheld, since at least one is.
     assert (len(used[0]), len(used[2])) == (2, 2)
     assert all(int(c.split("-")[1]) % 2 == 0 for c in used[0] | used[2])
+    told = "2 of 16 recordings (8 held out) and 16 of 16 synthetic clips"
+    assert material.about == f"learnt from {told}; 2 more choose the model"
+    # Trees are not chosen among: they learn from all.
+    trees = gather(Recipe(replace(data, unlabelled=(recordings,)), adapt=Adapt("self-training")))
+    told = told.replace("2 of 16", "4 of 16", 1)
+    assert trees.about == f"learnt from {told}; adapted to 4 of 16 without labels (8 held out)"
 
 
 def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Path) -> None:
@@ -239,6 +245,9 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
     mistyped = Data(real=(recordings,), hold_out=("p1", "2020-1-02"))
     with pytest.raises(ValueError, match=r"of a session or subject '2020-1-02'; there are 2020-01-01-a, .*, p0, p1"):
         fit(Recipe(mistyped), tmp_path / "run", quiet)
+    adapting = Data(synthetic=(recordings,), unlabelled=(recordings,), hold_out=("2020-1-02",))
+    with pytest.raises(ValueError, match="of a session or subject '2020-1-02'"):
+        fit(Recipe(adapting, adapt=Adapt("self-training")), tmp_path / "run", quiet)
     with pytest.raises(ValueError, match="no clip of jump is left"):
         fit(Recipe(Data(real=(recordings,)), classes=("jump",)), tmp_path / "run", quiet)
 
