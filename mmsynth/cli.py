@@ -160,7 +160,7 @@ def train(
         _say(f"{cost.seconds:.0f} s and {cost.memory / 2**20:.0f} MiB on {loaded.device}: {size}")
         return
     finished = (out / "run.json").is_file()
-    with team(loaded.device) as processes, _Progress("train") as progress:
+    with team(loaded.device) as processes, _Progress("train", processes.leads) as progress:
         run = fit(loaded, out, progress, processes)
     before = "finished before; its data was not looked at: " if finished else ""
     what = ", ".join(run.classes) or f"the joints of {run.targets.joint_set}"
@@ -340,13 +340,13 @@ def _table(rows: dict[str, Any]) -> None:
 
 
 class _Progress:
-    """A bar on stderr, called with (done, total); total None = not known."""
+    """A bar on stderr, unless it is not to be shown, called with (done, total); total None = not known."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, shown: bool = True) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=console)
+        self.bar = Progress(*columns, console=console, disable=not shown)
         self.task = self.bar.add_task(what, total=None)
 
     def __enter__(self) -> "_Progress":

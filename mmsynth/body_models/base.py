@@ -8,6 +8,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
+from mmsynth.geometry import UPRIGHT
 from mmsynth.joints import SMPLX_JOINTS
 from mmsynth.types import MeshSequence, Motion
 
@@ -147,6 +148,15 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
     shift = torch.zeros_like(motion.translation)
     shift[:, 2] = -low.to(shift)
     return replace(motion, translation=motion.translation + shift)
+
+
+def stature(body: AbstractBodyModel, motion: Motion) -> float:
+    """Height in m of the body in the motion's shape, standing in the T-pose."""
+    rest = replace(
+        frames(motion, slice(1)), joint_names=("pelvis",), rotations=UPRIGHT[None, None].to(motion.rotations)
+    )
+    up = body(rest).vertices[0, :, 2]
+    return float(up.max() - up.min())
 
 
 def frames(motion: Motion, part: slice) -> Motion:

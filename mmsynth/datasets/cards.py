@@ -102,16 +102,25 @@ def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str
         raise ValueError(f"{src}: no such folder")
     lines = []
     for kind in card.files:
-        found = sorted((p for p in src.rglob(kind.pattern) if p.is_file()), key=lambda p: p.as_posix())
+        found = _matching(src, kind.pattern)
         missing = "missing" if kind.needed else "missing (not needed)"
         if not found:
             lines.append(f"{missing}: all {kind.count} of {kind.pattern} ({kind.holds})")
         elif len(found) != kind.count:
             word = missing if len(found) < kind.count else "more than published"
-            lines.append(f"{word}: {len(found)} of {kind.count} files {kind.pattern} ({kind.holds})")
+            line = f"{word}: {len(found)} of {kind.count} files {kind.pattern} ({kind.holds})"
+            above = found[0].parents[kind.pattern.count("/")]
+            more = len(_matching(above, kind.pattern)) if src.resolve().is_relative_to(above) else 0
+            lines.append(line + (f"; {above} holds {more}" if more > len(found) else ""))
         elif kind.sha256 and digests and digest(found) != kind.sha256:
             lines.append(f"different: {kind.pattern} ({kind.holds}) are not the files that the card was checked with")
     return tuple(lines)
+
+
+def _matching(src: Path, pattern: str) -> list[Path]:
+    """Files in a folder or below whose whole paths end as the pattern says: the folder may be one that it names."""
+    named = src.resolve().rglob(pattern.rpartition("/")[2])
+    return sorted((p for p in named if p.match(pattern) and p.is_file()), key=lambda p: p.as_posix())
 
 
 def digest(files: list[Path]) -> str:

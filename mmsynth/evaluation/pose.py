@@ -132,7 +132,7 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     assert isinstance(run.model, NetworkModel | FrameModel)
     constant, known = constant_poses(poses, run.model.mean_pose), (learnt_from(run, dataset), adapted_to(run, dataset))
     report = PoseReport(score_poses(poses), score_poses(constant), *known)
-    content = {"model": report.model.table(), "constant": report.constant.table()}
+    content: dict[str, Any] = {name: getattr(report, name).table() for name in ("model", "constant")}
     content |= {"seen": report.seen, "adapted": report.adapted}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     figure = pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.arrays import moved
-from mmsynth.body_models import BodyModel, load_body
+from mmsynth.body_models import BodyModel, load_body, stature
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import Play, draw_play, room_of, stream, uniform
@@ -204,14 +204,19 @@ def _shifted(cfar: Cfar, shift_db: float) -> Cfar:
 
 
 def _provenance(stage: Stage, take: Take, k: int) -> dict[str, str]:
-    subject = take.play.subject
     return {
         "clip": str(take.play.index),
         "noise_draw": str(k),
         "method": stage.recipe.simulation.method,
         "facets": str(sum(len(person.faces) for person in take.scene.people)),
-        "sex": subject.sex,
-        "age": f"{subject.age:.1f}",
-        "height": f"{subject.height:.3f}",
-        "mass": f"{subject.mass:.1f}",
+        **_person(stage.body, take.play),
     }
+
+
+def _person(body: BodyModel, play: Play) -> dict[str, str]:
+    """Who is seen: the person who was drawn, or, where the file or the body model decides, how tall the body stands."""
+    subject, motion = play.subject, play.motions[0]
+    if motion.shape_of == body.family == "free" and not play.file:
+        who = {"sex": subject.sex, "age": f"{subject.age:.1f}", "mass": f"{subject.mass:.1f}"}
+        return {**who, "height": f"{subject.height:.3f}"}
+    return {"height": f"{stature(body, motion):.3f}", **({"motion": play.file} if play.file else {})}

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmsynth.config import merge, parse, read_toml, to_table
 from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
+from mmsynth.motion.together import Area
 from mmsynth.radar import load_radar
 from mmsynth.scene import mounted, read_room
 from mmsynth.types import RadarSetup
@@ -38,6 +39,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
         for one in recipe.apart():
             check_radar(one, resolve_radar(one))
         check_room(recipe)
+        check_people(recipe)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
@@ -95,14 +97,38 @@ def check_room(recipe: Recipe) -> None:
     half = [0.5 * size for size in room.room.size[:2]]
     for activity in recipe.activities:
         where = placement_of(recipe, activity)
-        for k in range(_BEARINGS):
-            bearing = where.bearing[0] + (where.bearing[1] - where.bearing[0]) * k / (_BEARINGS - 1)
+        for bearing in _bearings(where):
             spot = standing(mounted(room), where.distance[1], bearing)
             if any(abs(x - c) > h for x, c, h in zip(spot, room.room.center, half, strict=True)):
                 raise ValueError(
                     f"placement: activity '{activity.label}': {where.distance[1]:g} m from the radar at a bearing of "
                     f"{math.degrees(bearing):.0f} degrees lies outside of the room {recipe.room}"
                 )
+
+
+def _bearings(where: Placement) -> list[float]:
+    low, high = where.bearing
+    return [low + (high - low) * k / (_BEARINGS - 1) for k in range(_BEARINGS)]
+
+
+def check_people(recipe: Recipe) -> None:
+    """Refuse a recipe of several people whose places are all nearer together than two people can be.
+
+    Whether there is room for their motions is found clip by clip.
+
+    Raises:
+        ValueError: nobody could stand beside anybody.
+    """
+    spots = []
+    for activity in recipe.activities:
+        where = placement_of(recipe, activity)
+        spots += [(far * math.sin(b), far * math.cos(b)) for far in where.distance for b in _bearings(where)]
+    widest = max(math.dist(a, b) for a in spots for b in spots)
+    if recipe.subjects.others and widest < Area().gap:
+        raise ValueError(
+            f"others: expected places for {recipe.subjects.others + 1} people, {Area().gap:g} m apart at least, got "
+            f"places within {widest:.2f} m; widen the placement's distance or bearing"
+        )
 
 
 def _resolve(recipe: Recipe, folder: Path) -> Recipe:

@@ -25,10 +25,12 @@ from mmsynth.motion.together import Area, distance
 from mmsynth.scene import Room, mounted, read_room
 from mmsynth.types import Labels, MeshSequence, Motion, Skeleton
 
+# Motion files of an activity that are read before any clip is made: a few seconds' worth.
+_LOOKED_AT = 50
 # By how many s a motion outlasts its clip: no knot of the last frame then falls off its end, however times are rounded.
 _SPARE = 1 / 30
-# Attempts to place a person beside others.
-_TRIES = 200
+# Attempts to place a person beside others, and motions that are tried so.
+_TRIES, _MOTIONS = 200, 5
 
 
 def stream(seed: int, *keys: int) -> torch.Generator:
@@ -48,6 +50,7 @@ class Play:
         motions: of all people where the recipe puts them; that of the labelled person is the first.
         world_from_radar: pose of the radar.
         clothing: kind.
+        file: name of the motion file of the labelled person; "" = a built-in motion.
     """
 
     index: int
@@ -56,6 +59,7 @@ class Play:
     motions: tuple[Motion, ...]
     world_from_radar: Tensor
     clothing: str
+    file: str = ""
 
 
 def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
@@ -68,7 +72,8 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     motions = (motion, *_others(recipe, body, index, person, motion))
     clothing = recipe.subjects.clothing[integer(len(recipe.subjects.clothing), draw)]
     labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
-    return Play(index, labels, subject, motions, world_from_radar, clothing)
+    file = motion.labels.source if activity.files else ""
+    return Play(index, labels, subject, motions, world_from_radar, clothing, file)
 
 
 def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
@@ -115,10 +120,29 @@ def _long_enough(activity: ActivityRecipe, body: BodyModel, seconds: float, draw
         if motion.duration >= seconds:
             return motion
         longest = max(longest, motion.duration)
-    raise ValueError(
+    raise _too_short(activity, seconds, longest)
+
+
+def _too_short(activity: ActivityRecipe, seconds: float, longest: float) -> ValueError:
+    return ValueError(
         f"activity '{activity.label}': expected a motion of at least the clips' {seconds:.2f} s among its files, "
         f"got {longest:.2f} s at most"
     )
+
+
+def check_motions(recipe: Recipe) -> None:
+    """Refuse a recipe whose motion files cannot be read or are all too short; of many, the first are looked at.
+
+    Raises:
+        ValueError: a file is damaged, or of a mesh without joints, or none lasts a clip.
+    """
+    seconds = recipe.seconds + _SPARE
+    for activity in recipe.activities:
+        paths = motion_files(activity)
+        lasting = [_joined(path).times for path in paths[:_LOOKED_AT]]
+        longest = max((float(times[-1] - times[0]) for times in lasting), default=seconds)
+        if longest < seconds and len(paths) <= _LOOKED_AT:
+            raise _too_short(activity, seconds, longest)
 
 
 @lru_cache(maxsize=1024)
@@ -130,10 +154,16 @@ def _shape(subject: Subject) -> Tensor:
 @lru_cache(maxsize=64)
 def _read(path: str, body: BodyModel) -> Motion:
     """A motion file on the floor, with a skeleton fitted; kept, since clips draw the same files again."""
+    found = _joined(path)
+    motion = fit_skeleton(found, body) if isinstance(found, Skeleton) else found
+    return ground(replace(motion, labels=replace(motion.labels, source=Path(path).name)), body)
+
+
+def _joined(path: Path | str) -> Motion | Skeleton:
     found = read_motion(path)
     if isinstance(found, MeshSequence):
         raise ValueError(f"{path}: a mesh sequence has no joints to pose the body with")
-    return ground(fit_skeleton(found, body) if isinstance(found, Skeleton) else found, body)
+    return found
 
 
 def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
@@ -155,20 +185,29 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
     draw, pool = stream(recipe.seed, 4, index), recipe.subjects
     for _ in range(pool.others):
         number = pool.first + (person - pool.first + 1 + integer(pool.count - 1, draw)) % pool.count
-        subject = sample_subject(stream(recipe.seed, 1, number), pool.age)
-        activity = recipe.activities[integer(len(recipe.activities), draw)]
-        moving, where = _motion(recipe, body, activity, (number, subject), draw), placement_of(recipe, activity)
-        for _ in range(_TRIES):
-            there, _ = _stand(recipe, where, moving, draw)
-            if all(distance(there, other) >= Area().gap for other in found):
+        for _ in range(_MOTIONS):
+            there = _beside(recipe, body, number, found, draw)
+            if there is not None:
                 found.append(there)
                 break
         else:
             raise ValueError(
                 f"others: expected room for {pool.others + 1} people where `placement` has them, found none in clip "
-                f"{index} in {_TRIES} tries; widen its distance or bearing"
+                f"{index} in {_MOTIONS * _TRIES} tries; widen its distance or bearing"
             )
     return found[1:]
+
+
+def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], draw: torch.Generator) -> Motion | None:
+    """Person `number` at an activity of the recipe and a place that keeps the gap from others; None = found none."""
+    subject = sample_subject(stream(recipe.seed, 1, number), recipe.subjects.age)
+    activity = recipe.activities[integer(len(recipe.activities), draw)]
+    moving, where = _motion(recipe, body, activity, (number, subject), draw), placement_of(recipe, activity)
+    for _ in range(_TRIES):
+        there, _ = _stand(recipe, where, moving, draw)
+        if all(distance(there, other) >= Area().gap for other in others):
+            return there
+    return None
 
 
 def standing(world_from_radar: Tensor, distance: float, bearing: float) -> tuple[float, float]:

@@ -16,6 +16,8 @@ from mmsynth.types import RadarSetup
 
 Range = tuple[float, float]
 CLOTHING_KINDS = tuple(CLOTHING)
+# Of a clip, in s: a clip is posed and traced in memory.
+LONGEST = 600.0
 
 
 def _check_range(name: str, value: Range, low: float, high: float) -> None:
@@ -204,6 +206,8 @@ class Recipe:
         for name in ("clips", "seconds", "noise_draws"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected more than zero, got {getattr(self, name)}")
+        if self.seconds > LONGEST:
+            raise ValueError(f"seconds: expected at most {LONGEST:g} (make more clips instead), got {self.seconds:g}")
         if not self.radars or len(set(self.radars)) < len(self.radars):
             raise ValueError(f"radar: expected one or several that differ, got {list(self.radars)}")
         # The file of the set holds it in 64 bits.

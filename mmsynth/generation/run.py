@@ -18,7 +18,7 @@ from mmsynth.body_models import load_body
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, alone
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import draw_play, motion_files
+from mmsynth.generation.play import check_motions, draw_play, motion_files
 from mmsynth.generation.recipe import Recipe
 from mmsynth.processes import worker_pool
 from mmsynth.simulation import hold_memory
@@ -49,13 +49,15 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
         device: of torch and Warp in each worker.
 
     Raises:
-        ValueError: `out` holds a finished data set, something else, a run of another recipe or one that another
-            process is at; two radars have one name; or there is no such body or device.
+        ValueError: a motion file cannot be read, or an activity's are all too short; `out` holds a finished data set,
+            something else, a run of another recipe or one that another process is at; two radars have one name; or
+            there is no such body or device.
         OSError: the disk is full, or not writable; or a worker died.
     """
     check_device(device)
     load_body(recipe.subjects.body)  # one that is not here is told before there is a folder
     targets = _targets(recipe, out)
+    check_motions(recipe)
     with _prepared(recipe, out, targets):
         _fill(recipe, targets, progress, (workers, device))
         shutil.rmtree(out / "parts")

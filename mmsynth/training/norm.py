@@ -1,11 +1,27 @@
 """Batch normalisation over all processes of a training, and its statistics on other data."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
 
 
 class Norm(nn.BatchNorm1d):
@@ -24,7 +40,7 @@ class Norm(nn.BatchNorm1d):
         axes = [0, *range(2, x.dim())]
         wide = x.float()
         count = wide.new_full((1,), x.numel() / x.shape[1])
-        sums = all_reduce(torch.cat([wide.sum(axes), (wide**2).sum(axes), count]))  # type: ignore[no-untyped-call]
+        sums: Tensor = _Sum.apply(torch.cat([wide.sum(axes), (wide**2).sum(axes), count]))  # type: ignore[no-untyped-call]
         count = sums[-1]
         mean, square = (sums[:-1] / count).chunk(2)
         variance = (square - mean**2).clamp_min(0)

@@ -141,6 +141,10 @@ class Recipe:
     pose: PoseLoss = PoseLoss()
 
     def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError(f"width: expected 1 or more, got {self.width}")
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing: expected a number from 0 to below 1, got {self.smoothing}")
         if self.task == "pose" and self.model == "trees":
             raise ValueError("model: expected a network for task 'pose', got 'trees'")
         if self.model == "histograms":

@@ -26,6 +26,13 @@ class TreeSettings:
     leaf: int = 2
     share: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("count", "leaf"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"trees.{name}: expected 1 or more, got {getattr(self, name)}")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"trees.share: expected a number from 0 to 1, got {self.share}")
+
 
 @dataclass(frozen=True, eq=False)
 class Forest:

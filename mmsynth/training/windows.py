@@ -46,6 +46,10 @@ class WindowSettings:
             raise ValueError(
                 f"window: expected a duration and a step above 0 s, got {self.duration} s and {self.step} s"
             )
+        if not 0 <= self.min_range < self.max_range:
+            raise ValueError(
+                f"window: expected 0 <= min_range < max_range (m), got {self.min_range:g} and {self.max_range:g}"
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,6 +64,16 @@ def test_what_is_missing_or_different_is_said(source: Path) -> None:
         check_source(card(kind), source / "nowhere")
 
 
+def test_a_folder_too_deep_is_told_which_one_is_meant(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "Train" / folder).mkdir(parents=True)
+        (tmp_path / "Train" / folder / "x.txt").write_text(folder)
+    asked = card(Files("Train/*/*.txt", 2, "takes"))
+    assert check_source(asked, tmp_path / "Train") == ()
+    (line,) = check_source(asked, tmp_path / "Train" / "a")
+    assert line == f"missing: 1 of 2 files Train/*/*.txt (takes); {tmp_path} holds 2"
+
+
 def test_no_such_card() -> None:
     with pytest.raises(ValueError, match="expected one of mars, milipoint"):
         load_card("radar")

@@ -12,10 +12,12 @@ import pytest
 import torch
 from made_up import PERSON
 
+from mmsynth.body_models import stature
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
 from mmsynth.generation.clip import draw_take, stage, trace_take
-from mmsynth.generation.play import draw_play, stream
+from mmsynth.generation.load import check_people
+from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
 
@@ -76,6 +78,22 @@ def test_a_person_from_a_file_stands_where_the_recipe_says_too(tmp_path: Path) -
     # Faces the radar, within the recipe's 0.3 rad: the left side is to the radar's right, across the line of sight.
     across = joints["ShoulderL"] - joints["ShoulderR"]
     assert float(across[0]) > 0 and float((across * joints["SpineBase"])[:2].sum() / across.norm() / 2.0) < 0.45
+
+
+def test_what_is_said_of_a_person_is_that_of_the_body_that_was_simulated(recipe: Recipe, tmp_path: Path) -> None:
+    np.savez(tmp_path / "tall.npz", positions=np.repeat(1.1 * PERSON[None], 20, 0), fps=30)
+    path = tmp_path / "recipe.toml"
+    path.write_text(TEXT.replace('motion = "walk"', 'files = ["tall.npz"]'))
+    (seen, _) = make_clip(stage(load_recipe(path)), 0)
+    assert seen.provenance["motion"] == "tall.npz" and not {"sex", "age", "mass"} & set(seen.provenance)
+    # The joints that were drawn stand 1.1 times as far apart as those of a person of about 1.7 m.
+    assert 1.75 < float(seen.provenance["height"]) < 2.05
+    ready = stage(recipe)
+    (drawn, _) = make_clip(ready, 1)
+    told, play = drawn.provenance, draw_play(recipe, ready.body, 1)
+    assert "motion" not in told and (told["sex"], told["mass"]) == (play.subject.sex, f"{play.subject.mass:.1f}")
+    # `shape_for` solves for the height of the whole body; this one has a twelfth of its vertices.
+    assert stature(ready.body, play.motions[0]) == pytest.approx(float(told["height"]), abs=0.01)
 
 
 def test_person_stands_where_the_recipe_says_and_joints_follow(recipe: Recipe) -> None:
@@ -262,6 +280,27 @@ def test_more_people_than_there_is_room_for_are_refused(recipe: Recipe, monkeypa
     tight = replace(crowded, placement=replace(crowded.placement, distance=(2.0, 2.01), bearing=(0.0, 0.001)))
     with pytest.raises(ValueError, match="expected room for 2 people"):
         draw_take(stage(tight), 0)
+    # What no clip can have room for is told before any is made.
+    with pytest.raises(ValueError, match=r"others: expected places for 2 people, 0.35 m apart at least, got .* 0.01 m"):
+        check_people(tight)
+    check_people(replace(tight, subjects=recipe.subjects))
+    check_people(replace(tight, placement=replace(tight.placement, distance=(2.0, 2.4))))
+
+
+def test_bad_motion_files_are_told_before_any_clip(tmp_path: Path) -> None:
+    np.savez(tmp_path / "good.npz", positions=np.repeat(PERSON[None], 20, 0), fps=30)
+    path, out = tmp_path / "recipe.toml", tmp_path / "out"
+    path.write_text(TEXT.replace('motion = "walk"', 'files = ["*.npz"]'))
+    np.savez(tmp_path / "short.npz", positions=np.repeat(PERSON[None], 2, 0), fps=30)
+    check_motions(load_recipe(path))  # one that is too short is passed over
+    (tmp_path / "z.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:200])
+    with pytest.raises(ValueError, match="z.npz: "):
+        generate(load_recipe(path), out, quiet)
+    for name in ("good", "z"):
+        (tmp_path / f"{name}.npz").unlink()
+    with pytest.raises(ValueError, match="activity 'walk': expected a motion of at least the clips' 0.13 s"):
+        generate(load_recipe(path), out, quiet)
+    assert not out.exists()
 
 
 def several(recipe: Recipe) -> Recipe:

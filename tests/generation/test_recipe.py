@@ -31,6 +31,11 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+def test_a_clip_is_no_longer_than_memory_has_room_for(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"seconds: expected at most 600 \(make more clips instead\), got 1e\+09"):
+        load_recipe(write(tmp_path, GOOD.replace("seconds = 0.1", "seconds = 1e9")))
+
+
 def test_resolved_text_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, GOOD))
     again = tmp_path / "resolved.toml"

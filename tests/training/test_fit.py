@@ -233,6 +233,11 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         "model = 'tree'\n[data]\nreal = ['a.h5']\n": "nearest: 'trees'",
         "[data]\nreel = ['a.h5']\n": "unknown key 'data.reel': the nearest known one is 'real'",
         "[data]\nreal = ['a.h5']\n[optimise]\nsteps = 5\n": "optimise.pretrain_steps: expected 0 to 4",
+        "width = 0\n[data]\nreal = ['a.h5']\n": "width: expected 1 or more, got 0",
+        "smoothing = 1.0\n[data]\nreal = ['a.h5']\n": "smoothing: expected a number from 0 to below 1",
+        "[data]\nreal = ['a.h5']\n[trees]\ncount = 0\n": "trees.count: expected 1 or more, got 0",
+        "[data]\nreal = ['a.h5']\n[trees]\nshare = 2.0\n": "trees.share: expected a number from 0 to 1, got 2",
+        "[data]\nreal = ['a.h5']\n[window]\nmin_range = 9.0\n": r"min_range < max_range \(m\), got 9 and 5.1",
     }
     for text, message in cases.items():
         path = tmp_path / "recipe.toml"
