@@ -176,7 +176,7 @@ def cut(
         start=table.time[rows],
         duration=settings.duration,
         activity=labels.activity[clip].astype(object),
-        clip=labels.id[clip].astype(object),
+        clip=_names(dataset)[clip],
         session=labels.session[clip].astype(object),
         subject=labels.subject[clip].astype(object),
         joints=joints,
@@ -191,6 +191,14 @@ def cut(
 def no_joints(count: int, settings: WindowSettings) -> Array:
     """The joints [windows, bins, 0, 3] of windows without."""
     return np.zeros((count, bins_of(settings.duration), 0, 3), np.float32)
+
+
+def _names(dataset: Clips) -> Array:
+    """What each clip [clips] is told from others by: its id, after the number of its file where ids repeat."""
+    ids = dataset.labels.id
+    if len(np.unique(ids)) < len(ids):
+        ids = np.char.add(np.char.add(dataset.part.astype(str), "/"), ids)
+    return ids.astype(object)
 
 
 def bin_edges(period: float, settings: WindowSettings) -> Array:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -195,6 +196,14 @@ def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(
     assert network.unlabelled is not None
     with pytest.raises(ValueError, match="adapt.method: expected what is done with the files under data.unlabelled"):
         Recipe(data)
+
+
+def test_recordings_of_one_name_in_two_files_vote_apart(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    other = tmp_path / "the_next_day.h5"
+    shutil.copy(recordings, other)
+    data = Data(synthetic=(generated,), unlabelled=(recordings, other))
+    found = gather(Recipe(data, adapt=Adapt("self-training"))).unlabelled
+    assert found is not None and len(set(found.clip)) == 2 * len(Dataset.open(recordings))
 
 
 @pytest.mark.parametrize("model", ["trees", "blended trees", "points", "blended points"])
