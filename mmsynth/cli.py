@@ -242,14 +242,24 @@ def calibrate(
 
 
 @app.command()
-def info(file: Annotated[Path, typer.Argument(help="Data set.")]) -> None:
-    """Say what a data set holds.
+def info(
+    file: Annotated[Path, typer.Argument(help="Data set.")],
+    figure: Annotated[Path | None, typer.Option(help="PNG with a clip of each activity.", callback=_picture)] = None,
+) -> None:
+    """Say what a data set holds, and show it.
 
-    `mmsynth info data/mine/dataset.h5`
+    `mmsynth info data/mine/dataset.h5 --figure clips.png`
     """
     from mmsynth.datasets import info as describe
 
     _table(describe(file))
+    if figure:
+        from mmsynth.datasets import Dataset
+        from mmsynth.look import clips_sheet
+        from mmsynth.view import save_figure
+
+        with Dataset.open(file) as data:
+            _say(f"wrote {save_figure(clips_sheet(data), figure)}")
 
 
 @app.command()

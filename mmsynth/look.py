@@ -1,21 +1,24 @@
-"""Contact sheets of what is here: built-in motions, motion files, bodies."""
+"""Contact sheets of what is here: built-in motions, motion files, bodies, clips of a data set."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
+from mmsynth.datasets import Dataset
 from mmsynth.geometry import UPRIGHT, rotation_about
 from mmsynth.motion import ACTIVITIES, Subject, generate_motion, read_motion, resample
 from mmsynth.motion.skeleton import forward
 from mmsynth.types import MeshSequence, Motion, Skeleton
-from mmsynth.view import contact_sheet
+from mmsynth.view import clips_figure, contact_sheet
 
 _INSTANTS = 6
+_CLIPS = 8
 _SECONDS = 8.0  # of a built-in motion, of which the most telling stretch is drawn
 _STRETCHES = (1.0, 1.5, 2.2, 3.2, 4.8)  # in s
 
@@ -63,6 +66,13 @@ def bodies_sheet() -> Figure:
         motion = Motion(("pelvis",), turned[:, None], torch.zeros(_INSTANTS, 3, dtype=torch.float64), steps, shape)
         rows.append((f"{sex}, {age:g} years, {height:g} m, {mass:g} kg", body(ground(motion, body))))
     return contact_sheet(rows, _INSTANTS, clock=False)
+
+
+def clips_sheet(data: Dataset) -> Figure:
+    """The first clip of each activity of a data set, at most eight."""
+    activity = data.labels.activity.astype(str)
+    first = sorted({int(np.flatnonzero(activity == name)[0]) for name in np.unique(activity)})[:_CLIPS]
+    return clips_figure([data[index] for index in first])
 
 
 def mesh_of(found: Motion | Skeleton | MeshSequence, body: BodyModel) -> MeshSequence:

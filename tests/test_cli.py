@@ -67,7 +67,8 @@ def test_generate_info_train_predict_evaluate(
     recipe.write_text(RECIPE)
     data = tmp_path / "data"
     assert call(monkeypatch, "generate", recipe, "--out", data, "--workers", "1") == 0
-    assert call(monkeypatch, "info", data / "dataset.h5") == 0
+    assert call(monkeypatch, "info", data / "dataset.h5", "--figure", tmp_path / "clips.png") == 0
+    assert (tmp_path / "clips.png").stat().st_size > 10_000
     assert "walk" in capsys.readouterr().out
     training = tmp_path / "training.toml"
     training.write_text(TRAINING.replace("DATA", str(data / "dataset.h5")))

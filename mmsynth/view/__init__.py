@@ -4,6 +4,7 @@ from mmsynth.view.antennas import array_figure as array_figure
 from mmsynth.view.body import contact_sheet as contact_sheet
 from mmsynth.view.body import draw_mesh as draw_mesh
 from mmsynth.view.body import scene_figure as scene_figure
+from mmsynth.view.clips import clips_figure as clips_figure
 from mmsynth.view.maps import floor_figure as floor_figure
 from mmsynth.view.maps import heatmaps_figure as heatmaps_figure
 from mmsynth.view.maps import micro_doppler_figure as micro_doppler_figure

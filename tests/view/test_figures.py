@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mmsynth import view
 from mmsynth.geometry import radar_pose
-from mmsynth.types import Heatmap, Radar, Waveform
+from mmsynth.types import Heatmap, Labels, Radar, Sample, Waveform
 from mmsynth.view.style import edges, new_figure
 
 
@@ -33,6 +33,21 @@ def test_scene_shows_the_points_of_its_frames_where_they_are(cube, cloud):
     receding, approaching = front.collections[-1].get_facecolors()
     assert receding[0] > receding[2] and approaching[2] > approaching[0]
     assert front.lines[0].get_ydata()[0] == pytest.approx(-1.0)
+
+
+def test_clips_show_their_points_in_space_and_time(cloud):
+    joints = torch.zeros(2, 19, 3)
+    clips = [Sample("one", Labels("walk"), cloud, joints=joints, joint_set="mars19"), Sample("two", Labels(), cloud)]
+    figure = view.clips_figure(clips)
+    front, above, time = figure.axes[:3]
+    assert front.collections[0].get_offsets().data == pytest.approx(cloud.position[:, [0, 2]].numpy())
+    assert above.collections[0].get_offsets().data == pytest.approx(cloud.position[:, [0, 1]].numpy())
+    moments = torch.stack([cloud.times[cloud.frame_index()], cloud.velocity], 1)
+    assert time.collections[0].get_offsets().data == pytest.approx(moments.numpy())
+    count = len(cloud.velocity)
+    assert {"walk", "one", f"{count} points in 2 frames", "no label"} <= set(texts(figure))
+    assert len(front.lines) > 10 and not figure.axes[3].lines  # sticks of the clip whose joints are known
+    figure.canvas.draw()
 
 
 @pytest.mark.parametrize(("side", "depth", "near"), [("front", 1, 2.0), ("side", 0, 0.5), ("top", 2, 1.0)])
@@ -130,7 +145,7 @@ def test_histograms_show_all_of_each_sample():
 
 def test_array_figure_gives_the_beam_widths_of_theory():
     half = 299792458.0 / 79e9 / 2
-    waveform = Waveform(79e9, 1.0, 1, 1.0, 0.0, 1.0, 1, 10.0)
+    waveform = Waveform(79e9, 1.0, 2, 2.0, 0.0, 1.0, 1, 10.0)
     row = half * torch.tensor([[float(i), 0, 0] for i in range(8)], dtype=torch.float64)
     radar = Radar("eight in a row", waveform, row[:1], row, torch.ones(1, 1, dtype=torch.float64))
     found = texts(view.array_figure(radar))

@@ -1,0 +1,66 @@
+"""What a radar saw in clips: their points in space and time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from mmsynth.joints import bones
+from mmsynth.types import Sample
+from mmsynth.view.style import INK, VELOCITY_MAP, colour_bar, dress, new_figure
+
+# Axes to the right and up, in the radar frame: as seen from the radar, and from above.
+_VIEWS = ((0, 2), (0, 1))
+_NAMES = ("x (right), m", "y (distance), m", "z, m")
+
+
+def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
+    """A row for each clip: all its points from the radar and from above, and their velocities over time.
+
+    The joints of the instant in the middle are drawn as lines, where they are known.
+    """
+    figure = new_figure(9.6, 0.5 + 2.5 * len(clips))
+    panels = figure.subplots(len(clips), 3, squeeze=False, width_ratios=(1, 1, 1.5), sharex="col", sharey="col")
+    places = np.concatenate([clip.cloud.position.numpy() for clip in clips])
+    low, high = _bounds(places)
+    speeds = np.concatenate([np.abs(clip.cloud.velocity.numpy()) for clip in clips])
+    fastest = max(0.5, float(np.nanquantile(speeds, 0.99)) if np.isfinite(speeds).any() else 0.0)
+    norm = TwoSlopeNorm(0.0, -fastest, fastest)
+    for number, (row, clip) in enumerate(zip(panels, clips, strict=True), 1):
+        last = number == len(clips)
+        velocity = clip.cloud.velocity.numpy()
+        look = {"c": np.nan_to_num(velocity), "cmap": VELOCITY_MAP, "norm": norm, "s": 5, "lw": 0}
+        place = clip.cloud.position.numpy()
+        names = (clip.labels.activity or "no label", clip.id)
+        for axes, (right, up), name in zip(row[:2], _VIEWS, names, strict=True):
+            axes.scatter(place[:, right], place[:, up], **look)
+            _sticks(axes, clip, right, up)
+            axes.set(aspect="equal", xlim=(low[right], high[right]), ylim=(low[up], high[up]))
+            dress(axes, name, _NAMES[right] if last else "", _NAMES[up])
+        time = clip.cloud.times.numpy()[clip.cloud.frame_index().numpy()]
+        drawn = row[2].scatter(time, velocity, **look)
+        counted = f"{len(velocity)} points in {len(clip.cloud.times)} frames"
+        dress(row[2], counted, "time, s" if last else "", "radial velocity, m/s")
+    colour_bar(figure, drawn, list(panels.ravel()), "radial velocity, m/s (blue approaches)")
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
+    return figure
+
+
+def _bounds(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Limits [3] of a cube in m that holds nearly all points."""
+    if not len(places):
+        return np.full(3, -1.0), np.full(3, 1.0)
+    low, high = np.quantile(places, 0.005, axis=0), np.quantile(places, 0.995, axis=0)
+    half = max(1.0, 0.55 * float((high - low).max()))
+    return (low + high) / 2 - half, (low + high) / 2 + half
+
+
+def _sticks(axes: Axes, clip: Sample, right: int, up: int) -> None:
+    if clip.joints is None or not clip.joint_set:
+        return
+    joints = clip.joints[len(clip.joints) // 2].numpy()
+    for a, b in bones(clip.joint_set):
+        axes.plot(joints[[a, b], right], joints[[a, b], up], color=INK, lw=1.2, alpha=0.7)
