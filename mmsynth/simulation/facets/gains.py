@@ -15,7 +15,7 @@ from mmsynth.types import gain_rows
 def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
     """Gains [facets, gains] (complex64) of the paths over the faces `facets` of one frame at the knots `gain_rows`.
 
-    `seen` [instants, moving faces] is that of `facets.visible`: a facet that is not seen at an end of the frame has no
+    `seen` [instants, moving faces] is that of `visible.visible`: a facet that is not seen at an end of the frame has no
     gain there, and fades in between.
     """
     corner = surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets))

@@ -62,7 +62,7 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
         scene: whose mirrors are used.
         pose: of one or several frames.
         ends: the direct legs of TX and RX.
-        seen: what they see, of `facets.visible`.
+        seen: what they see, of `visible.visible`.
         power: [frames] that of the direct paths, against which `settings.bounce_drop` is taken.
     """
     if scene.mirrors is None or len(scene.mirrors) == 0 or pose.topology.moving == 0:

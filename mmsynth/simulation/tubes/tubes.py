@@ -63,7 +63,7 @@ def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -
     Args:
         pose: of the frame.
         ends: the direct legs of TX and RX.
-        seen: what they see, of `facets.visible`.
+        seen: what they see, of `visible.visible`.
         budget: power gain that the paths left out of each set may hold together.
     """
     if pose.bvh is None or pose.topology.moving == 0:
