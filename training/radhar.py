@@ -3,6 +3,7 @@
 python training/radhar.py sets --out synthetic --draws 5 --clips 100
 python training/radhar.py real radhar.h5
 python training/radhar.py transfer radhar.h5 synthetic/*
+python training/radhar.py blind radhar.h5 blind/*
 python training/radhar.py curve radhar.h5 synthetic/* --model points --out curves/points
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.curve import Drawn, transfer_rows, zero_shot_values
+from mmsynth.evaluation.curve import Drawn, blind_rows, transfer_rows, zero_shot_values
 from mmsynth.evaluation.fewshot import SHARES, tree_curve
 from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus
@@ -33,17 +34,15 @@ def main() -> None:
     parts = parser.add_subparsers(required=True)
     real_ = parts.add_parser("real", help="recordings alone, and the controls")
     transfer_ = parts.add_parser("transfer", help="synthetic data alone, adapted, and with few recordings")
+    blind_ = parts.add_parser("blind", help="sets of radhar_blind.toml: people and places not known, no label")
     curve_ = parts.add_parser("curve", help="table, figure and JSON over the share of recordings")
-    for part in (real_, transfer_, curve_):
+    for part in (real_, transfer_, blind_, curve_):
         part.add_argument("recordings", type=Path, help="RadHAR as `mmsynth import radhar` writes it")
+    for part in (transfer_, blind_, curve_):
+        part.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
     real_.add_argument("--seeds", type=int, default=5)
-    real_.set_defaults(run=real)
-    transfer_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
-    transfer_.add_argument("--blind", type=Path, nargs="*", default=[], help="sets of radhar_blind.toml")
     transfer_.add_argument("--naive", type=Path, nargs="*", default=[], help="the first sets again, by another method")
     transfer_.add_argument("--draws", type=int, default=20)
-    transfer_.set_defaults(run=transfer)
-    curve_.add_argument("synthetic", type=Path, nargs="+", help="folders that `sets` made")
     curve_.add_argument("--model", choices=("trees", "points", "voxels"), default="trees")
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
     curve_.add_argument("--rest", action="store_true", help="trees learn from the other files too, unlabelled")
@@ -55,7 +54,6 @@ def main() -> None:
     curve_.add_argument("--device", default="cpu", help="where networks train")
     curve_.add_argument("--workers", type=int, default=1, help="networks that train at the same time")
     curve_.add_argument("--out", type=Path, required=True)
-    curve_.set_defaults(run=curve)
     sets_ = parts.add_parser("sets", help="draw synthetic sets")
     sets_.add_argument("--recipe", type=Path, default=HERE.parent / "datasets" / "radhar_synthetic.toml")
     sets_.add_argument("--out", type=Path, required=True)
@@ -67,7 +65,8 @@ def main() -> None:
     sets_.add_argument("--points", type=int, default=32, help="a frame, with --method surface")
     sets_.add_argument("--workers", type=int, default=2)
     sets_.add_argument("--device", default="cpu", help="where clips are simulated")
-    sets_.set_defaults(run=sets)
+    for part, run in ((real_, real), (transfer_, transfer), (blind_, blind), (curve_, curve), (sets_, sets)):
+        part.set_defaults(run=run)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     rows = signed(options.run(options), "training/radhar.py", sys.argv[1:])
@@ -90,13 +89,6 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     drawn = read_sets(options.synthetic, real)
     rows = transfer_rows(real, drawn)
     print(text_table(rows), flush=True)
-    if options.blind:
-        # Whoever does not know how high the radar stands uses heights relative to each window's median.
-        settings = WindowSettings(heights="relative")
-        levelled = real_tables(corpus(recordings, settings))
-        blind = read_sets(options.blind, levelled, settings)
-        more = {"method": blind.method, "facets": blind.facets, "note": "nothing known of style and place"}
-        rows.append(row("radhar/zero_shot_blind", zero_shot_values(levelled, blind), "trees", **more))
     if options.naive:
         naive = read_sets(options.naive, real)
         pairs = zip(zero_shot_values(real, drawn), zero_shot_values(real, naive), strict=False)
@@ -110,6 +102,14 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         print(found.text(), flush=True)
         rows += found.rows("real alone", method=drawn.method, facets=drawn.facets)
     return rows
+
+
+def blind(options: argparse.Namespace) -> list[Row]:
+    """What synthetic data is worth to whoever knows nothing of style and place, without any label."""
+    # Whoever does not know how high the radar stands uses heights relative to each window's median.
+    settings = WindowSettings(heights="relative")
+    real = real_tables(corpus(Dataset.open(options.recordings), settings))
+    return blind_rows(real, read_sets(options.synthetic, real, settings))
 
 
 def curve(options: argparse.Namespace) -> list[Row]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from mmsynth.evaluation.protocol import folds
 from mmsynth.evaluation.scores import Row, Scores, row
-from mmsynth.evaluation.transfer import Real, Synthetic, adapted, zero_shot
+from mmsynth.evaluation.transfer import Real, Synthetic, adapted, self_trained, zero_shot
 from mmsynth.training.adapt import AdaptSettings
 
 
@@ -33,8 +33,7 @@ def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
     by_clip = [adapted(real, s, k, AdaptSettings()) for k, s in enumerate(drawn.sets)]
     more = {"method": drawn.method, "facets": drawn.facets}
     other = "other day's recordings, unlabelled"
-    by_day = np.mean([[s.balanced_accuracy for s in w] for w, _ in straight], 0)
-    days = ", ".join(f"{value:.3f} on {fold.name}" for fold, value in zip(folds(real.data), by_day, strict=True))
+    days = _by_day(real, [w for w, _ in straight])
     return [
         row("radhar/zero_shot", [mean(w) for w, _ in straight], "trees", note=f"2 s windows; {days}", **more),
         row("radhar/file_vote", [mean(c) for _, c in straight], "trees", note="20 s files, synthetic only", **more),
@@ -48,6 +47,31 @@ def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
             **more,
         ),
     ]
+
+
+def blind_rows(real: Real, drawn: Drawn) -> list[Row]:
+    """Synthetic data of people whose style and place are not known, alone and with recordings that have no labels."""
+    alone = [zero_shot(real, s, k) for k, s in enumerate(drawn.sets)]
+    other, own = ([self_trained(real, s, k, which) for k, s in enumerate(drawn.sets)] for which in (False, True))
+    about = {
+        "": (alone, "nothing known of style and place"),
+        "_unlabelled": (other, "the same, and the other day's recordings, unlabelled"),
+        "_unlabelled_own": (own, "the same, and the recordings that are scored, unlabelled"),
+    }
+    more = {"method": drawn.method, "facets": drawn.facets}
+    rows = []
+    for name, (scores, note) in about.items():
+        windows, files = ([pair[k] for pair in scores] for k in (0, 1))
+        for part, found in (("zero_shot", windows), ("file_vote", files)):
+            values, days = [mean(s) for s in found], _by_day(real, found)
+            rows.append(row(f"radhar/{part}_blind{name}", values, "trees", note=f"{note}; {days}", **more))
+    return rows
+
+
+def _by_day(real: Real, scores: Sequence[Sequence[Scores]]) -> str:
+    """The mean over sets on each of the held-out groups, in words."""
+    found = np.mean([[s.balanced_accuracy for s in own] for own in scores], 0)
+    return ", ".join(f"{value:.3f} on {fold.name}" for fold, value in zip(folds(real.data), found, strict=True))
 
 
 def zero_shot_values(real: Real, drawn: Drawn) -> list[float]:

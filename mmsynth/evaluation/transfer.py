@@ -86,6 +86,27 @@ def adapted(real: Real, synthetic: Synthetic, seed: int, settings: AdaptSettings
     return _scored(real, found)
 
 
+def self_trained(real: Real, synthetic: Synthetic, seed: int, own: bool) -> tuple[list[Scores], list[Scores]]:
+    """As `mmsynth train` with synthetic clips and recordings without labels, each clip of which shows one activity.
+
+    Args:
+        real: recordings.
+        synthetic: the set.
+        seed: of the trees.
+        own: the recordings without labels are those that are scored, else those of the *other* groups.
+    """
+    told = told_of(real, [synthetic])
+    found = []
+    for fold in folds(real.data):
+        rows = np.flatnonzero(fold.train != own)
+        table, clip = real.dense[rows], real.data.dense.clip[rows]
+        voters = adapt((synthetic.table, synthetic.labels), (table, clip), real.classes, AdaptSettings(), seed)
+        guess = by_clip(voters.probabilities(table), clip).argmax(1)
+        few = grow_few(real, told[0], rows, seed, (guess, guess))
+        found.append(few.answers(real.apart, told[1])[2])
+    return _scored(real, found)
+
+
 @dataclass(frozen=True, eq=False)
 class FewShot:
     """Balanced accuracy [draws, groups] of trees on a share of the recordings.

@@ -12,7 +12,7 @@ from mmsynth.evaluation.curve import Drawn, transfer_rows
 from mmsynth.evaluation.fewshot import tree_curve
 from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus, draw_rows, folds
-from mmsynth.evaluation.transfer import few_shot, real_tables, synthetic_table
+from mmsynth.evaluation.transfer import few_shot, real_tables, self_trained, synthetic_table
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.adapt import AdaptSettings, adapt, believed, likeness
 
@@ -55,6 +55,8 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
+    # Recordings that took the labels of synthetic clips are told right themselves.
+    assert min(s.balanced_accuracy for s in self_trained(real, drawn.sets[0], 0, own=True)[1]) == 1
     curve = tree_curve(real, drawn, range(1), lambda done, total: None)
     assert {r.model for r in curve.rows("real alone")} == {"trees, blended", "trees, stacked"}
     assert curve.arms["blended"][0, 0] > 0.9 and curve.shares[0] == 0
