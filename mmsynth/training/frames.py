@@ -107,8 +107,8 @@ def _about(columns: Array, flat: FlatPoints) -> Array:
         first, last = np.maximum(first_of, index - side), np.minimum(end_of, index + side + 1)
         # As many as if no frame were missing at the ends.
         whole = (2 * side + 1) / (last - first)
-        parts.append(np.log1p((total[last] - total[first]) * whole[:, None]))
-    return np.hstack(parts).astype(np.float32)
+        parts.append(np.log1p((total[last] - total[first]) * whole[:, None]).astype(np.float32))
+    return np.hstack(parts)
 
 
 def _periods(flat: FlatPoints) -> Array:

@@ -247,6 +247,8 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_pa
     assert "expect" not in report.text()
     with pytest.raises(ValueError, match="tells poses"):
         predict(run, source)
+    with pytest.raises(ValueError, match="predict: expected clips with at least one frame, got none"):
+        predict_poses(run, source, [])
     cost = estimate(own)
     assert cost.windows == 6 * 120 + 12 * 120 and cost.parameters > 1000
 
