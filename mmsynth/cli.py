@@ -179,10 +179,12 @@ def predict(
     """
     from mmsynth.datasets import Dataset
     from mmsynth.joints import JOINT_SETS
-    from mmsynth.training import load_run, predict_poses
+    from mmsynth.training import load_run, other_radar, predict_poses
     from mmsynth.training import predict as ask
 
     loaded = load_run(run)
+    if note := other_radar(loaded, Dataset.open(file)):
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if loaded.recipe.task == "pose":
         poses = predict_poses(loaded, Dataset.open(file))
         names = tuple(JOINT_SETS[poses.joint_set])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.datasets import Clips, Dataset, Datasets
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
-from mmsynth.training import Predictions, Run, held_out, predict
+from mmsynth.training import Predictions, Run, held_out, other_radar, predict
 from mmsynth.view import confusion_figure
 
 SEEN = "the run was trained on these clips: how it does on others stands in no figure above"
@@ -24,6 +24,7 @@ class Report:
     Attributes:
         seen: the run learnt from these clips.
         adapted: it was adapted to their file, without its labels.
+        other_radar: a sentence if they are of another radar than those that it learnt from.
     """
 
     windows: Scores
@@ -32,6 +33,7 @@ class Report:
     confidence: float
     seen: bool = False
     adapted: bool = False
+    other_radar: str = ""
 
     def text(self) -> str:
         """The report as a table."""
@@ -47,12 +49,13 @@ class Report:
             recall = self.windows.recall[name]
             shown = "-" if np.isnan(recall) else f"{recall:.3f}"
             lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
-        return "\n".join([*lines, *warnings(self.seen, self.adapted)])
+        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.other_radar)])
 
 
-def warnings(seen: bool, adapted: bool) -> list[str]:
-    """What stands below a report on clips that the run knows."""
-    return [line for known, text in ((seen, SEEN), (adapted, ADAPTED)) if known for line in ("", text)]
+def warnings(seen: bool, adapted: bool, other_radar: str) -> list[str]:
+    """What stands below a report on clips that the run knows, or that are of another radar."""
+    told = (SEEN if seen else "", ADAPTED if adapted else "", other_radar)
+    return [line for text in told if text for line in ("", text)]
 
 
 def learnt_from(run: Run, dataset: Clips) -> bool:
@@ -93,8 +96,10 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     """
     report = score_predictions(predict(run, dataset, untouched(run, dataset)))
     report = replace(report, seen=learnt_from(run, dataset), adapted=adapted_to(run, dataset))
+    report = replace(report, other_radar=other_radar(run, dataset))
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
     content |= {"confidence": report.confidence, "seen": report.seen, "adapted": report.adapted}
+    content |= {"other_radar": report.other_radar}
     figure = confusion_figure(np.asarray(report.windows.matrix), report.windows.classes)
     keep_report(Path(out, "report.txt"), Path(out, "confusion.png"), report.text(), content, figure)
     return report

@@ -9,6 +9,7 @@ from mmsynth.training.fit import fit as fit
 from mmsynth.training.gather import held_out as held_out
 from mmsynth.training.predict import Poses as Poses
 from mmsynth.training.predict import Predictions as Predictions
+from mmsynth.training.predict import other_radar as other_radar
 from mmsynth.training.predict import predict as predict
 from mmsynth.training.predict import predict_poses as predict_poses
 from mmsynth.training.recipe import Recipe as Recipe

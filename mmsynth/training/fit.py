@@ -113,14 +113,19 @@ def estimate(recipe: Recipe) -> Estimate:
     material = gather(recipe)
     windows = sum(len(w) for w in (material.real, material.synthetic) if w is not None)
     if recipe.model == "trees":
-        small = replace(recipe, trees=replace(recipe.trees, count=10))
-        began = time.perf_counter()
-        _fit_trees(small, material)
-        seconds = (time.perf_counter() - began) * recipe.trees.count / 10
-        return Estimate(seconds, peak_memory("cpu"), 0, windows)
+        few, more = 5, 25
+        first, second = (_seconds_of_trees(recipe, material, count) for count in (few, more))
+        each = max(0.0, second - first) / (more - few)  # features are made once, however many trees there are
+        return Estimate(first + each * (recipe.trees.count - few), peak_memory("cpu"), 0, windows)
     parameters = sum(p.numel() for p in build(recipe, material.targets).parameters())
     seconds = float(np.median(list(steps_timed(recipe, material, 12))[2:])) * recipe.optimise.steps
     return Estimate(seconds, peak_memory(recipe.device), parameters, windows)
+
+
+def _seconds_of_trees(recipe: Recipe, material: Material, count: int) -> float:
+    began = time.perf_counter()
+    _fit_trees(replace(recipe, trees=replace(recipe.trees, count=count)), material)
+    return time.perf_counter() - began
 
 
 def _estimate_frames(recipe: Recipe) -> Estimate:

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mmsynth.datasets import Dataset, Datasets
+from mmsynth.datasets import Dataset, Datasets, DatasetWriter
 from mmsynth.evaluation import corpus, evaluate, folds
 from mmsynth.evaluation.evaluate import ADAPTED, adapted_to, learnt_from, score_predictions, untouched
 from mmsynth.evaluation.protocol import draw_rows
 from mmsynth.evaluation.radhar import across
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
-from mmsynth.training import Predictions, WindowSettings, fit
+from mmsynth.radar import load_radar
+from mmsynth.training import Predictions, WindowSettings, fit, other_radar
 from mmsynth.training.features import count_features
 from mmsynth.training.recipe import Adapt, Data, Recipe
 from mmsynth.view.style import new_figure
@@ -53,6 +54,34 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     assert ADAPTED in evaluate(used, data, tmp_path / "adapted").text()
     # A file of which nothing was held out, or nothing of it at all, counts as a whole.
     assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
+
+
+def seen_by(radar: str, source: Path, path: Path) -> Path:
+    """The clips of a data set, as if this radar had recorded them."""
+    with Dataset.open(source) as data:
+        with DatasetWriter(path, replace(data.attributes, radar=load_radar(radar).radar)) as writer:
+            for sample in data:
+                writer.append(sample)
+    return path
+
+
+def test_clips_of_another_radar_are_told(recordings: Path, generated: Path, tmp_path: Path) -> None:
+    mine = seen_by("radhar", generated, tmp_path / "mine.h5")
+    run = fit(Recipe(Data(synthetic=(mine,))), tmp_path / "run", lambda done, total: None)
+    other = seen_by("mmmesh", recordings, tmp_path / "other.h5")
+    said = other_radar(run, Dataset.open(other))
+    assert said.startswith(
+        "the run learnt from IWR1443BOOST/radhar (4.36 cm, 0.615 m/s, 30 frames/s), these clips are of"
+    )
+    assert said in evaluate(run, Dataset.open(other), tmp_path / "report").text()
+    for known in (
+        mine,
+        recordings,
+        seen_by("radhar", recordings, tmp_path / "same.h5"),
+    ):  # recordings: not known by what
+        assert other_radar(run, Dataset.open(known)) == ""
+    mine.unlink()
+    assert other_radar(run, Dataset.open(other)) == ""
 
 
 def predictions(truth: list[str]) -> Predictions:
