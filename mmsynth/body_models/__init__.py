@@ -15,6 +15,7 @@ from mmsynth.body_models.base import forward_kinematics as forward_kinematics
 from mmsynth.body_models.base import ground as ground
 from mmsynth.body_models.base import joint_rotations as joint_rotations
 from mmsynth.body_models.base import own_shape as own_shape
+from mmsynth.body_models.base import settle as settle
 from mmsynth.body_models.base import stature as stature
 from mmsynth.body_models.cards import BodyStatus as BodyStatus
 from mmsynth.body_models.cards import list_bodies as list_bodies
@@ -42,6 +43,7 @@ __all__ = [
     "load_cards",
     "measure",
     "own_shape",
+    "settle",
     "shape_for",
     "stature",
 ]

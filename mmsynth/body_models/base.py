@@ -150,6 +150,36 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
     return replace(motion, translation=motion.translation + shift)
 
 
+def settle(motion: Motion, body: AbstractBodyModel, reach: float = 0.15) -> Motion:
+    """The motion of somebody who never leaves the floor, on it throughout: who stands and then lies is on it in both.
+
+    Each frame is lowered by its lowest vertex: the lowest of any within `reach` s, so that a hop so short stays one,
+    and smoothly over as long; nothing then is below the floor.
+
+    Args:
+        motion: of evenly spaced times.
+        body: that does it.
+        reach: in s.
+    """
+    count = len(motion.times)
+    if count < 2:
+        return ground(motion, body)
+    low = torch.cat([body.lowest(frames(motion, slice(k, k + 50))) for k in range(0, count, 50)])[None]
+    half = max(1, round(reach * (count - 1) / motion.duration))
+    least = -torch.nn.functional.max_pool1d(-_held(low, half), 2 * half + 1, stride=1)
+    # Every minimum that counts for a frame has seen that frame.
+    weight = torch.hann_window(2 * half + 3, periodic=False, dtype=low.dtype, device=low.device)[1:-1]
+    floor = torch.nn.functional.conv1d(_held(least, half)[None], (weight / weight.sum())[None, None])[0, 0]
+    shift = torch.zeros_like(motion.translation)
+    shift[:, 2] = -floor.to(shift)
+    return replace(motion, translation=motion.translation + shift)
+
+
+def _held(values: Tensor, count: int) -> Tensor:
+    """Values [1, frames], the first and the last of them held for `count` frames more."""
+    return torch.nn.functional.pad(values[None], (count, count), mode="replicate")[0]
+
+
 def stature(body: AbstractBodyModel, motion: Motion) -> float:
     """Height in m of the body in the motion's shape, standing in the T-pose."""
     rest = replace(

@@ -25,6 +25,8 @@ NAMES = {
     "snr_db": ("snr_db", "snr"),
     "noise_db": ("noise_db", "noise"),
 }
+# Seconds from frame to frame beyond which times are taken for those of another unit.
+SLOWEST = 5.0
 
 
 def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
@@ -65,6 +67,8 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
         raise ValueError(f"{path}: expected a column 'time', or a radar (--cfg) that says how long a frame lasts")
     if len(times) > 1 and not bool((np.diff(times) > 0).all()):
         raise ValueError(f"{path}: expected a later time for each frame, got a repeat or a step back")
+    if len(times) > 1 and np.median(np.diff(times)) > SLOWEST:
+        raise ValueError(f"{path}: expected times in s, got a frame every {np.median(np.diff(times)):g}")
     points = {name: column for name, column in columns.items() if name not in ("frame", "time")}
     return make_cloud(points, index, times, "dB")
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmsynth.body_models import BodyModel, fit_skeleton, ground, shape_for
+from mmsynth.body_models import BodyModel, fit_skeleton, ground, settle, shape_for
 from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of
 from mmsynth.geometry import radar_pose
 from mmsynth.motion import (
@@ -31,6 +31,8 @@ _LOOKED_AT = 50
 _SPARE = 1 / 30
 # Attempts to place a person beside others, and motions that are tried so.
 _TRIES, _MOTIONS = 200, 5
+# Whose pelvis comes down to this share of its height falls: the lowest of squats leaves a half.
+_DOWN = 0.4
 
 
 def stream(seed: int, *keys: int) -> torch.Generator:
@@ -95,7 +97,9 @@ def _motion(
         motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
         motion = replace(motion, shape=_shape(subject), shape_of="free")
         rest = dict(zip(body.joint_names, body.rest_joints(motion), strict=True))
-        return ground(keep_feet(motion, subject, rest), body)
+        motion = ground(keep_feet(motion, subject, rest), body)
+        height = motion.translation[:, 2]
+        return settle(motion, body) if float(height.min()) < _DOWN * float(height.max()) else motion
     motion = _long_enough(activity, body, seconds, draw)
     spare = motion.duration - seconds
     start = float(motion.times[0]) + uniform((0.0, spare), draw)

@@ -89,7 +89,7 @@ class SubjectRecipe:
             raise ValueError(f"count: expected at least one person, got {self.count}")
         if not 0 <= self.others < self.count:
             raise ValueError(f"others: expected fewer than the {self.count} people of the recipe, got {self.others}")
-        _check_range("age", self.age, 2.0, 100.0)
+        _check_range("age", self.age, 2.0, 90.0)
         if not self.clothing or any(kind not in CLOTHING for kind in self.clothing):
             raise ValueError(
                 f"clothing: expected some of {', '.join(CLOTHING)}, got {', '.join(self.clothing) or 'none'}"

@@ -1,6 +1,7 @@
 """Mesh sequences: vertices and faces in an `.npz`, or a folder of OBJ or PLY files of one topology."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,12 @@ def _order(path: Path) -> tuple[list[int], str]:
 
 
 def _sequence(vertices: Tensor, faces: Tensor, rate: float | None, up: str) -> MeshSequence:
-    """Turn to z up and set the lowest vertex of the clip on the floor; where `up` is not told, the longest side is."""
+    """Turn to z up and set the lowest vertex of the clip on the floor, faces outward.
+
+    Where `up` is not told, it is the longer side of y and z: arms may be spread wider than a person is tall.
+    """
     extent = (vertices.amax(1) - vertices.amin(1)).median(0).values
-    axis = up or "+" + "xyz"[int(extent.argmax())]
+    axis = up or ("+y" if extent[1] >= extent[2] else "+z")
     if axis not in ("+x", "+y", "+z"):
         raise ValueError(f"up: expected x, y or z, got '{up}'")
     if not 0.2 < float(extent.max()) < 50:
@@ -87,11 +91,17 @@ def _sequence(vertices: Tensor, faces: Tensor, rate: float | None, up: str) -> M
     turned = vertices @ (UPRIGHT @ upright_from(axis)).T
     turned = turned - torch.tensor([0.0, 0.0, 1.0], dtype=turned.dtype) * turned[..., 2].min()
     step = f"{rate:g} Hz" if rate else "30 Hz assumed"
-    return MeshSequence(
+    found = MeshSequence(
         vertices=turned,
         faces=faces,
         times=torch.arange(len(turned), dtype=torch.float64) / (rate or 30.0),
         region=torch.zeros(len(faces), dtype=torch.long),
         region_names=("skin:body",),
-        labels=Labels(source=f"mesh sequence, {axis} up{'' if up else ' by its longest side'}, {step}"),
+        labels=Labels(source=f"mesh sequence, {axis} up{'' if up else ' by its longer side'}, {step}"),
     )
+    a, b, c = (turned[0] - turned[0].mean(0))[faces.T]
+    if float((torch.linalg.cross(a, b) * c).sum()) >= 0:
+        return found
+    # The simulator sees faces from outside alone.
+    labels = Labels(source=f"{found.labels.source}, faces turned outward")
+    return replace(found, faces=faces.flip(1), labels=labels)

@@ -27,6 +27,8 @@ _NAMES = ("joint_names", "body_names", "names", "joints_names")
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "rate")
 _TIMES = ("times", "time", "timestamps", "t")
 _UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
+# Kinect's clock counts tenths of microseconds.
+_CLOCKS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "0.1 us": 1e-7, "ns": 1e-9}
 
 _H36M17 = (
     "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine2 neck nose head_top left_shoulder "
@@ -133,10 +135,20 @@ def _clock(data: dict[str, Any], frames: int, frame_rate: float | None) -> tuple
     for key in _TIMES:
         if key in data and np.size(data[key]) == frames:
             times = floats(data[key], key).reshape(-1)
-            return torch.from_numpy(times - times[0]), "times of the file"
+            unit, seconds = _clock_unit(times)
+            return torch.from_numpy(seconds * (times - times[0])), f"times of the file in {unit}"
     rate = next((number_of(data[k], k) for k in _RATES if k in data and np.size(data[k]) == 1), None)
     said = f"{rate or frame_rate or 30.0:g} Hz" + ("" if rate or frame_rate else " assumed")
     return torch.arange(frames, dtype=torch.float64) / (rate or frame_rate or 30.0), said
+
+
+def _clock_unit(times: np.ndarray[Any, Any]) -> tuple[str, float]:
+    """Name and length in s of the unit of times: that which brings a frame nearest to 1/30 s."""
+    step = float(np.median(np.abs(np.diff(times)))) if len(times) > 1 else 0.0
+    if not step > 0:
+        return "s", 1.0
+    name = min(_CLOCKS, key=lambda unit: abs(np.log(step * _CLOCKS[unit] * 30)))
+    return name, _CLOCKS[name]
 
 
 # --------------------------------------------------------------------------------------------- joints and axes
@@ -157,6 +169,9 @@ def _skeleton(values: np.ndarray[Any, Any], given: tuple[str, ...] | None, times
     unit, metres = _unit(positions, kept)
     turned = metres * positions @ (UPRIGHT @ upright_from(axis)).T
     text = f"positions, {joint_set or 'matched'} {len(kept)} joints, {unit}, {axis} up, {said}"
+    if _is_mirrored(turned, kept):
+        turned = turned * torch.tensor([-1.0, 1.0, 1.0], dtype=turned.dtype)
+        text += ", left-handed axes (mirrored back)"
     return Skeleton(kept, turned, times, Labels(source=text), joint_set)
 
 
@@ -175,6 +190,8 @@ def _names(values: np.ndarray[Any, Any], given: tuple[str, ...] | None) -> tuple
     for joint_set, table in sorted(JOINT_SETS.items(), key=lambda item: -len(item[1])):
         if set(table) <= set(_kinect_names(given)):
             return tuple(n if n in table else "-" for n in _kinect_names(given)), joint_set
+    if set(given) <= set(SMPLX_JOINTS):
+        return given, ""
     found = {index: joint for joint, index in match_names(given).items()}
     if len(found) < 8:
         raise ValueError(f"positions: expected joints that name a body's limbs, got {', '.join(given)[:120]}")
@@ -214,6 +231,21 @@ def _up(positions: Tensor, names: tuple[str, ...]) -> str:
         raise ValueError("positions: expected shoulders and ankles that are seen together, got none")
     axis = int(mean.abs().argmax())
     return ("+" if mean[axis] > 0 else "-") + "xyz"[axis]
+
+
+def _is_mirrored(positions: Tensor, names: tuple[str, ...]) -> bool:
+    """Whether toes, or bent knees where there are none, are behind the body [m], as in axes that are left-handed."""
+    chain = ("shoulder", "hip", "knee", "ankle", "foot")
+    middle = {joint: positions[:, _of(names, joint)].nanmean(1) for joint in chain}
+    left, right = sorted(_of(names, "hip"), key=lambda i: names[i] not in ("left_hip", "HipL"))
+    ahead = torch.linalg.cross(positions[:, left] - positions[:, right], middle["shoulder"] - middle["hip"])
+    tip = middle["foot"] - middle["ankle"]
+    if not bool(tip.isfinite().all(-1).any()):
+        tip = middle["knee"] - 0.5 * (middle["hip"] + middle["ankle"])
+    # Knees of straight legs are as often behind the line from hip to ankle as before it.
+    told = tip.norm(dim=-1) > 0.06
+    cosine = torch.nn.functional.cosine_similarity(ahead, tip, dim=-1)[told]
+    return bool(cosine.nanmean() < -0.3)
 
 
 def _unit(positions: Tensor, names: tuple[str, ...]) -> tuple[str, float]:

@@ -48,7 +48,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "knee": ("~leg", "~lowerleg", "~shin", "~knee", "~calf", "~tibia"),
     "ankle": ("~foot", "~ankle"),
     "foot": ("~toebase", "~toe", "~toes", "~toe0", "~toeend", "~ball"),
-    "shoulder": ("~arm", "~uparm", "~upperarm", "~humerus", "~shoulder"),
+    "shoulder": ("~arm", "~uparm", "~upperarm", "~humerus", "~shldr", "~shoulder"),
     "collar": ("~collar", "~clavicle", "~shoulder", "~inshoulder"),
     "elbow": ("~forearm", "~lowerarm", "~elbow", "~radius"),
     "wrist": ("~wrist", "~hand"),
@@ -56,7 +56,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 _MIDDLE: dict[str, tuple[str, ...]] = {
     "pelvis": ("hips", "pelvis", "root", "spinebase", "hip"),
     "spine2": ("spinemid", "upperback", "spine1"),
-    "neck": ("neck", "neck1", "lowerneck"),
+    "neck": ("neck", "neck1", "neck01", "lowerneck"),
     "head": ("head", "head1", "upperneck"),
 }
 _UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU's 2.54/0.45 cm": 0.0254 / 0.45}

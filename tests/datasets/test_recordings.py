@@ -233,6 +233,7 @@ def test_point_table_by_frame_number(tmp_path: Path) -> None:
         ("time,x,y,z\n1,1,2\n", "p.csv"),
         ("time,x,y,z\n2,1,2,3\n1,1,2,3\n", "line 3: expected frames in order"),
         ("frame,time,x,y,z\n1,5,1,2,3\n2,5,1,2,3\n", "a later time for each frame"),
+        ("timestamp,x,y,z\n1700000000000,1,2,3\n1700000000100,1,2,3\n", "expected times in s, got a frame every 100"),
     ],
 )
 def test_point_table_damage(tmp_path: Path, text: str, said: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from made_up import PERSON
 
-from mmsynth.body_models import stature
+from mmsynth.body_models import load_body, stature
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
 from mmsynth.generation.clip import draw_take, stage, trace_take
@@ -20,6 +20,7 @@ from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
+from mmsynth.motion import resample
 
 TEXT = """
 name = "small"
@@ -78,6 +79,20 @@ def test_a_person_from_a_file_stands_where_the_recipe_says_too(tmp_path: Path) -
     # Faces the radar, within the recipe's 0.3 rad: the left side is to the radar's right, across the line of sight.
     across = joints["ShoulderL"] - joints["ShoulderR"]
     assert float(across[0]) > 0 and float((across * joints["SpineBase"])[:2].sum() / across.norm() / 2.0) < 0.45
+
+
+@pytest.mark.parametrize("way", ["fall_forward", "fall_back", "fall_side"])
+def test_who_falls_stands_on_the_floor_before_and_lies_on_it_after(tmp_path: Path, way: str) -> None:
+    """Of any build: a heavy body that falls reaches lower than the generic one for which the fall was made."""
+    path = tmp_path / "falls.toml"
+    path.write_text(TEXT.replace('motion = "walk"', f'motion = "{way}"').replace("seconds = 0.1", "seconds = 4.0"))
+    recipe = load_recipe(path)
+    body = load_body("free-low")
+    for index in (0, 2):  # either person
+        motion = draw_play(recipe, body, index).motions[0]
+        low = body.lowest(resample(motion, torch.tensor([0.0, 4.0])))
+        assert float(low.abs().max()) < 0.01, "m over or under the floor at the start and the end"
+        assert float(body.lowest(motion).min()) > -0.01
 
 
 def test_what_is_said_of_a_person_is_that_of_the_body_that_was_simulated(recipe: Recipe, tmp_path: Path) -> None:

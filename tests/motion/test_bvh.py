@@ -214,6 +214,8 @@ RIGS = {
     "xsens": "Hips>LeftUpperLeg>LeftLowerLeg>LeftFoot>LeftToe Hips>RightUpperLeg>RightLowerLeg>RightFoot>RightToe "
     "Hips>Chest>Chest2>Chest3>Chest4>Neck>Head Chest4>LeftCollar>LeftShoulder>LeftElbow>LeftWrist "
     "Chest4>RightCollar>RightShoulder>RightElbow>RightWrist",
+    "daz": "hip>lButtock>lThigh>lShin>lFoot>lToe hip>rButtock>rThigh>rShin>rFoot>rToe "
+    "hip>abdomen>chest>neck>head chest>lCollar>lShldr>lForeArm>lHand chest>rCollar>rShldr>rForeArm>rHand",
     "asf": "root>lhipjoint>lfemur>ltibia>lfoot>ltoes root>rhipjoint>rfemur>rtibia>rfoot>rtoes "
     "root>lowerback>upperback>thorax>lowerneck>upperneck>head thorax>lclavicle>lhumerus>lradius>lwrist>lhand "
     "thorax>rclavicle>rhumerus>rradius>rwrist>rhand",

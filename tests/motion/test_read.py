@@ -166,6 +166,34 @@ def test_kinect_table(tmp_path, walking):
     assert abs(float(found.times[1]) - 0.1) < 1e-12
 
 
+@pytest.mark.parametrize(("unit", "told"), [("s", 1.0), ("ms", 1e3), ("us", 1e6), ("0.1 us", 1e7), ("ns", 1e9)])
+@pytest.mark.parametrize("rate", [10.0, 30.0, 59.94])
+def test_unit_of_time_stamps(tmp_path, walking, unit, told, rate):
+    positions, names = kinect(walking)
+    stamps = np.round((1e5 + np.arange(len(positions)) / rate) * told, 6)
+    np.savez(tmp_path / "kinect.npz", joints=positions, names=names, timestamps=stamps)
+    found = read_motion(tmp_path / "kinect.npz")
+    assert f"times of the file in {unit}" in found.labels.source
+    # Stamps of whole milliseconds, and floats of 52 bits at 1e14 ns.
+    np.testing.assert_allclose(found.times.numpy(), np.arange(len(positions)) / rate, atol=1e-5)
+
+
+@pytest.mark.parametrize("feet", [True, False])
+def test_left_handed_axes_are_mirrored_back(tmp_path, walking, feet):
+    """A game engine's axes: y up, but x to the other side; a person's left would be on the right."""
+    where = forward(walking)
+    kept = [i for i, name in enumerate(JOINTS) if feet or not name.endswith("foot")]
+    proper = where[:, kept] @ UPRIGHT.to(where)
+    names = [JOINTS[i] for i in kept]
+    for name, sign in (("right", 1.0), ("left", -1.0)):
+        values = proper * torch.tensor([sign, 1.0, 1.0])
+        np.savez(tmp_path / f"{name}.npz", joints=values.numpy(), names=names, fps=30)
+        found = read_motion(tmp_path / f"{name}.npz")
+        assert ("left-handed" in found.labels.source) == (sign < 0)
+        same_joints = [JOINTS.index(name) for name in found.joint_names]
+        torch.testing.assert_close(found.positions, where[:, same_joints], atol=1e-9, rtol=0)
+
+
 def test_bare_arrays_by_count_unit_and_axis(tmp_path, walking):
     """H36M's 17 joints in millimetres with y down, without a word about any of it."""
     order = (
@@ -270,6 +298,19 @@ def test_mesh_sequences(tmp_path, suffix):
     # y is the long side: it becomes up, the lowest vertex stands on the floor, order is 2 before 10.
     assert float(found.vertices[..., 2].min()) == 0 and abs(float(found.vertices[..., 2].max()) - 1.7) < 1e-6
     assert (found.vertices[:, 0, 0].diff() - 0.01).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("inside_out", [False, True])
+def test_meshes_are_seen_from_outside_and_stand_with_their_arms_spread(tmp_path, inside_out):
+    """A T-pose is wider than high; faces the wrong way round would show the simulator the far side of the body."""
+    box = trimesh.creation.box((1.9, 1.7, 0.3))
+    faces = box.faces[:, ::-1] if inside_out else box.faces
+    np.savez(tmp_path / "meshes.npz", vertices=box.vertices[None] + [0.0, 5.0, 2.0], faces=faces, fps=25)
+    found = read_motion(tmp_path / "meshes.npz")
+    assert abs(float(found.vertices[..., 2].max()) - 1.7) < 1e-6
+    read = trimesh.Trimesh(found.vertices[0].numpy(), found.faces.numpy(), process=False)
+    assert abs(read.volume - 1.9 * 1.7 * 0.3) < 1e-6
+    assert ("faces turned outward" in found.labels.source) == inside_out
 
 
 # ------------------------------------------------------------------------------- bad input
