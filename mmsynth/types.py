@@ -34,9 +34,10 @@ def _check_finite(kind: str, name: str, value: Tensor) -> None:
 def _check_rigid(where: str, transform: Tensor) -> None:
     still = transform.detach().double().cpu()
     turn = still[:3, :3]
-    square = torch.cat([turn @ turn.T, still[3:, :3]])
+    square = still.clone()
+    square[:3] = torch.nn.functional.pad(turn @ turn.T, (0, 1))
     # Loose enough for finite differences of a rotation; a mirrored, scaled or transposed transform is far off.
-    right = torch.allclose(square, torch.eye(4, 3, dtype=square.dtype), atol=1e-3) and bool(torch.linalg.det(turn) > 0)
+    right = torch.allclose(square, torch.eye(4, dtype=square.dtype), atol=1e-3) and bool(torch.linalg.det(turn) > 0)
     if not right or not bool(torch.isfinite(still).all()):
         raise ValueError(f"{where}: expected a rotation and a place (rigid, right-handed), got {still.tolist()}")
 

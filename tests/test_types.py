@@ -19,7 +19,8 @@ def test_a_scene_takes_a_rigid_right_handed_place_of_the_radar() -> None:
         mirrored[:3, axis] *= -1
         with pytest.raises(ValueError, match=r"^Scene.world_from_radar: expected a rotation and a place"):
             Scene(mirrored, (), {})
-    for wrong in (pose * 1.1, pose.T, pose * math.nan, pose + torch.eye(4) * math.inf):
+    doubled = torch.diag(torch.tensor([1.0, 1.0, 1.0, 2.0], dtype=pose.dtype)) @ pose
+    for wrong in (pose * 1.1, pose.T, doubled, pose * math.nan, pose + torch.eye(4) * math.inf):
         with pytest.raises(ValueError, match=r"^Scene.world_from_radar: expected a rotation and a place"):
             Scene(wrong, (), {})
 
