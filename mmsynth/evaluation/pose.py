@@ -136,6 +136,7 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     content: dict[str, Any] = {name: getattr(report, name).table() for name in ("model", "constant")}
     content |= {"seen": report.seen, "adapted": report.adapted, "other_radar": report.other_radar}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
-    figure = pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
+    shown = (poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
+    figure = pose_figure(*shown, "recorded in grey, told in blue")
     keep_report(Path(out, "report.txt"), Path(out, "poses.png"), report.text(), content, figure)
     return report
