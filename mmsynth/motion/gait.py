@@ -256,7 +256,8 @@ def run(clip: Clip) -> Pose:
     # The legs' phase: by where the feet are when moving, by which one is up on the spot.
     ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)
     apart = ((left.ankle - right.ankle)[:, [0, 2]] * ahead).sum(1) / 0.5
-    apart = (left.air - right.air) if still else apart.clamp(-1.4, 1.4)
+    # Long steps do not swing the arms farther; a clamp would stop the hands at once.
+    apart = (left.air - right.air) if still else apart / (1 + (apart / 1.4) ** 4) ** 0.25
     # Lowest in mid-stance, highest in mid-flight, twice a stride.
     bounce = s["bounce"] * (1 - 2 * ((1 - left.air) ** 2 + (1 - right.air) ** 2).clamp(max=1.2) / 1.2)
     lean = 0.16 if not still else 0.06

@@ -30,6 +30,14 @@ def test_every_activity_is_smooth_and_on_the_floor(activity):
         assert joints[:, 0, :2].norm(dim=-1).max() < 6
 
 
+def test_hands_of_runners_are_not_stopped_at_once():
+    """No joint of the arms changes its velocity by 1 m/s within a millisecond (a hundred times gravity)."""
+    motion = generate_motion("run", 3.0, Subject(1, "male", 30, 1.78, 80.0), torch.Generator().manual_seed(2), 1000.0)
+    arms = [i for i, name in enumerate(motion.joint_names) if name.endswith(("elbow", "wrist"))]
+    speed = 1000 * forward(motion)[:, arms].diff(dim=0)
+    assert float(speed.diff(dim=0).norm(dim=-1).max()) < 1.0
+
+
 def test_same_seed_same_clip_and_style_stays():
     first, second = clip("squat"), clip("squat")
     assert torch.equal(first.rotations, second.rotations)
