@@ -104,7 +104,9 @@ def _choose(recipe: Recipe) -> _Chosen:
     # A network is chosen on recordings where there are any: on synthetic clips every one looks good. Trees are not.
     share = 0.0 if recipe.model == "trees" else data.validation
     source, mine = (recordings, real) if len(real) else (made, synthetic)
-    withheld, kept = _divide(source, mine, share, draw, spare=1)
+    # Draws of one simulated clip are nearly copies: they stay on one side, with all that the person does of a kind.
+    people = None if len(real) or made is None else made.labels.subject
+    withheld, kept = _divide(source, mine, share, draw, people, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
     return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld), (other, adapting))
@@ -216,11 +218,17 @@ def held_out(source: Clips, hold_out: tuple[str, ...]) -> Array:
 
 
 def _divide(
-    source: Clips | None, clips: Array, share: float, draw: np.random.Generator, spare: int = 0
+    source: Clips | None,
+    clips: Array,
+    share: float,
+    draw: np.random.Generator,
+    groups: Array | None = None,
+    spare: int = 0,
 ) -> tuple[Array, Array]:
     """A random share of the clips of each activity, and the rest.
 
-    At least one clip of each activity is drawn (unless the share is 0), and at least `spare` are left.
+    At least one clip of each activity is drawn (unless the share is 0), and at least `spare` are left. With
+    `groups` [clips of the source] these are drawn whole in place of clips, where an activity has more than one.
     """
     if source is None or share == 0:
         return clips[:0], clips
@@ -228,5 +236,8 @@ def _divide(
     chosen = np.zeros(len(clips), bool)
     for name in np.unique(activity):
         own = np.flatnonzero(activity == name)
-        chosen[draw.permutation(own)[: min(max(1, round(share * len(own))), len(own) - spare)]] = True
+        of = own if groups is None or len(np.unique(groups[clips[own]])) == 1 else groups[clips[own]]
+        each = np.unique(of)
+        drawn = draw.permutation(each)[: min(max(1, round(share * len(each))), len(each) - spare)]
+        chosen[own[np.isin(of, drawn)]] = True
     return clips[chosen], clips[~chosen]

@@ -26,7 +26,8 @@ class Data:
             from points is then joined with trees on the recordings and blended with trees on synthetic data alone, the
             less the more recordings there are; "mix" = both in every batch (trees: in one forest).
         synthetic_share: of a mix.
-        validation: share of the training clips that chooses among a network's states; trees learn from all.
+        validation: share of the training clips that chooses among a network's states (of synthetic clips alone: of
+            their people); trees learn from all.
     """
 
     real: tuple[Path, ...] = ()

@@ -219,6 +219,14 @@ def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, generat
     assert fit(recipe, tmp_path / "run", quiet).classes == run.classes
 
 
+def test_no_simulated_person_is_learnt_from_and_chooses_the_model(generated: Path) -> None:
+    # Draws of one traced clip are copies but for noise; both people of this file are in both activities.
+    material = gather(Recipe(Data(synthetic=(generated,), validation=0.25), model="points"))
+    assert material.synthetic is not None and material.validation is not None
+    used = [set(zip(w.activity, w.subject, strict=True)) for w in (material.synthetic, material.validation)]
+    assert [len(each) for each in used] == [2, 2] and not used[0] & used[1]
+
+
 def test_withheld_days_and_validation_clips_are_not_trained_on(recordings: Path, generated: Path) -> None:
     data = Data((recordings,), (generated,), hold_out=("2020-01-02",), validation=0.25, real_fraction=0.5)
     material = gather(Recipe(data, model="points"))
