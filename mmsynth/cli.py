@@ -224,7 +224,7 @@ def calibrate(
     recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
     captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels.")],
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
-    clips: Annotated[int, typer.Option(min=1, help="Clips to simulate, before and after.")] = 20,
+    clips: Annotated[int, typer.Option(min=1, help="Clips for each way to dress; few find too much noise.")] = 30,
 ) -> None:
     """Bring a recipe's noise floor, thresholds, echoes, clothing and places to those of unlabelled recordings.
 

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     parts = parser.add_subparsers(required=True)
     calibrate_ = parts.add_parser("calibrate", help="bring the recipe that knows nothing to unlabelled recordings")
-    calibrate_.add_argument("--clips", type=int, default=20)
+    calibrate_.add_argument("--clips", type=int, default=30)
     ablation_ = parts.add_parser("ablation", help="simulators with one part changed, and whether distance ranks them")
     ablation_.add_argument("--recipe", type=Path, default=DATASETS / "radhar_synthetic.toml")
     ablation_.add_argument("--overlay", type=Path, help="of `calibrate`, for one more variant")

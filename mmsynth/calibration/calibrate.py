@@ -47,7 +47,7 @@ class CalibrationSettings:
         spread_db: half width of the noise range that the overlay draws from about the best.
     """
 
-    clips: int = 20
+    clips: int = 30
     noise_db: tuple[float, ...] = (0.0, 6.0, 12.0, 18.0, 24.0)
     threshold_db: tuple[float, ...] = (-4.0, 0.0)
     ghosts: tuple[float, ...] = (0.0, 0.1, 0.2)
