@@ -182,18 +182,18 @@ def predict(
     from mmsynth.training import load_run, other_radar, predict_poses
     from mmsynth.training import predict as ask
 
-    loaded = load_run(run)
-    if note := other_radar(loaded, Dataset.open(file)):
+    loaded, data = load_run(run), Dataset.open(file)
+    if note := other_radar(loaded, data):
         console.print(f"note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if loaded.recipe.task == "pose":
-        poses = predict_poses(loaded, Dataset.open(file))
+        poses = predict_poses(loaded, data)
         names = tuple(JOINT_SETS[poses.joint_set])
         _say("clip\ttime_s\tjoint\tx_m\ty_m\tz_m\texpected_error_m")
         for clip, time, joints, error in zip(poses.clip, poses.time, poses.joints, poses.error, strict=True):
             for name, (x, y, z), e in zip(names, joints, error, strict=True):
                 _say(f"{clip}\t{time:.2f}\t{name}\t{x:.3f}\t{y:.3f}\t{z:.3f}\t{e:.3f}")
         return
-    found = ask(loaded, Dataset.open(file))
+    found = ask(loaded, data)
     rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
     _say("clip\tstart_s\tend_s\tlabel\tconfidence")
     _say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))

@@ -95,11 +95,10 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
         ValueError: there is no labelled window, or an activity is unknown to the run.
     """
     report = score_predictions(predict(run, dataset, untouched(run, dataset)))
-    report = replace(report, seen=learnt_from(run, dataset), adapted=adapted_to(run, dataset))
-    report = replace(report, other_radar=other_radar(run, dataset))
+    seen, adapted, other = learnt_from(run, dataset), adapted_to(run, dataset), other_radar(run, dataset)
+    report = replace(report, seen=seen, adapted=adapted, other_radar=other)
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
-    content |= {"confidence": report.confidence, "seen": report.seen, "adapted": report.adapted}
-    content |= {"other_radar": report.other_radar}
+    content |= {"confidence": report.confidence, "seen": seen, "adapted": adapted, "other_radar": other}
     figure = confusion_figure(np.asarray(report.windows.matrix), report.windows.classes)
     keep_report(Path(out, "report.txt"), Path(out, "confusion.png"), report.text(), content, figure)
     return report

@@ -17,7 +17,7 @@ from mmsynth import metrics
 from mmsynth.training.augment import augment
 from mmsynth.training.log import Log
 from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
-from mmsynth.training.networks import Network, PoseHead, pool, to_batch
+from mmsynth.training.networks import Network, PoseHead, pool, seeded, to_batch
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run
@@ -180,8 +180,7 @@ def start(recipe: Recipe, material: Material) -> State:
         assert known is not None
         network.head.set_means(known)
     network = network.to(recipe.device)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(recipe.seed + 1)
+    with seeded(recipe.seed + 1):
         critic = Critic(recipe.width).to(recipe.device)
     weights = [*network.parameters(), *critic.parameters()]
     optimiser = torch.optim.AdamW(weights, lr=recipe.optimise.rate, weight_decay=recipe.optimise.decay, fused=True)

@@ -4,6 +4,8 @@ An encoder brings each time bin of a window to a vector, residual convolutions l
 head says the activity of the window, or the pose in each of its bins.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -68,6 +70,17 @@ def to_batch(windows: Windows, device: torch.device | str = "cpu") -> Batch:
 def anchors(windows: Windows) -> NDArray[np.float32]:
     """Median lateral position and depth [windows, 2] in m of each window's points; NaN = it has none."""
     return np.stack([medians(windows.position[:, k], windows.offsets) for k in (0, 1)], 1).astype(np.float32)
+
+
+@contextmanager
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Torch's global generators seeded meanwhile: layers and dropout draw from them and cannot be told another."""
+    place = torch.device(device)
+    used = [place.index or 0] if place.type == "cuda" else []
+    with torch.random.fork_rng(devices=used):
+        for generator in (torch.default_generator, *(torch.cuda.default_generators[k] for k in used)):
+            generator.manual_seed(seed)
+        yield
 
 
 class Network(nn.Module):

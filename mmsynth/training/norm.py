@@ -8,20 +8,22 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 
+def _summed(x: Tensor) -> Tensor:
+    total = x.clone()
+    distributed.all_reduce(total)
+    return total
+
+
 class _Sum(torch.autograd.Function):
-    """The sum over all processes, whose gradient is the sum of theirs."""
+    """The sum over all processes, whose gradient is the sum of theirs; torch's own warns that it will go."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.clone()
-        distributed.all_reduce(total)
-        return total
+        return _summed(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].clone()
-        distributed.all_reduce(total)
-        return total
+        return _summed(gradients[0])
 
 
 class Norm(nn.BatchNorm1d):

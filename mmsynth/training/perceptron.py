@@ -4,8 +4,7 @@ Of synthetic frames it learns how poses move; where the mean pose lies and how r
 ones, recordings tell. How large somebody is, who is in none of them, simulated people of many sizes tell (`sizes.py`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmsynth.training.frames import Frames
+from mmsynth.training.networks import seeded
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.sizes import Sizes, fit_sizes, floor_of, mean_size, of_one_size, resized
 from mmsynth.training.windows import Windows
@@ -133,17 +133,6 @@ def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
-@contextmanager
-def _seeded(recipe: Recipe) -> Iterator[None]:
-    """Layers and dropout draw from torch's global generators, as they cannot be told another: these get theirs back."""
-    device = torch.device(recipe.device)
-    used = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=used):
-        for generator in (torch.default_generator, *(torch.cuda.default_generators[k] for k in used)):
-            generator.manual_seed(recipe.seed)
-        yield
-
-
 @dataclass(frozen=True, eq=False)
 class _Lesson:
     """Frames to teach: their mean, and how each differs from it."""
@@ -163,7 +152,7 @@ class _Pupil:
 
     def __init__(self, recipe: Recipe, frames: Frames, progress: Callable[[int, int], None]) -> None:
         self.recipe, self.progress, self.done = recipe, progress, 0
-        with _seeded(recipe):
+        with seeded(recipe.seed):
             self.network = _layers(frames.table.shape[1], recipe.width, frames.joints[0].size)
         last = self.network[-1]
         assert isinstance(last, nn.Linear)
@@ -187,7 +176,7 @@ class _Pupil:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
         draw = torch.Generator().manual_seed(self.recipe.seed)
         self.network.train()
-        with _seeded(self.recipe):
+        with seeded(self.recipe.seed, device):
             for _ in range(steps):
                 rows = [torch.randint(len(own.table), (count,), generator=draw) for own, count in parts]
                 table = torch.cat([own.table[k] for (own, _), k in zip(parts, rows, strict=True)])

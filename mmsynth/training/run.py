@@ -20,7 +20,7 @@ from mmsynth.joints import JOINT_SETS
 from mmsynth.training.blend import Blend, join_evenly
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
-from mmsynth.training.networks import ActivityHead, Network, PoseHead, to_batch
+from mmsynth.training.networks import ActivityHead, Network, PoseHead, seeded, to_batch
 from mmsynth.training.perceptron import FrameModel, frame_model
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.trees import Forest
@@ -216,9 +216,7 @@ def load_run(folder: Path | str) -> Run:
 def build(recipe: Recipe, targets: Targets) -> Network:
     """The recipe's network with weights drawn by its seed, the same on every device."""
     width = recipe.width
-    with torch.random.fork_rng(devices=[]):
-        # The one place where torch draws from its global generator: layers cannot be told another one.
-        torch.default_generator.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         encoder: nn.Module
         if recipe.model == "heatmaps":
             encoder = MapEncoder(width, len(recipe.window.maps))
