@@ -316,6 +316,7 @@ def bodies(
 def motions(
     files: Annotated[list[Path] | None, typer.Argument(help="Motion files; none = the built-in motions.")] = None,
     figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.", callback=_picture)] = None,
+    frame_rate: Annotated[float | None, typer.Option(help="In Hz, of files that do not say theirs.")] = None,
 ) -> None:
     """List the built-in motions and where files come from, or say what motion files were taken for.
 
@@ -323,8 +324,14 @@ def motions(
     """
     from mmsynth.motion import ACTIVITIES, FORMATS, list_sources, read_motion
 
+    good, bad = [], []
     for file in files or ():
-        found = read_motion(file)
+        try:
+            found = read_motion(file, frame_rate)
+        except ValueError as error:  # told last, when what can be read has been told
+            bad.append(str(error))
+            continue
+        good.append(file)
         seconds = float(found.times[-1] - found.times[0])
         kind = f"{type(found).__name__}, {len(found.times)} frames, {seconds:.2f} s"
         _say(f"{file}: {found.labels.source or 'unknown format'}: {kind}")
@@ -334,11 +341,13 @@ def motions(
         for source, count in list_sources():
             here = f"{count} files" if count else "none"
             _say(f"{source.name:12}{here:12}{source.title}: {source.licence}; {source.page}")
-    if figure:
+    if figure and (good or not files):
         from mmsynth.look import files_sheet, motions_sheet
         from mmsynth.view import save_figure
 
-        _say(f"wrote {save_figure(files_sheet(files) if files else motions_sheet(), figure)}")
+        _say(f"wrote {save_figure(files_sheet(good, frame_rate) if good else motions_sheet(), figure)}")
+    if bad:
+        raise ValueError("\n".join(bad))
 
 
 def _say(*lines: str) -> None:

@@ -47,10 +47,10 @@ def _telling(motion: Motion) -> Tensor:
     return found
 
 
-def files_sheet(paths: Sequence[Path]) -> Figure:
-    """Six instants of each motion file; a skeleton is drawn as the body that was fitted to it."""
+def files_sheet(paths: Sequence[Path], frame_rate: float | None = None) -> Figure:
+    """Six instants of each motion file, see `read_motion`; a skeleton is drawn as the body that was fitted to it."""
     body = load_body()
-    return contact_sheet([(path.name, mesh_of(read_motion(path), body)) for path in paths], _INSTANTS)
+    return contact_sheet([(path.name, mesh_of(read_motion(path, frame_rate), body)) for path in paths], _INSTANTS)
 
 
 def bodies_sheet() -> Figure:

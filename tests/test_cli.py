@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from made_up import PERSON
 
 from mmsynth.cli import IMPORTS, main
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
@@ -202,6 +204,21 @@ def test_help_and_looking_succeed(
 ) -> None:
     assert call(monkeypatch, *arguments) == 0
     assert capsys.readouterr().out.strip()
+
+
+def test_one_bad_motion_file_does_not_hide_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What can be read is told, in order and at the rate asked for; then what cannot, with exit code 1."""
+    people = np.repeat(PERSON[None], 11, 0)
+    for name in ("a", "c"):
+        np.savez(tmp_path / f"{name}.npz", positions=people)
+    (tmp_path / "b.npz").write_bytes(b"nothing")
+    files = [str(tmp_path / f"{name}.npz") for name in "abc"]
+    assert call(monkeypatch, "motions", *files, "--frame-rate", "5") == 1
+    out, err = capsys.readouterr()
+    assert [line.split(": ")[0] for line in out.splitlines()] == [files[0], files[2]]
+    assert out.count("11 frames, 2.00 s") == 2 and files[1] in err and len(err.splitlines()) == 1
 
 
 def test_help_names_every_format_that_is_imported() -> None:

@@ -120,7 +120,7 @@ def _long_enough(activity: ActivityRecipe, body: BodyModel, seconds: float, draw
     paths = motion_files(activity)
     longest = 0.0
     while paths:
-        motion = _read(str(paths.pop(integer(len(paths), draw))), body)
+        motion = _read(str(paths.pop(integer(len(paths), draw))), activity.frame_rate, body)
         if motion.duration >= seconds:
             return motion
         longest = max(longest, motion.duration)
@@ -143,7 +143,7 @@ def check_motions(recipe: Recipe) -> None:
     seconds = recipe.seconds + _SPARE
     for activity in recipe.activities:
         paths = motion_files(activity)
-        lasting = [_joined(path).times for path in paths[:_LOOKED_AT]]
+        lasting = [_joined(path, activity.frame_rate).times for path in paths[:_LOOKED_AT]]
         longest = max((float(times[-1] - times[0]) for times in lasting), default=seconds)
         if longest < seconds and len(paths) <= _LOOKED_AT:
             raise _too_short(activity, seconds, longest)
@@ -156,15 +156,15 @@ def _shape(subject: Subject) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _read(path: str, body: BodyModel) -> Motion:
+def _read(path: str, frame_rate: float | None, body: BodyModel) -> Motion:
     """A motion file on the floor, with a skeleton fitted; kept, since clips draw the same files again."""
-    found = _joined(path)
+    found = _joined(path, frame_rate)
     motion = fit_skeleton(found, body) if isinstance(found, Skeleton) else found
     return ground(replace(motion, labels=replace(motion.labels, source=Path(path).name)), body)
 
 
-def _joined(path: Path | str) -> Motion | Skeleton:
-    found = read_motion(path)
+def _joined(path: Path | str, frame_rate: float | None) -> Motion | Skeleton:
+    found = read_motion(path, frame_rate)
     if isinstance(found, MeshSequence):
         raise ValueError(f"{path}: a mesh sequence has no joints to pose the body with")
     return found

@@ -34,6 +34,7 @@ class ActivityRecipe:
         motion: a built-in generator; or
         files: motion files (glob patterns, relative to the recipe); for each clip one is drawn of those that last as
             long.
+        frame_rate: of the motion files that do not say theirs, in Hz; 30 where it is left out.
         share: of the clips, relative to the other activities.
         style: ranges of parameters of the generator that replace its own; each person draws once from them.
         placement: keys of the recipe's placement that differ for this class: who walks needs more room than who boxes.
@@ -42,6 +43,7 @@ class ActivityRecipe:
     label: str
     motion: str = ""
     files: tuple[str, ...] = ()
+    frame_rate: float | None = None
     share: int = 1
     style: dict[str, Range] = field(default_factory=dict)
     placement: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +53,12 @@ class ActivityRecipe:
             raise ValueError("label: expected the name of the class, got an empty one")
         if bool(self.motion) == bool(self.files):
             raise ValueError(f"activity '{self.label}': expected either a motion or files, got both or neither")
+        if self.motion and self.frame_rate is not None:
+            raise ValueError(f"activity '{self.label}': a frame_rate is of motion files; '{self.motion}' has none")
+        if self.frame_rate is not None and not 0 < self.frame_rate < 1e5:
+            raise ValueError(
+                f"activity '{self.label}': frame_rate: expected a positive number of Hz, got {self.frame_rate:g}"
+            )
         if self.motion and self.motion not in ACTIVITIES:
             near = difflib.get_close_matches(self.motion, list(ACTIVITIES), 1, 0.0)[0]
             raise ValueError(f"activity '{self.label}': no built-in motion '{self.motion}' (nearest: '{near}')")

@@ -270,6 +270,32 @@ def test_files_shorter_than_a_clip_are_not_drawn(tmp_path: Path) -> None:
         draw_play(found, body, 0)
 
 
+def test_files_that_do_not_say_their_rate_take_the_recipes(tmp_path: Path) -> None:
+    steps = PERSON[None] + np.linspace(0.0, 1.0, 21)[:, None, None] * [1.0, 0.0, 0.0]  # 1 m in 20 frames
+    np.savez(tmp_path / "a.npz", positions=steps)
+    path = tmp_path / "r.toml"
+    path.write_text(
+        TEXT.replace('motion = "walk"', 'files = ["*.npz"]\nframe_rate = 10').replace("seconds = 0.1", "seconds = 1.5")
+    )
+    found = load_recipe(path)
+    motion = draw_play(found, stage(found).body, 0).motions[0]
+    speed = (motion.translation[-1] - motion.translation[0])[:2].norm() / motion.duration
+    assert float(speed) == pytest.approx(
+        0.5, rel=0.01
+    )  # m/s; at 30 Hz the file would not last, and be three times as fast
+    assert (
+        "frame_rate = 10" in found.text() and "frame_rate" not in replace(found, activities=found.activities[1:]).text()
+    )
+    for wrong, said in (("-1", "expected a positive number of Hz, got -1"), ("nan", "got nan")):
+        path.write_text(path.read_text().replace("frame_rate = 10", f"frame_rate = {wrong}"))
+        with pytest.raises(ValueError, match=said):
+            load_recipe(path)
+        path.write_text(path.read_text().replace(f"frame_rate = {wrong}", "frame_rate = 10"))
+    path.write_text(TEXT.replace('motion = "walk"', 'motion = "walk"\nframe_rate = 10'))
+    with pytest.raises(ValueError, match="a frame_rate is of motion files; 'walk' has none"):
+        load_recipe(path)
+
+
 def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: Recipe) -> None:
     people = replace(recipe.subjects, count=4, others=2)
     room = replace(recipe.placement, distance=(1.5, 3.0), bearing=(-0.4, 0.4))
