@@ -64,29 +64,46 @@ def _signals(cube: RadarCube, array: VirtualArray, processing: Processing) -> Te
 
 
 def _azimuth(covariance: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
-    """Direction cosines, covariance [..., antennas, antennas] and steering vectors [antennas, across] of azimuth."""
-    chosen = torch.ones_like(array.row, dtype=torch.bool) if array.planar else array.row == array.main_row
-    covariance = covariance[..., chosen, :][..., chosen]
-    return array.across, covariance, _steering(array.position[chosen, 0], array.across, array)
+    """Direction cosines, covariance [..., columns, columns] and steering vectors [columns, across] of azimuth.
+
+    Of the main row; of a plane, of all its rows, each by itself: an echo from above turns them against each other.
+    """
+    if not array.planar:
+        main = array.row == array.main_row
+        covariance = covariance[..., main, :][..., main]
+        return array.across, covariance, _steering(array.position[main, 0], array.across, array)
+    column, place = _columns(array)
+    return array.across, _folded(covariance, column, array.row), _steering(place, array.across, array)
 
 
 def _elevation(covariance: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor, Tensor]:
-    """Direction cosines, covariance [..., rows, rows] and steering vectors [rows, up] of elevation.
+    """Direction cosines, covariance [..., rows, rows] and steering vectors [rows, up] of elevation."""
+    covariance = _folded(covariance, array.row, _columns(array)[0])
+    return array.up, covariance, _steering(array.height, array.up, array)
 
-    The covariance between two rows is the mean over the columns in which both have an antenna. (Summed over the whole
-    azimuth spectrum of both rows it is the same, by Parseval.) Antennas that stand alone in their column say nothing of
-    elevation and would only raise the floor.
+
+def _columns(array: VirtualArray) -> tuple[Tensor, Tensor]:
+    """The column of each virtual antenna, and x [columns] of each."""
+    across = array.position[:, 0]
+    _, column = torch.round(across / (array.wavelength / 20)).unique(return_inverse=True)
+    return column, torch.stack([across[column == k].mean() for k in range(int(column.max()) + 1)])
+
+
+def _folded(covariance: Tensor, place: Tensor, line: Tensor) -> Tensor:
+    """Covariance [..., places, places] along an axis from that of all antennas, each at a place of a line along it.
+
+    The sum over the lines, each by itself, as long as it reads the power of a wave that all antennas receive. (Summed
+    over the whole spectrum of the other axis it is the same, by Parseval.) Antennas that stand alone in their line say
+    nothing of this axis and would only raise the floor.
     """
-    column = torch.round(array.position[:, 0] / (array.wavelength / 20)).to(torch.int64)
-    same = column[:, None] == column[None]
+    same = line[:, None] == line[None]
     paired = same.sum(1) > 1
     same = same & (paired | ~paired.any())
-    columns = (same / same.sum(1, keepdim=True).clamp_min(1)).sum().clamp_min(1)
-    rows = len(array.height)
-    # Every pair of antennas of one column goes to its pair of rows.
-    pairs = torch.nn.functional.one_hot(array.row[:, None] * rows + array.row, rows * rows)[same].to(covariance.dtype)
-    covariance = (covariance[..., same] @ pairs).reshape(*covariance.shape[:-2], rows, rows) / columns
-    return array.up, covariance, _steering(array.height, array.up, array)
+    places = int(place.max()) + 1
+    # Every pair of antennas of one line goes to its pair of places; n antennas sum a wave to n^2 of its power.
+    pairs = torch.nn.functional.one_hot(place[:, None] * places + place, places**2)[same].to(covariance.dtype)
+    folded = (covariance[..., same] @ pairs).reshape(*covariance.shape[:-2], places, places)
+    return folded * (places**2 / same.sum())
 
 
 def _covariance(signals: Tensor) -> Tensor:
@@ -136,12 +153,14 @@ def micro_doppler(
 
     Summed over the ranges within `processing.range_limits` and averaged over antennas. Of a cube, one column a frame.
     Of ADC samples, a short-time spectrum of `loops` loops (all of them unless given) every `hop` (half of `loops`).
+    A column's time is the middle of its loops.
 
     Raises:
         ValueError: `loops` is not between 1 and those of a frame.
     """
     if isinstance(data, RadarCube):
-        spectrum, step = data.spectrum[:, None], 1
+        loops, step = data.spectrum.shape[1], 1
+        spectrum = data.spectrum[:, None]
         velocity, axis = data.velocity, data.range
     else:
         ranges = range_spectrum(data, processing)
@@ -160,5 +179,7 @@ def micro_doppler(
     inside = (axis >= max(low, 0.0)) & (axis <= high)
     power = (spectrum[..., inside].abs().square().sum(-1)).mean((-2, -1)) / volts_per_count(data.radar) ** 2
     power = 10 * power.clamp_min(torch.finfo(power.dtype).tiny).log10().transpose(1, 2)
-    columns = torch.arange(power.shape[2], dtype=torch.float64, device=power.device) * step * data.radar.loop_time
+    middle = data.radar.chirp_times()[:loops].mean() + data.radar.waveform.sample_times().mean()
+    columns = torch.arange(power.shape[2], dtype=torch.float64) * step * data.radar.loop_time + middle
+    columns = columns.to(power.device)
     return Heatmap("micro_doppler", power, velocity, columns, data.times)
