@@ -81,21 +81,24 @@ class _Person:
 
 
 def cluster_points(cloud: PointCloud, settings: Tracking) -> Tensor:
-    """Cluster [points] of each point within its frame, from 0; -1 = in none.
+    """Cluster [points] of each point within its frame, from 0; -1 = in none, as points without a finite position are.
 
-    DBSCAN (Ester et al. 1996) over position and radial velocity of the points of the last `settings.frames` frames.
+    DBSCAN (Ester et al. 1996) over position and radial velocity of the points of the last `settings.frames` frames; a
+    velocity that was not recorded (NaN) counts as none.
     """
     from sklearn.cluster import DBSCAN  # here, since it takes a second to import and most who process never cluster
 
-    features = torch.cat([cloud.position, cloud.velocity[:, None]], 1).double().cpu().numpy()
+    features = torch.cat([cloud.position, cloud.velocity[:, None].nan_to_num(0.0)], 1).double().cpu().numpy()
+    known = np.isfinite(features).all(1)
     features = features * [1.0, 1.0, settings.height_weight, settings.velocity_weight]
     offsets = cloud.offsets.tolist()
     label = np.full(len(features), -1)
     for frame in range(len(cloud.times)):
         first, low, high = offsets[max(frame - settings.frames + 1, 0)], offsets[frame], offsets[frame + 1]
-        if high > low:
-            found = DBSCAN(eps=settings.radius, min_samples=settings.min_points).fit_predict(features[first:high])
-            label[low:high] = found[low - first :]
+        if known[low:high].any():
+            near = first + known[first:high].nonzero()[0]
+            found = DBSCAN(eps=settings.radius, min_samples=settings.min_points).fit_predict(features[near])
+            label[near[near >= low]] = found[near >= low]
     return torch.from_numpy(label)
 
 

@@ -73,6 +73,18 @@ def test_scattered_clutter_is_nobody():
     assert len(track_people(cloud, Tracking()).person) == 0
 
 
+def test_what_was_not_recorded_is_no_reason_to_lose_anybody():
+    """Sets without Doppler have NaN for velocities; a point at no place belongs to nobody."""
+    cloud, _ = crowd([lambda t: (-1.0 + 0.8 * t, 2.5)], frames=30, clutter=0)
+    position, nothing = cloud.position.clone(), torch.full_like(cloud.velocity, float("nan"))
+    position[::12] = float("nan")
+    fields = (cloud.intensity, cloud.snr_db, cloud.noise_db, cloud.offsets, cloud.times)
+    tracks = track_people(PointCloud(position, nothing, *fields), Tracking())
+    assert set(tracks.person.tolist()) == {0}
+    assert (tracks.point_person[::12] == -1).all()
+    assert float((tracks.point_person == 0).double().mean()) > 0.85  # of 11/12
+
+
 def test_an_empty_cloud_has_no_tracks():
     cloud, _ = crowd([], frames=3, clutter=0)
     tracks = track_people(cloud, Tracking())
