@@ -51,9 +51,8 @@ def parse_cfg(text: str, device: str | None = None, subframe: int = 0, name: str
     """
     lines = split(text)
     board, how = _board(lines, device)
-    notes: tuple[str, ...] = ()
     if lines.last("chirpComnCfg"):
-        profile = ti_lsdk.profile(lines, board)
+        profile, notes = ti_lsdk.profile(lines, board)
     else:
         profile, notes = ti_sdk.profile(lines, board, subframe)
     processing = ti_processing.processing(lines, board, profile, subframe)

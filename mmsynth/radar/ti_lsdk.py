@@ -1,5 +1,6 @@
 """Waveform and transmit schedule from the commands of TI's L-SDK (xWRL6432, xWRL6844)."""
 
+import math
 from dataclasses import replace
 
 from mmsynth.radar.device import Device, Profile
@@ -10,11 +11,12 @@ from mmsynth.types import Waveform
 CLOCK = {"xwrl": 100e6, "xwrl68xx": 200e6}
 
 
-def profile(lines: Lines, board: Device) -> Profile:
-    """The profile that the configuration sets, without its processing.
+def profile(lines: Lines, board: Device) -> tuple[Profile, tuple[str, ...]]:
+    """The profile that the configuration sets, without its processing, and what it leaves out (notes).
 
     A frame is a number of bursts. Each burst sends the TX pattern once, so a burst is a loop; or a single burst is the
-    whole frame and repeats the pattern. The xWRL6844 has two bits an antenna in its masks (cli.c of TI's demo).
+    whole frame and repeats the pattern. The xWRL6844 has two bits an antenna in its masks (cli.c of TI's demo). Chirps
+    that the chip accumulates are one chirp in as much time, of as much more power.
 
     Raises:
         ValueError: a line is wrong or missing.
@@ -38,13 +40,19 @@ def profile(lines: Lines, board: Device) -> Profile:
         raise frame.error(f"expected {len(tx)} chirps a burst (or bursts without a pause), got {chirps}")
     waveform = replace(waveform, loops=bursts * chirps // len(tx))
     gain, backoff = _calibration(lines)
+    accumulated = _accumulated(frame)
+    notes = f"line {frame.number}: frameCfg: {accumulated} chirps are accumulated: simulated as one of as much power"
     return Profile(
         waveform=waveform,
         codes=_codes(common, tx, len(board.array.tx)),
         rx=rx if len(rx) < len(board.array.rx) else (),
         rx_gain_db=gain,
-        tx_backoff_db=backoff,
-    )
+        tx_backoff_db=backoff - 10 * math.log10(accumulated),
+    ), (notes,) if accumulated > 1 else ()
+
+
+def _accumulated(frame: Line) -> int:
+    return max(frame.whole(1, 0, 64), 1)
 
 
 def _calibration(lines: Lines) -> tuple[float, float]:
@@ -63,6 +71,7 @@ def _one_bit(mask: float) -> float:
 def _waveform(common: Line, timing: Line, frame: Line, clock: float) -> Waveform:
     rate = clock / common.positive(0)
     idle, ramp = timing.positive(0) / 1e6, common.positive(5) / 1e6
+    idle += (_accumulated(frame) - 1) * (idle + ramp)
     chirps, burst = frame.whole(0, 1, 65535), frame.positive(2) / 1e6
     pause = burst - chirps * (idle + ramp)
     if pause < -1e-9:

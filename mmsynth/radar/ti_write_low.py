@@ -23,13 +23,15 @@ def signal(radar: Radar, board: Device) -> list[str]:
     if not tdm and not bpm:
         raise ValueError(f"radar {radar.name}: expected its TX one after the other, or two in BPM, to write a .cfg")
     gain = round(20 * math.log10(radar.receiver.gain))
-    backoff = round(10 * math.log10(board.tx_power / radar.tx_power))
+    accumulated = max(round(radar.tx_power / board.tx_power), 1)  # more power than there is: several chirps'
+    backoff = round(10 * math.log10(accumulated * board.tx_power / radar.tx_power))
+    idle_time, summed = w.chirp_time / accumulated - w.ramp_time, accumulated if accumulated > 1 else 0
     skipped = w.adc_start * w.sample_rate
     return [
         f"channelCfg {_masks(board, rx_mask(radar, board))} {_masks(board, mask(on))} 0",
         f"chirpComnCfg {CLOCK[board.kind] / w.sample_rate:.10g} 0 0 {w.samples} {1 if tdm else 4} {us(w.ramp_time)} 0",
-        f"chirpTimingCfg {us(w.idle_time)} {skipped:.10g} 0 {w.slope / 1e12:.10g} {w.start_frequency / 1e9:.10g}",
-        f"frameCfg {radar.slots} 0 {us(radar.loop_time)} {w.loops} {w.frame_period * 1e3:.10g} 0",
+        f"chirpTimingCfg {us(idle_time)} {skipped:.10g} 0 {w.slope / 1e12:.10g} {w.start_frequency / 1e9:.10g}",
+        f"frameCfg {radar.slots} {summed} {us(radar.loop_time)} {w.loops} {w.frame_period * 1e3:.10g} 0",
         f"factoryCalibCfg 1 0 {gain} {backoff} 0x1ff000",
     ]
 

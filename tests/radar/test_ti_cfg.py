@@ -110,6 +110,13 @@ def test_people_counting_is_detected_as_in_its_profile(board, profile):
     assert mine.clutter_removal and mine.doppler_cfar is None
 
 
+def test_people_counting_on_the_isk_is_ti_s_own_file():
+    mine, theirs = parse_cfg(people_counting("IWR6843ISK")).radar, load_radar("iwr6843isk_people").radar
+    assert mine.waveform == theirs.waveform
+    assert mine.codes.tolist() == theirs.codes.tolist()
+    assert (mine.tx_power, mine.receiver.gain) == pytest.approx((theirs.tx_power, theirs.receiver.gain))
+
+
 def test_binary_phase_modulation():
     text = people_counting("IWR6843ISK").replace(" 0 0 0 1\n", " 0 0 0 5\n").replace(" 0 0 0 4\n", " 0 0 0 5\n")
     setup = parse_cfg(text + "bpmCfg -1 1 0 2\n")
@@ -318,6 +325,26 @@ def test_mmwave_studio_json(tmp_path):
     path.write_text("[1")
     with pytest.raises(ValueError, match="not JSON"):
         load_radar(str(path))
+
+
+def test_accumulated_chirps_take_their_time_and_add_up():
+    """TI's demo divides its Doppler step by numOfChirpsAccum where a frame is one burst."""
+    one_burst = LOW_POWER.replace("frameCfg 2 0 600 64 200 0", "frameCfg 128 0 20480 1 200 0")
+    for text, line in ((LOW_POWER, "frameCfg 2 {} 600 64 200 0"), (one_burst, "frameCfg 128 {} 20480 1 200 0")):
+        first = line.format(0)
+        plain, four = (parse_cfg(text.replace(first, line.format(n))).radar for n in (0, 4))
+        slower = 1 if text is LOW_POWER else 4
+        assert plain.velocity_resolution / four.velocity_resolution == pytest.approx(slower)
+        assert plain.max_velocity / four.max_velocity == pytest.approx(slower)
+        assert four.tx_power / plain.tx_power == pytest.approx(4)
+        assert float(four.chirp_times()[0, 1] - four.chirp_times()[0, 0]) == pytest.approx(4 * 40e-6)
+    setup = parse_cfg(LOW_POWER.replace("frameCfg 2 0", "frameCfg 2 4"))
+    assert "4 chirps are accumulated" in setup.notes[-1]
+    again = parse_cfg(write_cfg(setup)).radar
+    assert again.tx_power == pytest.approx(setup.radar.tx_power)
+    torch.testing.assert_close(again.chirp_times(), setup.radar.chirp_times())
+    with pytest.raises(ValueError, match="line 5: frameCfg: 2 chirps take 1280 us of a burst period of 600 us"):
+        parse_cfg(LOW_POWER.replace("frameCfg 2 0", "frameCfg 2 16"))
 
 
 def test_the_xwrl6844_s_own_demo():

@@ -139,8 +139,8 @@ def test_phase_noise_of_near_echoes_and_coupling_is_no_more(complex_samples: boo
     noise = torch.fft.fft((receive(clean, radar, seeded()) - clean)[..., 0, :] * window)
     floor = noise[..., 10:118].abs().double().square().mean() / window.square().sum()
     want = phase_noise_to_signal(level, offset, delay, wave.sample_rate)
-    # 96 chirps of about 60 independent bins: 1.4 %; half a bin away the jump still leaves 5 %; of a real echo Q's noise,
-    # which varies along the window, is missing.
+    # 96 chirps of about 60 independent bins: 1.4 %; half a bin away the jump still leaves 5 %; of a real echo Q's
+    # noise, which varies along the window, is missing.
     assert float(floor) == pytest.approx(want, rel=0.08 if complex_samples else 0.1)
 
 
