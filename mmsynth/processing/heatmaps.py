@@ -85,7 +85,7 @@ def _elevation(covariance: Tensor, array: VirtualArray) -> tuple[Tensor, Tensor,
 def _columns(array: VirtualArray) -> tuple[Tensor, Tensor]:
     """The column of each virtual antenna, and x [columns] of each."""
     across = array.position[:, 0]
-    _, column = torch.round(across / (array.wavelength / 20)).unique(return_inverse=True)
+    _, column = torch.unique(torch.round(across / (array.wavelength / 20)), return_inverse=True)
     return column, torch.stack([across[column == k].mean() for k in range(int(column.max()) + 1)])
 
 
