@@ -27,55 +27,76 @@ class Curve:
 
     Attributes:
         shares: of the recordings; 0 = none.
-        arms: name -> score [shares, repetitions], mean over the held-out groups; NaN = not known.
+        groups: names of what is held out in turn.
+        scores: name of an arm -> score [shares, repetitions, groups]; NaN = not known.
         model: that was trained.
         score: what the numbers are.
     """
 
     shares: tuple[float, ...]
-    arms: Mapping[str, Array]
+    groups: tuple[str, ...]
+    scores: Mapping[str, Array]
     model: str
     score: str = "balanced accuracy"
 
+    @property
+    def arms(self) -> dict[str, Array]:
+        """Name of an arm -> score [shares, repetitions], mean over the held-out groups."""
+        return {name: values.mean(-1) for name, values in self.scores.items()}
+
     def text(self) -> str:
-        """The curve as a table: mean and spread of each arm."""
-        lines = [f"{'share':8}" + "".join(f"{name:>24}" for name in self.arms)]
+        """The curve as tables: mean and spread of each arm, over all held-out groups and in each."""
+        each = {name: {arm: v[..., k] for arm, v in self.scores.items()} for k, name in enumerate(self.groups)}
+        tables = {f"mean of {len(self.groups)}": self.arms, **each}
+        return "\n".join(self._table(name, arms) for name, arms in tables.items())
+
+    def _table(self, title: str, arms: Mapping[str, Array]) -> str:
+        lines = [f"{title:12}" + "".join(f"{name:>24}" for name in arms)]
         for k, share in enumerate(self.shares):
-            cells = [f"{np.mean(v[k]):.3f} +- {_spread(v[k]):.3f}" for v in self.arms.values()]
-            lines.append(f"{100 * share:6g} %" + "".join(f"{c:>24}" for c in cells))
+            cells = [f"{np.mean(v[k]):.3f} +- {_spread(v[k]):.3f}" for v in arms.values()]
+            lines.append(f"{f'{100 * share:g} %':>12}" + "".join(f"{c:>24}" for c in cells))
         return "\n".join(lines)
 
     def save(self, out: Path, about: Mapping[str, Any] | None = None) -> None:
         """Write `curve.txt`, `curve.json` and `curve.png` into the folder `out`."""
-        arms = {name: [[None if np.isnan(x) else x for x in r] for r in v.tolist()] for name, v in self.arms.items()}
-        content = {"model": self.model, "score": self.score, "shares": self.shares, "arms": arms, **(about or {})}
+        arms = {name: np.where(np.isnan(v), None, v).tolist() for name, v in self.arms.items()}
+        scores = {name: np.where(np.isnan(v), None, v).tolist() for name, v in self.scores.items()}
+        content = {"model": self.model, "score": self.score, "shares": self.shares, "arms": arms}
+        content |= {"groups": self.groups, "scores": scores, **(about or {})}
         drawn = {name: (v.mean(1), np.array([_spread(r) for r in v])) for name, v in self.arms.items()}
         figure = curve_figure(self.shares, drawn, self.score, f"{self.model}")
         keep_report(out / "curve.txt", out / "curve.png", self.text(), content, figure)
 
-    def best(self, arms: Sequence[str]) -> Array:
-        """Scores [shares, repetitions] of that one of `arms` which does best at each share in the mean."""
-        return np.array([max((self.arms[a][k] for a in arms), key=np.mean) for k in range(len(self.shares))])
+    def best(self, arms: Sequence[str]) -> list[str]:
+        """The one of `arms` that does best at each share, in the mean over repetitions and groups."""
+        return [max(arms, key=lambda arm: float(self.scores[arm][k].mean())) for k in range(len(self.shares))]
 
     def rows(self, *baselines: str, **more: Any) -> list[Row]:
         """The gain of each arm with synthetic data at each share, paired by repetition, as rows of the ledger.
 
         Args:
-            baselines: arms without synthetic data; of several, each share is compared with the one that is best there.
+            baselines: arms without synthetic data; of several, each share is compared with the one that is best there
+                over all groups, also in each of them.
             more: of each row.
         """
-        found, alone, over = [], self.best(baselines), ", over the best real-only" if len(baselines) > 1 else ""
-        for name, values in self.arms.items():
+        found, best, over = [], self.best(baselines), ", over the best real-only" if len(baselines) > 1 else ""
+        for name, values in self.scores.items():
             for k, share in enumerate(self.shares):
+                alone, gain = self.scores[best[k]][k], values[k] - self.scores[best[k]][k]
                 # At share 0 the baseline is not known.
-                gain = values[k] - alone[k]
                 if name.startswith("real") or not np.isfinite(gain).all():
                     continue
-                means = f"{alone[k].mean():.3f} -> {values[k].mean():.3f}"
-                note = f"{means}, wins {np.mean(gain > 0):.0%}; {more.get('note', '')}".rstrip("; ")
+                about = [_gain(alone.mean(1), values[k].mean(1))]
+                about += [f"{g}: {_gain(alone[:, j], values[k][:, j])}" for j, g in enumerate(self.groups)]
+                note = "; ".join([*about, *filter(None, [more.get("note")])])
                 title = f"radhar/few_shot_gain_{round(100 * share)}"
-                found.append(row(title, gain.tolist(), f"{self.model}, {name}{over}", **{**more, "note": note}))
+                found.append(row(title, gain.mean(1).tolist(), f"{self.model}, {name}{over}", **{**more, "note": note}))
         return found
+
+
+def _gain(alone: Array, values: Array) -> str:
+    """The mean over repetitions without and with synthetic data, and how often it is more, in words."""
+    return f"{alone.mean():.3f} -> {values.mean():.3f}, wins {np.mean(values > alone):.0%}"
 
 
 def _spread(values: Array) -> float:
@@ -102,14 +123,15 @@ def tree_curve(
     """
     told = told_of(real, drawn.sets)
     names = ("real alone", "stacked", "blended")
-    table = np.full((3, len(shares) + 1, len(draws)), np.nan)
-    table[1:, 0] = np.mean([balanced_score(real.data, fold.test, told[1][fold.test]) for fold in folds(real.data)])
+    held = list(folds(real.data))
+    table = np.full((3, len(shares) + 1, len(draws), len(held)), np.nan)
+    table[1:, 0] = [balanced_score(real.data, fold.test, told[1][fold.test]) for fold in held]
     for k, share in enumerate(shares):
         found = few_shot(real, told, share, draws, rest)
-        table[:, k + 1] = [v.mean(1) for v in (found.alone, found.stacked, found.blended)]
+        table[:, k + 1] = found.alone, found.stacked, found.blended
         progress(k + 1, len(shares))
     model = "trees, the rest unlabelled" if rest else "trees"
-    return Curve((0.0, *shares), dict(zip(names, table, strict=True)), model)
+    return Curve((0.0, *shares), tuple(f.name for f in held), dict(zip(names, table, strict=True)), model)
 
 
 def balanced_score(real: Corpus, test: Array, probabilities: Array) -> float:

@@ -129,7 +129,8 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
     for k, (_, name, share, seed) in enumerate(cells):
         place = base.seeds.index(seed), names.index(name)
         table[len(ALONE) :, 0, *place], table[:, base.shares.index(share) + 1, *place] = found[k]
-    curve = Curve((0.0, *base.shares), dict(zip(ARMS, table.mean(-1), strict=True)), f"{base.model} network")
+    scores = dict(zip(ARMS, table, strict=True))
+    curve = Curve((0.0, *base.shares), tuple(names), scores, f"{base.model} network")
     chosen = {f"{name} {share:g}": asdict(choose(study, name, share)) for name in names for share in base.shares}
     curve.save(study.out, {"plans": chosen})
     return curve
