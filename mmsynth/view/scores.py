@@ -1,6 +1,7 @@
 """How well a network did, and how near a simulator comes."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -115,14 +116,18 @@ def curve_figure(
         title: of the figure.
     """
     place = np.array([np.log10(s) if s > 0 else np.log10(min(x for x in shares if x > 0)) - 0.7 for s in shares])
-    figure = new_figure(6.4, 3.8)
+    figure = new_figure(7.6, 3.8)
     axes = figure.add_subplot(1, 1, 1)
-    for (arm, (mean, spread)), colour in zip(arms.items(), (MUTED, ACCENT, SECOND, INK), strict=False):
+    # After the last colour the first again, dashed.
+    looks = product(("-", "--", ":"), (MUTED, ACCENT, SECOND, INK))
+    for (arm, (mean, spread)), (dash, colour) in zip(arms.items(), looks, strict=False):
         known = np.isfinite(mean)
-        axes.errorbar(place[known], mean[known], spread[known], color=colour, marker="o", ms=4, capsize=2, label=arm)
+        line = axes.errorbar(place[known], mean[known], spread[known], color=colour, marker="o", ms=4, capsize=2)
+        line.lines[0].set_linestyle(dash)
+        line.set_label(arm)
     axes.set_xticks(place, [f"{100 * s:g} %" for s in shares])
     dress(axes, title, "share of the recordings", name)
-    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -165,3 +165,12 @@ def test_a_figure_is_written_in_the_format_of_its_name(tmp_path, cube, cloud):
 def test_edges_enclose_the_centres():
     assert edges(np.array([0.0, 1, 3])).tolist() == [-0.5, 0.5, 2.0, 4.0]
     assert edges(np.array([2.0])).tolist() == [1.5, 2.5]
+
+
+def test_every_arm_of_a_curve_has_a_line_of_its_own():
+    arms = {f"arm {k}": (np.array([np.nan, 0.5 + k / 20]), np.array([np.nan, 0.01])) for k in range(7)}
+    (axes,) = view.curve_figure((0.0, 0.25), arms, "balanced accuracy").axes
+    drawn = [bars.lines[0] for bars in axes.containers]
+    assert [line.get_ydata().tolist() for line in drawn] == [[0.5 + k / 20] for k in range(7)]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(arms)
+    assert len({(line.get_color(), line.get_linestyle()) for line in drawn}) == 7
