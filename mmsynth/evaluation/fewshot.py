@@ -59,8 +59,7 @@ class Curve:
 
     def save(self, out: Path, about: Mapping[str, Any] | None = None) -> None:
         """Write `curve.txt`, `curve.json` and `curve.png` into the folder `out`."""
-        arms = {name: np.where(np.isnan(v), None, v).tolist() for name, v in self.arms.items()}
-        scores = {name: np.where(np.isnan(v), None, v).tolist() for name, v in self.scores.items()}
+        arms, scores = ({name: _plain(v) for name, v in of.items()} for of in (self.arms, self.scores))
         content = {"model": self.model, "score": self.score, "shares": self.shares, "arms": arms}
         content |= {"groups": self.groups, "scores": scores, **(about or {})}
         drawn = {name: (v.mean(1), np.array([_spread(r) for r in v])) for name, v in self.arms.items()}
@@ -92,6 +91,13 @@ class Curve:
                 title = f"radhar/few_shot_gain_{round(100 * share)}"
                 found.append(row(title, gain.mean(1).tolist(), f"{self.model}, {name}{over}", **{**more, "note": note}))
         return found
+
+
+def _plain(values: Array) -> list[Any]:
+    """The values as nested lists for JSON, which knows no NaN."""
+    plain = values.astype(object)
+    plain[np.isnan(values)] = None
+    return plain.tolist()
 
 
 def _gain(alone: Array, values: Array) -> str:
