@@ -97,7 +97,8 @@ def _plain(values: Array) -> list[Any]:
     """The values as nested lists for JSON, which knows no NaN."""
     plain = values.astype(object)
     plain[np.isnan(values)] = None
-    return plain.tolist()
+    nested: list[Any] = plain.tolist()
+    return nested
 
 
 def _gain(alone: Array, values: Array) -> str:
