@@ -6,6 +6,7 @@ python training/mars.py transfer mars.h5 synthetic/dataset.h5 --skeletons mars-s
 python training/mars.py paired mars.h5 --body free-low
 python training/mars.py ablation mars.h5 --part validate --frames 20 --every 3 --workers 16
 python training/mars.py ceiling mars.h5
+python training/mars.py residual mars.h5 --frames 20 --every 3
 """
 
 import argparse
@@ -63,6 +64,7 @@ def main() -> None:
     for name, run, text in (
         ("paired", paired, "simulated against recorded clouds, frame by frame"),
         ("ablation", ablation, "the same without one part of the simulator after another"),
+        ("residual", residual, "whether poses tell what the simulator leaves over, one person held out"),
     ):
         part = parts.add_parser(name, help=text)
         part.add_argument("recordings", type=Path)
@@ -71,14 +73,17 @@ def main() -> None:
         part.add_argument("--every", type=int, default=1, help="of how many consecutive frames one is taken")
         part.add_argument("--workers", type=int, default=1)
         part.add_argument("--device", default="cpu")
-        part.add_argument("--part", default="test", help="official part of each recording")
-        part.add_argument("--only", nargs="*", metavar="NAME", help="these rows of the ablation and no others")
+        if run is residual:
+            part.add_argument("--trees", type=int, default=30)
+        else:
+            part.add_argument("--part", default="test", help="official part of each recording")
+            part.add_argument("--only", nargs="*", metavar="NAME", help="these rows of the ablation and no others")
         part.set_defaults(run=run)
     ceiling_ = parts.add_parser("ceiling", help="what trees reach in the place of the simulator, one person held out")
     ceiling_.add_argument("recordings", type=Path)
     ceiling_.add_argument("--frames", type=int, default=60, help="of each recording, as for paired")
-    ceiling_.add_argument("--part", default="test", help="official part of each recording that is asked about")
-    ceiling_.add_argument("--trees", type=int, default=100)
+    ceiling_.add_argument("--part", default="validate", help="official part of each recording that is asked about")
+    ceiling_.add_argument("--trees", type=int, default=30)
     ceiling_.set_defaults(run=ceiling)
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
@@ -216,14 +221,52 @@ def ceiling(options: argparse.Namespace) -> list[Row]:
         sample = dataset[k]
         if sample.joints is None or not bool(sample.joints.isfinite().any()):
             continue
+        if name.endswith("test") and options.part != "test":
+            continue
         longest = steady_stretch(sample, period, len(sample.cloud.times))
         known.append(stretch_of(sample, longest, period, RADAR_POSITION))
         if name.endswith(options.part):
             some = steady_stretch(sample, period, options.frames)
             asked.append(stretch_of(sample, some, period, RADAR_POSITION))
     found = learned_correlations(known, asked, options.trees, seed=0)
-    note = f"r over {sum(len(s.features) for s in asked)} frames, one person held out"
-    return [row(f"mars/ceiling_{name}", [value], "trees", note=note) for name, value in found.items()]
+    about = f"r over {sum(len(s.features) for s in asked)} frames of {options.part}, one person held out"
+    return [
+        row(f"mars/ceiling_{name}", [r], "trees", note=f"{about}; +- {error:.3f} over recordings")
+        for name, (r, error) in found.items()
+    ]
+
+
+def residual(options: argparse.Namespace) -> list[Row]:
+    """What trees can tell from the poses of recorded less simulated courses: training parts teach, validation asks."""
+    from mmsynth.evaluation.ceiling import residual_gains, stretch_of
+    from mmsynth.evaluation.fidelity import at_the_body, series
+
+    stage, dataset = _stage(options), Dataset.open(options.recordings)
+    period, index = stage.setup.radar.waveform.frame_period, {n: k for k, n in enumerate(dataset.labels.id.tolist())}
+    found, rows = {}, []
+    for part in ("train", "validate"):
+        own = argparse.Namespace(**vars(options) | {"part": part})
+        [(_, _, pairs)] = _compared(own, [{"": stage}])
+        samples = [dataset[index[pair.name]] for pair in pairs]
+        cut = [(s, _stretch(s, period, own)) for s in samples]
+        stretches = [stretch_of(s, frames, period, stage.radar_position) for s, frames in cut]
+        found[part] = list(zip(pairs, stretches, strict=True))
+    for title, points in (("", lambda pair: pair), ("body_", at_the_body)):
+        known, asked = (
+            [
+                (replace(s, course=series(points(pair).recorded)), series(points(pair).simulated))
+                for part in parts
+                for pair, s in found[part]
+            ]
+            for parts in (("train", "validate"), ("validate",))
+        )
+        frames = sum(len(s.features) for s, _ in asked)
+        for name, (alone, gain, error) in residual_gains(known, asked, options.trees, seed=0).items():
+            note = (
+                f"gain of r over {frames} frames of validate, one person held out; +- {error:.3f}; without {alone:.3f}"
+            )
+            rows.append(row(f"mars/residual_{title}{name}", [gain], "trees", note=note, method=stage.settings.method))
+    return rows
 
 
 def _stage(options: argparse.Namespace) -> "Stage":

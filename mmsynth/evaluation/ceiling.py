@@ -1,7 +1,11 @@
-"""How well the course of recorded clouds can be told from the poses at all: by trees that know other people."""
+"""How well the course of recorded clouds can be told from the poses at all: by trees that know other people.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Alone, they stand for the simulator; put to what it leaves over, they tell whether it misses something that poses tell.
+Errors are standard deviations over recordings drawn with replacement: frames of one recording are not independent.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,9 @@ from mmsynth.evaluation.fidelity import SERIES, series, split_frames
 from mmsynth.types import Sample
 
 Array = NDArray[Any]
+Courses = dict[str, Array]
+_AROUND = (-0.5, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.5)  # s: at which times besides now radial speeds are known
+_DRAWS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +32,7 @@ class Stretch:
 
     subject: str
     features: Array
-    course: dict[str, Array]
+    course: Courses
 
 
 def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[float], smoothing: float = 0.1) -> Stretch:
@@ -33,7 +40,7 @@ def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[flo
 
     Args:
         sample: with joints.
-        frames: which of it.
+        frames: which of it; its step may leave some out, whose joints are used all the same.
         period: of a frame in s.
         radar: its position [3] in m in the frame of the joints.
         smoothing: standard deviation in s of the Gaussian that the joints are smoothed with.
@@ -43,28 +50,105 @@ def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[flo
     """
     if sample.joints is None:
         raise ValueError(f"{sample.id}: expected joints, got none")
-    joints = gaussian_filter1d(sample.joints[frames].double().numpy(), smoothing / period, axis=0, mode="nearest")
-    place = joints - np.asarray(radar)
-    distance = np.linalg.norm(place, axis=2)
-    speed = (np.gradient(joints, period, axis=0) * place / distance[..., None]).sum(2)
-    columns = [place.reshape(len(place), -1), distance, speed, speed.mean(1, keepdims=True), np.sort(speed, 1)]
+    whole = sample.joints[frames.start : frames.stop].double().numpy()
+    joints = gaussian_filter1d(whole, smoothing / period, axis=0, mode="nearest")
     clouds = tuple(list(split_frames(sample.cloud))[frames])
-    return Stretch(sample.labels.subject, np.hstack([*columns, speed.clip(-0.1, 0.1)]), series(clouds))
+    return Stretch(sample.labels.subject, _features(joints, np.asarray(radar), period)[:: frames.step], series(clouds))
 
 
-def learned_correlations(known: list[Stretch], asked: list[Stretch], trees: int, seed: int) -> dict[str, float]:
-    """Correlation over all frames of `asked` of what trees predict, who know `known` but for the person asked about."""
-    predicted: dict[str, list[Array]] = {name: [] for name in SERIES}
-    recorded: dict[str, list[Array]] = {name: [] for name in SERIES}
-    for subject in sorted({s.subject for s in asked}):
-        others, own = (
-            [s for s in group if (s.subject == subject) == same] for group, same in ((known, False), (asked, True))
-        )
-        table, wanted = (np.concatenate([s.features for s in group]) for group in (others, own))
-        for name in SERIES:
-            course = np.concatenate([s.course[name] for s in others])
-            seen = np.isfinite(course)
-            model = ExtraTreesRegressor(trees, min_samples_leaf=3, max_features=0.3, random_state=seed)
-            predicted[name].append(model.fit(table[seen], course[seen]).predict(wanted))
-            recorded[name].append(np.concatenate([s.course[name] for s in own]))
-    return {n: metrics.correlation(np.concatenate(predicted[n]), np.concatenate(recorded[n])) for n in SERIES}
+def _features(joints: Array, radar: Array, period: float) -> Array:
+    """Where every joint is and how it moves [frames, features], joints [frames, joints, 3] being consecutive."""
+    place, velocity = joints - radar, np.gradient(joints, period, axis=0)
+    distance = np.linalg.norm(place, axis=2)
+    radial = (velocity * place / distance[..., None]).sum(2)
+    speed = np.linalg.norm(velocity, axis=2)
+    columns = [place.reshape(len(place), -1), velocity.reshape(len(place), -1), distance, radial, speed]
+    columns += [radial.mean(1, keepdims=True), radial.std(1, keepdims=True), np.sort(radial, 1), radial.clip(-0.1, 0.1)]
+    # The middle of what moves: without what rests, few points come.
+    for weight in (np.abs(radial) + 1e-3, (np.abs(radial) > 0.15) + 1e-3, speed + 1e-3):
+        share = (weight / weight.sum(1, keepdims=True))[..., None]
+        columns += [(place * share).sum(1), (distance[..., None] * share).sum(1)]
+    at = np.arange(len(place))
+    columns += [radial[(at + round(t / period)).clip(0, len(at) - 1)] for t in _AROUND]
+    return np.hstack(columns)
+
+
+def learned_correlations(
+    known: list[Stretch], asked: list[Stretch], trees: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """Correlation over all frames of `asked` of what trees predict, who know `known` but for the person asked about.
+
+    With its error.
+    """
+    told = list(_told(known, asked, trees, seed))
+    found = {}
+    for name in SERIES:
+        pairs = [(guess[name], stretch.course[name]) for guess, stretch in zip(told, asked, strict=True)]
+        found[name] = _with_error(_correlation, pairs)
+    return found
+
+
+def residual_gains(
+    known: list[tuple[Stretch, Courses]], asked: list[tuple[Stretch, Courses]], trees: int, seed: int
+) -> dict[str, tuple[float, float, float]]:
+    """Whether poses tell what a simulation leaves over of the recorded course.
+
+    Args:
+        known: stretches, each with the simulated course of the same frames.
+        asked: likewise; of the person asked about nothing in `known` is used.
+        trees: how many.
+        seed: of the trees.
+
+    Returns:
+        For each of `fidelity.SERIES` the correlation of the simulated with the recorded course, what it gains by adding
+        the trees' prediction of the difference, and the error of this gain.
+    """
+    left, wanted = (
+        [replace(s, course={n: s.course[n] - made[n] for n in SERIES}) for s, made in group] for group in (known, asked)
+    )
+    told = list(_told(left, wanted, trees, seed))
+    found = {}
+    for name in SERIES:
+        triples = [
+            (made[name], made[name] + guess[name], stretch.course[name])
+            for guess, (stretch, made) in zip(told, asked, strict=True)
+        ]
+        alone = _correlation([(made, recorded) for made, _, recorded in triples])
+        found[name] = (alone, *_with_error(_gain, triples))
+    return found
+
+
+def _told(known: list[Stretch], asked: list[Stretch], trees: int, seed: int) -> Iterator[Courses]:
+    """What trees predict for each stretch of `asked`, who know `known` but for the person asked about."""
+    learnt: dict[str, dict[str, ExtraTreesRegressor]] = {}
+    for stretch in asked:
+        if stretch.subject not in learnt:
+            others = [s for s in known if s.subject != stretch.subject]
+            learnt[stretch.subject] = {name: _learnt(others, name, trees, seed) for name in SERIES}
+        yield {name: model.predict(stretch.features) for name, model in learnt[stretch.subject].items()}
+
+
+def _learnt(known: list[Stretch], name: str, trees: int, seed: int) -> ExtraTreesRegressor:
+    course = np.concatenate([s.course[name] for s in known])
+    seen = np.isfinite(course)
+    model = ExtraTreesRegressor(trees, min_samples_leaf=8, max_features=0.1, random_state=seed)
+    return model.fit(np.concatenate([s.features for s in known])[seen], course[seen])
+
+
+def _correlation(pairs: Sequence[tuple[Array, ...]]) -> float:
+    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return metrics.correlation(first, second)
+
+
+def _gain(triples: Sequence[tuple[Array, ...]]) -> float:
+    """By how much the second course lies nearer to the third than the first does."""
+    return _correlation([(b, c) for _, b, c in triples]) - _correlation([(a, c) for a, _, c in triples])
+
+
+def _with_error(
+    statistic: Callable[[Sequence[tuple[Array, ...]]], float], clips: Sequence[tuple[Array, ...]]
+) -> tuple[float, float]:
+    """The statistic of all clips, and its standard deviation over draws of as many clips with replacement."""
+    draw = np.random.default_rng(0)
+    drawn = [statistic([clips[k] for k in draw.integers(0, len(clips), len(clips))]) for _ in range(_DRAWS)]
+    return statistic(clips), float(np.nanstd(drawn))

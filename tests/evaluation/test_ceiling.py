@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.evaluation.ceiling import learned_correlations, stretch_of
+from mmsynth.evaluation import ceiling
+from mmsynth.evaluation.ceiling import learned_correlations, residual_gains, stretch_of
 from mmsynth.evaluation.fidelity import SERIES
 from mmsynth.types import Labels, PointCloud, Sample
 
@@ -29,13 +30,56 @@ def test_trees_learn_from_others_what_the_pose_tells_and_nothing_else():
     people = [swaying(f"p{k}", 0.7 * k) for k in range(3)]
     known = [stretch_of(p, slice(0, 300), 0.1, (0.0, 0.0, 0.0)) for p in people]
     asked = [stretch_of(p, slice(200, 260), 0.1, (0.0, 0.0, 0.0)) for p in people]
-    found = learned_correlations(known, asked, 30, seed=0)
+    found = {name: r for name, (r, _) in learned_correlations(known, asked, 10, seed=0).items()}
     assert set(found) == set(SERIES)
     assert found["doppler"] > 0.9 and found["range"] > 0.9
     # Sideways and upwards the points only jitter: other people cannot tell how (180 frames: one sigma is 0.075).
     assert abs(found["lateral"]) < 0.5
     shuffled = [type(s)(s.subject, np.random.default_rng(1).permutation(s.features), s.course) for s in known]
-    assert abs(learned_correlations(shuffled, asked, 30, seed=0)["doppler"]) < 0.4
+    assert abs(learned_correlations(shuffled, asked, 10, seed=0)["doppler"][0]) < 0.4
+
+
+def test_the_error_of_a_correlation_is_its_spread_over_recordings():
+    """Against twenty sets of recordings of their own (closed form: (1 - r^2) / sqrt(frames), frames independent)."""
+    draw = np.random.default_rng(0)
+
+    def clips(count: int) -> list[tuple[np.ndarray, ...]]:
+        made = draw.normal(size=(count, 50, 2))
+        return [(c[:, 0], 0.6 * c[:, 0] + 0.8 * c[:, 1]) for c in made]
+
+    value, error = ceiling._with_error(ceiling._correlation, clips(40))
+    # Correlation 0.6 over 2,000 frames: 0.64 / sqrt(2000) = 0.0143; the bootstrap's own spread with 40 clips is 11 %.
+    assert value == pytest.approx(0.6, abs=0.05)
+    assert error == pytest.approx(0.0143, rel=0.35)
+    # The same clip ten times over is one clip's worth of knowledge: errors grow by sqrt(10), which frames do not tell.
+    few = [clip for clip in clips(4) for _ in range(10)]
+    whole = [tuple(np.concatenate([few[k + i][side] for i in range(10)]) for side in (0, 1)) for k in range(0, 40, 10)]
+    assert ceiling._with_error(ceiling._correlation, whole)[1] > 1.5 * error
+
+
+def test_trees_find_what_a_simulation_left_out_and_nothing_where_it_left_out_nothing():
+    people = [swaying(f"p{k}", 0.7 * k) for k in range(3)]
+    cut = [stretch_of(p, slice(a, a + 100), 0.1, (0.0, 0.0, 0.0)) for p in people for a in (0, 100, 200)]
+    draw = np.random.default_rng(3)
+
+    def speckled(course: dict[str, np.ndarray], share: float) -> dict[str, np.ndarray]:
+        return {n: share * c + draw.normal(0, 0.5 * c.std(), len(c)) for n, c in course.items()}
+
+    blind = [(s, speckled(s.course, 0.0)) for s in cut]
+    perfect = [(s, speckled(s.course, 1.0)) for s in cut]
+    alone, gain, error = residual_gains(blind, blind, 10, seed=0)["doppler"]
+    assert abs(alone) < 0.2 and gain > 0.6 and gain > 5 * error
+    alone, gain, error = residual_gains(perfect, perfect, 10, seed=0)["doppler"]
+    # 1 / sqrt(1 + 0.25) = 0.894: speckle is all that is missing, and no pose tells it.
+    assert alone == pytest.approx(0.894, abs=0.02)
+    assert abs(gain) < 0.02
+
+
+def test_frames_left_out_keep_the_features_of_those_that_stay():
+    sample = swaying("p0", 0.3)
+    whole, third = (stretch_of(sample, slice(30, 120, step), 0.1, (0.0, 0.0, 0.2)) for step in (1, 3))
+    np.testing.assert_array_equal(third.features, whole.features[::3])
+    np.testing.assert_array_equal(third.course["range"], whole.course["range"][::3])
 
 
 def test_a_clip_without_joints_is_named():
