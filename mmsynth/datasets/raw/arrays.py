@@ -79,7 +79,13 @@ def read_array(path: Path | str, radar: Radar, layout: Layout) -> Recording:
 
     def decode(start: int, stop: int) -> Tensor:
         index = tuple(slice(start, stop) if i == first else slice(None) for i in range(array.ndim))
-        return _samples(np.asarray(array[index]), names, radar, layout)
+        samples = _samples(np.asarray(array[index]), names, radar, layout)
+        bad = (~torch.isfinite(samples)).flatten(1).any(1).nonzero()[:, 0]
+        if len(bad):
+            raise ValueError(
+                f"{path}: expected finite samples, got NaN or infinite ones in frame {start + int(bad[0])}"
+            )
+        return samples
 
     return Recording(radar, count, decode, notes)
 

@@ -27,6 +27,7 @@ from mmsynth.radar import device_named
 from mmsynth.types import AdcFrames, Radar, RadarSetup
 
 LANES = 4  # of the interleaved order, whether used or not
+PACKET = 728  # words that the card sends at a time; its software writes zeros for those that do not arrive
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,11 @@ class _Frames:
         left = 2 * (stream.words - self.count * self.size) + stream.odd
         if left:
             self.notes.append(f"the last {left} bytes are not a whole frame of {2 * self.size} bytes and were dropped")
+        empty = {word // self.size for run in stream.zeros(PACKET) for word in run if word < self.count * self.size}
+        if empty:
+            self.notes.append(
+                f"{len(empty)} of {self.count} frames hold runs of zeros, as of lost packets; the frames were kept"
+            )
 
     def read(self, start: int, stop: int) -> NDArray[np.int16]:
         """Words [frames, words a frame] of samples."""

@@ -50,6 +50,17 @@ class Stream:
                 pieces.append(part[low:high])
         return pieces[1] if len(pieces) == 2 else np.concatenate(pieces)
 
+    def zeros(self, length: int) -> list[tuple[int, int]]:
+        """Runs (first word, end) of zeros that hold `length` words; ends are known to half of it."""
+        step = length // 2
+        sampled = np.flatnonzero(self.at(np.arange(0, self.words, step)) == 0)
+        runs = np.split(sampled, np.flatnonzero(np.diff(sampled) > 1) + 1)
+        found = []
+        for run in (run for run in runs if len(run) > 1):
+            empty = [not self.read(k * step, (k + 1) * step + 1).any() for k in run[:-1].tolist()]
+            found += [(k * step, (k + 1) * step) for k, zero in zip(run[:-1].tolist(), empty, strict=True) if zero]
+        return found
+
     def at(self, places: NDArray[np.int64]) -> NDArray[np.int16]:
         """The words at these places."""
         found = np.empty(len(places), np.int16)

@@ -108,6 +108,16 @@ def test_misfits_are_told(tmp_path):
             read_array(tmp_path / name, RADHAR, Layout(full))
 
 
+def test_samples_that_are_no_numbers_are_told(tmp_path):
+    holes = WANT.numpy().copy()
+    holes[1, 0, 0, 0, 0] = np.nan
+    np.save(tmp_path / "a.npy", holes)
+    recording = read_array(tmp_path / "a.npy", RADHAR, Layout())
+    assert torch.equal(recording.frames(0, 1).samples, WANT[:1])
+    with pytest.raises(ValueError, match=r"a.npy: expected finite samples, got NaN or infinite ones in frame 1$"):
+        recording.frames()
+
+
 def test_objects_are_never_read(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[1, "x"]], dtype=object), allow_pickle=True)
     np.savez(tmp_path / "a.npz", a=np.array([[1, "x"]], dtype=object))

@@ -134,6 +134,19 @@ def test_a_cut_recording_yields_every_whole_frame_and_says_what_was_dropped(tmp_
     )
 
 
+def test_packets_that_the_card_lost_are_told(tmp_path):
+    """The card's software writes zeros for the 1456 bytes of a packet that did not arrive."""
+    setup = small("mmmesh", samples=64, loops=4)
+    (file,) = write_dca1000(tmp_path / "a.bin", random_frames(setup, 5))
+    assert read_dca1000(file, setup).notes == setup.notes
+    words, frame = np.fromfile(file, np.int16), frame_words(setup.radar, Order())
+    words[2 * frame - 300 : 2 * frame + 428] = 0  # across a border of frames
+    words[4 * frame + 5 : 4 * frame + 205] = 0  # not a packet
+    words.tofile(file)
+    (note,) = read_dca1000(file, setup).notes[len(setup.notes) :]
+    assert note == "a.bin: 2 of 5 frames hold runs of zeros, as of lost packets; the frames were kept"
+
+
 def test_bad_files_are_refused(tmp_path):
     setup = small("mmmesh")
     with pytest.raises(ValueError, match="none.bin: no such file"):
