@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmsynth.calibration import CalibrationSettings, calibrate, rank
+from mmsynth.calibration import CalibrationSettings, calibrate, people, rank
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.evaluation.curve import mean
@@ -78,10 +78,9 @@ def calibrated(options: argparse.Namespace) -> list[Row]:
     recipe = replace(with_body(load_recipe(options.blind), options.body), device=Device())
     recordings = Dataset.open(options.recordings)
     found = calibrate(recipe, recordings, options.out, show, CalibrationSettings(clips=options.clips))
-    return [
-        row(f"radhar/calibration/{name}", [found.after[name]], "", note=f"distance; before {found.before[name]:.4f}")
-        for name in found.after
-    ]
+    print(found.text(), flush=True)
+    note = "distance; before {0.before:.4f}, error of the change {0.error:.4f}: {0.verdict}; if right {0.floor:.4f}"
+    return [row(f"radhar/calibration/{n}", [d.after], "", note=note.format(d)) for n, d in found.distances.items()]
 
 
 def ablation(options: argparse.Namespace) -> list[Row]:
@@ -97,7 +96,7 @@ def ablation(options: argparse.Namespace) -> list[Row]:
         made = make_variants(recipes, options.out / str(seed), show, options.workers, options.device)
         files = {name: Dataset.open(path) for name, path in made.items()}
         scores = {name: zero_shot_of(cut(file, CUT), levelled, seed) for name, file in files.items()}
-        rankings.append(rank(recordings, files, scores, recipes["facets"].seconds))
+        rankings.append(rank(recordings, files, scores, recipes["facets"].seconds, people(recipes["facets"])))
         for name, score in scores.items():
             accuracy.setdefault(name, []).append(score)
     distance = {name: float(np.mean([r.distance[name] for r in rankings])) for name in accuracy}
@@ -112,8 +111,9 @@ def ablation(options: argparse.Namespace) -> list[Row]:
         "note": f"{len(distance)} simulators, distance against accuracy",
     }
     rows.append(row("radhar/ranking_spearman", [r.spearman for r in rankings], "trees", **about))
-    about["note"] = f"picks {', '.join(r.pick for r in rankings)} out of {len(distance)}"
-    rows.append(row("radhar/ranking_pick_loss", [r.loss for r in rankings], "trees", **about))
+    nearest = ", ".join(f"{r.nearest} ({r.loss(r.nearest):.3f})" for r in rankings)
+    about["note"] = f"picks {', '.join(r.pick for r in rankings)} out of {len(distance)}; nearest {nearest}"
+    rows.append(row("radhar/ranking_pick_loss", [r.loss(r.pick) for r in rankings], "trees", **about))
     save_figure(
         ablation_figure({n: float(np.mean(v)) for n, v in accuracy.items()}, distance), options.out / "ablation.png"
     )

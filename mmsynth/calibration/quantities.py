@@ -1,5 +1,6 @@
 """What of a recording's points can be compared without labels: how many, how fast, where."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,25 @@ from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.training.windows import medians
 
 Floats = NDArray[np.float64]
-
+Ints = NDArray[np.int64]
 
 # In m: nearer lies antenna coupling, farther nobody of interest.
 NEAR, FAR = 0.35, 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Values of one quantity [n], the clip of each [n], and how many clips there are, with values or without."""
+
+    values: Floats
+    clip: Ints
+    clips: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+Measured = Mapping[str, Values]
 
 
 @dataclass(frozen=True)
@@ -26,13 +42,17 @@ class Quantity:
     high: float
     bins: int
 
-    def distance(self, first: Floats, second: Floats) -> float:
+    def counts(self, found: Values) -> Floats:
+        """Histogram of each clip [clips, bins]; what lies beyond the axis counts in its last bin."""
+        at = (np.clip(found.values, self.low, self.high) - self.low) / (self.high - self.low) * self.bins
+        entry = found.clip * self.bins + np.minimum(at.astype(np.int64), self.bins - 1)
+        return np.bincount(entry, minlength=found.clips * self.bins).reshape(found.clips, self.bins).astype(np.float64)
+
+    def distance(self, first: Values, second: Values) -> float:
         """Earth mover's distance of two samples, as a share of the whole axis; 1 where only one has values."""
         if len(first) == 0 or len(second) == 0:
             return float(len(first) != len(second))
-        edges = np.linspace(self.low, self.high, self.bins + 1)
-        counts = [np.histogram(np.clip(v, self.low, self.high), edges)[0] for v in (first, second)]
-        return metrics.earth_mover(counts[0], counts[1]) / self.bins
+        return metrics.earth_mover(self.counts(first).sum(0), self.counts(second).sum(0)) / self.bins
 
 
 QUANTITIES = (
@@ -48,7 +68,7 @@ QUANTITIES = (
 )
 
 
-def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> dict[str, Floats]:
+def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measured:
     """The sample of each of `QUANTITIES` that was recorded, from moving points within `NEAR` and `FAR`.
 
     Clips are cut into windows of `seconds`, so that what is counted or centred by window does not depend on how long a
@@ -59,47 +79,77 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> dict[s
         seconds: of a window; a shorter clip is one window.
         at_rest: compare the share of points at rest too: it is the room's, and says nothing of a scene without one.
     """
+    frames, owner = _windows(points, seconds)[1:]
+    values, distance, window, counts = _moving(points, seconds)
+    snr = np.isfinite(values[:, 5])
+    by_point, by_window = owner[window], np.arange(len(frames) if at_rest else 0)
+    columns = (
+        (counts[0] / frames, owner),
+        (np.abs(values[:, 3]), by_point),
+        (distance, by_point),
+        (distance - _medians(distance, window), by_point),
+        (np.arctan2(values[:, 0], values[:, 1]), by_point),
+        (values[:, 0] - _medians(values[:, 0], window), by_point),
+        (values[:, 2], by_point),
+        (values[snr, 5], by_point[snr]),
+        ((counts[1] / np.maximum(counts[0] + counts[1], 1))[by_window], owner[by_window]),
+    )
+    clips = len(points.clip_offsets) - 1
+    return {q.name: Values(np.asarray(v, np.float64), c, clips) for q, (v, c) in zip(QUANTITIES, columns, strict=True)}
+
+
+def places(points: FlatPoints, seconds: float, fewest: int = 5) -> Floats:
+    """Where somebody moved in each window [windows, 2]: medians of range in m and azimuth in rad.
+
+    Every window counts once, however many points a person near by or an agile one gives; one with less than `fewest`
+    moving points is NaN.
+    """
+    values, distance, window, counts = _moving(points, seconds)
+    columns = (distance, np.arctan2(values[:, 0], values[:, 1]))
+    found = np.full((len(counts[0]), len(columns)), np.nan)
+    for k, column in enumerate(columns):
+        found[window, k] = _medians(column, window)
+    found[counts[0] < fewest] = np.nan
+    return found
+
+
+def distances(recorded: Measured, simulated: Measured) -> dict[str, float]:
+    """Distance of each quantity that was recorded, each as a share of its axis."""
+    return {q.name: q.distance(recorded[q.name], simulated[q.name]) for q in recorded_quantities(recorded)}
+
+
+def recorded_quantities(recorded: Measured) -> tuple[Quantity, ...]:
+    """Those that the recordings have values of."""
+    return tuple(q for q in QUANTITIES if len(recorded[q.name]))
+
+
+def _moving(points: FlatPoints, seconds: float) -> tuple[Floats, Floats, Ints, list[Ints]]:
+    """Moving points within the limits: columns, distance and window of each; moving and resting points a window."""
     distance = np.linalg.norm(points.values[:, :3], axis=1)
     inside = (distance >= NEAR) & (distance <= FAR)
-    window, frames = _windows(points, seconds)
+    window, frames, _ = _windows(points, seconds)
     window = window[points.frame]
     moving = np.abs(points.values[:, 3]) > STATIC_SPEED
     counts = [np.bincount(window[inside & kind], minlength=len(frames)) for kind in (moving, ~moving)]
     keep = inside & moving
-    values, distance, window = points.values[keep].astype(np.float64), distance[keep], window[keep]
-    columns = (
-        counts[0] / frames,
-        np.abs(values[:, 3]),
-        distance,
-        distance - _medians(distance, window),
-        np.arctan2(values[:, 0], values[:, 1]),
-        values[:, 0] - _medians(values[:, 0], window),
-        values[:, 2],
-        values[np.isfinite(values[:, 5]), 5],
-        counts[1] / np.maximum(counts[0] + counts[1], 1) if at_rest else np.zeros(0),
-    )
-    return {q.name: np.asarray(c, np.float64) for q, c in zip(QUANTITIES, columns, strict=True)}
+    return points.values[keep].astype(np.float64), distance[keep].astype(np.float64), window[keep], counts
 
 
-def distances(recorded: dict[str, Floats], simulated: dict[str, Floats]) -> dict[str, float]:
-    """Distance of each quantity that was recorded, each as a share of its axis."""
-    return {q.name: q.distance(recorded[q.name], simulated[q.name]) for q in QUANTITIES if len(recorded[q.name])}
-
-
-def _windows(points: FlatPoints, seconds: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The window of each frame, and how many frames each has; what is left of a clip at its end goes to its last."""
-    found, count = [], 0
-    for a, b in zip(points.clip_offsets[:-1], points.clip_offsets[1:], strict=True):
+def _windows(points: FlatPoints, seconds: float) -> tuple[Ints, Ints, Ints]:
+    """The window of each frame, and frames and clip of each window; what is left of a clip goes to its last window."""
+    found: list[Ints] = []
+    owner: list[int] = []
+    for clip, (a, b) in enumerate(zip(points.clip_offsets[:-1], points.clip_offsets[1:], strict=True)):
         time = points.frame_time[a:b] - points.frame_time[a]
         period = float(np.median(np.diff(time))) if b - a > 1 else seconds
         whole = max(1, int((time[-1] + period) / seconds + 1e-3))
-        found.append(count + np.minimum(((time + 0.5 * period) / seconds).astype(int), whole - 1))
-        count += whole
+        found.append(len(owner) + np.minimum(((time + 0.5 * period) / seconds).astype(int), whole - 1))
+        owner += [clip] * whole
     window = np.concatenate(found)
-    return window, np.bincount(window, minlength=count)
+    return window, np.bincount(window, minlength=len(owner)), np.array(owner)
 
 
-def _medians(values: Floats, window: NDArray[np.int64]) -> Floats:
+def _medians(values: Floats, window: Ints) -> Floats:
     """The median of the values of each entry's window."""
     order = np.argsort(window, kind="stable")
     _, index, counts = np.unique(window, return_inverse=True, return_counts=True)

@@ -69,7 +69,7 @@ def check_radar(recipe: Recipe, setup: RadarSetup) -> None:
         raise ValueError(f"seconds: a frame of radar {name} takes {waveform.frame_period:g} s, got {recipe.seconds:g}")
     limit = waveform.max_range
     for activity in recipe.activities:
-        far = placement_of(recipe, activity).distance[1]
+        far = placement_of(recipe, activity).distance[-1]
         if far > limit:
             raise ValueError(
                 f"placement.distance: radar {name} measures up to {limit:.2f} m, got a person at {far:g} m"
@@ -98,16 +98,16 @@ def check_room(recipe: Recipe) -> None:
     for activity in recipe.activities:
         where = placement_of(recipe, activity)
         for bearing in _bearings(where):
-            spot = standing(mounted(room), where.distance[1], bearing)
+            spot = standing(mounted(room), where.distance[-1], bearing)
             if any(abs(x - c) > h for x, c, h in zip(spot, room.room.center, half, strict=True)):
                 raise ValueError(
-                    f"placement: activity '{activity.label}': {where.distance[1]:g} m from the radar at a bearing of "
+                    f"placement: activity '{activity.label}': {where.distance[-1]:g} m from the radar at a bearing of "
                     f"{math.degrees(bearing):.0f} degrees lies outside of the room {recipe.room}"
                 )
 
 
 def _bearings(where: Placement) -> list[float]:
-    low, high = where.bearing
+    low, high = where.bearing[0], where.bearing[-1]
     return [low + (high - low) * k / (_BEARINGS - 1) for k in range(_BEARINGS)]
 
 

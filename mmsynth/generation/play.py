@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, settle, shape_for
-from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of
+from mmsynth.generation.recipe import ActivityRecipe, Placement, Quantiles, Recipe, placement_of
 from mmsynth.geometry import radar_pose
 from mmsynth.motion import (
     Subject,
@@ -232,9 +232,11 @@ def room_of(path: str) -> Room:
     return read_room(path)
 
 
-def uniform(bounds: tuple[float, float], draw: torch.Generator) -> float:
-    """A number of the range."""
-    return bounds[0] + (bounds[1] - bounds[0]) * float(torch.rand((), generator=draw, dtype=torch.float64))
+def uniform(bounds: Quantiles, draw: torch.Generator) -> float:
+    """A number of the range; of more than two bounds, from between any two neighbours as often."""
+    along = (len(bounds) - 1) * float(torch.rand((), generator=draw, dtype=torch.float64))
+    part = min(int(along), len(bounds) - 2)
+    return bounds[part] + (bounds[part + 1] - bounds[part]) * (along - part)
 
 
 def integer(count: int, draw: torch.Generator) -> int:

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import math
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from mmsynth.config import dumps, parse, to_table
@@ -15,14 +16,17 @@ from mmsynth.simulation import Simulation
 from mmsynth.types import RadarSetup
 
 Range = tuple[float, float]
+# Of a distribution, evenly spaced from its least value to its greatest: two are a uniform range.
+Quantiles = tuple[float, ...]
 CLOTHING_KINDS = tuple(CLOTHING)
 # Of a clip, in s: a clip is posed and traced in memory.
 LONGEST = 600.0
 
 
-def _check_range(name: str, value: Range, low: float, high: float) -> None:
-    if not low <= value[0] <= value[1] <= high:
-        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}, got {list(value)}")
+def _check_range(name: str, value: Quantiles, low: float, high: float) -> None:
+    rising = all(a <= b for a, b in pairwise(value))
+    if not (len(value) > 1 and rising and low <= value[0] and value[-1] <= high):
+        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}, rising, got {list(value)}")
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ class SubjectRecipe:
 class Placement:
     """Where people and radar stand; each clip draws uniformly from each range.
 
+    A range of more than two values is quantiles: as many clips lie between any two neighbours.
+
     Attributes:
         distance: from the radar to the person, over the floor, in m.
         bearing: of the person from the boresight, positive to the right, in rad.
@@ -116,11 +122,11 @@ class Placement:
         radar_tilt: of the boresight above the horizon, in rad; likewise.
     """
 
-    distance: Range = (1.5, 3.0)
-    bearing: Range = (-0.2, 0.2)
-    facing: Range = (-0.3, 0.3)
-    radar_height: Range = (0.9, 1.1)
-    radar_tilt: Range = (0.0, 0.0)
+    distance: Quantiles = (1.5, 3.0)
+    bearing: Quantiles = (-0.2, 0.2)
+    facing: Quantiles = (-0.3, 0.3)
+    radar_height: Quantiles = (0.9, 1.1)
+    radar_tilt: Quantiles = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         _check_range("distance", self.distance, 0.2, 1000.0)

@@ -50,8 +50,12 @@ def test_made_sets_stay_and_those_of_another_recipe_are_refused(base: Recipe, tm
 
 def test_a_ranking_by_hand() -> None:
     parts = {"a": {"x": 0.1, "y": 0.1}, "b": {"x": 0.0, "y": 0.4}, "c": {"x": 0.3, "y": 0.3}}
-    found = Ranking(parts, {"a": 0.8, "b": 0.85, "c": 0.2})
+    found = Ranking(parts, {"a": 0.8, "b": 0.85, "c": 0.2}, {"a": 0.0, "b": 0.05, "c": 0.05})
     assert found.distance == pytest.approx({"a": 0.1, "b": 0.2, "c": 0.3}) and found.pick == "a"
-    assert found.loss == pytest.approx(0.05)
+    assert found.loss(found.pick) == pytest.approx(0.05)
+    # Which stands first is left only for one that is nearer by more than the error.
+    for error, pick in ((0.09, "a"), (0.11, "b")):
+        first = Ranking({n: parts[n] for n in "bac"}, found.accuracy, {"b": 0.0, "a": error, "c": 0.1})
+        assert first.nearest == "a" and first.pick == pick
     # Ranks 1 2 3 against 2 3 1: 1 - 6 (1 + 1 + 4) / (3 * 8).
     assert found.spearman == pytest.approx(-0.5)

@@ -3,9 +3,12 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from mmsynth.generation import load_recipe
+from mmsynth.generation.play import uniform
 from mmsynth.generation.recipe import Recipe, placement_of
 
 GOOD = """
@@ -73,6 +76,8 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
         ),
         (("seed = 3", "seed = 3\n[placement]\ndistance = [2.0, 12.0]"), "measures up to 10.46 m, got a person at 12 m"),
         (("seed = 3", "seed = 3\n[placement]\ndistance = [3.0, 2.0]"), r"distance: expected \[low, high\]"),
+        (("seed = 3", "seed = 3\n[placement]\ndistance = [1, 3, 2]"), r"distance: expected \[low, high\] .*rising"),
+        (("seed = 3", "seed = 3\n[placement]\nbearing_deg = [1]"), r"bearing: expected \[low, high\] .*rising"),
         (("seed = 3", 'seed = 3\nroom = "none.toml"'), "room: no such file"),
         (("seed = 3", 'seed = 3\n[outputs]\nheatmaps = ["range"]'), "heatmaps: expected some of"),
         (("seed = 3", 'seed = 3\n[outputs]\nheatmaps = ["range_doppler", "range_doppler"]'), "once each"),
@@ -139,3 +144,15 @@ def test_an_activity_has_a_placement_of_its_own_where_it_says_so(tmp_path: Path)
     assert squats.facing == pytest.approx((math.radians(80), math.radians(90)))
     assert squats.distance == recipe.placement.distance
     assert load_recipe(write(tmp_path, recipe.text())) == recipe
+
+
+def test_a_range_of_more_than_two_values_is_quantiles() -> None:
+    draw = torch.Generator().manual_seed(0)
+    found = np.array([uniform((0.0, 1.0, 1.0, 5.0), draw) for _ in range(3000)])
+    # A third below 1, a third at 1, a third evenly up to 5; 0.0086 is the spread of a share of a third.
+    shares = [np.mean(found < 1), np.mean(found == 1), np.mean((found > 1) & (found <= 3)), np.mean(found > 3)]
+    assert np.allclose(shares, [1 / 3, 1 / 3, 1 / 6, 1 / 6], atol=0.03) and found.max() <= 5
+    # Two values are what they were: the draw, scaled.
+    twin = torch.Generator().manual_seed(5), torch.Generator().manual_seed(5)
+    plain = float(torch.rand((), generator=twin[1], dtype=torch.float64))
+    assert uniform((0.2, 1.7), twin[0]) == 0.2 + (1.7 - 0.2) * plain

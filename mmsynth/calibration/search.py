@@ -1,0 +1,203 @@
+"""The search for places, noise, thresholds, ghosts and clothing that bring simulated clips nearest to recordings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from mmsynth.calibration.errors import DRAWS, replicas
+from mmsynth.calibration.placing import placement_from, stood
+from mmsynth.calibration.quantities import Floats, Measured, distances, measure, places
+from mmsynth.datasets import FlatPoints
+from mmsynth.generation.clip import GHOSTS, record, stage, trace_clip
+from mmsynth.generation.ghosts import add_ghosts
+from mmsynth.generation.play import stream
+from mmsynth.generation.recipe import Device, Recipe
+from mmsynth.types import PointCloud
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """What is tried.
+
+    Attributes:
+        clips: of the recipe, traced once for each way to dress and place people; twice as many show what came of it.
+        noise_db: candidates added to the radar's noise figure, evenly spaced.
+        threshold_db: candidates added to its CFAR thresholds; without SNR in the recordings the one nearest to zero,
+            since points then show only the sum of noise and threshold.
+        ghosts: candidates of the share of points that come by a detour.
+        clothes: kinds of clothing that are tried in place of the recipe's: those that scatter least and most diffusely.
+        spread_db: half width, at least, of the noise range that the overlay draws from about the best.
+    """
+
+    clips: int = 30
+    noise_db: tuple[float, ...] = (-6.0, 0.0, 6.0, 12.0, 18.0, 24.0, 30.0)
+    threshold_db: tuple[float, ...] = (-4.0, 0.0)
+    ghosts: tuple[float, ...] = (0.0, 0.1, 0.2)
+    clothes: tuple[tuple[str, ...], ...] = (("wool", "synthetic"), ("leather", "denim"))
+    spread_db: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.clips < 1 or not (self.noise_db and self.threshold_db and self.ghosts):
+            raise ValueError("calibration: expected at least one clip, noise level, threshold and share of ghosts")
+
+    def edge(self, noise: float) -> str:
+        """One sentence where no candidate beyond the noise floor that was found was tried; else nothing."""
+        if len(self.noise_db) == 1 or noise not in (min(self.noise_db), max(self.noise_db)):
+            return ""
+        much = "little" if noise == min(self.noise_db) else "much"
+        return (
+            f"the noise floor that fits best, {noise:+g} dB to the data sheet's, is the last that was tried: with so "
+            f"{much} noise, recordings may rather show other activities and places than the recipe's"
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        recipe: with device, placement and clothing found.
+        noise_db, error_db: the noise floor that fits best, and its standard error by the clips that were drawn.
+    """
+
+    recipe: Recipe
+    noise_db: float
+    error_db: float
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A candidate: how it is recorded, how far it lies from the recordings, and with clips drawn again."""
+
+    recipe: Recipe
+    device: tuple[float, float, float]
+    loss: float
+    drawn: Floats
+
+
+@dataclass
+class Search:
+    """The search for one recipe, and how many clips it has traced.
+
+    Attributes:
+        recorded, where: what recordings hold, by `measure` and `places`.
+        farthest: that the radar measures, in m.
+    """
+
+    recorded: Measured
+    where: Floats
+    farthest: float
+    settings: CalibrationSettings
+    progress: Progress
+    traced: int = 0
+
+    def run(self, recipe: Recipe) -> Found:
+        """Places first, since a person farther away looks like a noisier radar; then the device; then clothing."""
+        placed = self.place(recipe)
+        options = self._options(placed, self._devices())
+        best = min(options, key=lambda o: o.loss)
+        noise, error = self._noise(options, best)
+        spread = max(self.settings.spread_db, 2 * error)
+        device = Device(
+            noise_db=(round(noise - spread, 1), round(noise + spread, 1)),
+            threshold_db=(best.device[1] - 1.0, best.device[1] + 1.0),
+            ghosts=(0.5 * best.device[2], 1.5 * best.device[2]),
+        )
+        dressed = [replace(placed, subjects=replace(placed.subjects, clothing=k)) for k in self.settings.clothes]
+        for option in dressed:
+            (other,) = self._options(option, [best.device])
+            best = other if _better(other, best) else best
+        return Found(replace(best.recipe, device=device), noise, error)
+
+    def place(self, recipe: Recipe) -> Recipe:
+        """The recipe with people where recordings show them."""
+        first, clouds, truth = stage(recipe), [], []
+        for index in range(self.settings.clips):
+            traced = trace_clip(first, index)
+            clouds.append(record(first, traced, 0).cloud)
+            truth.append(stood(traced))
+            self._step()
+        simulated = places(flatten(clouds), recipe.seconds)
+        found = placement_from(recipe.placement, self.where, simulated, np.array(truth), self.farthest)
+        return replace(recipe, placement=found)
+
+    def simulate(self, recipe: Recipe, devices: list[Device], clips: int) -> list[Measured]:
+        """Quantities of the recipe's clips as each device records them; each clip is traced once."""
+        first = stage(recipe)
+        clouds: list[list[PointCloud]] = [[] for _ in devices]
+        for index in range(clips):
+            traced = trace_clip(first, index)
+            # Ghosts come after detection: candidates that differ in nothing else share what was detected.
+            detected: dict[Device, PointCloud] = {}
+            for own, device in zip(clouds, devices, strict=True):
+                plain = replace(device, ghosts=(0.0, 0.0))
+                if plain not in detected:
+                    detected[plain] = record(replace(first, recipe=replace(recipe, device=plain)), traced, 0).cloud
+                own.append(add_ghosts(detected[plain], device.ghosts, stream(recipe.seed, GHOSTS, index, 0)))
+            self._step()
+        return [measure(flatten(own), recipe.seconds, bool(recipe.room)) for own in clouds]
+
+    def _devices(self) -> list[tuple[float, float, float]]:
+        """Noise, threshold and ghosts of all candidates."""
+        tried, snr = self.settings, len(self.recorded["SNR (dB)"]) > 0
+        thresholds = tried.threshold_db if snr else (min(tried.threshold_db, key=abs),)
+        return [(n, t, g) for n in tried.noise_db for t in thresholds for g in tried.ghosts]
+
+    def _options(self, recipe: Recipe, devices: list[tuple[float, float, float]]) -> list[_Option]:
+        """What the recipe's clips are like with each device; one unit has one noise floor, so that none is a range."""
+        single = [Device(noise_db=(n, n), threshold_db=(t, t), ghosts=(g, g)) for n, t, g in devices]
+        found = []
+        for device, measured in zip(devices, self.simulate(recipe, single, self.settings.clips), strict=True):
+            loss = float(np.mean(list(distances(self.recorded, measured).values())))
+            drawn = np.mean(list(replicas(self.recorded, measured, people(recipe)).values()), axis=0)
+            found.append(_Option(recipe, device, loss, drawn))
+        return found
+
+    def _noise(self, options: list[_Option], best: _Option) -> tuple[float, float]:
+        """Noise floor at the least of the parabola through the best and its neighbours, and its standard error."""
+        line = sorted((o for o in options if o.device[1:] == best.device[1:]), key=lambda o: o.device[0])
+        levels = np.array([o.device[0] for o in line])
+        drawn = np.array([np.broadcast_to(o.drawn, DRAWS) for o in line])
+        error = float(np.std([_lowest(levels, losses) for losses in drawn.T]))
+        return _lowest(levels, np.array([o.loss for o in line])), error
+
+    def _step(self) -> None:
+        self.traced += 1
+        self.progress(self.traced, (6 + len(self.settings.clothes)) * self.settings.clips)
+
+
+def people(recipe: Recipe) -> int:
+    """So many clips that follow one another are one person's."""
+    return sum(a.share for a in recipe.activities)
+
+
+def flatten(clouds: list[PointCloud]) -> FlatPoints:
+    """Clouds of several clips as a data set would give them."""
+    points = [torch.stack([*c.position.T, c.velocity, c.intensity, c.snr_db, c.noise_db], 1) for c in clouds]
+    counts = np.concatenate([c.offsets.diff().numpy() for c in clouds])
+    return FlatPoints(
+        values=torch.cat(points).float().numpy(),
+        frame=np.repeat(np.arange(len(counts)), counts),
+        point_offsets=np.concatenate([[0], np.cumsum(counts)]),
+        frame_time=np.concatenate([c.times.numpy() for c in clouds]),
+        clip_offsets=np.concatenate([[0], np.cumsum([len(c.times) for c in clouds])]),
+    )
+
+
+def _better(other: _Option, own: _Option) -> bool:
+    """Whether another way to dress lies nearer by more than one standard error of the difference."""
+    return other.loss - own.loss < -float(np.std(other.drawn - own.drawn))
+
+
+def _lowest(levels: Floats, losses: Floats) -> float:
+    """Where the parabola through the least of losses at even levels and its neighbours is least; a last one is it."""
+    at = int(np.argmin(losses))
+    if at in (0, len(levels) - 1):
+        return float(levels[at])
+    before, least, after = losses[at - 1 : at + 2]
+    bend = before - 2 * least + after
+    return float(levels[at] + 0.5 * (levels[at + 1] - levels[at]) * (before - after) / bend if bend > 0 else levels[at])
