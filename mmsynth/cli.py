@@ -226,7 +226,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
     clips: Annotated[int, typer.Option(min=1, help="Clips for each way to dress; few find too much noise.")] = 30,
 ) -> None:
-    """Bring a recipe's noise floor, thresholds, echoes, clothing and places to those of unlabelled recordings.
+    """Bring a recipe's places, noise floor, thresholds, echoes and clothing to those of unlabelled recordings.
 
     `mmsynth calibrate --recipe my_recipe.toml --captures mine.h5 --out overlay.toml`
 
