@@ -60,9 +60,14 @@ def mae(predicted: ArrayLike, truth: ArrayLike) -> float:
 
 
 def mpjpe(predicted: ArrayLike, truth: ArrayLike) -> Floats:
-    """Mean Euclidean distance of each joint [joints], from positions [frames, joints, 3], in the unit given."""
-    error = np.asarray(predicted, np.float64) - np.asarray(truth, np.float64)
-    return np.asarray(np.nanmean(np.linalg.norm(error, axis=-1), axis=0))
+    """Mean Euclidean distance of each joint [joints], from positions [frames, joints, 3], in the unit given.
+
+    Frames in which a joint is NaN do not count; one that is known in no frame is NaN.
+    """
+    distance = np.linalg.norm(np.asarray(predicted, np.float64) - np.asarray(truth, np.float64), axis=-1)
+    known = np.isfinite(distance)
+    total, count = np.where(known, distance, 0).sum(axis=0), known.sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def root_relative(positions: ArrayLike, root: int) -> Floats:

@@ -99,7 +99,7 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
         flat = dataset.points()
         table = windows(dataset, settings.seconds, settings.stride or settings.seconds, flat)
         keep = np.isin(table.clip, np.arange(len(dataset)) if clips is None else np.asarray(clips))
-        self.table = type(table)(*(getattr(table, f.name)[keep] for f in fields(table)))
+        self.table = table.take(keep)
         self._flat = select_points(flat, settings.points)
         self._joints = dataset.joints()
         order = {name: i for i, name in enumerate(self.classes)}
@@ -136,8 +136,7 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
         start, stop = int(self.table.start[index]), int(self.table.stop[index])
         times = self._flat.frame_time[start:stop]
         wanted = times[0] + (np.arange(self.settings.frames) + 0.5) * self.settings.seconds / self.settings.frames
-        period = self.settings.seconds / max(len(times), 1)
-        nearest = np.abs(times[None] + 0.5 * period - wanted[:, None]).argmin(1)
+        nearest = np.abs(times[None] + self.table.lead[index] - wanted[:, None]).argmin(1)
         frames: NDArray[np.int64] = start + nearest.astype(np.int64)
         return frames
 

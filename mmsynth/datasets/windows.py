@@ -1,7 +1,7 @@
 """Windows of fixed length over a data set, and the filters that honest protocols need."""
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,24 @@ class WindowTable:
         start: its first frame, counted over the whole data set.
         stop: one past its last frame.
         time: seconds from its clip's start to its own.
+        lead: seconds from where it begins to its first frame: half a frame, and what is missing there of the recording.
     """
 
     clip: Annotated[NDArray[np.int64], "windows", "1"]
     start: Annotated[NDArray[np.int64], "windows", "1"]
     stop: Annotated[NDArray[np.int64], "windows", "1"]
     time: Annotated[NDArray[np.float64], "windows", "s"]
+    lead: Annotated[NDArray[np.float64], "windows", "s"]
 
     def __post_init__(self) -> None:
         check_shapes(self)
 
     def __len__(self) -> int:
         return len(self.clip)
+
+    def take(self, rows: NDArray[Any]) -> "WindowTable":
+        """The windows `rows` (indices, or a mask), in that order."""
+        return WindowTable(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 def windows(
@@ -68,13 +74,16 @@ def windows(
         starts = np.arange(max(count, 0)) * step
         edge = times[0] + starts - period / 2
         first, last = np.searchsorted(times, edge), np.searchsorted(times, edge + seconds)
-        found = np.stack([np.full(len(starts), float(clip)), a + first, a + last, starts], 1)
+        missing = (times[np.minimum(first, len(times) - 1)] - times[0] - starts) / period
+        whole = np.maximum(last - first, np.floor(seconds / period + 1e-3))
+        lead = 0.5 * seconds / np.maximum(whole, 1) + period * np.round(missing).clip(0)
+        found = np.stack([np.full(len(starts), float(clip)), a + first, a + last, starts, lead], 1)
         rows.append(found[last > first])
-    table = np.concatenate(rows) if rows else np.empty((0, 4))
+    table = np.concatenate(rows) if rows else np.empty((0, 5))
     if len(table) == 0:
         raise ValueError(f"windows: expected clips of at least {seconds} s, got none that long")
     clip, first, last = table[:, :3].astype(np.int64).T
-    return WindowTable(clip, first, last, table[:, 3])
+    return WindowTable(clip, first, last, table[:, 3], table[:, 4])
 
 
 def select_points(flat: FlatPoints, which: Literal["moving", "static", "all"]) -> FlatPoints:

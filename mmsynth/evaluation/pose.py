@@ -26,7 +26,7 @@ class PoseScores:
 
     Attributes:
         mae: mean absolute error over all coordinates.
-        mpjpe: mean distance of each joint, by name.
+        mpjpe: mean distance of each joint, by name; NaN = it was never recorded.
         relative_mae, relative_mpjpe: the same with both poses moved to a common root, the set's first joint.
         bone_spread: standard deviation of a bone's length over a clip, mean over bones and clips.
         expected: mean of the errors that the model expects of itself (mean absolute error of a joint's coordinates);
@@ -45,7 +45,14 @@ class PoseScores:
 
     def table(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
-        return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in self.__dict__.items()}
+        return {k: _plain(v) for k, v in self.__dict__.items()}
+
+
+def _plain(value: Any) -> Any:
+    """None for NaN, which JSON does not have, also within a table by joint."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def score_poses(poses: Poses) -> PoseScores:
@@ -113,7 +120,8 @@ class PoseReport:
             lines.append(f"{title:24}{ours:10.2f}" + ("" if name == "expected" else f"{other:10.2f}"))
         for title, name in (("joint distance", "mpjpe"), ("relative to the root", "relative_mpjpe")):
             ours, other = (getattr(s, name) for s in (self.model, self.constant))
-            mean = [100 * float(np.mean(list(v.values()))) for v in (ours, other)]
+            # A joint that was never recorded has no distance, and leaves the others theirs.
+            mean = [100 * float(np.nanmean(list(v.values()))) for v in (ours, other)]
             lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
         sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if told else ""

@@ -160,7 +160,7 @@ def _rhythm(w: Windows) -> Columns:
 
 def _empty() -> Windows:
     flat, none = np.zeros(0, np.float32), np.array([""], object)
-    table = (np.ones(1, int), np.zeros(1), 2.0, none, none, none, none)
+    table = (np.ones(1, int), np.zeros(1), np.zeros(1), 2.0, none, none, none, none)
     rest = (np.zeros((1, 20, 0, 3), np.float32), np.zeros((1, 20, 0, 0, 0), np.float16))
     return Windows(flat, np.zeros((0, 3), np.float32), flat, flat, np.zeros(2, int), *table, *rest)
 

@@ -99,8 +99,7 @@ def _choose(recipe: Recipe) -> _Chosen:
     real, synthetic = _usable(recordings, names, data.hold_out, posed), _usable(made, names, (), posed)
     if len(real):
         real, _ = _divide(recordings, real, data.real_fraction, draw)
-    if not len(real) and not len(synthetic):
-        raise ValueError(f"data: no clip of {', '.join(names) or 'any activity'} is left to train on")
+    _check_left(recipe.classes, ((recordings, real), (made, synthetic)))
     # A network is chosen on recordings where there are any: on synthetic clips every one looks good. Trees are not.
     share = 0.0 if recipe.model == "trees" else data.validation
     source, mine = (recordings, real) if len(real) else (made, synthetic)
@@ -110,6 +109,15 @@ def _choose(recipe: Recipe) -> _Chosen:
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
     return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld), (other, adapting))
+
+
+def _check_left(classes: tuple[str, ...], parts: tuple[tuple[Datasets | None, Array], ...]) -> None:
+    """Refuse a recipe with nothing to train on, or with a class of which there is nothing."""
+    there = {str(name) for source, clips in parts if source for name in source.labels.activity[clips]}
+    missing = [name for name in classes if name not in there]
+    if missing or not there:
+        listed = f"; there are {', '.join(sorted(there))}" if there else ""
+        raise ValueError(f"data: no clip of {', '.join(missing) or 'any activity'} is left to train on{listed}")
 
 
 def _about(chosen: _Chosen, hold_out: tuple[str, ...]) -> str:

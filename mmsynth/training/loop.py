@@ -17,7 +17,7 @@ from mmsynth import metrics
 from mmsynth.training.augment import augment
 from mmsynth.training.log import Log
 from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
-from mmsynth.training.networks import Network, PoseHead, pool, seeded, to_batch
+from mmsynth.training.networks import Network, PoseHead, check_learnt, pool, seeded, to_batch
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run
@@ -84,6 +84,9 @@ def train_network(
         folder: where `checkpoint.pt` and the logs are kept; None = nothing is kept.
         progress: called with (steps done, steps in all).
         team: the processes that train together.
+
+    Raises:
+        ValueError: the training diverges.
     """
     settings, team = recipe.optimise, team or Team()
     state = start(recipe, material)
@@ -97,6 +100,7 @@ def train_network(
             loss = train_step(recipe, material, state, team)
             if state.step % settings.every and state.step != settings.steps:
                 continue
+            check_learnt(state.average, settings.rate)
             score = _validate(recipe, material, state)
             team.wait()
             if team.leads and checkpoint:
@@ -116,12 +120,13 @@ def train_step(recipe: Recipe, material: Material, state: State, team: Team | No
     team = team or Team()
     draw = np.random.default_rng([recipe.seed, state.step])
     drawn = augment(_draw(recipe, material, state.step, draw), recipe.augment, draw)
-    own = drawn.take(np.arange(len(drawn))[team.own(len(drawn))])
+    mine = np.arange(len(drawn))[team.own(len(drawn))]
+    own, other = drawn.take(mine), _strangers(recipe, material, len(drawn), draw)
     for group in state.optimiser.param_groups:
         group["lr"] = rate(recipe, material, state.step)
     state.network.train()
     with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.device.startswith("cuda")):
-        losses = _losses(recipe, material, state, own, draw)
+        losses = _losses(recipe, material, state, own, other.take(mine) if other else None)
     state.optimiser.zero_grad(set_to_none=True)
     # Each process holds a share of the batch: gradients of its share of the mean add up to those of the mean.
     (losses.sum() / len(drawn)).backward()  # type: ignore[no-untyped-call]
@@ -134,14 +139,18 @@ def train_step(recipe: Recipe, material: Material, state: State, team: Team | No
     return float(losses.detach().mean())
 
 
-def _losses(recipe: Recipe, material: Material, state: State, own: Windows, draw: np.random.Generator) -> Tensor:
+def _strangers(recipe: Recipe, material: Material, count: int, draw: np.random.Generator) -> Windows | None:
+    """So many windows without labels for a step with an adversary, else None; the same in all processes."""
+    if recipe.adapt.method != "adversarial" or material.unlabelled is None:
+        return None
+    rows = draw.integers(len(material.unlabelled), size=count)
+    return augment(material.unlabelled.take(rows), recipe.augment, draw)
+
+
+def _losses(recipe: Recipe, material: Material, state: State, own: Windows, other: Windows | None) -> Tensor:
     """Loss of each window; with an adversary, of recordings without labels too."""
-    adversarial = recipe.adapt.method == "adversarial" and material.unlabelled is not None
-    if not adversarial:
+    if other is None:
         return _task_loss(recipe, material, state.network(to_batch(own, recipe.device)), own)
-    assert material.unlabelled is not None
-    rows = draw.integers(len(material.unlabelled), size=len(own))
-    other = augment(material.unlabelled.take(rows), recipe.augment, draw)
     batch = to_batch(concatenate([own, other]), recipe.device)
     sequence = state.network.embed(batch)
     said = state.network.head(sequence[: len(own)], to_batch(own, recipe.device))

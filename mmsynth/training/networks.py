@@ -83,6 +83,16 @@ def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
         yield
 
 
+def check_learnt(network: nn.Module, rate: float) -> None:
+    """Refuse weights that a training has driven beyond all numbers: whatever is asked, they answer NaN.
+
+    Raises:
+        ValueError: some are NaN or infinite.
+    """
+    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        raise ValueError(f"optimise.rate: expected one at which the training stays finite, got {rate:g}; lower it")
+
+
 class Network(nn.Module):
     """Encoder, convolutions over time, head."""
 

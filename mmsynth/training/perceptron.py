@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmsynth.training.frames import Frames
-from mmsynth.training.networks import seeded
+from mmsynth.training.networks import check_learnt, seeded
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.sizes import Sizes, fit_sizes, floor_of, mean_size, of_one_size, resized
 from mmsynth.training.windows import Windows
@@ -123,6 +123,7 @@ def fit_frames(
         first = round(steps * min(0.5, PRETRAINED_POSES / (PRETRAINED_POSES + len(known))))
         pupil.learn(aside, first)
         mean = pupil.learn(known, steps - first)
+    check_learnt(pupil.network, recipe.optimise.rate)
     return FrameModel(pupil.network, mean, floor, sizes)
 
 

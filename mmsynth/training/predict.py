@@ -173,7 +173,7 @@ def lay_out(said: Array, windows: Windows, joint_set: str) -> Poses:
     bins = windows.bins
     unknown = np.full(said[..., :3].shape, np.nan, np.float32)
     truth = windows.joints if windows.joints.size else unknown
-    time = windows.start[:, None] + (np.arange(bins) + 0.5) / BINS_PER_SECOND
+    time = windows.begin[:, None] + (np.arange(bins) + 0.5) / BINS_PER_SECOND
     each = {name: np.repeat(getattr(windows, name), bins) for name in ("clip", "activity", "subject", "session")}
     joints = said.shape[2]
     return Poses(

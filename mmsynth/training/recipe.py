@@ -1,5 +1,6 @@
 """What to train, on what and how, as a TOML file says it."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -78,6 +79,11 @@ class Optimise:
         for name in ("steps", "batch", "rate", "clip", "every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"optimise.{name}: expected more than zero, got {getattr(self, name)}")
+        for name in ("warmup", "decay", "patience", "finetune_rate"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"optimise.{name}: expected 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"optimise.average: expected a number from 0 to below 1, got {self.average}")
         if not 0 <= self.pretrain_steps < self.steps:
             raise ValueError(f"optimise.pretrain_steps: expected 0 to {self.steps - 1}, got {self.pretrain_steps}")
 
@@ -96,6 +102,10 @@ class Adapt:
 
     method: Literal["none", "statistics", "adversarial", "self-training"] = "none"
     weight: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"adapt.weight: expected 0 or more, got {self.weight}")
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,11 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.width < 1:
             raise ValueError(f"width: expected 1 or more, got {self.width}")
+        # What scikit-learn takes.
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed: expected zero to 2^31 - 1, got {self.seed}")
+        if len(set(self.classes)) < len(self.classes) or "" in self.classes:
+            raise ValueError(f"classes: expected names that differ, got {', '.join(map(repr, self.classes))}")
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing: expected a number from 0 to below 1, got {self.smoothing}")
         if self.task == "pose" and self.model == "trees":
@@ -155,19 +170,24 @@ class Recipe:
                 f"window.maps: expected kinds of heatmaps for model 'heatmaps' and none for the others, got "
                 f"{list(self.window.maps)} for '{self.model}'"
             )
-        if (self.adapt.method != "none") and not self.data.unlabelled:
-            raise ValueError(f"data.unlabelled: expected files to adapt to by '{self.adapt.method}', got none")
-        if self.adapt.method == "none" and self.data.unlabelled:
-            raise ValueError("adapt.method: expected what is done with the files under data.unlabelled, got 'none'")
-        if self.adapt.method != "none" and (self.adapt.method == "self-training") != (self.model == "trees"):
-            raise ValueError(
-                f"adapt.method: expected 'self-training' with trees and another with networks, got "
-                f"'{self.adapt.method}' with '{self.model}'"
-            )
+        _check_adapt(self.adapt.method, self)
 
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""
         return dumps(to_table(self))
+
+
+def _check_adapt(method: str, recipe: Recipe) -> None:
+    """Refuse files without labels that nothing is done with, and a method without files or of another model."""
+    if method != "none" and not recipe.data.unlabelled:
+        raise ValueError(f"data.unlabelled: expected files to adapt to by '{method}', got none")
+    if method == "none" and recipe.data.unlabelled:
+        raise ValueError("adapt.method: expected what is done with the files under data.unlabelled, got 'none'")
+    if method != "none" and (method == "self-training") != (recipe.model == "trees"):
+        raise ValueError(
+            f"adapt.method: expected 'self-training' with trees and another with networks, got "
+            f"'{method}' with '{recipe.model}'"
+        )
 
 
 def _check_histograms(recipe: Recipe) -> None:

@@ -1,5 +1,6 @@
 """Windows of fixed duration, cut from clips and packed into arrays: what features and networks read."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -8,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, FlatPoints, select_points, windows
+from mmsynth.datasets import Clips, FlatPoints, WindowTable, select_points, windows
 from mmsynth.training.maps import COLUMNS, ROWS, bin_means, clip_maps
 
 Array = NDArray[Any]
 Selection = Literal["moving", "static", "all"]
 
 _POINTS = ("time", "position", "velocity", "intensity")
-_TABLE = ("frames", "start", "activity", "clip", "session", "subject", "joints", "maps")
+_TABLE = ("frames", "start", "begin", "activity", "clip", "session", "subject", "joints", "maps")
 # Networks see a window as so many time bins a second, and say as many poses.
 BINS_PER_SECOND = 10
 
@@ -42,7 +43,7 @@ class WindowSettings:
     maps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (self.duration > 0 and self.step > 0):
+        if not (0 < self.duration < math.inf and 0 < self.step < math.inf):
             raise ValueError(
                 f"window: expected a duration and a step above 0 s, got {self.duration} s and {self.step} s"
             )
@@ -59,10 +60,11 @@ class Windows:
     Attributes:
         time: of each point from the start of its window.
         position: in the radar frame (x right, y boresight, z up).
-        velocity: radial, positive when receding.
+        velocity: radial, positive when receding; 0 where it was not recorded.
         intensity: in dB, as recorded; NaN = not recorded.
         frames: radar frames in each window.
         start: of each window, in s from the start of its clip.
+        begin: what `time` and time bins count from, likewise: half a frame before the frame that belongs to `start`.
         duration: of every window in s.
         activity, clip, session, subject: of each window, as strings.
         joints: at the middle of each time bin, in the radar frame; NaN = not known; no joints where they were not
@@ -79,6 +81,7 @@ class Windows:
     offsets: Annotated[Array, "bounds", "1"]
     frames: Annotated[Array, "windows", "1"]
     start: Annotated[Array, "windows", "s"]
+    begin: Annotated[Array, "windows", "s"]
     duration: float
     activity: Annotated[Array, "windows", "1"]
     clip: Annotated[Array, "windows", "1"]
@@ -147,33 +150,38 @@ def cut(
         poses: keep the joints.
 
     Raises:
-        ValueError: no clip is as long as a window, or what is to be kept is not there.
+        ValueError: no clip is as long as a window, what is to be kept is not there, or no velocity was recorded that
+            tells which points count.
     """
     flat = dataset.points()
     table = windows(dataset, settings.duration, settings.step, flat)
     rows = np.arange(len(table)) if clips is None else np.flatnonzero(np.isin(table.clip, np.asarray(clips)))
     if len(rows) == 0:
         raise ValueError(f"windows: expected clips of at least {settings.duration} s, got none that long")
-    start, stop, clip = table.start[rows], table.stop[rows], table.clip[rows]
-    joints = _poses(dataset, flat.frame_time, (start, stop), settings) if poses else no_joints(len(rows), settings)
-    maps = window_maps(dataset, flat.clip_offsets, (clip, start, stop), settings)
+    table = table.take(rows)
+    start, stop, clip = table.start, table.stop, table.clip
+    joints = _poses(dataset, flat.frame_time, table, settings) if poses else no_joints(len(rows), settings)
+    maps = window_maps(dataset, flat, table, settings)
+    if settings.points != "all" and len(flat.values) and np.isnan(flat.values[:, 3]).all():
+        raise ValueError(
+            f"window.points: expected points with a velocity for '{settings.points}', got none; ask for 'all'"
+        )
     flat = _in_range(select_points(flat, settings.points), settings)
     first, last = flat.point_offsets[start], flat.point_offsets[stop]
     offsets = np.concatenate([[0], np.cumsum(last - first)])
     index = np.repeat(np.arange(len(rows)), last - first)
     points = np.arange(offsets[-1]) + (first - offsets[:-1])[index]
     time = flat.frame_time[flat.frame[points]] - flat.frame_time[start][index]
-    # A window begins half a frame before its first frame.
-    half = 0.5 * settings.duration / np.maximum(stop - start, 1)
     labels = dataset.labels
     found = Windows(
-        time=(time + half[index]).astype(np.float32),
+        time=(time + table.lead[index]).astype(np.float32),
         position=flat.values[points, :3],
-        velocity=flat.values[points, 3],
+        velocity=np.nan_to_num(flat.values[points, 3]),
         intensity=flat.values[points, 4],
         offsets=offsets,
         frames=stop - start,
-        start=table.time[rows],
+        start=table.time,
+        begin=flat.frame_time[start] - flat.frame_time[flat.clip_offsets[clip]] - table.lead,
         duration=settings.duration,
         activity=labels.activity[clip].astype(object),
         clip=_names(dataset)[clip],
@@ -201,20 +209,20 @@ def _names(dataset: Clips) -> Array:
     return ids.astype(object)
 
 
-def bin_edges(period: float, settings: WindowSettings) -> Array:
-    """Edges [bins + 1] of a window's time bins, in s from its first frame, which comes half a period into it."""
-    return np.linspace(0, settings.duration, bins_of(settings.duration) + 1) - 0.5 * period
+def bin_edges(lead: float, settings: WindowSettings) -> Array:
+    """Edges [bins + 1] of a window's time bins, in s from its first frame, which comes `lead` s into it."""
+    return np.linspace(0, settings.duration, bins_of(settings.duration) + 1) - lead
 
 
-def _poses(dataset: Clips, time: Array, frames: tuple[Array, Array], settings: WindowSettings) -> Array:
+def _poses(dataset: Clips, time: Array, table: WindowTable, settings: WindowSettings) -> Array:
     """The joints of the frame nearest to the middle of each bin; NaN where that is further than a bin away."""
     known = dataset.joints()
     if known is None:
         raise ValueError("windows: expected a data set with joints, got none")
-    found = np.full((len(frames[0]), bins_of(settings.duration), *known.shape[1:]), np.nan, np.float32)
-    for row, (a, b) in enumerate(zip(*frames, strict=True)):
+    found = np.full((len(table), bins_of(settings.duration), *known.shape[1:]), np.nan, np.float32)
+    for row, (a, b, lead) in enumerate(zip(table.start, table.stop, table.lead, strict=True)):
         own = time[a:b] - time[a]
-        edges = bin_edges(settings.duration / max(b - a, 1), settings)
+        edges = bin_edges(lead, settings)
         distance = np.abs(own[None] - 0.5 * (edges[:-1] + edges[1:])[:, None])
         near = distance.argmin(1)
         found[row] = known[a + near]
@@ -222,17 +230,22 @@ def _poses(dataset: Clips, time: Array, frames: tuple[Array, Array], settings: W
     return found
 
 
-def window_maps(dataset: Clips, offsets: Array, table: tuple[Array, Array, Array], settings: WindowSettings) -> Array:
-    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows: clip, first and last frame of each."""
-    clips, start, stop = table
-    bins = bins_of(settings.duration)
-    found = np.zeros((len(clips), bins, len(settings.maps), ROWS, COLUMNS), np.float16)
-    for clip in np.unique(clips) if settings.maps else ():
+def window_maps(dataset: Clips, flat: FlatPoints, table: WindowTable, settings: WindowSettings) -> Array:
+    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows, one a frame of the points."""
+    bins, offsets = bins_of(settings.duration), flat.clip_offsets
+    found = np.zeros((len(table), bins, len(settings.maps), ROWS, COLUMNS), np.float16)
+    for clip in np.unique(table.clip) if settings.maps else ():
         levels = clip_maps(dataset, int(clip), settings.maps, (settings.min_range, settings.max_range))
-        for row in np.flatnonzero(clips == clip):
-            own = levels[start[row] - offsets[clip] : stop[row] - offsets[clip]]
-            period = settings.duration / max(len(own), 1)
-            found[row] = bin_means(own, np.arange(len(own)) * period, bin_edges(period, settings))
+        if len(levels) != offsets[clip + 1] - offsets[clip]:
+            raise ValueError(
+                f"clip {dataset.labels.id[clip]}: expected a heatmap of each of its "
+                f"{offsets[clip + 1] - offsets[clip]} frames, got {len(levels)}"
+            )
+        for row in np.flatnonzero(table.clip == clip):
+            a, b = table.start[row], table.stop[row]
+            time = flat.frame_time[a:b] - flat.frame_time[a]
+            own = levels[a - offsets[clip] : b - offsets[clip]]
+            found[row] = bin_means(own, time, bin_edges(table.lead[row], settings))
     return found
 
 

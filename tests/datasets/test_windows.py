@@ -73,6 +73,20 @@ def test_a_gap_of_a_recording_has_no_windows(tmp_path: Path, make_cloud: MakeClo
     assert table.time.tolist() == [0, 8] and (table.stop - table.start).tolist() == [60, 60]
 
 
+def test_a_window_begins_where_it_would_without_a_gap(tmp_path: Path, make_cloud: MakeCloud) -> None:
+    times = torch.cat([torch.arange(20), torch.arange(27, 40)]).double() / 10  # 2.0 to 2.6 s are missing
+    with DatasetWriter(tmp_path / "g.h5", Attributes()) as writer:
+        writer.append(Sample("g", Labels("walk", "p"), replace(make_cloud(0, 33), times=times)))
+    data = Dataset.open(tmp_path / "g.h5")
+    table = windows(data, 2.0)
+    # Half a frame before the first; the second window waits 0.7 s for its own.
+    np.testing.assert_allclose(table.lead, [0.05, 0.75], atol=1e-9)
+    np.testing.assert_allclose(times.numpy()[table.start] - table.lead, table.time - 0.05, atol=1e-6)
+    # Frames of a batch are those nearest in time: the gap's are all the first after it.
+    frames = WindowDataset(data, WindowSettings(2.0, frames=20, points="all"))._frames(1)
+    assert frames.tolist() == [20] * 8 + list(range(21, 33))
+
+
 def test_moving_and_static_points_are_all_points(dataset: Dataset) -> None:
     flat = dataset.points()
     moving, static = select_points(flat, "moving"), select_points(flat, "static")

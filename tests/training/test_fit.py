@@ -253,6 +253,12 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         "width = 0\n[data]\nreal = ['a.h5']\n": "width: expected 1 or more, got 0",
         "smoothing = 1.0\n[data]\nreal = ['a.h5']\n": "smoothing: expected a number from 0 to below 1",
         "[data]\nreal = ['a.h5']\n[trees]\ncount = 0\n": "trees.count: expected 1 or more, got 0",
+        "[data]\nreal = ['a.h5']\n[optimise]\nwarmup = -1\n": "optimise.warmup: expected 0 or more, got -1",
+        "[data]\nreal = ['a.h5']\n[optimise]\naverage = -3.0\n": "optimise.average: expected a number from 0 to",
+        "seed = -1\n[data]\nreal = ['a.h5']\n": "seed: expected zero to 2.31 - 1, got -1",
+        "classes = ['a', 'a']\n[data]\nreal = ['a.h5']\n": "classes: expected names that differ, got 'a', 'a'",
+        "[data]\nreal = ['a.h5']\n[window]\nduration = inf\n": "window: expected a duration and a step above 0 s",
+        "[data]\nreal = ['a.h5']\n[adapt]\nweight = -1.0\n": "adapt.weight: expected 0 or more, got -1",
         "[data]\nreal = ['a.h5']\n[trees]\nshare = 2.0\n": "trees.share: expected a number from 0 to 1, got 2",
         "[data]\nreal = ['a.h5']\n[window]\nmin_range = 9.0\n": r"min_range < max_range \(m\), got 9 and 5.1",
     }
@@ -272,6 +278,33 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         fit(Recipe(adapting, adapt=Adapt("self-training")), tmp_path / "run", quiet)
     with pytest.raises(ValueError, match="no clip of jump is left"):
         fit(Recipe(Data(real=(recordings,)), classes=("jump",)), tmp_path / "run", quiet)
+    with pytest.raises(ValueError, match="no clip of slwo is left to train on; there are fast$"):
+        fit(Recipe(Data(real=(recordings,)), classes=("fast", "slwo")), tmp_path / "run", quiet)
+
+
+def test_a_training_that_diverges_is_not_kept(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data((recordings,)), model="points", width=8, optimise=replace(QUICK, steps=10, every=5, rate=1e30))
+    with pytest.raises(ValueError, match=r"optimise.rate: expected one at which .* got 1e\+30"):
+        fit(recipe, tmp_path / "run", quiet)
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_points_without_a_velocity_are_taken_to_rest(
+    recordings: Path, swing: Callable[..., Sample], tmp_path: Path
+) -> None:
+    for name, share in (("some", 0.5), ("none", 0.0)):
+        with DatasetWriter(tmp_path / f"{name}.h5", Attributes()) as writer:
+            for activity in ("fast", "slow"):
+                sample = swing(activity, 0)
+                known = torch.rand(len(sample.cloud.velocity), generator=torch.Generator().manual_seed(0)) < share
+                velocity = torch.where(known, sample.cloud.velocity, torch.nan)
+                writer.append(replace(sample, cloud=replace(sample.cloud, velocity=velocity)))
+    short = replace(QUICK, steps=5, every=5, pretrain_steps=0)
+    recipe = Recipe(Data((recordings,)), model="points", width=8, optimise=short, window=WindowSettings(points="all"))
+    run = fit(recipe, tmp_path / "run", quiet)
+    assert np.isfinite(predict(run, Dataset.open(tmp_path / "some.h5")).probability).all()
+    with pytest.raises(ValueError, match="expected points with a velocity for 'moving', got none; ask for 'all'"):
+        fit(Recipe(Data((tmp_path / "none.h5",))), tmp_path / "other", quiet)
 
 
 def test_files_of_a_recipe_lie_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +382,9 @@ def test_every_recipe_of_the_training_folder_trains_two_steps(
 
 
 def test_two_processes_train_as_one(recordings: Path, generated: Path, tmp_path: Path) -> None:
-    recipe = Recipe(Data((recordings,), (generated,)), model="points", width=16, optimise=replace(QUICK, steps=12))
+    # With an adversary: each process takes its share of the windows without labels too.
+    data, adapt = Data((recordings,), (generated,), (recordings,)), Adapt("adversarial")
+    recipe = Recipe(data, model="points", width=16, optimise=replace(QUICK, steps=12), adapt=adapt)
     fit(recipe, tmp_path / "one", quiet)
     (tmp_path / "recipe.toml").write_text(recipe.text())
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]

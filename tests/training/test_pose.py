@@ -1,5 +1,6 @@
 """Poses and heatmaps: targets in their time bins, augmentation that keeps them true, networks that learn them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.datasets import Dataset
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation import evaluate_poses
-from mmsynth.evaluation.pose import score_poses
+from mmsynth.evaluation.pose import PoseReport, score_poses
 from mmsynth.joints import JOINT_SETS, bones, mirror_order
 from mmsynth.training import fit, load_run, predict, predict_poses
 from mmsynth.training.augment import Augment, augment
@@ -21,7 +22,7 @@ from mmsynth.training.predict import lay_out
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets, build
 from mmsynth.training.windows import Windows, WindowSettings, cut
-from mmsynth.types import Heatmap
+from mmsynth.types import Heatmap, Labels, PointCloud, Sample
 
 NAMES = tuple(JOINT_SETS["mars19"])
 STILL = Augment(drop=0, ghost=0, jitter=0, speed=0, shift=0, mirror=0, turn=0, range=0, move=0, level=0)
@@ -57,6 +58,27 @@ def test_poses_are_those_of_the_middle_of_each_bin(posed: Path, windows: Windows
     assert all(np.isclose(windows.joints[0], pair[:, k]).all((1, 2)).any() for k in (0, 1))
     off = np.abs(windows.joints[0][:, None] - pair).max((2, 3)).min(1)
     assert off.max() == 0
+
+
+@pytest.mark.parametrize(("rate", "gap"), [(10, ()), (20, ()), (10, (20, 27))])
+def test_a_pose_is_told_at_its_own_time(rate: int, gap: tuple[int, ...], tmp_path: Path) -> None:
+    keep = np.delete(np.arange(4 * rate), np.arange(*gap)) if gap else np.arange(4 * rate)
+    times = torch.from_numpy(keep / rate)
+    depth = (2 + 0.1 * times).float()[:, None, None]  # where it is says when it is
+    none = torch.full((len(times),), torch.nan)
+    position, offsets = torch.zeros(len(times), 3) + torch.tensor([0.0, 2.0, 0.0]), torch.arange(len(times) + 1)
+    cloud = PointCloud(position, torch.ones(len(times)), none, none, none, offsets, times)
+    joints = torch.tensor([0.0, 1.0, 0.0]) * depth.expand(-1, 19, 3)
+    with DatasetWriter(tmp_path / "a.h5", Attributes(joint_set="mars19")) as writer:
+        writer.append(Sample("a", Labels("walk"), cloud, joints=joints, joint_set="mars19"))
+    found = cut(Dataset.open(tmp_path / "a.h5"), WindowSettings(points="all"), poses=True)
+    poses = lay_out(np.pad(found.joints, ((0, 0), (0, 0), (0, 0), (0, 1))), found, "mars19")
+    told = (poses.joints[:, 0, 1] - 2) / 0.1
+    known = np.isfinite(told)
+    assert known.sum() >= 40 - 7 * bool(gap)
+    # At 20 Hz the middle of a bin lies between two frames; by a gap a neighbour a bin away stands for it.
+    bound = 0.1 if gap else 0.025 if rate == 20 else 0.0
+    assert np.abs(told - poses.time)[known].max() <= bound + 1e-5
 
 
 def test_a_mirrored_person_has_left_and_right_exchanged(windows: Windows) -> None:
@@ -216,6 +238,18 @@ def test_scores_of_the_truth_itself(posed: Path) -> None:
     scores = score_poses(lay_out(said, truth, "mars19"))
     assert scores.mae == pytest.approx(0.01, rel=1e-4) and scores.relative_mae == pytest.approx(0, abs=1e-6)
     assert scores.mpjpe["WristL"] == pytest.approx(0.03, rel=1e-4) and scores.bone_spread < 1e-6
+
+
+def test_a_joint_that_was_never_recorded_takes_no_score_away(posed: Path, windows: Windows) -> None:
+    truth = windows.joints.copy()
+    truth[:, :, NAMES.index("Head")] = np.nan
+    said = np.pad(windows.joints + 0.01, ((0, 0), (0, 0), (0, 0), (0, 1)))
+    poses = lay_out(said, replace(windows, joints=truth), "mars19")
+    scores = score_poses(poses)
+    content = json.loads(json.dumps(scores.table(), allow_nan=False))  # strict JSON
+    assert content["mpjpe"]["Head"] is None and content["mpjpe"]["Neck"] == pytest.approx(0.01 * 3**0.5, rel=1e-3)
+    means = [line.split()[-1] for line in PoseReport(scores, scores).text().splitlines() if "joint distance" in line]
+    assert means == ["1.73"]
 
 
 def test_what_does_not_fit_is_refused(posed: Path, recordings: Path, tmp_path: Path) -> None:
