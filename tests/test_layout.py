@@ -36,7 +36,7 @@ SIMULATION = [
     {"facets"},
     {"mirrors", "tubes"},
     {"paths"},
-    {"room", "shadows"},
+    {"room", "retrace", "shadows"},
     {"simulate"},
 ]
 

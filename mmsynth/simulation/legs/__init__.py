@@ -22,4 +22,5 @@ from mmsynth.simulation.legs.leg import direct_legs as direct_legs
 from mmsynth.simulation.legs.leg import field as field
 from mmsynth.simulation.legs.leg import in_radar as in_radar
 from mmsynth.simulation.legs.leg import pattern as pattern
+from mmsynth.simulation.legs.leg import reflect as reflect
 from mmsynth.simulation.legs.leg import share_rays as share_rays

@@ -34,7 +34,8 @@ _SNIPPET = (
     auto high = [](float x, float y) { return x > y ? x : y; };
     int first[2], last[2];
     for (int n = 0; n < 2; ++n) {
-        first[n] = int32_t(high(low(low(a.c[n], b.c[n]), c.c[n]), 0.0f));
+        // Where all points lie close together, triangles may be more cells away than an integer counts.
+        first[n] = int32_t(low(high(low(low(a.c[n], b.c[n]), c.c[n]), 0.0f), 1.0f * side));
         last[n] = int32_t(low(high(high(a.c[n], b.c[n]), c.c[n]), side - 0.5f) + 1.0f) - 1;
     }
     const float* x = points.data;

@@ -68,3 +68,13 @@ def test_there_is_no_picture_of_who_stands_behind():
     pose = torch.zeros(1, dtype=torch.int64)
     assert hidden((vertices, faces), point, pose, 0.03) is None
     assert hidden((vertices[..., :3], faces), point, pose, 0.03).tolist() == [True]
+
+
+def test_a_picture_of_points_in_one_line_of_sight():
+    # All lie in one spot of the picture, so that the triangle beside them is some 1e9 of its cells away.
+    before = [[-0.1, 2.5, -0.1], [0.1, 2.5, -0.1], [0.0, 2.5, 0.2]]
+    aside = [[3.0, 1.0, 0.0], [3.0, 1.0, 0.1], [3.2, 1.0, 0.0]]
+    vertices = torch.tensor([*before, *aside]).T[None]
+    points = torch.tensor([[0.0, 2.0, 0.0], [0.0, 3.0, 0.0]]).T
+    got = hidden((vertices, torch.arange(6).reshape(2, 3).T), points, torch.zeros(2, dtype=torch.int64), 0.03)
+    assert got.tolist() == [False, True]
