@@ -71,7 +71,11 @@ class Furniture:
 
 @dataclass(frozen=True)
 class MeshFile:
-    """A mesh from a file that trimesh reads, in metres with z up after `scale`."""
+    """A mesh from a file that trimesh reads, in metres with z up after `scale`.
+
+    The simulator sees faces from their front alone, so that closed bodies are turned to have it towards the radar's
+    side: outwards, or inwards if the radar is within. Open surfaces stay as the file has them.
+    """
 
     file: str
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -132,7 +136,7 @@ def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = 
     parts = [_box_room(room.room)] if room.room is not None else []
     parts += [_furniture(item) for item in room.furniture]
     parts = [part for part in parts if len(part[0])]
-    meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item) for item in room.mesh]
+    meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item, room.radar) for item in room.mesh]
     regions = {region for _, _, names in meshes for region in names}
     regions |= {f"{item.material}:{item.name}" for group in (room.fan, room.door) for item in group}
     materials = {region: material(region.split(":")[0], frequency) for region in sorted(regions)}
@@ -182,7 +186,7 @@ def _quads(corners: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
     return corners.reshape(-1, 3), faces, [name for name in names for _ in range(2)]
 
 
-def _read_mesh(item: MeshFile) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _read_mesh(item: MeshFile, mount: Mount) -> tuple[np.ndarray, np.ndarray, list[str]]:
     import trimesh
 
     path = Path(item.file)
@@ -197,7 +201,43 @@ def _read_mesh(item: MeshFile) -> tuple[np.ndarray, np.ndarray, list[str]]:
         raise ValueError(f"{path}: not a mesh that can be read: {error}") from None
     if len(faces) == 0 or not np.isfinite(vertices).all():
         raise ValueError(f"{path}: expected a mesh of finite triangles, got {len(faces)} triangles")
-    return vertices @ _yaw(item.yaw).T + item.position, faces, [f"{item.material}:{item.name}"] * len(faces)
+    vertices = vertices @ _yaw(item.yaw).T + item.position
+    try:
+        faces = _turned(vertices, faces, np.array(mount.position))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return vertices, faces, [f"{item.material}:{item.name}"] * len(faces)
+
+
+def _turned(vertices: np.ndarray, faces: np.ndarray, radar: np.ndarray) -> np.ndarray:
+    """The faces [faces, 3], those of closed bodies in the order that shows their front to the side of the radar.
+
+    Raises:
+        ValueError: faces of a closed body look to either side.
+    """
+    import trimesh
+
+    # Files of flat shaded bodies have their corners once a face.
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    mesh.merge_vertices(merge_tex=True, merge_norm=True)
+    body = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(faces))
+    faces = faces.copy()
+    for rows in np.split(body.argsort(kind="stable"), np.bincount(body).cumsum()[:-1]):
+        edges = mesh.faces[rows][:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+        if (np.unique(np.sort(edges, 1), axis=0, return_counts=True)[1] != 2).any():
+            continue
+        if len(np.unique(edges, axis=0)) < len(edges):
+            raise ValueError("expected all faces of a closed body to look outwards, got some that look inwards")
+        a, b, c = (vertices[faces[rows]] - radar).transpose(1, 0, 2)
+        x, y, z = (np.linalg.norm(corner, axis=1) for corner in (a, b, c))
+        volume = (a * np.cross(b, c)).sum(1)
+        # The solid angle of each face from the radar: van Oosterom and Strackee 1983, eq. 8.
+        near = x * y * z + (a * b).sum(1) * z + (b * c).sum(1) * x + (c * a).sum(1) * y
+        around = 2 * np.arctan2(volume, near).sum()
+        within = abs(around) > math.tau
+        if (volume.sum() < 0) != within:
+            faces[rows] = faces[rows][:, ::-1]
+    return faces
 
 
 def _merge(meshes: list[tuple[np.ndarray, np.ndarray, list[str]]]) -> MeshSequence:

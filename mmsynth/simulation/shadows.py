@@ -105,7 +105,7 @@ def _hidden(scene: Scene, rows: list[int], ways: _Ways, paths: int) -> Tensor:
 
 def _near(scene: Scene, vertices: Tensor, inner: Tensor) -> Tensor:
     """Indices of the pieces [2, 3, pieces] that meet a box around a person in its poses [poses, 3, vertices]."""
-    each = vertices.to(torch.float32).split([person.vertices.shape[1] for person in scene.people], 2)
+    each = torch.split(vertices.to(torch.float32), [person.vertices.shape[1] for person in scene.people], 2)
     low, high = (
         torch.stack([bound(person, (0, 2)) for person in each])[:, :, None] for bound in (torch.amin, torch.amax)
     )
@@ -125,8 +125,10 @@ def _pieces(scene: Scene, radar: Radar, settings: Simulation, room: Paths) -> _W
     reach = room.tx_delay[single, :, 0].mean(1, keepdim=True) * speed_of_light - CLEARANCE
     seen, of = [(reach * (room.departure[single].to(torch.float64) @ pose[:3, :3].T)).T], [single]
     inner, within = [centre.new_zeros(2, 3, 0)], [single[:0]]
-    for order in room.order[room.order > 0].unique().tolist():
+    for order in range(1, int(room.order.max()) + 1):
         rows = (room.order == order).nonzero()[:, 0]
+        if len(rows) == 0:
+            continue
         points, known = retraced(scene, select(room, rows), centre)
         for way in (points[0] - centre[:, None], points[-1] - centre[:, None]):
             seen.append(way - CLEARANCE * unit(way))

@@ -142,3 +142,46 @@ def test_what_moves_has_a_material_too():
         name for mover in movers(read_room(table).fan + read_room(table).door, times) for name in mover.region_names
     }
     assert names <= set(materials)
+
+
+def saved(path, *bodies, turn=()):
+    """A file of bodies, those of the indices `turn` with their faces inside out, their corners once a face."""
+    parts = [trimesh.Trimesh(b.vertices, b.faces[:, ::-1] if k in turn else b.faces) for k, b in enumerate(bodies)]
+    whole = trimesh.util.concatenate(parts)
+    whole.unmerge_vertices()
+    whole.export(path)
+    return {"mesh": [{"file": str(path), "position": [0.0, 3.0, 0.0]}], "radar": {"position": [0.0, 0.0, 1.0]}}
+
+
+def sides(mesh):
+    """Which way [faces] each face looks: its normal along the way from the middle of its body, of two, or of one."""
+    corners = mesh.vertices[0][mesh.faces]
+    bodies = corners.split(12)
+    return torch.cat(
+        [(outward(mesh)[12 * k :][: len(b)] * (b - b.mean((0, 1))).mean(1)).sum(1) for k, b in enumerate(bodies)]
+    )
+
+
+def test_closed_bodies_of_a_file_show_their_fronts_to_the_radar(tmp_path):
+    chair, table = (trimesh.creation.box(extents=(0.5, 0.6, 0.7)) for _ in range(2))
+    table.apply_translation([2.0, 0.0, 0.0])
+    for turn in ((), (0,), (0, 1)):
+        mesh, *_ = load_room(saved(tmp_path / "two.ply", chair, table, turn=turn))
+        assert len(mesh.faces) == 24 and bool((sides(mesh) > 0).all()), turn
+    # A scanned room around the radar is seen from within.
+    room = trimesh.creation.box(extents=(4.0, 8.0, 3.0))
+    for turn in ((), (0,)):
+        mesh, *_ = load_room(saved(tmp_path / "scan.ply", room, turn=turn))
+        assert bool((sides(mesh) < 0).all()), turn
+
+
+def test_open_surfaces_of_a_file_stay_as_they_are_and_bodies_that_look_both_ways_are_refused(tmp_path):
+    box = trimesh.creation.box(extents=(0.5, 0.6, 0.7))
+    for turn in ((), (0,)):
+        lid = trimesh.Trimesh(box.vertices, box.faces[:-1])
+        mesh, *_ = load_room(saved(tmp_path / "open.ply", lid, turn=turn))
+        assert bool(((sides(mesh) < 0) == bool(turn)).all())
+    faces = box.faces.copy()
+    faces[3] = faces[3][::-1]
+    with pytest.raises(ValueError, match=r"mixed\.ply: expected all faces of a closed body to look outwards"):
+        load_room(saved(tmp_path / "mixed.ply", trimesh.Trimesh(box.vertices, faces, process=False)))

@@ -70,7 +70,7 @@ def native(snippet: str, *threads: str, **options: Any) -> Callable[[Callable[..
 
 
 def launch(kernel: Any, size: int | tuple[int, ...], inputs: Sequence[Any], device: torch.device) -> None:
-    """Run a kernel over so many threads, with tensors as the arrays that it names; what it writes are inputs too.
+    """Run a kernel over so many threads, with contiguous tensors as the arrays that it names, also what it writes.
 
     On CUDA it works in torch's stream.
     """
@@ -83,8 +83,14 @@ def launch(kernel: Any, size: int | tuple[int, ...], inputs: Sequence[Any], devi
 
 
 def as_array(values: Tensor, dtype: Any = None) -> Any:
-    """A tensor as Warp sees it, without its gradient."""
-    return wp.from_torch(values.detach().contiguous(), dtype=dtype)
+    """A tensor as Warp sees it, in place and without its gradient.
+
+    Raises:
+        ValueError: it is not contiguous: native code reads in order of memory, and what a copy is given is lost.
+    """
+    if not values.is_contiguous():
+        raise ValueError(f"tensor of a kernel: expected a contiguous one, got {values.shape} of {values.stride()}")
+    return wp.from_torch(values.detach(), dtype=dtype)
 
 
 def torch_stream(device: torch.device) -> AbstractContextManager[Any]:

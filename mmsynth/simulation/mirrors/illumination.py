@@ -104,7 +104,7 @@ def lit(pose: Pose, legs: list[Leg], shape: tuple[Tensor, Tensor | None]) -> Ten
     strength = torch.zeros(len(legs), rows, count, dtype=torch.float32, device=device)
     if strength.numel() == 0:
         return strength
-    shapes = [x.to(torch.float32).flatten() for x in (points, points if normals is None else normals)]
+    shapes = [x.to(torch.float32).flatten().contiguous() for x in (points, points if normals is None else normals)]
     with torch_stream(device):
         over = wp.array([leg_struct(leg) for leg in legs], dtype=LegStruct, device=wp.device_from_torch(device))
     inputs = [*shapes, int(normals is not None), count, wp.vec3(*pose.anchor.tolist()), over]

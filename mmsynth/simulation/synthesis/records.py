@@ -129,7 +129,7 @@ def record_of(paths: Paths, plan: Plan) -> Record:
     delay = torch.empty(knots, count, dtype=torch.float64, device=device)
     base, reach = delay.new_empty(count), torch.empty(count, 2, dtype=torch.float32, device=device)
     scalars = delay.new_tensor([plan.carrier, plan.slope, plan.bandwidth])
-    inputs = [paths.tx_delay, paths.rx_delay, plan.middle, scalars, rows, delay, base, reach]
+    inputs = [paths.tx_delay.contiguous(), paths.rx_delay.contiguous(), plan.middle, scalars, rows, delay, base, reach]
     launch(records_kernel(knots), -(-count // share_of(device)[0]), inputs, device)
     drift = plan.bandwidth * float((plan.ends @ delay).abs().max())
     reaches = (0.5 + plan.bandwidth / plan.carrier / math.tau * float(reach.amax(0).sum()), drift)

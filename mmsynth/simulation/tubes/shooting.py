@@ -173,7 +173,15 @@ def shoot(pose: Pose, tx: Leg, tubes: Starts, grid: Tensor, stops: int) -> Shots
     shots = Shots(len(grid), face, weight, place, normal, ahead)
     begin, fresh = torch.empty(count, 3, device=device), torch.empty(count, dtype=torch.bool, device=device)
     mesh, rays = pose_struct(pose), shots.struct
-    inputs = [mesh, leg_struct(tx), grid, tubes.face, tubes.corner, tubes.known, (tubes.old or shots).struct]
+    inputs = [
+        mesh,
+        leg_struct(tx),
+        grid,
+        tubes.face,
+        tubes.corner.contiguous(),
+        tubes.known,
+        (tubes.old or shots).struct,
+    ]
     launch(_start, len(tubes.face), [*inputs, rays, begin, fresh], device)
     rows = fresh.nonzero()[:, 0]
     for stop in range(1, stops + 1):
