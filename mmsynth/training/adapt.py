@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from mmsynth.training.blend import FLOOR
 from mmsynth.training.trees import Forest, TreeSettings, grow
 
 Array = NDArray[Any]
+
+# A clip shows more than one activity where so many of its windows are told otherwise than the clip.
+MIXED = 0.4
 
 
 @dataclass(frozen=True)
@@ -21,13 +26,19 @@ class AdaptSettings:
         largest: limit of a synthetic window's weight, relative to the mean.
         vote: average over the windows of a recording before believing: a recording shows one activity.
         trust: weight of all believed recordings against all synthetic windows.
+        even: how strongly all classes are drawn to equal shares of the recordings in the first round (0 = not at all,
+            1 = to equal ones whatever is recorded), less in each further round and not at all in the end. Without it
+            a class that trees on synthetic windows take for another is never believed, and lost.
+        trees: how many.
     """
 
-    rounds: int = 3
+    rounds: int = 4
     share: float = 0.6
     largest: float = 8.0
     vote: bool = True
     trust: float = 2.0
+    even: float = 0.6
+    trees: int = 400
 
 
 def adapt(
@@ -44,12 +55,14 @@ def adapt(
     """
     table, labels = synthetic
     unlabelled, clip = recordings
-    trees = TreeSettings(leaf=3)
-    weight = likeness(table, unlabelled, settings.largest, seed)
+    trees = TreeSettings(settings.trees, leaf=3)
+    judges = TreeSettings(max(1, settings.trees // 4), leaf=5)
+    weight = likeness(table, unlabelled, settings.largest, seed, judges)
     forest = grow(table, labels, classes, trees, seed, weight)
     for step in range(settings.rounds):
         p = forest.probabilities(unlabelled)
-        rows, guess = believed(by_clip(p, clip) if settings.vote else p, settings.share)
+        p = evenly(by_clip(p, clip) if settings.vote else p, settings.even * (1 - step / settings.rounds))
+        rows, guess = believed(p, settings.share)
         trust = settings.trust * weight.sum() / len(rows)
         forest = grow(
             np.concatenate([table, unlabelled[rows]]),
@@ -62,7 +75,7 @@ def adapt(
     return forest
 
 
-def likeness(synthetic: Array, recorded: Array, largest: float, seed: int) -> Array:
+def likeness(synthetic: Array, recorded: Array, largest: float, seed: int, trees: TreeSettings) -> Array:
     """Weight [windows] of synthetic windows by how like recorded ones they are, with mean 1.
 
     A forest learns to tell the two apart, each half of the data judged by trees grown on the other half; the odds are
@@ -74,7 +87,7 @@ def likeness(synthetic: Array, recorded: Array, largest: float, seed: int) -> Ar
     p = np.zeros(len(table))
     for side in (0, 1):
         rows = half != side
-        forest = grow(table[rows], domain[rows], 2, TreeSettings(100, 5), seed, np.ones(rows.sum()))
+        forest = grow(table[rows], domain[rows], 2, trees, seed, np.ones(rows.sum()))
         p[~rows] = forest.probabilities(table[~rows])[:, 1]
     odds = (p / (1 - p + 1e-3))[: len(synthetic)] + 1e-2
     odds = np.minimum(odds / odds.mean(), largest)
@@ -92,9 +105,49 @@ def believed(probability: Array, share: float) -> tuple[Array, Array]:
     return chosen, guess[chosen]
 
 
+def evenly(probability: Array, strength: float) -> Array:
+    """Class probabilities [windows, classes], each class raised or lowered for all windows alike to even their sums.
+
+    Unbalanced optimal transport from windows to classes: `strength` is the exponent of its scaling (Chizat et al. 2018,
+    table 1, rho / (rho + epsilon)); 1 gives Sinkhorn's equal shares, 0 leaves the probabilities as they are.
+    """
+    logs, bias = np.log(probability + FLOOR), np.zeros(probability.shape[1])
+    if not strength:
+        return probability
+    for _ in range(100):
+        share = softmax(logs + bias, axis=1).mean(0)
+        bias = strength * (bias - np.log(share * len(share)))
+    return np.asarray(softmax(logs + bias, axis=1))
+
+
 def by_clip(probability: Array, clip: Array) -> Array:
     """Class probabilities [windows, classes], each the mean over the windows of its clip: a clip shows one activity."""
     _, index = np.unique(clip.astype(str), return_inverse=True)
     total = np.zeros((index.max() + 1, probability.shape[1]))
     np.add.at(total, index, probability)
     return np.asarray((total / np.bincount(index)[:, None])[index])
+
+
+def mixed_clips(table: Array, clip: Array, labels: Array, classes: int, seed: int) -> list[str]:
+    """Clips that seem to show more than one activity: many windows are not told to be what the clip was taken for.
+
+    Each half of the clips is told by trees on the other half, which have not learnt the labels that are doubted.
+
+    Args:
+        table: features [windows, features].
+        clip: that each window is from.
+        labels: class index of each, the same all over a clip.
+        classes: how many there are.
+        seed: of the halves and the trees.
+    """
+    names, index = np.unique(clip.astype(str), return_inverse=True)
+    half = (np.random.default_rng(seed).permutation(len(names)) % 2)[index]
+    other = np.zeros(len(labels), bool)
+    for side in (0, 1):
+        rows = half != side
+        if not rows.any():
+            return []
+        forest = grow(table[rows], labels[rows], classes, TreeSettings(100, leaf=3), seed, np.ones(rows.sum()))
+        other[~rows] = forest.probabilities(table[~rows]).argmax(1) != labels[~rows]
+    share = np.bincount(index, other) / np.bincount(index)
+    return [str(name) for name in names[share > MIXED]]

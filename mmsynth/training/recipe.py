@@ -98,10 +98,13 @@ class Adapt:
             trees learn from them too, each clip labelled with the one activity that trees before took it for: those of
             the labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
         weight: of the adversary, reached half way through the training.
+        one_activity: each clip without a label shows one activity all along, so that its windows vote on it in
+            self-training; false = each window is labelled by itself, which is worth less.
     """
 
     method: Literal["none", "statistics", "adversarial", "self-training"] = "none"
     weight: float = 0.3
+    one_activity: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:

@@ -14,7 +14,9 @@ from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus, draw_rows, folds
 from mmsynth.evaluation.transfer import few_shot, real_tables, self_trained, synthetic_table
 from mmsynth.training import WindowSettings, cut
-from mmsynth.training.adapt import AdaptSettings, adapt, believed, likeness
+from mmsynth.training.adapt import AdaptSettings, adapt, believed, evenly, likeness, mixed_clips
+from mmsynth.training.blend import FLOOR
+from mmsynth.training.trees import TreeSettings
 
 
 def test_windows_like_the_recorded_ones_weigh_more() -> None:
@@ -22,7 +24,7 @@ def test_windows_like_the_recorded_ones_weigh_more() -> None:
     # Sixteen features of which four tell: trees try four at a split.
     synthetic = draw.normal(0, 1, (400, 16))
     recorded = draw.normal([1.5] * 4 + [0.0] * 12, 0.7, (400, 16))
-    weight = likeness(synthetic, recorded, 8.0, 0)
+    weight = likeness(synthetic, recorded, 8.0, 0, TreeSettings(100, 5))
     near = synthetic[:, :4].mean(1) > 0.5
     assert abs(weight.mean() - 1) < 1e-9
     assert weight[near].mean() > 3 * weight[~near].mean()
@@ -32,6 +34,47 @@ def test_every_class_stays_believed() -> None:
     p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.45, 0.55]])
     rows, guess = believed(p, 0.34)
     assert sorted(zip(rows.tolist(), guess.tolist(), strict=True)) == [(0, 0), (3, 1)]
+
+
+def test_shares_of_classes_are_evened_as_strongly_as_is_said() -> None:
+    draw = np.random.default_rng(0)
+    p = draw.dirichlet([8.0, 1.0, 1.0], 300)
+    assert np.array_equal(evenly(p, 0.0), p)
+    found = [evenly(p, strength).mean(0) for strength in (0.3, 0.9, 1.0)]
+    assert np.allclose(found[2], 1 / 3, atol=1e-6)
+    spread = [shares.max() - shares.min() for shares in found]
+    assert p.mean(0).max() - p.mean(0).min() > spread[0] > spread[1] > 1e-3 > spread[2]
+    # All windows alike: which of two is likelier of a class stays.
+    even = evenly(p, 0.9)
+    odds = np.log((p + FLOOR) / (p + FLOOR)[:, :1]) - np.log(even / even[:, :1])
+    assert np.allclose(odds, odds[:1])
+
+
+def test_a_class_that_nobody_votes_for_comes_back() -> None:
+    draw = np.random.default_rng(3)
+    clips = np.repeat(np.arange(30), 8)
+    truth = clips % 3
+    # Simulated people of class 2 are where the recorded ones are not, and these lie on the side of class 1.
+    made = draw.permutation(np.arange(300) % 3)
+    synthetic = np.stack([np.array([0.0, 2.0, 4.0])[made], draw.normal(0, 1, 300)], 1) + draw.normal(0, 0.3, (300, 2))
+    recorded = np.stack([np.array([0.0, 1.9, 2.6])[truth], draw.normal(0, 1, 240)], 1) + draw.normal(0, 0.15, (240, 2))
+    right = []
+    for even in (0.0, AdaptSettings().even):
+        settings = AdaptSettings(even=even, trees=60)
+        forest = adapt((synthetic, made), (recorded, clips), 3, settings, 0)
+        right.append([np.mean(forest.probabilities(recorded[truth == 2]).argmax(1) == 2)])
+    assert right[0][0] < 0.5 and right[1][0] > 0.9
+
+
+def test_a_clip_of_two_activities_is_found() -> None:
+    draw = np.random.default_rng(0)
+    clip = np.repeat([f"c{k:02d}" for k in range(20)], 10)
+    labels = np.repeat(np.arange(20) % 2, 10)
+    shown = labels.copy()
+    shown[30:35] = 1 - shown[30:35]
+    table = draw.normal(0, 1, (200, 6)) + 4 * shown[:, None]
+    assert mixed_clips(table, clip, labels, 2, 0) == ["c03"]
+    assert mixed_clips(table[:10], clip[:10], labels[:10], 2, 0) == []
 
 
 def test_adaptation_follows_a_shift_that_labels_do_not_tell() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.resources import data_folder
 from mmsynth.training import estimate, fit, load_recipe, load_run, predict
+from mmsynth.training.adapt import adapt
 from mmsynth.training.augment import with_copies
 from mmsynth.training.features import features
 from mmsynth.training.fit import fit_model
@@ -24,7 +26,7 @@ from mmsynth.training.gather import gather
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, Targets, TreeModel, build
-from mmsynth.training.trees import TreeSettings, grow, join_forests
+from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import WindowSettings, cut
 from mmsynth.types import Sample
 
@@ -51,8 +53,7 @@ def test_trees_know_a_part_of_many_simulated_people(
     generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe(Data(synthetic=(generated,), validation=0.0), trees=TreeSettings(20))
-    # By the module's name the package holds the function.
-    monkeypatch.setattr(sys.modules[fit.__module__], "PEOPLE", 1)
+    monkeypatch.setattr("mmsynth.training.forests.PEOPLE", 1)
     model = fit(recipe, tmp_path / "run", quiet).model
     assert isinstance(model, TreeModel) and len(model.forest.roots) == 20
     windows = gather(recipe).synthetic
@@ -154,7 +155,7 @@ def test_recordings_without_labels_are_learnt_by_what_trees_take_them_for(record
     material = gather(recipe)
     assert material.real is not None and material.unlabelled is not None
     turned = replace(material.unlabelled, activity=material.unlabelled.activity[::-1])
-    runs = [fit_model(recipe, replace(material, unlabelled=w), Path(), quiet) for w in (material.unlabelled, turned)]
+    runs = [fit_model(recipe, replace(material, unlabelled=w), Path(), quiet)[0] for w in (material.unlabelled, turned)]
     first, second = (run for run in runs if isinstance(run, BlendedTrees))
     assert first.blend.trust == pytest.approx(100 / (100 + len(material.real) + len(material.unlabelled)))
     # What is noted as their labels is not looked at.
@@ -177,6 +178,51 @@ def test_where_no_recording_has_a_label_trees_go_over_to_them_by_degrees(
         found = predict(run, Dataset.open(recordings))
         right[name] = np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)])
     assert right["alone"] < right["adapted"] == 1
+
+
+def _after_each_other(first: Sample, second: Sample) -> Sample:
+    a, b = first.cloud, second.cloud
+    cloud = replace(
+        a,
+        **{n: torch.cat([getattr(a, n), getattr(b, n)]) for n in ("position", "velocity", "intensity")},
+        **{n: torch.cat([getattr(a, n), getattr(b, n)]) for n in ("snr_db", "noise_db")},
+        offsets=torch.cat([a.offsets, b.offsets[1:] + a.offsets[-1]]),
+        times=torch.cat([a.times, b.times + 2 * a.times[-1] - a.times[-2]]),
+    )
+    return replace(first, id="both", cloud=cloud)
+
+
+def test_a_clip_of_two_activities_is_told_and_may_be_learnt_window_by_window(
+    swing: Callable[..., Sample], generated: Path, tmp_path: Path
+) -> None:
+    with DatasetWriter(tmp_path / "mine.h5", Attributes()) as writer:
+        for sample in (swing(activity, seed, 12.0) for seed in range(6) for activity in ("fast", "slow")):
+            writer.append(sample)
+        writer.append(_after_each_other(swing("fast", 7), swing("slow", 7)))
+    mine = tmp_path / "mine.h5"
+    data = Data(synthetic=(generated,), unlabelled=(mine,), validation=0.0)
+    whole = Recipe(data, trees=TreeSettings(40), adapt=Adapt("self-training"))
+    parts = replace(whole, adapt=replace(whole.adapt, one_activity=False))
+    voted, single = (fit(recipe, tmp_path / name, quiet) for name, recipe in (("whole", whole), ("parts", parts)))
+    assert "1 of 13 of them seem to show more than one activity (both)" in voted.about
+    assert "taken for fast 50%, slow 50%" in single.about and "more than one" not in single.about
+    found = predict(single, Dataset.open(mine), [12])
+    assert found.label == ("fast",) * 3 + ("slow",) * 3
+
+
+def test_an_estimate_counts_what_labels_recordings(
+    recordings: Path, generated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counted(*arguments: Any) -> Forest:
+        asked.append(arguments[3].trees)
+        return adapt(*arguments)
+
+    monkeypatch.setattr("mmsynth.training.forests.adapt", counted)
+    data = Data(synthetic=(generated,), unlabelled=(recordings,), validation=0.0)
+    assert estimate(Recipe(data, adapt=Adapt("self-training"))).seconds > 0
+    assert asked == [5, 25]
 
 
 def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(
