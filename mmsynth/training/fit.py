@@ -65,8 +65,8 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
             note.touch()
             held.enter_context(alone(note))
             note.write_text(recipe.text(), encoding="utf-8")
-        model, note = fit_model(recipe, material, out, progress, team)
-        run = Run(out, recipe, material.targets, model, "; ".join(part for part in (material.about, note) if part))
+        model, said = fit_model(recipe, material, out, progress, team)
+        run = Run(out, recipe, material.targets, model, "; ".join(part for part in (material.about, said) if part))
         if team.leads:
             keep_run(run)
     team.wait()
