@@ -79,8 +79,9 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measur
         seconds: of a window; a shorter clip is one window.
         at_rest: compare the share of points at rest too: it is the room's, and says nothing of a scene without one.
     """
-    frames, owner = _windows(points, seconds)[1:]
-    values, distance, window, counts = _moving(points, seconds)
+    table = _windows(points, seconds)
+    _, frames, owner = table
+    values, distance, window, counts = _moving(points, table)
     snr = np.isfinite(values[:, 5])
     by_point, by_window = owner[window], np.arange(len(frames) if at_rest else 0)
     columns = (
@@ -104,7 +105,7 @@ def places(points: FlatPoints, seconds: float, fewest: int = 5) -> Floats:
     Every window counts once, however many points a person near by or an agile one gives; one with less than `fewest`
     moving points is NaN.
     """
-    values, distance, window, counts = _moving(points, seconds)
+    values, distance, window, counts = _moving(points, _windows(points, seconds))
     columns = (distance, np.arctan2(values[:, 0], values[:, 1]))
     found = np.full((len(counts[0]), len(columns)), np.nan)
     for k, column in enumerate(columns):
@@ -123,11 +124,14 @@ def recorded_quantities(recorded: Measured) -> tuple[Quantity, ...]:
     return tuple(q for q in QUANTITIES if len(recorded[q.name]))
 
 
-def _moving(points: FlatPoints, seconds: float) -> tuple[Floats, Floats, Ints, list[Ints]]:
-    """Moving points within the limits: columns, distance and window of each; moving and resting points a window."""
+def _moving(points: FlatPoints, table: tuple[Ints, Ints, Ints]) -> tuple[Floats, Floats, Ints, list[Ints]]:
+    """Moving points within the limits: columns, distance and window of each; moving and resting points a window.
+
+    The windows are a table of `_windows`.
+    """
     distance = np.linalg.norm(points.values[:, :3], axis=1)
     inside = (distance >= NEAR) & (distance <= FAR)
-    window, frames, _ = _windows(points, seconds)
+    window, frames, _ = table
     window = window[points.frame]
     moving = np.abs(points.values[:, 3]) > STATIC_SPEED
     counts = [np.bincount(window[inside & kind], minlength=len(frames)) for kind in (moving, ~moving)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmsynth import metrics
 from mmsynth.evaluation.curve import Drawn
 from mmsynth.evaluation.protocol import Corpus, folds
-from mmsynth.evaluation.report import keep_report
+from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.evaluation.transfer import Real, few_shot, told_of
 from mmsynth.view import curve_figure
@@ -59,7 +59,7 @@ class Curve:
 
     def save(self, out: Path, about: Mapping[str, Any] | None = None) -> None:
         """Write `curve.txt`, `curve.json` and `curve.png` into the folder `out`."""
-        arms, scores = ({name: _plain(v) for name, v in of.items()} for of in (self.arms, self.scores))
+        arms, scores = without_nan(self.arms), without_nan(self.scores)
         content = {"model": self.model, "score": self.score, "shares": self.shares, "arms": arms}
         content |= {"groups": self.groups, "scores": scores, **(about or {})}
         drawn = {name: (v.mean(1), np.array([_spread(r) for r in v])) for name, v in self.arms.items()}
@@ -91,14 +91,6 @@ class Curve:
                 title = f"radhar/few_shot_gain_{round(100 * share)}"
                 found.append(row(title, gain.mean(1).tolist(), f"{self.model}, {name}{over}", **{**more, "note": note}))
         return found
-
-
-def _plain(values: Array) -> list[Any]:
-    """The values as nested lists for JSON, which knows no NaN."""
-    plain = values.astype(object)
-    plain[np.isnan(values)] = None
-    nested: list[Any] = plain.tolist()
-    return nested
 
 
 def _gain(alone: Array, values: Array) -> str:

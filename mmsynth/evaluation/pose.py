@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth import metrics
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched, warnings
-from mmsynth.evaluation.report import keep_report
+from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.joints import JOINT_SETS, bones
 from mmsynth.training import Poses, Run, other_radar, predict_poses
 from mmsynth.training.perceptron import FrameModel
@@ -45,14 +45,7 @@ class PoseScores:
 
     def table(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
-        return {k: _plain(v) for k, v in self.__dict__.items()}
-
-
-def _plain(value: Any) -> Any:
-    """None for NaN, which JSON does not have, also within a table by joint."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value
+        return dict(without_nan(self.__dict__))
 
 
 def score_poses(poses: Poses) -> PoseScores:

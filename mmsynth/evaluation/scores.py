@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
+from mmsynth.evaluation.report import without_nan
 from mmsynth.training.run import commit
 from mmsynth.whole import whole
 
@@ -50,7 +51,7 @@ class Scores:
             "accuracy": self.accuracy,
             "balanced_accuracy": self.balanced_accuracy,
             "macro_f1": self.macro_f1,
-            "recall": {k: None if np.isnan(v) else v for k, v in self.recall.items()},
+            "recall": without_nan(self.recall),
             "confusion": [list(row) for row in self.matrix],
         }
 

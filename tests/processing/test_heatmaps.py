@@ -77,6 +77,7 @@ def test_angle_maps_read_one_power_at_every_height(targets, profile):
         for kind, cosine in (("range_azimuth", direction[0]), ("range_elevation", 0 if flat else direction[2])):
             heatmap = beamform(cube, kind, SETTINGS)
             place, angle = peak(heatmap)
+            # The nearest bin is half a bin away at most, and rounding.
             assert place == pytest.approx(distance, abs=0.51 * waveform.range_bin)
             # Half an angle bin of 64, on boards whose half wavelength is not quite the ramp's.
             assert abs(math.sin(angle) - cosine) <= 1.1 / 64

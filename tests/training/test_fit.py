@@ -210,6 +210,23 @@ def test_a_clip_of_two_activities_is_told_and_may_be_learnt_window_by_window(
     assert found.label == ("fast",) * 3 + ("slow",) * 3
 
 
+@pytest.mark.parametrize("one_activity", [True, False])
+def test_windows_vote_in_self_training_only_where_a_recording_shows_one_activity(
+    recordings: Path, generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_activity: bool
+) -> None:
+    votes = []
+
+    def seen(*arguments: Any) -> Forest:
+        votes.append(arguments[3].vote)
+        return adapt(*arguments)
+
+    monkeypatch.setattr("mmsynth.training.forests.adapt", seen)
+    data = Data(synthetic=(generated,), unlabelled=(recordings,), validation=0.0)
+    recipe = Recipe(data, trees=TreeSettings(5), adapt=Adapt("self-training", one_activity=one_activity))
+    fit(recipe, tmp_path / "run", quiet)
+    assert votes == [one_activity]
+
+
 def test_an_estimate_counts_what_labels_recordings(
     recordings: Path, generated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

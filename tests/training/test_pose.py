@@ -247,6 +247,7 @@ def test_a_joint_that_was_never_recorded_takes_no_score_away(posed: Path, window
     poses = lay_out(said, replace(windows, joints=truth), "mars19")
     scores = score_poses(poses)
     content = json.loads(json.dumps(scores.table(), allow_nan=False))  # strict JSON
+    # 1 cm along each axis, in single precision at metres.
     assert content["mpjpe"]["Head"] is None and content["mpjpe"]["Neck"] == pytest.approx(0.01 * 3**0.5, rel=1e-3)
     means = [line.split()[-1] for line in PoseReport(scores, scores).text().splitlines() if "joint distance" in line]
     assert means == ["1.73"]
