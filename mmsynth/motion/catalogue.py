@@ -16,7 +16,7 @@ class Activity:
 
     Ranges are means and spreads of the publication that stands beside them. Those beside which none stands are
     defaults of ours, chosen by the look of the motion: wide enough for the timid and the vigorous, since what people
-    do that no simulated one did is told wrongly (training/RESULTS.md tells what width gains and what it costs).
+    do that no simulated one did is classified wrongly (training/notes/blind.md: what width gains and what it costs).
     """
 
     generate: Callable[[Clip], Pose]
