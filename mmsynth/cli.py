@@ -27,7 +27,8 @@ def _device(name: str) -> str:
 # As `datasets.importers` has them, which is not loaded for a help text.
 IMPORTS = """A public data set: radhar, mars, mmfi, mri, milipoint, mmbody; or recordings of your own: dca1000, cascade,
 infineon, array, ti-uart, ros-text, csv."""
-GoesOn = Annotated[Path, typer.Option(help="Folder to write: a new one, or that of an interrupted run, which goes on.")]
+RADAR = "Radar profile, .toml or .cfg that replaces the recipe's."
+GoesOn = Annotated[Path, typer.Option(help="Folder to write: a new one, or that of an interrupted run to continue.")]
 NewFile = Annotated[Path, typer.Option(help="File to write; it must not exist yet.")]
 NewFolder = Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
@@ -35,7 +36,7 @@ Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...",
 
 
 def _picture(path: Path | None) -> Path | None:
-    # Told before anything is drawn.
+    # Refused before anything is computed.
     if path and path.suffix not in (".png", ".pdf", ".svg"):
         raise ValueError(f"--figure: expected a .png, .pdf or .svg, got {path}")
     if path and not path.parent.is_dir():
@@ -74,11 +75,11 @@ def generate(
     recipe: Annotated[Path, typer.Argument(help="Recipe of a synthetic data set (TOML).")],
     out: GoesOn,
     workers: Workers = 2,
-    radar: Annotated[str, typer.Option(help="Radar profile, .toml or .cfg that replaces the recipe's.")] = "",
+    radar: Annotated[str, typer.Option(help=RADAR)] = "",
     overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Make a synthetic data set, one a radar; interrupted, the same command goes on where it stopped.
+    """Make a synthetic data set, one for each radar of the recipe; after an interruption the same command continues.
 
     `mmsynth generate my_recipe.toml --out data/mine --workers 8 --radar my.cfg`
     """
@@ -123,7 +124,7 @@ def export(
     out: NewFolder,
     format: Annotated[str, typer.Option(help="dca1000, cascade or infineon; none = that of the data's radar.")] = "",
 ) -> None:
-    """Write a data set's samples as the radar's own tools record them, for chains that read those.
+    """Write a data set's ADC samples in the file format of the radar's own recording tools.
 
     `mmsynth export data/mine/dataset.h5 --format dca1000 --out recordings`
     """
@@ -141,7 +142,7 @@ def train(
     estimate: Annotated[bool, typer.Option("--estimate", help="Measure a few steps, print the cost, stop.")] = False,
     device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.", callback=_device)] = "",
 ) -> None:
-    """Train a model; interrupted, the same command goes on where it stopped.
+    """Train a model; after an interruption the same command continues.
 
     `mmsynth train my_training.toml --out runs/mine`
 
@@ -162,7 +163,7 @@ def train(
     finished = (out / "run.json").is_file()
     with team(loaded.device) as processes, _Progress("train", processes.leads) as progress:
         run = fit(loaded, out, progress, processes)
-    before = "finished before; its data was not looked at: " if finished else ""
+    before = "finished before (the data files were not read again): " if finished else ""
     what = ", ".join(run.classes) or f"the joints of {run.targets.joint_set}"
     if processes.leads:
         _say(f"{run.folder}: {before}{loaded.model} for {what}", *([run.about] if run.about else []))
@@ -173,7 +174,7 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
     file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
 ) -> None:
-    """Print label and confidence of every window of a recording, or joints and their expected error (nan = not told).
+    """Print label and confidence of every window of a recording, or joints and their expected error (nan = unknown).
 
     `mmsynth predict runs/mine recording.h5 > answers.tsv`
     """
@@ -184,7 +185,7 @@ def predict(
 
     loaded, data = load_run(run), Dataset.open(file)
     if note := other_radar(loaded, data):
-        console.print(f"note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        _note(note)
     if loaded.recipe.task == "pose":
         poses = predict_poses(loaded, data)
         names = tuple(JOINT_SETS[poses.joint_set])
@@ -194,6 +195,9 @@ def predict(
                 _say(f"{clip}\t{time:.2f}\t{name}\t{x:.3f}\t{y:.3f}\t{z:.3f}\t{e:.3f}")
         return
     found = ask(loaded, data)
+    if bare := int(found.empty.sum()):
+        kind = {"all": "", "moving": "moving ", "static": "static "}[loaded.recipe.window.points]
+        _note(f"{bare} of {len(found)} windows hold no {kind}point: their labels mean nothing")
     rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
     _say("clip\tstart_s\tend_s\tlabel\tconfidence")
     _say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))
@@ -224,20 +228,21 @@ def calibrate(
     recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
     captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels.")],
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
-    clips: Annotated[int, typer.Option(min=1, help="Clips for each way to dress; few find too much noise.")] = 30,
+    clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; few find too much noise.")] = 30,
+    radar: Annotated[str, typer.Option(help=RADAR)] = "",
 ) -> None:
-    """Bring a recipe's places, noise floor, thresholds, echoes and clothing to those of unlabelled recordings.
+    """Fit a recipe's places, noise floor, thresholds, room echoes and clothing to unlabelled recordings.
 
-    `mmsynth calibrate --recipe my_recipe.toml --captures mine.h5 --out overlay.toml`
+    `mmsynth calibrate --recipe my_recipe.toml --radar my.cfg --captures mine.h5 --out overlay.toml`
 
-    `mmsynth generate my_recipe.toml --overlay overlay.toml --out data/mine`
+    `mmsynth generate my_recipe.toml --radar my.cfg --overlay overlay.toml --out data/mine`
     """
     from mmsynth.calibration import CalibrationSettings
     from mmsynth.calibration import calibrate as match
     from mmsynth.datasets import Dataset
     from mmsynth.generation import load_recipe
 
-    loaded = load_recipe(recipe)
+    loaded = load_recipe(recipe, radar)
     with Dataset.open(captures) as recordings, _Progress("clips") as progress:
         found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips))
     _say(found.text(), f"wrote {out}")
@@ -248,7 +253,7 @@ def info(
     file: Annotated[Path, typer.Argument(help="Data set.")],
     figure: Annotated[Path | None, typer.Option(help="PNG with a clip of each activity.", callback=_picture)] = None,
 ) -> None:
-    """Say what a data set holds, and show it.
+    """Print what a data set holds, and draw a clip of each activity.
 
     `mmsynth info data/mine/dataset.h5 --figure clips.png`
     """
@@ -271,7 +276,7 @@ def radar(
         Path | None, typer.Option(help="PNG of the virtual array and its beam.", callback=_picture)
     ] = None,
 ) -> None:
-    """Say what a radar can resolve, how well it sees a person, and what of people it will miss.
+    """Print what a radar can resolve, how well it sees a person, and which motion it will miss.
 
     `mmsynth radar radhar`
 
@@ -298,7 +303,7 @@ def bodies(
         Path | None, typer.Option(help="PNG with the free body in people of different build.", callback=_picture)
     ] = None,
 ) -> None:
-    """List the body models: which are here, what is missing and where to get it."""
+    """List the body models: which are installed, and where to get the others."""
     from mmsynth.body_models import list_bodies
 
     for status in list_bodies():
@@ -318,7 +323,7 @@ def motions(
     figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.", callback=_picture)] = None,
     frame_rate: Annotated[float | None, typer.Option(help="In Hz, of files that do not say theirs.")] = None,
 ) -> None:
-    """List the built-in motions and where files come from, or say what motion files were taken for.
+    """List the built-in motions and sources of motion files, or print what given motion files were read as.
 
     `mmsynth motions mocap/*.bvh --figure motions.png`
     """
@@ -328,7 +333,7 @@ def motions(
     for file in files or ():
         try:
             found = read_motion(file, frame_rate)
-        except ValueError as error:  # told last, when what can be read has been told
+        except ValueError as error:  # printed last, after the files that can be read
             bad.append(str(error))
             continue
         good.append(file)
@@ -337,7 +342,8 @@ def motions(
         _say(f"{file}: {found.labels.source or 'unknown format'}: {kind}")
     if not files:
         _say(*(f"{name:24}{activity.about}" for name, activity in ACTIVITIES.items()))
-        _say("", f"Files are read of {', '.join(FORMATS)}; here, in folders of these names below MMSYNTH_MOTIONS:")
+        _say("", f"Motion files that can be read: {', '.join(FORMATS)}.")
+        _say("Sources, and how many files of each are here (in folders of these names in the folder MMSYNTH_MOTIONS):")
         for source, count in list_sources():
             here = f"{count} files" if count else "none"
             _say(f"{source.name:12}{here:12}{source.title}: {source.licence}; {source.page}")
@@ -350,6 +356,10 @@ def motions(
         raise ValueError("\n".join(bad))
 
 
+def _note(text: str) -> None:
+    console.print(f"note: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 def _say(*lines: str) -> None:
     for line in lines:
         typer.echo(line)
@@ -357,7 +367,7 @@ def _say(*lines: str) -> None:
 
 def _table(rows: dict[str, Any]) -> None:
     width = max(len(name) for name in rows)
-    _say(*(f"{name:{width}}  {f'{value:.6g}' if isinstance(value, float) else value}" for name, value in rows.items()))
+    _say(*(f"{name:{width}}  {f'{value:.4g}' if isinstance(value, float) else value}" for name, value in rows.items()))
 
 
 class _Progress:

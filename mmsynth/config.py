@@ -198,7 +198,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one bran
 
 def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{where}: expected an array, got {value!r}")
+        raise ValueError(f"{where}: expected an array in brackets, got {value!r}")
     if len(args) == 2 and args[1] is Ellipsis:
         return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if len(value) != len(args):

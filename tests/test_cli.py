@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,12 @@ def test_generate_info_train_predict_evaluate(
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert rows[0] == ["clip", "start_s", "end_s", "label", "confidence"]
     assert len(rows) == 5 and all(row[3] in ("walk", "box") and 0 <= float(row[4]) <= 1 for row in rows[1:])
+    far = tmp_path / "far.h5"
+    with Dataset.open(data / "dataset.h5") as near, DatasetWriter(far, near.attributes) as writer:
+        cloud = near[0].cloud
+        writer.append(replace(near[0], cloud=replace(cloud, position=100 * cloud.position)))
+    assert call(monkeypatch, "predict", tmp_path / "run", far) == 0
+    assert "note: 1 of 1 windows hold no point" in capsys.readouterr().err
     assert call(monkeypatch, "evaluate", tmp_path / "run", "--on", data / "dataset.h5", "--out", tmp_path / "s") == 0
     assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
@@ -159,7 +166,10 @@ def test_a_finished_data_set_is_not_overwritten(
         (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),
         (("info", "none.h5"), "none.h5"),
         (("info", "empty.toml"), "empty.toml"),
-        (("info", "."), "expected the file of a data set, got a folder"),
+        (("info", "."), "expected the file of a data set, got a folder with data.h5"),
+        (("generate", "rad.toml", "--out", "out"), "-3.14159 to 3.14159 rad (in degrees: the same key with _deg)"),
+        (("import", "dca1000", "a.npy", "--cfg", "radhar", "--out", "out.h5"), "recording (*.bin), got a .npy"),
+        (("import", "infineon", "a.npy", "--out", "out.h5"), "a.npy: expected the folder of infineon recordings"),
         (("generate", ".", "--out", "out"), "expected a TOML file, got a folder"),
         (
             ("generate", "body.toml", "--out", "out"),
@@ -168,6 +178,10 @@ def test_a_finished_data_set_is_not_overwritten(
         (
             ("calibrate", "--recipe", "good.toml", "--captures", "data.h5", "--out", "none/o.toml"),
             "no such folder none",
+        ),
+        (
+            ("calibrate", "--recipe", "good.toml", "--captures", "data.h5", "--out", "o.toml", "--radar", "nope"),
+            "'nope' is not a profile",
         ),
         (("radar", "empty.toml"), "empty.toml"),
     ],
@@ -184,6 +198,8 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     (tmp_path / "training.toml").write_text(TRAINING)
     (tmp_path / "typo.toml").write_text(RECIPE.replace("seconds", "secnods"))
     (tmp_path / "far.toml").write_text(RECIPE + "\n[placement]\ndistance = [2.0, 30.0]\n")
+    (tmp_path / "rad.toml").write_text(RECIPE + "\n[placement]\nfacing = [-30, 30]\n")
+    np.save(tmp_path / "a.npy", np.zeros((2, 4)))
     (tmp_path / "body.toml").write_text(RECIPE.replace("free-low", "free-hi"))
     with DatasetWriter(tmp_path / "data.h5", Attributes()):
         pass

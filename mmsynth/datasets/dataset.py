@@ -102,8 +102,9 @@ class Dataset:
         self.path = Path(path)
         self._handle: h5py.File | None = None
         if not self.path.is_file():
-            what = "expected the file of a data set, got a folder" if self.path.is_dir() else "no such file"
-            raise ValueError(f"{self.path}: {what}")
+            held = ", ".join(sorted(p.name for p in self.path.glob("*.h5")))
+            what = "expected the file of a data set, got a folder" + (f" with {held}" if held else "")
+            raise ValueError(f"{self.path}: {what if self.path.is_dir() else 'no such file'}")
         with self._reading():
             self.attributes = _attributes(self._file)
             _check_sizes(self._file, self.path.stat().st_size)

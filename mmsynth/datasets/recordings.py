@@ -42,6 +42,7 @@ def import_recordings(
     source, how = Path(source), FORMATS[kind]
     if not how.raw and not settings.points_only:
         raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc and --heatmaps")
+    _check_file(source, how, kind)
     takes = read_takes(labels) if labels else tuple(Take(name, "") for name in _find(source, how, kind))
     report = ImportReport()
     clips = _clips(source, takes, lambda path: how.open(path, radar, settings), report)
@@ -54,6 +55,17 @@ def import_recordings(
     )
     rest = (_same_radar(sample, other, setup) for sample, other in clips)
     return Capture(attributes, chain([first], rest), report)
+
+
+def _check_file(source: Path, how: Format, kind: str) -> None:
+    """Refuse a single file where a folder is the recording, or that another format than binary dumps calls its own."""
+    if not source.is_file():
+        return
+    if how.folder:
+        raise ValueError(f"{source}: expected the folder of {kind} recordings ({', '.join(how.patterns)}), got a file")
+    suffixes = {Path(pattern).suffix for other in FORMATS.values() for pattern in other.patterns} - {".bin", ".dat"}
+    if source.suffix in suffixes and not any(source.match(pattern) for pattern in how.patterns):
+        raise ValueError(f"{source}: expected a {kind} recording ({', '.join(how.patterns)}), got a {source.suffix}")
 
 
 def _find(source: Path, how: Format, kind: str) -> list[str]:

@@ -13,8 +13,8 @@ from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training import Predictions, Run, held_out, other_radar, predict
 from mmsynth.view import confusion_figure
 
-SEEN = "the run was trained on these clips: how it does on others stands in no figure above"
-ADAPTED = "the run was adapted to this file, without its labels: on recordings that it never saw it may do worse"
+SEEN = "the run was trained on these clips: the figures above do not say how it does on others"
+ADAPTED = "the run was adapted to this file, without its labels: on new recordings it may do worse"
 
 
 @dataclass(frozen=True)

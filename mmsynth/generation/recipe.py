@@ -23,10 +23,13 @@ CLOTHING_KINDS = tuple(CLOTHING)
 LONGEST = 600.0
 
 
-def _check_range(name: str, value: Quantiles, low: float, high: float) -> None:
+RAD = " rad (in degrees: the same key with _deg)"
+
+
+def _check_range(name: str, value: Quantiles, low: float, high: float, unit: str = "") -> None:
     rising = all(a <= b for a, b in pairwise(value))
     if not (len(value) > 1 and rising and low <= value[0] and value[-1] <= high):
-        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}, rising, got {list(value)}")
+        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}{unit}, rising, got {list(value)}")
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,10 @@ class Placement:
 
     def __post_init__(self) -> None:
         _check_range("distance", self.distance, 0.2, 1000.0)
-        _check_range("bearing", self.bearing, -math.pi, math.pi)
-        _check_range("facing", self.facing, -math.pi, math.pi)
+        _check_range("bearing", self.bearing, -math.pi, math.pi, RAD)
+        _check_range("facing", self.facing, -math.pi, math.pi, RAD)
         _check_range("radar_height", self.radar_height, 0.0, 100.0)
-        _check_range("radar_tilt", self.radar_tilt, -math.pi / 2, math.pi / 2)
+        _check_range("radar_tilt", self.radar_tilt, -math.pi / 2, math.pi / 2, RAD)
 
 
 @dataclass(frozen=True)

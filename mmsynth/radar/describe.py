@@ -54,23 +54,23 @@ def describe(radar: Radar, ranges: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
 
 
 def advice(setup: RadarSetup) -> tuple[str, ...]:
-    """What a configuration will miss of people who move, and what to change: a sentence each, or none."""
+    """Which motion of people a configuration will miss, and what to change: a sentence each, or none."""
     radar, chain, found = setup.radar, setup.processing, []
     if radar.velocity_resolution > SLOW:
-        lost = "is taken for clutter and removed" if chain.clutter_removal else "is reported at rest"
+        lost = "is removed as clutter" if chain.clutter_removal else "is reported as static"
         found.append(
-            f"velocity: what comes or goes slower than {radar.velocity_resolution / 2:.2f} m/s {lost}; more loops or a "
-            "longer idle time resolve more"
+            f"velocity: motion slower than {radar.velocity_resolution / 2:.2f} m/s {lost}; more loops or a longer idle "
+            "time resolve slower motion"
         )
     if radar.max_velocity < WALKING and not chain.extended_velocity:
         found.append(
-            f"velocity: beyond {radar.max_velocity:.2f} m/s it folds, and people who walk show another one; a shorter "
-            "idle time or fewer TX reach farther"
+            f"velocity: beyond {radar.max_velocity:.2f} m/s it is aliased, so walking people are reported at wrong "
+            "velocities; a shorter idle time or fewer TX raise the limit"
         )
     if chain.points == "cfar" and chain.peak_grouping_range and chain.peak_grouping_doppler:
         found.append(
-            "points: peak grouping along both range and Doppler leaves 2 or 3 of a person, of 20 to 40 detected; "
-            "networks on points want it off"
+            "points: peak grouping along both range and Doppler leaves 2 or 3 points of a person, of 20 to "
+            "40 detected; switch it off for networks on points"
         )
     return tuple(found)
 

@@ -28,6 +28,7 @@ class Predictions:
         clip: id of the clip; start: of the window in s from the start of the clip; duration: in s.
         truth: the recorded activity; empty = not known.
         probability: of each of `classes`.
+        empty: no point counts in the window, so that its probabilities mean nothing (never of heatmaps).
     """
 
     classes: tuple[str, ...]
@@ -35,6 +36,7 @@ class Predictions:
     start: Annotated[Array, "windows", "s"]
     truth: Annotated[Array, "windows", "1"]
     probability: Annotated[Array, "windows classes", "1"]
+    empty: Annotated[Array, "windows", "1"]
     duration: float
 
     def __post_init__(self) -> None:
@@ -95,8 +97,8 @@ def other_radar(run: Run, dataset: Clips) -> str:
     if own is None or not radars or any(_resolves_as(own, radar) for radar in radars):
         return ""
     return (
-        f"the run learnt from {_resolution(radars[0])}, these clips are of {_resolution(own)}: what it says of them "
-        "means little"
+        f"the run learnt from {_resolution(radars[0])}, these clips are of {_resolution(own)}: do not trust its "
+        "predictions"
     )
 
 
@@ -131,7 +133,8 @@ def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     windows = cut(dataset, settings, clips)
     p = run.model.probabilities(windows)
-    return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, settings.duration)
+    empty = (np.diff(windows.offsets) == 0) & (not settings.maps)
+    return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, empty, settings.duration)
 
 
 def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Poses:

@@ -86,8 +86,8 @@ def test_clips_of_another_radar_are_told(recordings: Path, generated: Path, tmp_
 
 def predictions(truth: list[str]) -> Predictions:
     probability = np.tile([0.7, 0.3], (len(truth), 1))
-    start = np.arange(len(truth), dtype=float)
-    return Predictions(("a", "b"), np.array(["x"] * len(truth)), start, np.array(truth, object), probability, 2.0)
+    start, clip = np.arange(len(truth), dtype=float), np.array(["x"] * len(truth))
+    return Predictions(("a", "b"), clip, start, np.array(truth, object), probability, start < 0, 2.0)
 
 
 def test_unlabelled_windows_do_not_count_and_unknown_labels_are_refused() -> None:

@@ -84,12 +84,12 @@ def test_what_a_configuration_misses_of_people_is_said(tmp_path: Path) -> None:
     cfar = "cfarCfg -1 0 2 8 4 3 0 15 {0}\ncfarCfg -1 1 0 4 2 3 1 15 {0}\nclutterRemoval -1 {1}\n"
     # 32 loops of 2 x 31 us are 1.98 ms: bins of 4.87 mm / 2 / 1.98 ms = 1.23 m/s.
     short = said("0 60 7 3 24 0 0 166 1 64 5000 0 0 30", 32, cfar.format(1, 1))
-    assert len(short) == 2 and "slower than 0.61 m/s is taken for clutter and removed" in short[0]
+    assert len(short) == 2 and "slower than 0.61 m/s is removed as clutter" in short[0]
     assert "peak grouping along both" in short[1]
-    assert "is reported at rest" in said("0 60 7 3 24 0 0 166 1 64 5000 0 0 30", 32, cfar.format(0, 0))[0]
+    assert "is reported as static" in said("0 60 7 3 24 0 0 166 1 64 5000 0 0 30", 32, cfar.format(0, 0))[0]
     # Chirps of 2 x 1 ms: +-4.82 mm / 4 / 2 ms = 0.60 m/s.
     slow = said("0 60 942.86 7 57.14 0 0 70 1 256 5209 0 0 158", 32, cfar.format(0, 1))
-    assert len(slow) == 1 and "beyond 0.60 m/s it folds" in slow[0]
+    assert len(slow) == 1 and "beyond 0.60 m/s it is aliased" in slow[0]
     unfolded = said(
         "0 60 942.86 7 57.14 0 0 70 1 256 5209 0 0 158", 32, cfar.format(0, 1) + "extendedMaxVelocity -1 1\n"
     )

@@ -70,7 +70,9 @@ def _write_all(clips: Clips, folder: Path, processing: Processing, kind: str) ->
             text = write_cfg(RadarSetup(sample.adc.radar, processing))
             (folder / "radar.cfg").write_text(text, encoding="utf-8")
     if not rows:
-        raise ValueError("export: expected clips with raw samples, got none (generate or import with ADC kept)")
+        raise ValueError(
+            "export: expected clips with raw samples, got none (keep them by import --adc, or outputs.adc = true)"
+        )
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
