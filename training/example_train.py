@@ -11,11 +11,11 @@ from mmsynth.training.recipe import Data
 
 
 def main(data: str, out: str) -> None:
-    """Train and print what the run tells apart."""
+    """Train and print the classes of the run."""
     window = WindowSettings(duration=2.0, step=2.0, points="all")
     recipe = Recipe(data=Data(synthetic=(Path(data),)), model="trees", window=window)
     run = fit(recipe, Path(out), progress=lambda done, total: None)
-    print(f"{run.folder}: tells apart {', '.join(run.classes)}")
+    print(f"{run.folder}: classes {', '.join(run.classes)}")
 
 
 if __name__ == "__main__":

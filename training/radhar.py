@@ -20,7 +20,7 @@ from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
-from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, told_of
+from mmsynth.evaluation.transfer import Real, base_of, real_tables, synthetic_table
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.windows import concatenate
 
@@ -132,7 +132,7 @@ def curve(options: argparse.Namespace) -> list[Row]:
             for rate in options.tune_rate
         )
         windows = concatenate([cut(f, RECORDED) for f in files])
-        study = Study(real, told_of(real, drawn.sets), windows, plans, options.out)
+        study = Study(real, base_of(real, drawn.sets), windows, plans, options.out)
         found = network_curve(study, show, options.workers)
         more["note"] = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
     print(found.text(), flush=True)

@@ -132,8 +132,8 @@ def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
         found["room"] = replace(base, room=options.room, simulation=replace(base.simulation, bounces=1))
     found |= {"nothing known": blind, "nothing known, noise of the data sheet": replace(blind, device=Device())}
     if options.overlay:
-        told = load_recipe(options.blind, overlay=options.overlay)
-        found["nothing known, calibrated"] = with_body(told, options.body)
+        calibrated = load_recipe(options.blind, overlay=options.overlay)
+        found["nothing known, calibrated"] = with_body(calibrated, options.body)
     return {name: found[name] for name in ("facets", *(options.only or found))}
 
 

@@ -1,7 +1,7 @@
 """How sure distances of histograms are: clips, which are few, are drawn again.
 
 A distance of samples is never zero, even of a simulator that is right, and it moves with who happens to be in a set.
-Both are told by the bootstrap over whole clips (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993,
+Both come from the bootstrap over whole clips (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993,
 section 8.4): recordings are drawn again by clip, simulated clips by person. Every call draws alike, so that replicas of
 two simulated sets of the same people are pairs, and the error of their difference is smaller than that of each.
 """

@@ -17,7 +17,7 @@ def feature_clips(folder: Path, offset: tuple[float, float, float], report: Impo
     """One clip a part of `featuremap_train.npy` [frames, 8, 8, 5] with `labels_train.npy` [frames, 57], and so on.
 
     A map holds up to 64 points x, y, z, Doppler, intensity, in an order of its own; places without a point are all
-    zeros. Labels are X of 19 joints, then Y, then Z. Persons and moves are not told apart, and neither are the places
+    zeros. Labels are X of 19 joints, then Y, then Z. Persons and moves are not named, and neither are the places
     where one recording ends and another begins: times only count the frames, and labels of activity are empty.
 
     Args:

@@ -22,8 +22,8 @@ def import_milipoint(src: Path | str) -> Capture:
     Each pickle is a list of frames {x: points [n, 3], y: joints [18, 3]}; `action_label.npy` numbers the frames of all
     of them in order (-1 = between moves), `id.json` says which person each file is of. One clip a run of frames with
     one label within one file, with id `f03-0012-a07`; frames between moves are left out. There are no velocities
-    (NaN), so that moving points cannot be told from static ones. Points and joints are taken to be in the radar's frame
-    (x right, y forward, z up), 24 frames/s.
+    (NaN), so that moving points cannot be distinguished from static ones. Points and joints are taken to be in the
+    radar's frame (x right, y forward, z up), 24 frames/s.
 
     Raises:
         ValueError: there is no such folder, a file is missing, or labels and frames differ in number.

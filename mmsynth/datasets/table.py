@@ -89,7 +89,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
         used = {name: places for name, places in used.items() if places}
         order = [places[0] for places in used.values()]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # no row at all: told below
+            warnings.simplefilter("ignore", UserWarning)  # no row at all: reported below
             table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, usecols=order, encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected a table of text, got bytes that are none") from None

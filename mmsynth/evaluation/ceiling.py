@@ -1,6 +1,6 @@
-"""How well the course of recorded clouds can be told from the poses at all: by trees that know other people.
+"""How well the course of recorded clouds can be predicted from poses at all: by trees that know other people.
 
-Alone, they stand for the simulator; put to what it leaves over, they tell whether it misses something that poses tell.
+Alone, they stand for the simulator; on its residual, they show whether it misses something that poses determine.
 Errors are standard deviations over recordings drawn with replacement: frames of one recording are not independent.
 """
 
@@ -74,28 +74,28 @@ def _features(joints: Array, radar: Array, period: float) -> Array:
 
 
 def learned_correlations(
-    known: list[Stretch], asked: list[Stretch], trees: int, seed: int
+    known: list[Stretch], tested: list[Stretch], trees: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Correlation over all frames of `asked` of what trees predict, who know `known` but for the person asked about.
+    """Correlation, with its error, of the recorded course with that predicted by trees trained on `known`.
 
-    With its error.
+    Over all frames of `tested`; of each test subject nothing in `known` is used.
     """
-    told = list(_told(known, asked, trees, seed))
+    predicted = list(_predicted(known, tested, trees, seed))
     found = {}
     for name in SERIES:
-        pairs = [(guess[name], stretch.course[name]) for guess, stretch in zip(told, asked, strict=True)]
+        pairs = [(guess[name], stretch.course[name]) for guess, stretch in zip(predicted, tested, strict=True)]
         found[name] = _with_error(_correlation, pairs)
     return found
 
 
 def residual_gains(
-    known: list[tuple[Stretch, Courses]], asked: list[tuple[Stretch, Courses]], trees: int, seed: int
+    known: list[tuple[Stretch, Courses]], tested: list[tuple[Stretch, Courses]], trees: int, seed: int
 ) -> dict[str, tuple[float, float, float]]:
-    """Whether poses tell what a simulation leaves over of the recorded course.
+    """Whether poses predict what a simulation leaves over of the recorded course.
 
     Args:
         known: stretches, each with the simulated course of the same frames.
-        asked: likewise; of the person asked about nothing in `known` is used.
+        tested: likewise; of each test subject nothing in `known` is used.
         trees: how many.
         seed: of the trees.
 
@@ -104,24 +104,25 @@ def residual_gains(
         the trees' prediction of the difference, and the error of this gain.
     """
     left, wanted = (
-        [replace(s, course={n: s.course[n] - made[n] for n in SERIES}) for s, made in group] for group in (known, asked)
+        [replace(s, course={n: s.course[n] - made[n] for n in SERIES}) for s, made in group]
+        for group in (known, tested)
     )
-    told = list(_told(left, wanted, trees, seed))
+    predicted = list(_predicted(left, wanted, trees, seed))
     found = {}
     for name in SERIES:
         triples = [
             (made[name], made[name] + guess[name], stretch.course[name])
-            for guess, (stretch, made) in zip(told, asked, strict=True)
+            for guess, (stretch, made) in zip(predicted, tested, strict=True)
         ]
         alone = _correlation([(made, recorded) for made, _, recorded in triples])
         found[name] = (alone, *_with_error(_gain, triples))
     return found
 
 
-def _told(known: list[Stretch], asked: list[Stretch], trees: int, seed: int) -> Iterator[Courses]:
-    """What trees predict for each stretch of `asked`, who know `known` but for the person asked about."""
+def _predicted(known: list[Stretch], tested: list[Stretch], trees: int, seed: int) -> Iterator[Courses]:
+    """The course of each stretch of `tested`, predicted by trees trained on the other subjects in `known`."""
     learnt: dict[str, dict[str, ExtraTreesRegressor]] = {}
-    for stretch in asked:
+    for stretch in tested:
         if stretch.subject not in learnt:
             others = [s for s in known if s.subject != stretch.subject]
             learnt[stretch.subject] = {name: _learnt(others, name, trees, seed) for name in SERIES}

@@ -1,4 +1,4 @@
-"""The rows of the ledger that tell what synthetic data is worth on RadHAR."""
+"""The ledger's rows on what synthetic data is worth on RadHAR."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

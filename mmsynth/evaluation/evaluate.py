@@ -54,8 +54,8 @@ class Report:
 
 def warnings(seen: bool, adapted: bool, other_radar: str) -> list[str]:
     """What stands below a report on clips that the run knows, or that are of another radar."""
-    told = (SEEN if seen else "", ADAPTED if adapted else "", other_radar)
-    return [line for text in told if text for line in ("", text)]
+    texts = (SEEN if seen else "", ADAPTED if adapted else "", other_radar)
+    return [line for text in texts if text for line in ("", text)]
 
 
 def learnt_from(run: Run, dataset: Clips) -> bool:

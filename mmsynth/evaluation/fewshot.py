@@ -13,7 +13,7 @@ from mmsynth.evaluation.curve import Drawn
 from mmsynth.evaluation.protocol import Corpus, folds
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.evaluation.transfer import Real, few_shot, told_of
+from mmsynth.evaluation.transfer import Real, base_of, few_shot
 from mmsynth.view import curve_figure
 
 Array = NDArray[Any]
@@ -120,13 +120,13 @@ def tree_curve(
         shares: of the recordings.
         rest: learn from the other recordings of the training groups too, without their labels, see `few_shot`.
     """
-    told = told_of(real, drawn.sets)
+    base = base_of(real, drawn.sets)
     names = ("real alone", "stacked", "blended")
     held = list(folds(real.data))
     table = np.full((3, len(shares) + 1, len(draws), len(held)), np.nan)
-    table[1:, 0] = [balanced_score(real.data, fold.test, told[1][fold.test]) for fold in held]
+    table[1:, 0] = [balanced_score(real.data, fold.test, base[1][fold.test]) for fold in held]
     for k, share in enumerate(shares):
-        found = few_shot(real, told, share, draws, rest)
+        found = few_shot(real, base, share, draws, rest)
         table[:, k + 1] = found.alone, found.stacked, found.blended
         progress(k + 1, len(shares))
     model = "trees, the rest unlabelled" if rest else "trees"

@@ -14,7 +14,7 @@ from mmsynth.training.recipe import Recipe
 
 Array = NDArray[Any]
 
-# Recordings alone, everybody as large as the people recorded; the same, sizes told by these; then synthetic frames too.
+# Recordings alone, everybody as large as those people; the same, sizes estimated from them; then synthetic frames too.
 ARMS = ("alone", "alone, sizes", "pre-trained, sizes", "mixed, sizes")
 
 

@@ -54,7 +54,7 @@ class NetworkPlan:
 
     @property
     def title(self) -> str:
-        """What tells it from other plans of one curve."""
+        """A name that no other plan of the curve has."""
         return f"{self.pretrain_steps}-{self.tune_rate:g}"
 
     def recipe(self, steps: int, rate: float, seed: int, initial: Path | None = None) -> Recipe:
@@ -78,7 +78,7 @@ class Study:
 
     Attributes:
         real: recordings; each group is held out in turn.
-        told: what trees on synthetic windows alone say of each window of `dense` and `apart`: class probabilities.
+        base: class probabilities of each window of `dense` and `apart` by trees on synthetic windows alone.
         synthetic: windows of all sets.
         plans: what to train; of several, which differ in how they pre-train and tune, each held-out group gets the one
             that does best at that share within its training recordings (`choose`).
@@ -86,7 +86,7 @@ class Study:
     """
 
     real: Real
-    told: tuple[Array, Array]
+    base: tuple[Array, Array]
     synthetic: Windows
     plans: tuple[NetworkPlan, ...]
     out: Path
@@ -188,11 +188,11 @@ def cell(study: Study, name: str, share: float, seed: int) -> tuple[list[float],
     first = load_run(pretrained(study, plan.pretrain_steps, seed)).model
     assert isinstance(first, NetworkModel)
     untuned = first.probabilities(real.data.apart.take(np.flatnonzero(fold.test)))
-    few, told = grow_few(real, study.told[0], train, seed), study.told[1][fold.test]
-    trees, stacked, blended = few.answers(real.apart[fold.test], told)
-    with_both = [few.blend.join(join_evenly(network, stacked), told) for network in (alone, tuned)]
+    few, base = grow_few(real, study.base[0], train, seed), study.base[1][fold.test]
+    trees, stacked, blended = few.answers(real.apart[fold.test], base)
+    with_both = [few.blend.join(join_evenly(network, stacked), base) for network in (alone, tuned)]
     with_few = [alone, trees, join_evenly(alone, trees), blended, with_both[0], tuned, with_both[1]]
-    both = [told, told, untuned, told], with_few
+    both = [base, base, untuned, base], with_few
     without, found = ([balanced_score(real.data, fold.test, p) for p in ps] for ps in both)
     return without, found
 

@@ -1,4 +1,4 @@
-"""A run that tells poses, scored on recordings whose joints are known: table, figure, JSON."""
+"""A run that predicts poses, scored on recordings whose joints are known: table, figure, JSON."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +107,8 @@ class PoseReport:
             ("spread of bone lengths", "bone_spread"),
             ("error it expects", "expected"),
         )
-        told = np.isfinite(self.model.expected)
-        for title, name in pairs if told else pairs[:-1]:
+        known = np.isfinite(self.model.expected)
+        for title, name in pairs if known else pairs[:-1]:
             ours, other = (100 * getattr(s, name) for s in (self.model, self.constant))
             lines.append(f"{title:24}{ours:10.2f}" + ("" if name == "expected" else f"{other:10.2f}"))
         for title, name in (("joint distance", "mpjpe"), ("relative to the root", "relative_mpjpe")):
@@ -117,18 +117,18 @@ class PoseReport:
             mean = [100 * float(np.nanmean(list(v.values()))) for v in (ours, other)]
             lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
-        sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if told else ""
+        sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if known else ""
         lines += ["", f"{self.model.instants} instants{sure}", *warnings(self.seen, self.adapted, self.other_radar)]
         return "\n".join(lines)
 
 
 def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
-    """Score a run that tells poses; writes `report.txt`, `report.json` and `poses.png` into the folder `out`.
+    """Score a run that predicts poses; writes `report.txt`, `report.json` and `poses.png` into the folder `out`.
 
     Of a data set with clips that the run held out, those alone count.
 
     Raises:
-        ValueError: no joint is known, or the run tells activities.
+        ValueError: no joint is known, or the run classifies activities.
     """
     poses = predict_poses(run, dataset, untouched(run, dataset))
     assert isinstance(run.model, NetworkModel | FrameModel)
@@ -138,6 +138,6 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     content |= {"seen": report.seen, "adapted": report.adapted, "other_radar": report.other_radar}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     shown = (poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
-    figure = pose_figure(*shown, "recorded in grey, told in blue")
+    figure = pose_figure(*shown, "recorded in grey, predicted in blue")
     keep_report(Path(out, "report.txt"), Path(out, "poses.png"), report.text(), content, figure)
     return report

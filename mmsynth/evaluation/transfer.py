@@ -63,7 +63,7 @@ def train(synthetic: Synthetic, classes: int, seed: int) -> Forest:
     return grow(synthetic.table, synthetic.labels, classes, TreeSettings(leaf=3), seed, weight)
 
 
-def told_of(real: Real, sets: Sequence[Synthetic]) -> tuple[Array, Array]:
+def base_of(real: Real, sets: Sequence[Synthetic]) -> tuple[Array, Array]:
     """Class probabilities of the windows of `dense` and `apart`: the mean over trees on each synthetic set."""
     forests = [train(s, real.classes, k) for k, s in enumerate(sets)]
     dense, apart = (np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
@@ -95,15 +95,15 @@ def self_trained(real: Real, synthetic: Synthetic, seed: int, own: bool) -> tupl
         seed: of the trees.
         own: the recordings without labels are those that are scored, else those of the *other* groups.
     """
-    told = told_of(real, [synthetic])
+    base = base_of(real, [synthetic])
     found = []
     for fold in folds(real.data):
         rows = np.flatnonzero(fold.train != own)
         table, clip = real.dense[rows], real.data.dense.clip[rows]
         voters = adapt((synthetic.table, synthetic.labels), (table, clip), real.classes, AdaptSettings(), seed)
         guess = by_clip(voters.probabilities(table), clip).argmax(1)
-        few = grow_few(real, told[0], rows, seed, (guess, guess))
-        found.append(few.answers(real.apart, told[1])[2])
+        few = grow_few(real, base[0], rows, seed, (guess, guess))
+        found.append(few.answers(real.apart, base[1])[2])
     return _scored(real, found)
 
 
@@ -123,13 +123,13 @@ class FewShot:
 
 
 def few_shot(
-    real: Real, told: tuple[Array, Array], fraction: float, draws: Sequence[int], rest: bool = False
+    real: Real, base: tuple[Array, Array], fraction: float, draws: Sequence[int], rest: bool = False
 ) -> FewShot:
     """Scores with few labelled recordings, with and without a synthetic model; all see the same windows in each draw.
 
     Args:
         real: recordings.
-        told: what a synthetic model says of each window of `dense` and `apart`: class probabilities.
+        base: class probabilities of each window of `dense` and `apart` by a model trained on synthetic windows.
         fraction: of the clips of each activity; see `draw_rows`.
         draws: seeds of the draws of clips.
         rest: learn from the other recordings of the training groups too, each clip labelled by the vote of what has
@@ -143,10 +143,10 @@ def few_shot(
         for fold in folds(real.data):
             train = np.flatnonzero(fold.train)
             rows = draw_rows(real.data.dense, train, fraction, stream)
-            few = grow_few(real, told[0], rows, draw)
+            few = grow_few(real, base[0], rows, draw)
             if rest and len(rows) < len(train):
-                few = _self_trained(real, told[0], few, (rows, np.setdiff1d(train, rows)), draw)
-            answers = [p.argmax(1) for p in few.answers(real.apart[fold.test], told[1][fold.test])]
+                few = _self_trained(real, base[0], few, (rows, np.setdiff1d(train, rows)), draw)
+            answers = [p.argmax(1) for p in few.answers(real.apart[fold.test], base[1][fold.test])]
             matrices = [metrics.confusion(truth[fold.test], a, real.classes) for a in answers]
             each.append([metrics.balanced_accuracy(m) for m in matrices])
         found.append(each)
@@ -155,44 +155,47 @@ def few_shot(
 
 @dataclass(frozen=True, eq=False)
 class FewTrees:
-    """Trees on a few recordings, trees that are told too what a synthetic model says, and how both are blended."""
+    """Trees on a few recordings, trees stacked on a synthetic model, and the blend of both.
+
+    The base model of the stack is trained on synthetic windows alone; `base` are its class probabilities.
+    """
 
     alone: Forest
     stacked: Forest
     blend: Blend
 
-    def answers(self, table: Array, told: Array) -> tuple[Array, Array, Array]:
-        """Class probabilities alone, stacked, blended, of features and of what the synthetic model says."""
-        stacked = self.stacked.probabilities(np.hstack([table, told]))
-        return self.alone.probabilities(table), stacked, self.blend.join(stacked, told)
+    def answers(self, table: Array, base: Array) -> tuple[Array, Array, Array]:
+        """Class probabilities alone, stacked, blended, from features and the base model's class probabilities."""
+        stacked = self.stacked.probabilities(np.hstack([table, base]))
+        return self.alone.probabilities(table), stacked, self.blend.join(stacked, base)
 
 
-def grow_few(real: Real, told: Array, rows: Array, seed: int, labels: tuple[Array, Array] | None = None) -> FewTrees:
+def grow_few(real: Real, base: Array, rows: Array, seed: int, labels: tuple[Array, Array] | None = None) -> FewTrees:
     """Trees on a few recordings.
 
     Args:
         real: recordings.
-        told: what a synthetic model says of each window of `dense`: class probabilities.
+        base: class probabilities of each window of `dense` by a model trained on synthetic windows.
         rows: indices of the windows of `dense` that are trained on.
         seed: of the trees.
-        labels: class indices of `rows` for the trees alone and for those that are told; None = the true ones.
+        labels: class indices of `rows` for the trees alone and for the stacked ones; None = the true ones.
     """
     own, blended = labels or (real.labels(True)[rows],) * 2
 
     def few(table: Array, truth: Array) -> Forest:
         return grow(table, truth, real.classes, TreeSettings(200), seed, np.ones(len(truth)))
 
-    stacked = few(np.hstack([real.dense[rows], told[rows]]), blended)
-    return FewTrees(few(real.dense[rows], own), stacked, fit_blend(told[rows], blended))
+    stacked = few(np.hstack([real.dense[rows], base[rows]]), blended)
+    return FewTrees(few(real.dense[rows], own), stacked, fit_blend(base[rows], blended))
 
 
-def _self_trained(real: Real, told: Array, few: FewTrees, rows: tuple[Array, Array], seed: int) -> FewTrees:
+def _self_trained(real: Real, base: Array, few: FewTrees, rows: tuple[Array, Array], seed: int) -> FewTrees:
     """Trees on labelled `rows[0]` of `dense` and on `rows[1]`, whose clips get their labels from `few`."""
     labelled, others = rows
-    alone, _, blended = few.answers(real.dense[others], told[others])
+    alone, _, blended = few.answers(real.dense[others], base[others])
     guesses = (by_clip(p, real.data.dense.clip[others]).argmax(1) for p in (alone, blended))
     own, both = (np.concatenate([real.labels(True)[labelled], guess]) for guess in guesses)
-    return grow_few(real, told, np.concatenate(rows), seed, (own, both))
+    return grow_few(real, base, np.concatenate(rows), seed, (own, both))
 
 
 def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:

@@ -55,7 +55,7 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
         OSError: the disk is full, or not writable; or a worker died.
     """
     check_device(device)
-    load_body(recipe.subjects.body)  # one that is not here is told before there is a folder
+    load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
     targets = _targets(recipe, out)
     check_motions(recipe)
     with _prepared(recipe, out, targets):

@@ -80,7 +80,7 @@ def _order(path: Path) -> tuple[list[int], str]:
 def _sequence(vertices: Tensor, faces: Tensor, rate: float | None, up: str) -> MeshSequence:
     """Turn to z up and set the lowest vertex of the clip on the floor, faces outward.
 
-    Where `up` is not told, it is the longer side of y and z: arms may be spread wider than a person is tall.
+    Where `up` is not given, it is the longer side of y and z: arms may be spread wider than a person is tall.
     """
     extent = (vertices.amax(1) - vertices.amin(1)).median(0).values
     axis = up or ("+y" if extent[1] >= extent[2] else "+z")

@@ -38,7 +38,7 @@ def parse_cfg(text: str, device: str | None = None, subframe: int = 0, name: str
 
     SDK 1, 2 and 3 (profileCfg ...) and the L-SDK of the low-power chips (chirpComnCfg ...). The board is, in this
     order: `device`; the shipped one with the file's antGeometry lines; that of a comment "Device: NAME" or "Platform:
-    xWR18xx"; a guess from band and dialect, told in the notes.
+    xWR18xx"; a guess from band and dialect, reported in the notes.
 
     Args:
         text: of the file.

@@ -12,7 +12,7 @@ from mmsynth.training.trees import Forest, TreeSettings, grow
 
 Array = NDArray[Any]
 
-# A clip shows more than one activity where so many of its windows are told otherwise than the clip.
+# A clip shows more than one activity where so many of its windows are classified otherwise than the clip.
 MIXED = 0.4
 
 
@@ -78,7 +78,7 @@ def adapt(
 def likeness(synthetic: Array, recorded: Array, largest: float, seed: int, trees: TreeSettings) -> Array:
     """Weight [windows] of synthetic windows by how like recorded ones they are, with mean 1.
 
-    A forest learns to tell the two apart, each half of the data judged by trees grown on the other half; the odds are
+    A forest learns to classify the two, each half of the data judged by trees grown on the other half; the odds are
     the ratio of densities.
     """
     table = np.concatenate([synthetic, recorded])
@@ -129,9 +129,9 @@ def by_clip(probability: Array, clip: Array) -> Array:
 
 
 def mixed_clips(table: Array, clip: Array, labels: Array, classes: int, seed: int) -> list[str]:
-    """Clips that seem to show more than one activity: many windows are not told to be what the clip was taken for.
+    """Clips that seem to show more than one activity: many windows are not classified as the clip was.
 
-    Each half of the clips is told by trees on the other half, which have not learnt the labels that are doubted.
+    Each half of the clips is classified by trees on the other half, which have not learnt the labels that are doubted.
 
     Args:
         table: features [windows, features].

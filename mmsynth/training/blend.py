@@ -20,11 +20,11 @@ RIDGE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """Logarithms of `own^(1 - trust) (told^temper e^bias)^trust`: it leaves the synthetic model as recordings come in.
+    """Logarithms of `own^(1 - trust) (base^temper e^bias)^trust`: it leaves the synthetic model as recordings come in.
 
     Attributes:
         trust: in the synthetic model.
-        temper: how sure it is, of what it says itself.
+        temper: its inverse temperature: above 1, its probabilities are sharpened.
         bias: of each class, which simulated people take part in too often or too rarely [classes].
     """
 
@@ -32,14 +32,14 @@ class Blend:
     temper: float
     bias: Array
 
-    def join(self, own: Array, told: Array) -> Array:
+    def join(self, own: Array, base: Array) -> Array:
         """Class probabilities [windows, classes].
 
         Args:
             own: the same by the model that has seen recordings.
-            told: by the one that has seen synthetic windows alone.
+            base: by the one that has seen synthetic windows alone.
         """
-        scaled = log_softmax(self.temper * np.log(told + FLOOR) + self.bias, axis=1)
+        scaled = log_softmax(self.temper * np.log(base + FLOOR) + self.bias, axis=1)
         return np.asarray(softmax((1 - self.trust) * np.log(own + FLOOR) + self.trust * scaled, axis=1))
 
 
@@ -48,15 +48,15 @@ def join_evenly(first: Array, second: Array) -> Array:
     return Blend(0.5, 1.0, np.zeros(first.shape[1])).join(first, second)
 
 
-def fit_blend(told: Array, labels: Array) -> Blend:
+def fit_blend(base: Array, labels: Array) -> Blend:
     """Temper and bias from recorded windows, which the synthetic model has not seen (vector scaling, Guo et al. 2017).
 
     Args:
-        told: what the synthetic model says of them [windows, classes].
+        base: the synthetic model's class probabilities [windows, classes].
         labels: their class indices [windows].
     """
-    count = told.shape[1]
-    logs, size = np.log(told + FLOOR), np.bincount(labels, minlength=count)
+    count = base.shape[1]
+    logs, size = np.log(base + FLOOR), np.bincount(labels, minlength=count)
     # Every class that occurs weighs the same.
     weight = 1 / (size[labels] * np.count_nonzero(size))
     truth = np.eye(count)[labels]

@@ -92,8 +92,8 @@ def fit_model(
         return own, ""
     assert material.real is not None and material.synthetic is not None
     # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
-    told = grow_synthetic(recipe, synthetic_tables(recipe, material), len(material.classes))
-    return BlendedNetwork(own, blend_trees(recipe, material.real, told, material.classes)), ""
+    base = grow_synthetic(recipe, synthetic_tables(recipe, material), len(material.classes))
+    return BlendedNetwork(own, blend_trees(recipe, material.real, base, material.classes)), ""
 
 
 def estimate(recipe: Recipe) -> Estimate:

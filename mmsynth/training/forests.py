@@ -35,27 +35,27 @@ def fit_trees(recipe: Recipe, material: Material) -> tuple[Model, str]:
     """
     made = synthetic_tables(recipe, material) if material.synthetic is not None else []
     mixed = recipe.data.schedule == "mix" and (material.real is not None or material.unlabelled is not None)
-    told = grow_synthetic(recipe, made, len(material.classes)) if made and not mixed else None
+    base = grow_synthetic(recipe, made, len(material.classes)) if made and not mixed else None
     if recipe.adapt.method != "self-training":
-        return _teach(recipe, material, made, told), ""
+        return _teach(recipe, material, made, base), ""
     assert material.unlabelled is not None
     if material.real is None:
         model: Model = _adapted(recipe, material.unlabelled, made, len(material.classes))
     else:
-        model = _teach(recipe, material, made, told)
+        model = _teach(recipe, material, made, base)
     guessed, note = _label(recipe, material.unlabelled, model, material.classes)
     real = guessed if material.real is None else concatenate([material.real, guessed])
-    return _teach(recipe, replace(material, real=real), made, told), note
+    return _teach(recipe, replace(material, real=real), made, base), note
 
 
-def _teach(recipe: Recipe, material: Material, made: list[Table], told: Forest | None) -> TreeModel | BlendedTrees:
-    """Trees on the recordings, joined with what synthetic windows tell, if there are such."""
+def _teach(recipe: Recipe, material: Material, made: list[Table], base: Forest | None) -> TreeModel | BlendedTrees:
+    """Trees on the recordings, blended with those on synthetic windows, if there are such."""
     real, classes = material.real, material.classes
     if real is None:
-        assert told is not None
-        return TreeModel(told)
-    if told is not None:
-        return blend_trees(recipe, real, told, classes)
+        assert base is not None
+        return TreeModel(base)
+    if base is not None:
+        return blend_trees(recipe, real, base, classes)
     table, labels = features(real), real.labels(classes)
     if not made:
         return TreeModel(_grow(recipe, table, labels, len(classes)))
@@ -113,11 +113,11 @@ def grow_synthetic(recipe: Recipe, made: list[Table], classes: int) -> Forest:
     )
 
 
-def blend_trees(recipe: Recipe, real: Windows, told: Forest, classes: tuple[str, ...]) -> BlendedTrees:
-    """Trees on recordings that are told what the trees on synthetic windows say of them, and the blend of both."""
+def blend_trees(recipe: Recipe, real: Windows, base: Forest, classes: tuple[str, ...]) -> BlendedTrees:
+    """Trees on recordings stacked on the trees on synthetic windows, and the blend of both."""
     table, labels = features(real), real.labels(classes)
-    said = told.probabilities(table)
-    return BlendedTrees(told, _grow(recipe, np.hstack([table, said]), labels, len(classes)), fit_blend(said, labels))
+    said = base.probabilities(table)
+    return BlendedTrees(base, _grow(recipe, np.hstack([table, said]), labels, len(classes)), fit_blend(said, labels))
 
 
 def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Array | None = None) -> Forest:

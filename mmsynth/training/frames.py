@@ -31,7 +31,7 @@ class Frames:
         table: logarithms of histograms of points, of each frame and `SIDES` about it.
         heights: quantiles of the height of the points of the whole recording that lie at the body; NaN = it has none.
         joints: in the radar frame; NaN = not known.
-        size: the sum of the bones' lengths of this pose; NaN = not known. `sizes.size_of` tells that of the person.
+        size: the sum of the bones' lengths of this pose; NaN = not known. `sizes.size_of` gives that of the person.
         subject: who it is; empty = not known.
         time: from the start of the recording.
         clip: number of the recording.
@@ -80,7 +80,7 @@ def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Fra
 
 
 def join_frames(parts: Sequence[Frames]) -> Frames:
-    """The frames of several synthetic sets, one after another; recordings are numbered anew, people told apart."""
+    """The frames of several synthetic sets, one after another; recordings are numbered anew, sets share no people."""
     parts = [by_source(part, np.full(len(part), number)) for number, part in enumerate(parts)]
     joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Frames)}
     first = np.cumsum([0, *(int(p.clip.max(initial=-1)) + 1 for p in parts)])

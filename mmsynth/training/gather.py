@@ -33,8 +33,8 @@ def gather(recipe: Recipe) -> Material:
     """Read and cut the recipe's clips.
 
     Raises:
-        ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; trees are to
-            learn by themselves from no other recordings than those that they are told; or there is no such device.
+        ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; self-training
+            has no unlabelled recordings beside those under `real`; or there is no such device.
     """
     chosen, posed = _choose(recipe), recipe.task == "pose"
     apart = replace(recipe.window, step=recipe.window.duration)
@@ -122,9 +122,9 @@ def _check_left(classes: tuple[str, ...], parts: tuple[tuple[Datasets | None, Ar
 
 def _about(chosen: _Chosen, hold_out: tuple[str, ...]) -> str:
     """What is learnt from, in words; an empty part is left out."""
-    told = [_counted("recordings", *chosen.real, hold_out), _counted("synthetic clips", *chosen.synthetic)]
+    learnt = [_counted("recordings", *chosen.real, hold_out), _counted("synthetic clips", *chosen.synthetic)]
     adapting = _counted("without labels", *chosen.adapting, hold_out)
-    said = [f"learnt from {' and '.join(part for part in told if part)}"]
+    said = [f"learnt from {' and '.join(part for part in learnt if part)}"]
     said += [f"{len(chosen.withheld[1])} more choose the model"] if len(chosen.withheld[1]) else []
     said += [f"adapted to {adapting}"] if adapting else []
     return "; ".join(said)

@@ -34,7 +34,7 @@ class Material:
     """What a network is trained on; a part with no windows is None.
 
     Attributes:
-        targets: what is told.
+        targets: what is predicted.
         real, synthetic: to train on.
         validation: chooses among the network's states; None = the last one is kept.
         unlabelled: recordings to adapt to.
@@ -156,8 +156,8 @@ def _losses(recipe: Recipe, material: Material, state: State, own: Windows, othe
     said = state.network.head(sequence[: len(own)], to_batch(own, recipe.device))
     recorded = torch.arange(len(sequence), device=sequence.device) >= len(own)
     strength = recipe.adapt.weight * min(1.0, 2 * state.step / recipe.optimise.steps)
-    told = state.critic.loss(pool(sequence), recorded.float(), strength)
-    return _task_loss(recipe, material, said, own) + told[: len(own)] + told[len(own) :]
+    critic = state.critic.loss(pool(sequence), recorded.float(), strength)
+    return _task_loss(recipe, material, said, own) + critic[: len(own)] + critic[len(own) :]
 
 
 def _task_loss(recipe: Recipe, material: Material, said: Tensor, own: Windows) -> Tensor:
@@ -200,8 +200,8 @@ def _initial(folder: Path, targets: Targets) -> dict[str, Any]:
     run = load_run(folder)
     model = run.model.network if isinstance(run.model, BlendedNetwork) else run.model
     if not isinstance(model, NetworkModel) or run.targets != targets:
-        told = ", ".join(run.classes) or run.targets.joint_set
-        raise ValueError(f"initial: {folder} tells {told}; expected a network for the targets of this recipe")
+        known = ", ".join(run.classes) or run.targets.joint_set
+        raise ValueError(f"initial: {folder} predicts {known}; expected a network for the targets of this recipe")
     return model.network.state_dict()
 
 

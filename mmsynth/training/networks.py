@@ -74,7 +74,7 @@ def anchors(windows: Windows) -> NDArray[np.float32]:
 
 @contextmanager
 def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
-    """Torch's global generators seeded meanwhile: layers and dropout draw from them and cannot be told another."""
+    """Torch's global generators seeded meanwhile: layers and dropout draw from them and take no others."""
     place = torch.device(device)
     used = [place.index or 0] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=used):

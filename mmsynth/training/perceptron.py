@@ -33,7 +33,7 @@ class FrameModel:
 
     Attributes:
         network: from histograms to how the pose differs from the mean.
-        mean: pose [joints, 3] in m of the people learnt from; of one size, where sizes are told.
+        mean: pose [joints, 3] in m of the people learnt from; of one size, where sizes are estimated.
         floor: height in m that people grow from.
         sizes: relative to the people learnt from; None = everybody is as large as they are.
     """
@@ -62,7 +62,7 @@ class FrameModel:
         Raises:
             ValueError: always: it tells poses.
         """
-        raise ValueError("model: expected one that tells activities, got one that tells poses")
+        raise ValueError("model: expected one that classifies activities, got one that predicts poses")
 
     def tensors(self) -> dict[str, Tensor]:
         """All that it is, by name, for a file."""
@@ -97,9 +97,9 @@ def fit_frames(
     """Train on frames with poses, with `recipe.optimise.steps` in all whatever is there; the last state is kept.
 
     With both kinds a part c / (c + real poses), a half at most, is synthetic: of the steps, which come first
-    (`schedule = "pretrain"`), or of every batch ("mix"). Where sizes are told, poses are learnt of people of one size,
-    and what is told grows by what `fit_sizes` makes of somebody's recordings, taught the synthetic people or, where
-    there are none, the recorded ones.
+    (`schedule = "pretrain"`), or of every batch ("mix"). Where sizes are estimated, poses are learnt of people of
+    one size, and predictions are scaled by what `fit_sizes` estimates from a person's recordings, trained on the
+    synthetic people or, where there are none, the recorded ones.
 
     Args:
         recipe: steps, batch, rate, decay, width, schedule, sizes, seed and device.

@@ -1,4 +1,4 @@
-"""What a finished run says of a data set: activities of windows, or poses instant by instant."""
+"""What a finished run predicts: activities of windows, or poses instant by instant."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a run says of each window.
+    """What a run predicts of each window.
 
     Attributes:
         clip: id of the clip; start: of the window in s from the start of the clip; duration: in s.
@@ -58,14 +58,14 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """What a run says of the pose, instant by instant; instants in the order of clips and time.
+    """The pose that a run predicts, instant by instant; instants in the order of clips and time.
 
     Attributes:
         joint_set: names the joints.
         clip: id of the clip; time: in s from its start.
         activity, subject, session: as recorded; empty = not known.
         joints: in the radar frame.
-        error: that the network expects of each joint; NaN = it says none.
+        error: that the network expects of each joint; NaN = it gives none.
         truth: recorded joints; NaN = not known.
     """
 
@@ -128,7 +128,7 @@ def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None
     """Class probabilities of every window (not overlapping) of the clips of a data set, all of them if none are named.
 
     Raises:
-        ValueError: no clip is as long as a window, or the run tells poses.
+        ValueError: no clip is as long as a window, or the run predicts poses.
     """
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     windows = cut(dataset, settings, clips)
@@ -140,15 +140,15 @@ def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None
 def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Poses:
     """Joints in every time bin of the clips of a data set, all of them if none are named, from windows side by side.
 
-    A perceptron on histograms tells them in every frame, and how large somebody is by all of these clips of theirs.
+    A perceptron on histograms predicts them in every frame, and estimates a person's size from all of their clips here.
 
     Raises:
-        ValueError: no clip is as long as a window (a perceptron's: as a frame), or the run tells activities.
+        ValueError: no clip is as long as a window (a perceptron's: as a frame), or the run classifies activities.
     """
     if isinstance(run.model, FrameModel):
         return _each_frame(run.model, run.targets.joint_set, dataset, clips)
     if not isinstance(run.model, NetworkModel):
-        raise ValueError("model: expected one that tells poses, got one that tells activities")
+        raise ValueError("model: expected one that predicts poses, got one that classifies activities")
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     known = dataset.joint_set == run.targets.joint_set
     windows = cut(dataset, settings, clips, poses=known)

@@ -23,7 +23,7 @@ class Data:
         hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on
             (synthetic clips are, whatever their names).
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
-        schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); what tells activities
+        schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); a model of activities
             from points is then joined with trees on the recordings and blended with trees on synthetic data alone, the
             less the more recordings there are; "mix" = both in every batch (trees: in one forest).
         synthetic_share: of a mix.
@@ -94,9 +94,9 @@ class Adapt:
 
     Attributes:
         method: "statistics" = after training, those of its normalisation layers are taken from the recordings (AdaBN);
-            "adversarial" = while it trains, nothing in it shall tell synthetic from recorded windows; "self-training" =
-            trees learn from them too, each clip labelled with the one activity that trees before took it for: those of
-            the labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
+            "adversarial" = trained against a critic that tells synthetic from recorded windows; "self-training" = trees
+            learn from them too, each clip labelled with the one activity that trees before took it for: those of the
+            labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
         weight: of the adversary, reached half way through the training.
         one_activity: each clip without a label shows one activity all along, so that its windows vote on it in
             self-training; false = each window is labelled by itself, which is worth less.
@@ -117,16 +117,16 @@ class Recipe:
 
     Attributes:
         data: the clips.
-        task: what is told: the activity of a window, or the pose in each of its time bins.
-        classes: activities to tell apart, in order; empty = all that the data has, sorted.
+        task: what is predicted: the activity of a window, or the pose in each of its time bins.
+        classes: activities, in order; empty = all that the data has, sorted.
         model: trees on physics features, or a network on points, on voxels of them or on heatmaps (`window.maps`), or
-            "histograms": a perceptron that tells the pose of every frame, and how large somebody is, for people who
+            "histograms": a perceptron that predicts the pose of every frame and a person's size, for people who
             stand where those of the recordings stood (its bins end 1 and 2.8 m from the radar, 1 m to either side of it
             and 1.1 m above and below); it reads steps, batch, rate and decay of `optimise`, divides them between
             synthetic and recorded poses by itself, and leaves `window`, `augment`, `data.synthetic_share` and
             `data.validation` alone.
-        sizes: whether "histograms" tells how large somebody is, by how high the points of all of their recordings lie
-            that are asked about together; false = as large as the people learnt from, for a radar that hangs higher or
+        sizes: whether "histograms" estimates a person's size, from how high the points of all of their recordings lie
+            that are predicted together; false = as large as the people learnt from, for a radar that hangs higher or
             lower from one recording to another (5 cm look like 10 % of a person's size).
         seed: of everything random.
         width: of the network.

@@ -32,14 +32,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Targets:
-    """What a model tells: one of `classes`, or the joints of `joint_set` (then it is not empty)."""
+    """What a model predicts: one of `classes`, or the joints of `joint_set` (then it is not empty)."""
 
     classes: tuple[str, ...] = ()
     joint_set: str = ""
 
 
 class Model(Protocol):
-    """Anything that tells activities apart."""
+    """Anything that classifies activities."""
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
@@ -59,15 +59,15 @@ class TreeModel:
 
 @dataclass(frozen=True, eq=False)
 class BlendedTrees:
-    """Trees that have seen synthetic windows alone, trees taught recordings and told what the first say, both joined.
+    """Trees on synthetic windows alone, trees on recordings stacked on them, and the blend of both.
 
     Attributes:
-        told: of synthetic windows alone.
-        own: on the features and the class probabilities by `told`.
-        blend: of both answers.
+        base: trained on synthetic windows alone.
+        own: trained on recordings: on the features and the class probabilities by `base`.
+        blend: of both predictions.
     """
 
-    told: Forest
+    base: Forest
     own: Forest
     blend: Blend
 
@@ -77,9 +77,9 @@ class BlendedTrees:
         return self.blend.join(own, said)
 
     def answers(self, windows: Windows) -> tuple[Array, Array]:
-        """Class probabilities [windows, classes] by `own` and by `told`."""
+        """Class probabilities [windows, classes] by `own` and by `base`."""
         table = features(windows)
-        said = self.told.probabilities(table)
+        said = self.base.probabilities(table)
         return self.own.probabilities(np.hstack([table, said])), said
 
 
@@ -95,20 +95,20 @@ class NetworkModel:
         """Class probabilities [windows, classes].
 
         Raises:
-            ValueError: it tells poses.
+            ValueError: it predicts poses.
         """
         if self.targets.joint_set:
-            raise ValueError("model: expected one that tells activities, got one that tells poses")
+            raise ValueError("model: expected one that classifies activities, got one that predicts poses")
         return np.concatenate([said.softmax(1).double().cpu().numpy() for said in self._answers(windows)])
 
     def poses(self, windows: Windows) -> Array:
         """Joints in the radar frame and their expected error in m [windows, bins, joints, 4].
 
         Raises:
-            ValueError: it tells activities.
+            ValueError: it classifies activities.
         """
         if not self.targets.joint_set:
-            raise ValueError("model: expected one that tells poses, got one that tells activities")
+            raise ValueError("model: expected one that predicts poses, got one that classifies activities")
         found = np.concatenate([said.float().cpu().numpy() for said in self._answers(windows)])
         found[..., 3] = np.exp(found[..., 3])
         return found
@@ -152,7 +152,7 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Activities that it tells apart, in order."""
+        """Activities that it knows, in order."""
         return self.targets.classes
 
 
@@ -228,11 +228,11 @@ def build(recipe: Recipe, targets: Targets) -> Network:
 
 
 def _tree_arrays(model: TreeModel | BlendedTrees) -> dict[str, Array]:
-    """Every array of a model of trees by name: "own/roots" ..., "told/roots" ..., "blend/bias" ..."""
+    """Every array of a model of trees by name: "own/roots" ..., "base/roots" ..., "blend/bias" ..."""
     if isinstance(model, TreeModel):
         return _forest_arrays("own", model.forest)
     blend = {f"blend/{name}": value for name, value in _blend_arrays(model.blend).items()}
-    return {**_forest_arrays("own", model.own), **_forest_arrays("told", model.told), **blend}
+    return {**_forest_arrays("own", model.own), **_forest_arrays("base", model.base), **blend}
 
 
 def _blend_arrays(blend: Blend) -> dict[str, Array]:
@@ -279,7 +279,7 @@ def _trees(arrays: Mapping[str, Array]) -> TreeModel | BlendedTrees:
     if "blend/bias" not in arrays:
         return TreeModel(forest("own"))
     blend = _blend({f.name: arrays[f"blend/{f.name}"] for f in fields(Blend)})
-    return BlendedTrees(forest("told"), forest("own"), blend)
+    return BlendedTrees(forest("base"), forest("own"), blend)
 
 
 def commit() -> str:

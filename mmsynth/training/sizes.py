@@ -1,4 +1,4 @@
-"""How large somebody is, told from whole recordings: what few recorded people cannot teach, and many simulated can."""
+"""How large somebody is, estimated from whole recordings: few recorded people cannot teach it, many simulated can."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -14,13 +14,13 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Sizes:
-    """How much larger than people whose sizes are known others are, as the heights of their points tell.
+    """How much larger than people whose sizes are known others are, estimated from the heights of their points.
 
     Attributes:
         weights: of the heights in the logarithm of the size in m, to within what is the same for everybody.
         spread: variance of that logarithm from person to person.
-        noise: variance of what single recordings of one person tell, at least that of what is told wrong of people.
-        level: what the recordings of the known people tell, mean over frames.
+        noise: variance of the estimates from single recordings of one person, at least that of the errors over people.
+        level: the estimate from the recordings of the known people, mean over frames.
         people, recordings: how many these are.
     """
 
@@ -35,32 +35,32 @@ class Sizes:
         check_shapes(self)
 
     def relative_to(self, frames: Frames) -> "Sizes":
-        """The same beside other known people.
+        """The same, relative to other known people.
 
-        What it is wrong by in all recordings of a radar alike falls out.
+        An error that is the same in all recordings of a radar cancels.
         """
         heights, person, recording = _recordings(frames)
-        told, seen = self._told(heights, person)
+        estimate, seen = self._estimates(heights, person)
         # By frames, as their mean size is.
-        level = float(np.nanmean(told[person][recording])) if seen.any() else self.level
-        return replace(self, level=level, people=len(told), recordings=max(int(seen.sum()), 1))
+        level = float(np.nanmean(estimate[person][recording])) if seen.any() else self.level
+        return replace(self, level=level, people=len(estimate), recordings=max(int(seen.sum()), 1))
 
     def factors(self, frames: Frames) -> Array:
         """How much larger [frames] than the known people each frame's person is, by all of their recordings here.
 
-        What is told counts as much as it is sure: its variance, noise / recordings on either side, against that of the
-        true difference, which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data
+        The estimate is shrunk by its variance, noise / recordings on either side, against that of the true difference,
+        which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data
         Analysis, eq. 2.12).
         """
         heights, person, recording = _recordings(frames)
-        told, seen = self._told(heights, person)
+        estimate, seen = self._estimates(heights, person)
         true = self.spread * (1 + 1 / self.people)
         error = self.noise * (1 / np.maximum(seen, 1) + 1 / self.recordings)
         sure = np.where(seen > 0, true / np.maximum(true + error, 1e-12), 0.0)
-        return np.asarray(np.exp(sure * (np.nan_to_num(told) - self.level))[person][recording])
+        return np.asarray(np.exp(sure * (np.nan_to_num(estimate) - self.level))[person][recording])
 
-    def _told(self, heights: Array, person: Array) -> tuple[Array, Array]:
-        """What the recordings of each person tell [people], on average, and how many of them tell anything."""
+    def _estimates(self, heights: Array, person: Array) -> tuple[Array, Array]:
+        """The estimate [people] from the recordings of each person, on average, and how many of them give any."""
         each = heights @ self.weights
         some = np.isfinite(each)
         seen = np.bincount(person[some], minlength=int(person.max()) + 1)
@@ -71,7 +71,7 @@ class Sizes:
 def fit_sizes(frames: Frames, ridge: float = 0.1) -> Sizes:
     """Ridge regression over people whose sizes are known, on the mean heights of their recordings.
 
-    Each person counts once: what tells moves apart within a person would else be taken for noise about the size.
+    Each person counts once: differences between one person's moves would else be taken for noise about the size.
 
     Args:
         frames: of many people.
@@ -92,7 +92,7 @@ def fit_sizes(frames: Frames, ridge: float = 0.1) -> Sizes:
     weights = solved / scale
     within = (heights - table[person]) @ weights
     left = logarithm - logarithm.mean() - standard @ solved
-    # Of one recording a person nothing is known of how they differ: then what is not told of people stands for it.
+    # With one recording a person, how recordings differ is not known: the regression's errors over people stand for it.
     noise = max(float((within**2).sum() / max(len(within) - len(table), 1)), float(left.var()))
     taught = Sizes(weights, float(logarithm.var()), noise, 0.0, len(table), len(heights))
     return taught.relative_to(frames)

@@ -17,7 +17,7 @@ Selection = Literal["moving", "static", "all"]
 
 _POINTS = ("time", "position", "velocity", "intensity")
 _TABLE = ("frames", "start", "begin", "activity", "clip", "session", "subject", "joints", "maps")
-# Networks see a window as so many time bins a second, and say as many poses.
+# Networks see a window as so many time bins a second, and predict as many poses.
 BINS_PER_SECOND = 10
 
 
@@ -150,8 +150,8 @@ def cut(
         poses: keep the joints.
 
     Raises:
-        ValueError: no clip is as long as a window, what is to be kept is not there, or no velocity was recorded that
-            tells which points count.
+        ValueError: no clip is as long as a window, what is to be kept is not there, or no velocity was recorded, by
+            which points are selected.
     """
     flat = dataset.points()
     table = windows(dataset, settings.duration, settings.step, flat)
@@ -202,7 +202,7 @@ def no_joints(count: int, settings: WindowSettings) -> Array:
 
 
 def _names(dataset: Clips) -> Array:
-    """What each clip [clips] is told from others by: its id, after the number of its file where ids repeat."""
+    """A unique name of each clip [clips]: its id, after the number of its file where ids repeat."""
     ids = dataset.labels.id
     if len(np.unique(ids)) < len(ids):
         ids = np.char.add(np.char.add(dataset.part.astype(str), "/"), ids)

@@ -1,4 +1,4 @@
-"""Poses of joints, told and recorded."""
+"""Poses of joints, predicted and recorded."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mmsynth.view.style import ACCENT, INK, MUTED, dress, new_figure
 
 
 def pose_figure(said: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]], title: str = "") -> Figure:
-    """Stick figures seen from the radar, six in a row: recorded in grey, told in colour.
+    """Stick figures seen from the radar, six in a row: recorded in grey, predicted in colour.
 
     Args:
         said: joints [poses, joints, 3] in m in the radar frame.
@@ -23,8 +23,8 @@ def pose_figure(said: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, 
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes in panels[len(said) :]:
         axes.axis("off")
-    for axes, told, known in zip(panels, said, truth, strict=False):
-        for joints, colour, width in ((known, MUTED, 3.0), (told, ACCENT, 1.5)):
+    for axes, predicted, known in zip(panels, said, truth, strict=False):
+        for joints, colour, width in ((known, MUTED, 3.0), (predicted, ACCENT, 1.5)):
             for a, b in bones:
                 axes.plot(joints[[a, b], 0], joints[[a, b], 2], color=colour, lw=width, solid_capstyle="round")
         axes.set_aspect("equal")

@@ -98,7 +98,7 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
-    # Recordings that took the labels of synthetic clips are told right themselves.
+    # Recordings that took the labels of synthetic clips are classified right themselves.
     assert min(s.balanced_accuracy for s in self_trained(real, drawn.sets[0], 0, own=True)[1]) == 1
     curve = tree_curve(real, drawn, range(1), lambda done, total: None)
     assert {r.model for r in curve.rows("real alone")} == {"trees, blended", "trees, stacked"}
@@ -109,7 +109,7 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     windows = cut(Dataset.open(generated), WindowSettings())
     # Trees on synthetic windows that are right on windows to train on and wrong on those that are scored.
-    told = np.eye(2)[data.labels(True)], np.eye(2)[1 - data.labels(False)]
+    base = np.eye(2)[data.labels(True)], np.eye(2)[1 - data.labels(False)]
     plan = NetworkPlan("points", 60, 40, batch=16, width=16, rate=1e-2, seeds=(3,), shares=(0.1, 1.0))
     plans = (plan, replace(plan, tune_rate=1e-4))
     # Shares do not know each other, so one is enough to be killed in.
@@ -120,9 +120,9 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, generate
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        network_curve(Study(data, told, windows, few, tmp_path / "killed"), killed)
-    finished = network_curve(Study(data, told, windows, few, tmp_path / "killed"), lambda done, total: None)
-    whole = network_curve(Study(data, told, windows, plans, tmp_path / "whole"), lambda done, total: None)
+        network_curve(Study(data, base, windows, few, tmp_path / "killed"), killed)
+    finished = network_curve(Study(data, base, windows, few, tmp_path / "killed"), lambda done, total: None)
+    whole = network_curve(Study(data, base, windows, plans, tmp_path / "whole"), lambda done, total: None)
     for name, values in whole.arms.items():
         assert np.array_equal(values[:2], finished.arms[name], equal_nan=True)
     # With a few recordings the blend goes by the trees, right or wrong.
@@ -152,12 +152,12 @@ def test_other_recordings_are_learnt_by_what_is_guessed_of_them(recordings: Path
     real = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     truth, stream = real.labels(True), np.random.default_rng([0, 1000])
     # A synthetic model that is right on the few labelled windows and wrong on all others.
-    told = [np.eye(2)[1 - labels] for labels in (truth, real.labels(False))]
+    base = [np.eye(2)[1 - labels] for labels in (truth, real.labels(False))]
     for fold in folds(real.data):
         rows = draw_rows(real.data.dense, np.flatnonzero(fold.train), 0.1, stream)
-        told[0][rows] = np.eye(2)[truth[rows]]
+        base[0][rows] = np.eye(2)[truth[rows]]
     # Were the true labels looked at, they would show how wrong it is.
-    found = few_shot(real, (told[0], told[1]), 0.1, [0], rest=True)
+    found = few_shot(real, (base[0], base[1]), 0.1, [0], rest=True)
     assert found.blended.max() < 0.1 and found.alone.min() > 0.9
 
 
@@ -166,9 +166,9 @@ def test_every_score_of_a_curve_stands_in_its_place(
 ) -> None:
     """With scores that say whose they are; the mean over the two days is what a curve shows."""
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
-    told = np.eye(2)[data.labels(True)], np.eye(2)[data.labels(False)]
+    base = np.eye(2)[data.labels(True)], np.eye(2)[data.labels(False)]
     plan = NetworkPlan("points", seeds=(3, 5), shares=(0.1, 1.0))
-    study = Study(data, told, cut(Dataset.open(generated), WindowSettings()), (plan,), tmp_path)
+    study = Study(data, base, cut(Dataset.open(generated), WindowSettings()), (plan,), tmp_path)
 
     def scored(_: Study, name: str, share: float, seed: int) -> tuple[list[float], list[float]]:
         value = share + 10 * seed + 100 * (name == "2020-01-02")

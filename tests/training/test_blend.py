@@ -12,8 +12,8 @@ def biased(windows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     labels = draw.integers(3, size=windows)
     logits = draw.normal(0, 1, (windows, 3)) + 2.5 * np.eye(3)[labels]
     # Bayes: the difference of means over the variance.
-    told = np.exp(2.5 * logits + np.array([3.0, 0.0, 0.0]))
-    return told / told.sum(1, keepdims=True), labels
+    base = np.exp(2.5 * logits + np.array([3.0, 0.0, 0.0]))
+    return base / base.sum(1, keepdims=True), labels
 
 
 def test_a_bias_is_found_from_few_windows_and_taken_back() -> None:
@@ -31,9 +31,9 @@ def test_a_bias_is_found_from_few_windows_and_taken_back() -> None:
 
 
 def test_the_synthetic_model_is_left_as_recordings_come_in() -> None:
-    told, labels = biased(PSEUDO_WINDOWS, 2)
-    assert fit_blend(told, labels).trust == pytest.approx(0.5)
-    assert fit_blend(told[:1], labels[:1]).trust > 0.98
+    base, labels = biased(PSEUDO_WINDOWS, 2)
+    assert fit_blend(base, labels).trust == pytest.approx(0.5)
+    assert fit_blend(base[:1], labels[:1]).trust > 0.98
     own = np.array([[0.9, 0.05, 0.05]])
     other = np.array([[0.05, 0.9, 0.05]])
     answers = [Blend(trust, 1.0, np.zeros(3)).join(own, other).argmax() for trust in (0.4, 0.6)]

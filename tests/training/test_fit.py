@@ -480,7 +480,7 @@ def test_a_run_starts_from_the_weights_of_another(recordings: Path, generated: P
     # The statistics of the normalisation layers have taken one step of a tenth towards the recordings'.
     assert np.abs(found[0] - found[1]).max() < 0.2 and (found[0].argmax(1) == found[1].argmax(1)).mean() > 0.95
     other = Recipe(data, classes=("fast",), model="points", width=16, optimise=still, initial=first.folder)
-    with pytest.raises(ValueError, match="tells fast, slow; expected a network for the targets of this recipe"):
+    with pytest.raises(ValueError, match="predicts fast, slow; expected a network for the targets of this recipe"):
         fit(other, tmp_path / "c", quiet)
     with pytest.raises(ValueError, match="a holds another network than model 'points' of width 8"):
         fit(replace(recipe, width=8), tmp_path / "c", quiet)

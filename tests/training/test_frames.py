@@ -1,4 +1,4 @@
-"""Poses frame by frame: the table of frames, sizes told by heights, the perceptron and its run."""
+"""Poses frame by frame: the table of frames, sizes estimated from heights, the perceptron and its run."""
 
 import shutil
 from dataclasses import replace
@@ -245,7 +245,7 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_pa
     report = evaluate_poses(again, source, tmp_path / "scores")
     assert report.model.instants == 6 * 120 and report.model.mae < 0.5 * report.constant.mae, report.text()
     assert "expect" not in report.text()
-    with pytest.raises(ValueError, match="tells poses"):
+    with pytest.raises(ValueError, match="predicts poses"):
         predict(run, source)
     with pytest.raises(ValueError, match="predict: expected clips with at least one frame, got none"):
         predict_poses(run, source, [])

@@ -193,7 +193,7 @@ def test_a_network_learns_poses(model: str, posed: Path, tmp_path: Path) -> None
     assert {p.name for p in (tmp_path / "scores").iterdir()} == {"report.txt", "report.json", "poses.png"}
     found = predict_poses(run, Dataset.open(posed))
     assert found.joints.shape == (12 * 3 * 20, 19, 3) and (found.error > 0).all()
-    with pytest.raises(ValueError, match="tells poses"):
+    with pytest.raises(ValueError, match="predicts poses"):
         predict(run, Dataset.open(posed))
 
 

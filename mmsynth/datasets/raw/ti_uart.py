@@ -80,7 +80,7 @@ class UartLog:
 
 
 def read_ti_uart(path: Path | str, radar: Radar | None = None, frame_period: float = 0.0) -> UartLog:
-    """Read a log. Bytes that are not part of a whole packet are skipped, and told.
+    """Read a log. Bytes that are not part of a whole packet are skipped, and reported.
 
     SDK 1 and 2 (type 1, with peakVal as intensity), SDK 3 (types 1 and 7), the low-power SDK (301) and people counting
     (1010, 1011, 1020). Logs hold no clock: times are frame numbers times the frame period.
