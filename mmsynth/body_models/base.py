@@ -151,7 +151,7 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
 
 
 def settle(motion: Motion, body: AbstractBodyModel, reach: float = 0.15) -> Motion:
-    """The motion of somebody who never leaves the floor, on it throughout: who stands and then lies is on it in both.
+    """A motion that never leaves the floor, kept on it throughout: also from standing to lying.
 
     Each frame is lowered by its lowest vertex: the lowest of any within `reach` s, so that a hop so short stays one,
     and smoothly over as long; nothing then is below the floor.

@@ -25,7 +25,7 @@ class Card:
     """What there is to know of a body model before it is used.
 
     Attributes:
-        name: what `load_body` knows it by.
+        name: its name for `load_body`.
         title: in one line.
         licence: of the model.
         page: where it comes from.
@@ -51,11 +51,11 @@ class Card:
 
 @dataclass(frozen=True)
 class BodyStatus:
-    """A body model as it stands on this machine.
+    """A body model, and whether it can be loaded on this machine.
 
     Attributes:
-        name: what `load_body` knows it by.
-        card: what there is to know of it.
+        name: its name for `load_body`.
+        card: licence, source, files and how to cite it.
         available: whether it can be loaded.
         found: its files here.
         missing: in a sentence, what is not here and what to do; empty when all is.

@@ -1,10 +1,10 @@
 """Simulator settings from recordings without labels: a recipe's overlay that brings its histograms to theirs.
 
 Where people stand is read from where they move in the recordings' windows (an activity with a placement of its own
-keeps it). Then noise floor and CFAR threshold decide how many points a person gives, clothing how the echo is shared
-out between the smooth and the rough part, a room's echoes how far points scatter, and no data sheet tells them.
-Transmit gain and noise floor show in nothing but their difference, so that the floor is moved. Clips are traced once
-and recorded by every candidate. The overlay holds ranges about what was found, which `generate` draws from for each
+keeps it). Three things that no data sheet gives are then searched: noise floor and CFAR threshold, by which a person
+gives many or few points; clothing, which divides the echo between a smooth and a rough part; and a room's echoes, which
+scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. Clips are traced once
+and recorded by every candidate. The overlay holds ranges about what was found, from which `generate` draws for each
 clip.
 """
 

@@ -13,7 +13,7 @@ from mmsynth.datasets import Clips
 
 @dataclass(frozen=True)
 class Ranking:
-    """Simulators by name; the first is the one that is used where no other is nearer.
+    """Simulators by name; the first is the default, used unless another is nearer.
 
     Attributes:
         parts: distance of each quantity to the recordings', as a share of its axis.
@@ -56,7 +56,7 @@ class Ranking:
 def rank(
     recordings: Clips, sets: Mapping[str, Clips], accuracy: Mapping[str, float], seconds: float, group: int = 1
 ) -> Ranking:
-    """Distances of simulated sets beside the accuracies that were found with them.
+    """Distances of simulated sets to recordings, and the accuracies reached with them.
 
     Args:
         recordings: their labels are not looked at.

@@ -24,11 +24,11 @@ class CalibrationSettings:
     """What is tried.
 
     Attributes:
-        clips: of the recipe, traced once for each way to dress and place people; twice as many show what came of it.
+        clips: of the recipe, traced once for each clothing and placement; the result is judged on twice as many.
         noise_db: candidates added to the radar's noise figure, evenly spaced.
         threshold_db: candidates added to its CFAR thresholds; without SNR in the recordings the one nearest to zero,
             since points then show only the sum of noise and threshold.
-        ghosts: candidates of the share of points that come by a detour.
+        ghosts: candidates of the share of ghost points (echoes over walls).
         clothes: kinds of clothing that are tried in place of the recipe's: those that scatter least and most diffusely.
         spread_db: half width, at least, of the noise range that the overlay draws from about the best.
     """

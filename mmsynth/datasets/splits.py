@@ -21,9 +21,9 @@ class Split:
         dataset: name of its card.
         leak_free: whether no person, session or take is in both training and test.
         note: what it holds out, and what is wrong with it.
-        train: ids of clips to train on.
-        validation: ids to choose a model on; never part of the test's takes.
-        test: ids to be scored on.
+        train: ids of the training clips.
+        validation: ids by which a model is chosen; never of the same takes as the test.
+        test: ids of the test clips.
     """
 
     dataset: str

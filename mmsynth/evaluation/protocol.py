@@ -19,8 +19,8 @@ class Corpus:
 
     Attributes:
         classes: activities in order.
-        dense: overlapping windows, to train on.
-        apart: windows that do not overlap, to be scored on.
+        dense: overlapping windows, for training.
+        apart: windows that do not overlap, for scores.
         by: what is held out whole.
     """
 

@@ -14,9 +14,9 @@ from mmsynth.motion.subject import Range
 class Activity:
     """A generator, the ranges of the parameters of its style, and what it is in a few words.
 
-    Ranges are means and spreads of the publication that stands beside them. Those beside which none stands are
-    defaults of ours, chosen by the look of the motion: wide enough for the timid and the vigorous, since what people
-    do that no simulated one did is classified wrongly (training/notes/blind.md: what width gains and what it costs).
+    Ranges with a source are means and spreads of that publication. Those without are defaults of ours, chosen by the
+    look of the motion, and wide enough for the timid and the vigorous: what no simulated person does is classified
+    wrongly (training/notes/blind.md: what width gains and what it costs).
     """
 
     generate: Callable[[Clip], Pose]

@@ -32,7 +32,7 @@ def heading_of(motion: Motion) -> Tensor:
 
 
 def centre(motion: Motion) -> Motion:
-    """The clip as generated ones are: the middle of its floor track at the origin, its mean heading 0."""
+    """The clip moved as generated clips are: the middle of its floor track at the origin, its mean heading 0."""
     facing = heading_of(motion)
     mean = torch.atan2(facing.sin().mean(), facing.cos().mean())
     turned = place(motion, (0.0, 0.0), -float(mean))
@@ -124,7 +124,7 @@ def speed(motion: Motion, factor: float) -> Motion:
 
 
 def concatenate(first: Motion, second: Motion, blend: float = 0.4) -> Motion:
-    """The second clip after the first, which it takes up where it is and as it faces.
+    """The second clip after the first, moved and turned to continue from where the first ends.
 
     Over `blend` s around the joint the one passes into the other: rotations on the manifold, position and heading
     without a step.
@@ -162,7 +162,7 @@ def concatenate(first: Motion, second: Motion, blend: float = 0.4) -> Motion:
 
 
 def loop(motion: Motion, times: int, blend: float = 0.4) -> Motion:
-    """The clip `times` times over, each taking up where the one before left off, joined as by `concatenate`.
+    """The clip repeated `times` times, each continuing from where the one before ends, joined as by `concatenate`.
 
     Raises:
         ValueError: `times` is less than 1.

@@ -12,9 +12,9 @@ import torch
 
 @dataclass(frozen=True)
 class Range:
-    """A parameter of an activity between `low` and `high`; `source` says whence.
+    """A parameter of an activity between `low` and `high`; `source` is the publication that it is from.
 
-    Uniform over people; with `log` its logarithm is, of what spans more than a factor of ten.
+    Uniform over people, or, with `log`, in its logarithm: for what spans more than a factor of ten.
     """
 
     low: float

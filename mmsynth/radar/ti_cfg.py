@@ -74,7 +74,7 @@ def _board(lines: Lines, device: str | None) -> tuple[Device, tuple[str, ...]]:
     if named:
         return device_named(next(iter(named))), ()
     board = _mounted(_family(lines))
-    return board, (f"no board is named: {board.name} is assumed",)
+    return board, (f"no board is named: {board.name} is assumed; FILE.cfg#BOARD names another",)
 
 
 def _named(lines: Lines) -> list[str]:

@@ -1,4 +1,4 @@
-"""A perceptron that tells poses of people of one size from histograms, frame by frame, and how large they are.
+"""A perceptron that predicts poses of people of one size from histograms, frame by frame, and how large they are.
 
 Of synthetic frames it learns how poses move; where the mean pose lies and how recorded clouds differ from simulated
 ones, recordings tell. How large somebody is, who is in none of them, simulated people of many sizes tell (`sizes.py`).
@@ -60,7 +60,7 @@ class FrameModel:
         """Refused.
 
         Raises:
-            ValueError: always: it tells poses.
+            ValueError: always: it predicts poses.
         """
         raise ValueError("model: expected one that classifies activities, got one that predicts poses")
 

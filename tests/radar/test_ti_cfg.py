@@ -35,7 +35,7 @@ def test_demos_have_the_figures_of_their_headers(name):
 def test_radhar_cfg_is_the_profile():
     setup, profile = parse_cfg(RADHAR), load_radar("radhar")
     assert setup.radar.name == "IWR1443BOOST/cfg"
-    assert setup.notes == ("no board is named: IWR1443BOOST is assumed",)
+    assert setup.notes == ("no board is named: IWR1443BOOST is assumed; FILE.cfg#BOARD names another",)
     assert setup.radar.waveform == profile.radar.waveform
     assert setup.radar.codes.tolist() == profile.radar.codes.tolist()
     assert setup.radar.tx_power == profile.radar.tx_power and setup.radar.receiver == profile.radar.receiver

@@ -1,0 +1,126 @@
+"""Commands that make and read data sets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmsynth.cli.shared import (
+    IMPORTS,
+    RADAR,
+    Device,
+    GoesOn,
+    NewFile,
+    NewFolder,
+    Progress,
+    Workers,
+    app,
+    picture_option,
+    say,
+    table,
+)
+
+
+@app.command()
+def demo(
+    out: GoesOn = Path("demo"),
+    workers: Workers = 2,
+    device: Device = "cpu",
+    clips: Annotated[int, typer.Option(min=0, help="Clips to train on; 0 = the recipe's. Fewer is faster.")] = 0,
+) -> None:
+    """Run the whole line on built-in motions, body and radar: generate, train, score, draw.
+
+    `mmsynth demo --clips 12`
+    """
+    from mmsynth.demo import run_demo
+
+    for line in run_demo(out, Progress, workers, device, clips):
+        say(line)
+
+
+@app.command()
+def generate(
+    recipe: Annotated[Path, typer.Argument(help="Recipe of a synthetic data set (TOML).")],
+    out: GoesOn,
+    workers: Workers = 2,
+    radar: Annotated[str, typer.Option(help=RADAR)] = "",
+    overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Make a synthetic data set, one for each radar of the recipe; after an interruption the same command continues.
+
+    `mmsynth generate my_recipe.toml --out data/mine --workers 8 --radar my.cfg`
+    """
+    from mmsynth.generation import generate, load_recipe, resolve_radar
+
+    loaded = load_recipe(recipe, radar, overlay)
+    say(*(note for one in loaded.apart() for note in resolve_radar(one).notes))
+    with Progress("clips") as progress:
+        paths = generate(loaded, out, progress, workers, device)
+    say(*(f"{path}: {loaded.samples} samples" for path in paths))
+
+
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(help=IMPORTS)],
+    source: Annotated[Path, typer.Argument(help="Its folder or file.")],
+    out: NewFile,
+    cfg: Annotated[str, typer.Option(help="TI .cfg or device .toml of the radar that recorded.")] = "",
+    labels: Annotated[Path | None, typer.Option(help="CSV: file,start,end,label,subject,session.")] = None,
+    adc: Annotated[bool, typer.Option("--adc", help="Keep the samples of raw recordings.")] = False,
+    heatmaps: Annotated[str, typer.Option(help="Of raw recordings: range_azimuth,range_doppler ...")] = "",
+    layout: Annotated[Path | None, typer.Option(help="TOML that names the axes of plain arrays.")] = None,
+) -> None:
+    """Read real captures, public or your own, into one data set.
+
+    `mmsynth import radhar RadHAR --out radhar.h5`
+
+    `mmsynth import dca1000 recordings --cfg my.cfg --labels labels.csv --out mine.h5`
+    """
+    from mmsynth.datasets import import_source, recording_settings, write_capture
+
+    settings = recording_settings(adc, heatmaps, layout)
+    capture = import_source(format, source, cfg, labels, settings)
+    with Progress("clips") as progress:
+        report = write_capture(capture, out, lambda done: progress(done, None))
+    say(*report.lines(), f"wrote {out}")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Data set with ADC samples.")],
+    out: NewFolder,
+    format: Annotated[str, typer.Option(help="dca1000, cascade or infineon; none = that of the data's radar.")] = "",
+) -> None:
+    """Write a data set's ADC samples in the file format of the radar's own recording tools.
+
+    `mmsynth export data/mine/dataset.h5 --format dca1000 --out recordings`
+    """
+    from mmsynth.datasets import Dataset, export_recordings
+
+    with Dataset.open(file) as data:
+        written = export_recordings(data, out, data.attributes.processing, format)
+    say(f"{out}: {len(written)} recordings")
+
+
+@app.command()
+def info(
+    file: Annotated[Path, typer.Argument(help="Data set.")],
+    figure: Annotated[
+        Path | None, typer.Option(help="PNG with a clip of each activity.", callback=picture_option)
+    ] = None,
+) -> None:
+    """Print what a data set holds, and draw a clip of each activity.
+
+    `mmsynth info data/mine/dataset.h5 --figure clips.png`
+    """
+    from mmsynth.datasets import info as describe
+
+    table(describe(file))
+    if figure:
+        from mmsynth.datasets import Dataset
+        from mmsynth.look import clips_sheet
+        from mmsynth.view import save_figure
+
+        with Dataset.open(file) as data:
+            say(f"wrote {save_figure(clips_sheet(data), figure)}")

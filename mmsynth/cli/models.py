@@ -1,0 +1,121 @@
+"""Commands that train, apply and score models, and that calibrate recipes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmsynth.cli.shared import RADAR, GoesOn, Progress, app, device_option, note, say
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML).")],
+    out: GoesOn = Path("run"),
+    estimate: Annotated[bool, typer.Option("--estimate", help="Measure a few steps, print the cost, stop.")] = False,
+    device: Annotated[str, typer.Option(help="Torch device that replaces the recipe's.", callback=device_option)] = "",
+) -> None:
+    """Train a model; after an interruption the same command continues.
+
+    `mmsynth train my_training.toml --out runs/mine`
+
+    Several GPUs of a machine: `torchrun --no-python --nproc-per-node 4 mmsynth train RECIPE --device cuda`.
+    """
+    from dataclasses import replace
+
+    from mmsynth.training import estimate as measure
+    from mmsynth.training import fit, load_recipe, local_device, team
+
+    loaded = load_recipe(recipe)
+    loaded = replace(loaded, device=local_device(device or loaded.device))
+    if estimate:
+        cost = measure(loaded)
+        size = f"{cost.parameters} parameters, {cost.windows} windows"
+        say(f"{cost.seconds:.0f} s and {cost.memory / 2**20:.0f} MiB on {loaded.device}: {size}")
+        return
+    finished = (out / "run.json").is_file()
+    with team(loaded.device) as processes, Progress("train", processes.leads) as progress:
+        run = fit(loaded, out, progress, processes)
+    before = "finished before (the data files were not read again): " if finished else ""
+    what = ", ".join(run.classes) or f"the joints of {run.targets.joint_set}"
+    if processes.leads:
+        say(f"{run.folder}: {before}{loaded.model} for {what}", *([run.about] if run.about else []))
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
+    file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
+) -> None:
+    """Print label and confidence of every window of a recording, or joints and their expected error (nan = unknown).
+
+    `mmsynth predict runs/mine recording.h5 > answers.tsv`
+    """
+    from mmsynth.datasets import Dataset
+    from mmsynth.joints import JOINT_SETS
+    from mmsynth.training import load_run, other_radar, predict_poses
+    from mmsynth.training import predict as ask
+
+    loaded, data = load_run(run), Dataset.open(file)
+    if warning := other_radar(loaded, data):
+        note(warning)
+    if loaded.recipe.task == "pose":
+        poses = predict_poses(loaded, data)
+        names = tuple(JOINT_SETS[poses.joint_set])
+        say("clip\ttime_s\tjoint\tx_m\ty_m\tz_m\texpected_error_m")
+        for clip, time, joints, error in zip(poses.clip, poses.time, poses.joints, poses.error, strict=True):
+            for name, (x, y, z), e in zip(names, joints, error, strict=True):
+                say(f"{clip}\t{time:.2f}\t{name}\t{x:.3f}\t{y:.3f}\t{z:.3f}\t{e:.3f}")
+        return
+    found = ask(loaded, data)
+    if bare := int(found.empty.sum()):
+        kind = {"all": "", "moving": "moving ", "static": "static "}[loaded.recipe.window.points]
+        note(f"{bare} of {len(found)} windows hold no {kind}point: their labels mean nothing")
+    rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
+    say("clip\tstart_s\tend_s\tlabel\tconfidence")
+    say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
+    on: Annotated[Path, typer.Option(help="Labelled data set.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report; an earlier one there is replaced.")],
+) -> None:
+    """Score a trained model on labelled recordings: table, figure, JSON.
+
+    `mmsynth evaluate runs/mine --on radhar.h5 --out runs/mine/scores`
+    """
+    from mmsynth.datasets import Dataset
+    from mmsynth.evaluation import evaluate as score
+    from mmsynth.evaluation import evaluate_poses
+    from mmsynth.training import load_run
+
+    loaded, data = load_run(run), Dataset.open(on)
+    report = evaluate_poses(loaded, data, out) if loaded.recipe.task == "pose" else score(loaded, data, out)
+    say(report.text(), f"wrote {out}")
+
+
+@app.command()
+def calibrate(
+    recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
+    captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels.")],
+    out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
+    clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; few find too much noise.")] = 30,
+    radar: Annotated[str, typer.Option(help=RADAR)] = "",
+) -> None:
+    """Fit a recipe's places, noise floor, thresholds, room echoes and clothing to unlabelled recordings.
+
+    `mmsynth calibrate --recipe my_recipe.toml --radar my.cfg --captures mine.h5 --out overlay.toml`
+
+    `mmsynth generate my_recipe.toml --radar my.cfg --overlay overlay.toml --out data/mine`
+    """
+    from mmsynth.calibration import CalibrationSettings
+    from mmsynth.calibration import calibrate as match
+    from mmsynth.datasets import Dataset
+    from mmsynth.generation import load_recipe
+
+    loaded = load_recipe(recipe, radar)
+    with Dataset.open(captures) as recordings, Progress("clips") as progress:
+        found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips))
+    say(found.text(), f"wrote {out} and {out.with_suffix('.png')}")
