@@ -45,8 +45,7 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
         full = f"{where}.{key}" if where else key
         name, value = _to_si(key, value, marked, full)
         if name not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.0)
-            raise ValueError(f"unknown key '{full}': the nearest known one is '{near[0] if near else '(none)'}'")
+            raise ValueError(f"unknown key '{full}': {_hint(name, hints)}")
         if name in values:
             raise ValueError(f"{full}: given twice, in two units")
         values[name] = _convert(hints[name], value, full)
@@ -58,6 +57,16 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
         return cls(**values)
     except ValueError as error:
         raise ValueError(f"{where}: {error}" if where else str(error)) from None
+
+
+def _hint(name: str, known: Mapping[str, Any]) -> str:
+    """Where an unknown key belongs: in a sub-table that has it, or it is the nearest of the `known` ones."""
+    tables = [k for k, hint in known.items() if dataclasses.is_dataclass(hint)]
+    homes = [k for k in tables if {name, _bare(name)} & {f.name for f in dataclasses.fields(known[k])}]
+    if homes:
+        return f"it belongs under [{homes[0]}]"
+    near = difflib.get_close_matches(name, known, 1, 0.0)
+    return f"the nearest known one is '{near[0] if near else '(none)'}'"
 
 
 def load(cls: type[T], path: Path | str) -> T:

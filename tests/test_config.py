@@ -32,6 +32,8 @@ class Outer:
 def test_unknown_key_names_the_nearest_known_one() -> None:
     with pytest.raises(ValueError, match=r"unknown key 'inner.gian': the nearest known one is 'gain'"):
         parse(Outer, {"name": "x", "count": 1, "inner": {"gian": 2.0}})
+    with pytest.raises(ValueError, match=r"unknown key 'gain_db': it belongs under \[inner\]"):
+        parse(Outer, {"name": "x", "count": 1, "gain_db": 2.0})
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,6 @@ def clip_maps(dataset: Clips, clip: int, kinds: tuple[str, ...], ranges: tuple[f
     have = {m.kind: m for m in dataset[clip].heatmaps}
     missing = [kind for kind in kinds if kind not in have]
     if missing:
-        held = ", ".join(have) or "none"
+        held = ", ".join(have) or "none (outputs.heatmaps in a recipe, import --heatmaps make them)"
         raise ValueError(f"clip {dataset.labels.id[clip]}: expected heatmaps {', '.join(missing)}, got {held}")
     return np.stack([to_grid(have[kind], ranges) for kind in kinds], 1)
