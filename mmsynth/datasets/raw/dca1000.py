@@ -198,7 +198,10 @@ class _Frames:
         self.count = min(usable, stream.words) // self.size
         left = 2 * (stream.words - self.count * self.size) + stream.odd
         if left:
-            self.notes.append(f"the last {left} bytes are not a whole frame of {2 * self.size} bytes and were dropped")
+            self.notes.append(
+                f"the last {left} bytes are not a whole frame of {2 * self.size} bytes and were dropped (the recording was "
+                "stopped within a frame, or another configuration made it)"
+            )
         empty = {word // self.size for run in stream.zeros(PACKET) for word in run if word < self.count * self.size}
         if empty:
             self.notes.append(
