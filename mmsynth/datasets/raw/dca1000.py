@@ -199,8 +199,8 @@ class _Frames:
         left = 2 * (stream.words - self.count * self.size) + stream.odd
         if left:
             self.notes.append(
-                f"the last {left} bytes are not a whole frame of {2 * self.size} bytes and were dropped (the recording was "
-                "stopped within a frame, or another configuration made it)"
+                f"the last {left} bytes are not a whole frame of {2 * self.size} bytes and were dropped (the recording "
+                "was stopped within a frame, or another configuration made it)"
             )
         empty = {word // self.size for run in stream.zeros(PACKET) for word in run if word < self.count * self.size}
         if empty:

@@ -94,8 +94,8 @@ def test_lost_headers_and_cut_ends_are_told(tmp_path):
     assert len(recording) == 2 and torch.equal(recording.frames().samples, expected)
     assert recording.notes[0] == "a.bin: 1 of 17 HSI headers are damaged or lost; their samples were kept"
     assert recording.notes[1] == (
-        "a.bin: the last 6428 bytes are not a whole frame of 6528 bytes and were dropped (the recording was stopped within "
-        "a frame, or another configuration made it)"
+        "a.bin: the last 6428 bytes are not a whole frame of 6528 bytes and were dropped (the recording was stopped "
+        "within a frame, or another configuration made it)"
     )
     # Bytes that are missing shift all that follows: only what still stands where it should is kept.
     whole = b"".join(with_headers(setup, adc, tmp_path / "c.bin"))
