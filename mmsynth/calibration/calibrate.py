@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from mmsynth.calibration.errors import floors, replicas
-from mmsynth.calibration.quantities import Measured, distances, measure, places
+from mmsynth.calibration.quantities import FAR, NEAR, Measured, distances, measure, places
 from mmsynth.calibration.search import CalibrationSettings, Progress, Search, people
 from mmsynth.config import dumps
 from mmsynth.datasets import Clips, Dataset
+from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.recipe import Recipe
 from mmsynth.view import histograms_figure, save_figure
@@ -32,8 +33,8 @@ class Distance:
 
     Attributes:
         before, after: calibration.
-        error: standard error of their difference.
-        floor: what a simulator that is right would have on average, with clips as few as these.
+        error: standard error of their difference; NaN with one recording or one person.
+        floor: what a simulator that is right would have on average, with clips as few as these; NaN likewise.
     """
 
     before: float
@@ -44,6 +45,8 @@ class Distance:
     @property
     def verdict(self) -> str:
         """Whether it fell or rose, or by no more than two standard errors."""
+        if not math.isfinite(self.error):
+            return "error not known"
         if abs(self.after - self.before) <= 2 * self.error:
             return "no change beyond error"
         return "falls" if self.after < self.before else "rises"
@@ -57,30 +60,31 @@ class Calibration:
         overlay: keys for `mmsynth generate --overlay`.
         distances: of each histogram.
         noise_db, error_db: the noise floor over the data sheet's that fits best, and its standard error.
-        edge: one sentence where what was found is the last that was tried.
+        notes: sentences on what the overlay does not or may not bring about.
     """
 
     overlay: dict[str, Any]
     distances: dict[str, Distance]
     noise_db: float
     error_db: float
-    edge: str = ""
+    notes: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The distances as a table, and the noise floor."""
         width = max(len("distance to the recordings"), *map(len, self.distances))
         lines = [f"{'distance to the recordings':{width}}    before     after   (error)   if right"]
         for name, d in self.distances.items():
-            values = f"{d.before:8.4f}  {d.after:8.4f}  ({d.error:.4f})   {d.floor:8.4f}"
+            values = f"{d.before:8.4f}  {d.after:8.4f}  ({d.error:6.4f})   {d.floor:8.4f}"
             lines.append(f"{name:{width}}  {values}  {d.verdict}")
         before, after = (float(np.mean([getattr(d, k) for d in self.distances.values()])) for k in ("before", "after"))
         lines.append(f"{'mean':{width}}  {before:8.4f}  {after:8.4f}")
-        lines.append(f"noise floor {self.noise_db:+.1f} dB to the data sheet's, standard error {self.error_db:.1f} dB")
+        error = f"standard error {self.error_db:.1f} dB" if math.isfinite(self.error_db) else "error not known"
+        lines.append(f"noise floor {self.noise_db:+.1f} dB to the data sheet's, {error}")
         if after >= before:
             lines.append(
                 "the overlay brings other people no nearer to the recordings: leave it out, or try with more clips"
             )
-        return "\n".join([*lines, *([self.edge] if self.edge else [])])
+        return "\n".join([*lines, *self.notes])
 
 
 def calibrate(
@@ -96,18 +100,27 @@ def calibrate(
         settings: what is tried.
 
     Raises:
-        ValueError: `out` exists, its folder does not, the recordings are of another radar, or hold no moving point.
+        ValueError: `out` is no .toml, it or its picture exists, its folder does not, the recordings are of another
+            radar, or hold no moving point.
     """
     settings, out = settings or CalibrationSettings(), Path(out)
-    if out.exists():
-        raise ValueError(f"{out}: exists already; choose another file or remove it")
+    if out.suffix != ".toml":
+        raise ValueError(f"{out}: expected a .toml file to write the overlay to, got another kind")
+    for path in (out, out.with_suffix(".png")):
+        if path.exists():
+            raise ValueError(f"{path}: exists already; choose another file or remove it")
     if not out.parent.is_dir():
         raise ValueError(f"{out}: no such folder {out.parent}")
     farthest = _check_radar(recipe, captures)
+    if len(captures) == 0:
+        raise ValueError("calibrate: expected recordings, got a data set without clips")
     points = captures.points()
     recorded = measure(points, recipe.seconds, bool(recipe.room))
     if len(recorded["range (m)"]) == 0:
-        raise ValueError("calibrate: expected recordings with moving points, got none")
+        raise ValueError(
+            f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
+            "m/s, got none"
+        )
     search = Search(recorded, places(points, recipe.seconds), farthest, settings, progress)
     found = search.run(recipe)
     # Before and after are of other people, places and noise than the search has seen, but of the same ones.
@@ -122,7 +135,8 @@ def calibrate(
     with whole(out, out.with_suffix(".png")) as (part, picture):
         part.write_text(_header(apart) + dumps(overlay), encoding="utf-8")
         save_figure(figure, picture)
-    return Calibration(overlay, apart, found.noise_db, found.error_db, settings.edge(found.noise_db))
+    notes = tuple(note for note in (settings.edge(found.noise_db), _kept(recipe)) if note)
+    return Calibration(overlay, apart, found.noise_db, found.error_db, notes)
 
 
 def compare(recorded: Measured, before: Measured, after: Measured, group: int = 1) -> dict[str, Distance]:
@@ -141,8 +155,8 @@ def compare(recorded: Measured, before: Measured, after: Measured, group: int = 
         name: Distance(
             values[0][name],
             values[1][name],
-            float(np.std(drawn[1][name] - drawn[0][name])) if name in drawn[0] and name in drawn[1] else 0.0,
-            chance.get(name, 0.0),
+            float(np.std(drawn[1][name] - drawn[0][name])),
+            chance[name],
         )
         for name in values[0]
     }
@@ -158,6 +172,12 @@ def _check_radar(recipe: Recipe, captures: Clips) -> float:
             "another waveform"
         )
     return simulated.waveform.max_range
+
+
+def _kept(recipe: Recipe) -> str:
+    """One sentence where activities have places of their own, which the overlay's do not replace; else nothing."""
+    own = [a.label for a in recipe.activities if {"distance", "bearing_deg"} & set(a.placement)]
+    return f"places of the recipe's own stay, of: {', '.join(own)}; delete them for those of the overlay" if own else ""
 
 
 def _overlay(recipe: Recipe) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 A distance of samples is never zero, even of a simulator that is right, and it moves with who happens to be in a set.
 Both come from the bootstrap over whole clips (B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993,
 section 8.4): recordings are drawn again by clip, simulated clips by person. Every call draws alike, so that replicas of
-two simulated sets of the same people are pairs, and the error of their difference is smaller than that of each.
+two simulated sets of the same people are pairs, and the error of their difference is smaller than that of each. One
+clip, or one person, says nothing of others: replicas are NaN then.
 """
 
 import numpy as np
@@ -23,7 +24,8 @@ def replicas(recorded: Measured, simulated: Measured, group: int = 1) -> dict[st
     """
     found = {}
     for quantity, (real, own) in _shares(recorded, simulated, group).items():
-        found[quantity.name] = np.abs(np.cumsum(own[1:] - real[1:], 1)).mean(1)
+        some = len(simulated[quantity.name]) > 0
+        found[quantity.name] = np.abs(np.cumsum(own[1:] - real[1:], 1)).mean(1) if some else np.ones(DRAWS)
     return found
 
 
@@ -41,8 +43,7 @@ def _shares(recorded: Measured, simulated: Measured, group: int) -> dict[Quantit
     found = {}
     for quantity in recorded_quantities(recorded):
         real, own = recorded[quantity.name], simulated[quantity.name]
-        if len(own):
-            found[quantity] = (_drawn(quantity.counts(real), 1, 0), _drawn(quantity.counts(own), group, 1))
+        found[quantity] = (_drawn(quantity.counts(real), 1, 0), _drawn(quantity.counts(own), group, 1))
     return found
 
 
@@ -52,4 +53,6 @@ def _drawn(counts: Floats, group: int, seed: int) -> Floats:
     times = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)
     found = np.concatenate([np.ones((1, len(counts))), times]) @ counts
     shares: Floats = found / np.maximum(found.sum(1, keepdims=True), 1)
+    if len(counts) < 2:
+        shares[1:] = np.nan
     return shares

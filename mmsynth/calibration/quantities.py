@@ -16,11 +16,16 @@ Ints = NDArray[np.int64]
 
 # In m: nearer lies antenna coupling, farther nobody of interest.
 NEAR, FAR = 0.35, 6.0
+# In s: a longer recording counts as several when clips are drawn again, for people do something else by then.
+STRETCH = 20.0
 
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Values of one quantity [n], the clip of each [n], and how many clips there are, with values or without."""
+    """Values of one quantity [n], the clip of each [n], and how many clips there are, with values or without.
+
+    Clips are what is drawn again (`errors`): a recording, or each stretch of a long one.
+    """
 
     values: Floats
     clip: Ints
@@ -80,7 +85,8 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measur
         at_rest: compare the share of points at rest too: it is the room's, and says nothing of a scene without one.
     """
     table = _windows(points, seconds)
-    _, frames, owner = table
+    _, frames, clip = table
+    owner, clips = _stretches(clip, seconds)
     values, distance, window, counts = _moving(points, table)
     snr = np.isfinite(values[:, 5])
     by_point, by_window = owner[window], np.arange(len(frames) if at_rest else 0)
@@ -95,7 +101,6 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measur
         (values[snr, 5], by_point[snr]),
         ((counts[1] / np.maximum(counts[0] + counts[1], 1))[by_window], owner[by_window]),
     )
-    clips = len(points.clip_offsets) - 1
     return {q.name: Values(np.asarray(v, np.float64), c, clips) for q, (v, c) in zip(QUANTITIES, columns, strict=True)}
 
 
@@ -151,6 +156,15 @@ def _windows(points: FlatPoints, seconds: float) -> tuple[Ints, Ints, Ints]:
         owner += [clip] * whole
     window = np.concatenate(found)
     return window, np.bincount(window, minlength=len(owner)), np.array(owner)
+
+
+def _stretches(clip: Ints, seconds: float) -> tuple[Ints, int]:
+    """Stretch of each window, of as near to `STRETCH` as divides its clip [windows] evenly, and how many there are."""
+    windows = np.bincount(clip)
+    parts = np.clip(np.rint(windows * seconds / STRETCH).astype(np.int64), 1, windows)
+    place = np.arange(len(clip)) - np.repeat(np.cumsum(windows) - windows, windows)
+    within = place * parts[clip] // windows[clip]
+    return (np.cumsum(parts) - parts)[clip] + within, int(parts.sum())
 
 
 def _medians(values: Floats, window: Ints) -> Floats:

@@ -61,7 +61,8 @@ class Found:
 
     Attributes:
         recipe: with device, placement and clothing found.
-        noise_db, error_db: the noise floor that fits best, and its standard error by the clips that were drawn.
+        noise_db, error_db: the noise floor that fits best, and its standard error by the clips that were drawn; NaN
+            with one recording or one person.
     """
 
     recipe: Recipe
@@ -101,7 +102,7 @@ class Search:
         options = self._options(placed, self._devices())
         best = min(options, key=lambda o: o.loss)
         noise, error = self._noise(options, best)
-        spread = max(self.settings.spread_db, 2 * error)
+        spread = float(np.fmax(self.settings.spread_db, 2 * error))
         device = Device(
             noise_db=(round(noise - spread, 1), round(noise + spread, 1)),
             threshold_db=(best.device[1] - 1.0, best.device[1] + 1.0),
@@ -162,7 +163,7 @@ class Search:
         line = sorted((o for o in options if o.device[1:] == best.device[1:]), key=lambda o: o.device[0])
         levels = np.array([o.device[0] for o in line])
         drawn = np.array([np.broadcast_to(o.drawn, DRAWS) for o in line])
-        error = float(np.std([_lowest(levels, losses) for losses in drawn.T]))
+        error = float(np.std([_lowest(levels, losses) for losses in drawn.T])) if np.isfinite(drawn).all() else np.nan
         return _lowest(levels, np.array([o.loss for o in line])), error
 
     def _step(self) -> None:

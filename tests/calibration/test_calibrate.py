@@ -13,7 +13,7 @@ from mmsynth.calibration.errors import floors, replicas
 from mmsynth.calibration.placing import placement_from
 from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure
 from mmsynth.calibration.search import _lowest
-from mmsynth.datasets import Dataset, FlatPoints
+from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import Device, Placement, Recipe
@@ -70,8 +70,17 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     assert place.distance[0] > 2.2 and place.distance[-1] < 3.0
     assert place.bearing[0] > 0.2 and place.bearing[-1] < 0.6
     assert (tmp_path / "overlay.png").stat().st_size > 2000
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(ValueError, match="overlay.toml: exists already"):
         calibrate(near, recorded, tmp_path / "overlay.toml", lambda done, total: None)
+    (tmp_path / "overlay.toml").unlink()
+    with pytest.raises(ValueError, match="overlay.png: exists already"):
+        calibrate(near, recorded, tmp_path / "overlay.toml", lambda done, total: None)
+    with pytest.raises(ValueError, match="here.png: expected a .toml file"):
+        calibrate(near, recorded, tmp_path / "here.png", lambda done, total: None)
+    with DatasetWriter(tmp_path / "empty.h5", recorded.attributes):
+        pass
+    with pytest.raises(ValueError, match="got a data set without clips"):
+        calibrate(near, Dataset.open(tmp_path / "empty.h5"), tmp_path / "other.toml", lambda done, total: None)
     with pytest.raises(ValueError, match="recordings of the recipe's radar IWR1443BOOST/mars, got some of .*/radhar"):
         calibrate(replace(near, radar="mars"), recorded, tmp_path / "other.toml", lambda done, total: None)
     measured = measure(recorded.points(), 0.5)
@@ -82,7 +91,9 @@ def test_what_cannot_be_told_from_no_change_is_said() -> None:
     fell, rose, same = Distance(0.2, 0.1, 0.01, 0.0), Distance(0.1, 0.2, 0.01, 0.0), Distance(0.002, 0.007, 0.003, 0.01)
     assert [d.verdict for d in (fell, rose, same)] == ["falls", "rises", "no change beyond error"]
     assert "no nearer" not in Calibration({}, {"x": fell}, 6.0, 1.0).text()
-    worse = Calibration({}, {"x": rose}, 6.0, 1.0, "at the edge").text()
+    worse = Calibration({}, {"x": rose}, 6.0, 1.0, ("at the edge",)).text()
+    one = Calibration({}, {"x": Distance(0.2, 0.1, np.nan, np.nan)}, 6.0, np.nan).text()
+    assert "falls" not in one and one.count("error not known") == 2
     assert "no nearer" in worse and worse.endswith("at the edge") and "+6.0 dB" in worse
 
 
@@ -190,3 +201,26 @@ def test_the_last_noise_floor_that_was_tried_is_said() -> None:
     settings = CalibrationSettings(noise_db=(0.0, 6.0, 12.0), threshold_db=(-4.0, 0.0), ghosts=(0.0,))
     assert "+12 dB to the data sheet's, is the last" in settings.edge(12.0) and "so little noise" in settings.edge(0.0)
     assert not settings.edge(6.0) and not replace(settings, noise_db=(12.0,)).edge(12.0)
+
+
+def test_a_long_recording_counts_as_its_stretches_of_20_s_and_one_clip_tells_no_error() -> None:
+    rng, frames, starts = np.random.default_rng(0), 10 * 601, np.arange(0, 6010, 200)
+    values = np.zeros((frames, 7), np.float32)
+    values[:, 1], values[:, 3] = 1 + rng.uniform(0, 1) + np.repeat(rng.normal(0, 0.3, 31), 200)[:frames], 0.2
+    time = np.arange(frames) / 10
+
+    def points(starts: np.ndarray) -> FlatPoints:
+        bounds = np.concatenate([starts, [frames]])
+        clip = np.repeat(np.arange(len(starts)), np.diff(bounds))
+        return FlatPoints(values, np.arange(frames), np.arange(frames + 1), time - time[starts][clip], bounds)
+
+    # 601 s in one file: 30 stretches of 20 s (the last second is no stretch); as 30 files, the same within a window.
+    whole, files = measure(points(starts[:1]), 2.0), measure(points(starts[:30]), 2.0)
+    assert {v.clips for v in whole.values()} == {v.clips for v in files.values()} == {30}
+    assert np.array_equal(whole["range (m)"].clip, files["range (m)"].clip)
+    once = measure(points(starts[:1]), 700.0)
+    told = replicas(whole, files)["range (m)"], replicas(whole, once)["range (m)"]
+    assert np.isfinite(told[0]).all() and np.isnan(told[1]).all()
+    # A simulator without a moving point is as far as can be, drawn again too.
+    nothing = {name: replace(v, values=v.values[:0], clip=v.clip[:0]) for name, v in files.items()}
+    assert (replicas(whole, nothing)["range (m)"] == distances(whole, nothing)["range (m)"]).all()
