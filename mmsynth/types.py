@@ -438,7 +438,8 @@ class Paths:
     Attributes:
         gain: complex ratio of received to transmitted wave amplitude (radar equation, patterns and scattering, without
             the phase of the delay), at the knots `gain_rows`; linear in between, so that a path can fade.
-        tx_delay: seconds from each TX to the path's reference point at the knots (float64).
+        tx_delay: seconds from each TX to the path's reference point at the knots (float64): of a facet its centroid, as
+            far behind as its echo over the band is.
         rx_delay: seconds from there to each RX at the knots (float64).
         knots: seconds from the start of the frame (float64), increasing.
         departure: unit vector in the radar frame in which the path leaves, at mid-frame.

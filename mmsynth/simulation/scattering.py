@@ -60,11 +60,13 @@ def _least_axis(direction: Tensor) -> Tensor:
     return (size == torch.minimum(torch.minimum(size[0], size[1]), size[2])).to(direction.dtype)
 
 
-def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of exp(j phase) over a flat triangle, from the phases [...] in rad at its corners, as (real, imaginary).
+def mean_wave(first: Tensor, second: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of exp(j phase) and of j phase exp(j phase) over a flat triangle, from phases [...] in rad at its corners.
 
-    It is `2 exp[j a, j b, j c]`, the second divided difference of exp (Hermite-Genocchi). The phases are centred and
-    sorted, so that the division is by the greatest difference; under 0.5 rad of it a series takes over (error 1e-7).
+    The first is `2 exp[j a, j b, j c]`, the second divided difference of exp (Hermite-Genocchi). The phases are centred
+    and sorted, so that the division is by the greatest difference; under 0.5 rad of it a series takes over (error
+    1e-7). The second is its slope as all phases grow in proportion, as they do with frequency: the same theorem for
+    (x - 2) exp(x), and Leibniz' rule, make it `(j a - 2)` times the first plus `2 exp[j b, j c]`.
     """
     mean = (first + second + third) / 3
     a, b, c = first - mean, second - mean, third - mean
@@ -82,12 +84,15 @@ def triangle_phase_integral(first: Tensor, second: Tensor, third: Tensor) -> tup
     e2, e3 = low * middle + middle * high + high * low, low * middle * high
     real = torch.where(small, 1 + e2 / 12 + e2 * e2 / 360, real)
     imag = torch.where(small, -e3 / 60, imag)
-    cosine, sine = mean.cos(), mean.sin()
-    return real * cosine - imag * sine, real * sine + imag * cosine
+    wave, turn = torch.complex(real, imag), torch.polar(torch.ones_like(mean), mean)
+    edge = torch.polar(upper, -half_low)
+    return wave * turn, (torch.complex(torch.full_like(low, -2), low + mean) * wave + 2 * edge) * turn
 
 
 def smooth_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """PO integrals [faces] in m^2 (real, imaginary) of smooth facets, each cut as finely as its curvature asks for.
+    """PO integrals [faces] in m^2 of smooth facets, each cut as finely as its curvature asks for, and their slopes.
+
+    See `curved_integral`.
 
     Args:
         corner: [3, 3, faces] in m relative to the mean of the corners, to which the phase is referenced.
@@ -101,18 +106,18 @@ def smooth_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[fl
     # A piece of an edge cut in n lies n^2 times closer to the arc; what counts is the distance along the rays.
     worst = dot(sag, bisector[:, None]).detach().abs().amax(0)
     pieces = torch.ceil((worst / flatness).sqrt()).clamp(2, MOST_PIECES)
-    real, imag = torch.zeros_like(corner[0, 0]), torch.zeros_like(corner[0, 0])
+    found = torch.zeros(2, corner.shape[2], dtype=torch.complex64, device=corner.device)
     for count in range(1, MOST_PIECES + 1):
         rows = (pieces == count).nonzero()[:, 0]
         if len(rows):
             some = [x.index_select(-1, rows) for x in (corner, sag, bisector)]
             part = curved_integral(some[0], some[1], some[2], (wavenumber, count))
-            real, imag = (x.index_copy(0, rows, y) for x, y in zip((real, imag), part, strict=True))
-    return real, imag
+            found = found.index_copy(1, rows, torch.stack(part))
+    return found[0], found[1]
 
 
 def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
-    """`∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`: (real, imaginary) [faces] in m^2.
+    """`∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`, and its slope d/d ln(k) [faces] in m^2.
 
     It is the sum over `subdivision^2` flat pieces of the quadratic surface through the corners and the raised middles
     of the edges; pieces that face away count nothing. `cut` is the wavenumber k in 1/m and the subdivision.
@@ -129,9 +134,9 @@ def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[fl
     origin = node.index_select(1, first)
     side, other = node.index_select(1, second) - origin, node.index_select(1, third) - origin
     facing = 0.5 * dot(cross(side, other), bisector[:, None])
-    real, imag = triangle_phase_integral(*(phase.index_select(0, corners) for corners in (first, second, third)))
+    wave, slope = mean_wave(*(phase.index_select(0, corners) for corners in (first, second, third)))
     facing = facing.clamp_min(0)
-    return (facing * real).sum(0), (facing * imag).sum(0)
+    return (facing * wave).sum(0), (facing * slope).sum(0)
 
 
 @cache

@@ -7,16 +7,18 @@ import oracles
 import pytest
 import torch
 import trimesh
+from scipy.constants import speed_of_light
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, rcs, response, small_radar
 
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.scattering import (
+    mean_wave,
     polarised_reflection,
     reflection,
     surface_phase,
-    triangle_phase_integral,
 )
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.synthesis import synthesize_direct
 from mmsynth.types import Material
 
 EXACT = Simulation(drop=0.0)
@@ -55,14 +57,17 @@ def test_phase_integral_is_stable_everywhere():
     scale = torch.logspace(-6, 1.6, 400, dtype=torch.float64)[:, None]
     phases = scale * (2 * torch.rand(400, 3, generator=generator, dtype=torch.float64) - 1)
     phases[::3, 1] = phases[::3, 0] + 1e-7
-    real, imag = triangle_phase_integral(*phases.to(torch.float32).unbind(1))
+    wave, slope = mean_wave(*phases.to(torch.float32).unbind(1))
     node, weight = np.polynomial.legendre.leggauss(60)
     u, v = (node[:, None] + 1) / 2, (node[None] + 1) / 2
     weights = weight[:, None] * weight[None] / 4 * (1 - u) * 2
     for row in range(0, 400, 7):
         a, b, c = phases[row].to(torch.float32).double().tolist()
-        want = (weights * np.exp(1j * (a + u * (b - a) + (1 - u) * v * (c - a)))).sum()
-        assert abs(complex(real[row], imag[row]) - want) < 4e-6
+        phase = a + u * (b - a) + (1 - u) * v * (c - a)
+        assert abs(wave[row].item() - (weights * np.exp(1j * phase)).sum()) < 4e-6
+        # Its slope as all phases grow in proportion.
+        want = (weights * 1j * phase * np.exp(1j * phase)).sum()
+        assert abs(slope[row].item() - want) < 4e-6 * (1 + max(abs(a), abs(b), abs(c)))
 
 
 @pytest.mark.parametrize("degrees", [0.0, 7.2, 14.5, 20.7, 29.8])
@@ -77,6 +82,26 @@ def test_plate_and_its_lobes(degrees):
     shape = mesh(*plate(size, size, 60.0, angle, cells=8))
     got = rcs(trace(free_space(shape), radar, 0, EXACT, 1), radar, 60.0)
     assert decibel(got / oracles.plate_rcs(size, size, wavelength, angle)) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("degrees", [15.0, 25.0, 40.0])
+def test_a_tilted_plate_over_a_wide_band(degrees):
+    # A facet's gain is that of the middle of the band, and turned over it by a lag alone. The plate as a whole goes
+    # through lobes and zeros of |sinc| within these 4 GHz; without a lag the error is 3.5, 10 and 14 %.
+    radar = small_radar(77e9, loops=1, slope=8e13, samples=250, sample_rate=5e6)
+    wave, size, distance, angle = radar.waveform, 0.1, 60.0, math.radians(degrees)
+    shape = mesh(*plate(size, size, distance, angle, cells=8))
+    got = synthesize_direct(trace(free_space(shape), radar, 0, EXACT, 1), radar)[0, 0, 0].numpy()
+    delay = 2 * distance / speed_of_light
+    wavelength = speed_of_light / (wave.start_frequency + wave.slope * (wave.sample_times().numpy() - delay))
+    # Amplitudes of `plate_rcs`, with the sign that its square loses.
+    sign = np.sign(np.sinc(2 * size * math.sin(angle) / wavelength))
+    want = sign * np.sqrt(oracles.plate_rcs(size, size, wavelength, angle)) * wavelength
+    phase = wave.start_frequency * delay + wave.slope * wave.sample_times().numpy() * delay - wave.slope * delay**2 / 2
+    want = want * np.exp(2j * np.pi * phase)
+    scale = np.vdot(want, got) / np.vdot(want, want)
+    error = np.linalg.norm(got - scale * want) / np.linalg.norm(scale * want)
+    assert error < 0.03
 
 
 @pytest.mark.parametrize(

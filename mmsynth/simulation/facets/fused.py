@@ -210,7 +210,7 @@ def _gains(
     instants: int,
     rows: wp.array(dtype=int),
     fade: wp.array2d(dtype=float),
-    gain: wp.array2d(dtype=wp.vec2),
+    gain: wp.array2d(dtype=wp.vec4),
     items: wp.array3d(dtype=float),
     cuts: wp.array2d(dtype=wp.int32),
     alike: wp.array(dtype=wp.uint8),
@@ -218,11 +218,11 @@ def _gains(
     """All but the coherent part, which is left to `integrals`."""
 
 
-def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
-    """Gains [facets, gains] (complex64) of the paths over the faces `facets`, by `facet_paths`; see `facet_gains`."""
+def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Gains and their slopes [facets, gains] (complex64) of the paths over the faces `facets`; see `facet_gains`."""
     device = facets.device
     rows = torch.tensor(gain_rows(len(pose.knots)), dtype=torch.int32, device=device)
-    gain = torch.zeros(len(facets), len(rows), 2, dtype=torch.float32, device=device)
+    gain = torch.zeros(len(facets), len(rows), 4, dtype=torch.float32, device=device)
     items = torch.empty(*gain.shape[:2], NUMBERS, dtype=torch.float32, device=device)
     cuts = torch.zeros(gain.shape[:2], dtype=torch.int32, device=device)
     alike = torch.empty(len(facets), dtype=torch.uint8, device=device)
@@ -232,7 +232,8 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     inputs = [pose_struct(pose), _law(pose), ways, facets, seen.view(torch.uint8), len(pose.instants), rows, pose.fade]
     launch(_gains, -(-len(facets) // lanes_of(device)), [*inputs, gain, items, cuts, alike], device)
     add_integrals(items.flatten(0, 1), cuts.flatten(), alike, gain)
-    return torch.view_as_complex(gain)
+    found = torch.view_as_complex(gain.reshape(*cuts.shape, 2, 2))
+    return found[..., 0], found[..., 1]
 
 
 def _law(pose: Pose) -> _Law:

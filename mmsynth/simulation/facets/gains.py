@@ -12,8 +12,10 @@ from mmsynth.simulation.surface import dot, length, unit
 from mmsynth.types import gain_rows
 
 
-def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
+def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
     """Gains [facets, gains] (complex64) of the paths over the faces `facets` of one frame at the knots `gain_rows`.
+
+    And their slopes, of the same shape: d gain / d ln(frequency), less a part that is in phase with the gain.
 
     `seen` [instants, moving faces] is that of `visible.visible`: a facet that is not seen at an end of the frame has no
     gain there, and fades in between.
@@ -26,9 +28,10 @@ def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     # far from the origin as near it.
     rows = gain_rows(len(pose.knots))
     shape = torch.cat([(corner[k] - centre[k][:, None]).to(torch.float32) for k in rows], -1)
-    amplitude = _amplitude(pose, facets, shape, torch.cat([centre[k] for k in rows], -1), ends)
+    parts = _amplitude(pose, facets, shape, torch.cat([centre[k] for k in rows], -1), ends)
     shares = seen[[0, -1]].index_select(1, facets).to(torch.float32).T @ pose.fade.T
-    return amplitude.reshape(len(rows), -1).T * common[:, None] * shares
+    gain, slope = (part.reshape(len(rows), -1).T * common[:, None] * shares for part in parts)
+    return gain, slope
 
 
 def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
@@ -57,8 +60,10 @@ def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
     return surface.carry(sag.repeat(1, 1, times), before.repeat(1, 1, times), corner)
 
 
-def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]) -> Tensor:
-    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, [gains * facets].
+def _amplitude(
+    pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]
+) -> tuple[Tensor, Tensor]:
+    """Square-root RCS in m over the lengths of both legs in m, but for the reflection, and its slope [gains * facets].
 
     Args:
         pose: of the frame.
@@ -77,24 +82,23 @@ def _amplitude(pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends:
     size = length(area)
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
     rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(times)
-    real, imag = torch.zeros_like(size), torch.zeros_like(size)
+    gain, slope = torch.zeros(2, len(size), dtype=torch.complex64, device=size.device)
     if settings.method == "points":
-        return torch.complex(_point_amplitude(size, cosines) / spread, imag)
+        return _point_amplitude(size, cosines) / spread + gain, slope
     if settings.coherent:
         sag = _sagitta(pose, facets, corner)
         cut = (wavenumber, settings.flatness * wavelength)
-        real, imag = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
+        gain, slope = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
         # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
         left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
-        real, imag = imag * left, -real * left
+        gain, slope = -1j * left * gain, -1j * left * slope
     if settings.diffuse:
         lambert = _sqrt(scattering.diffuse_rcs(rough, wavenumber, size, cosines))
         phase = scattering.surface_phase(
             pose.seed, *(x.index_select(0, facets) for x in (pose.topology.person, pose.topology.facet))
         )
-        turn = torch.stack([phase.cos(), phase.sin()]).repeat(1, times)
-        real, imag = real + lambert * turn[0], imag + lambert * turn[1]
-    return torch.complex(real / spread, imag / spread)
+        gain = gain + torch.polar(torch.ones_like(phase), phase).repeat(times) * lambert
+    return gain / spread, slope / spread
 
 
 def _point_amplitude(area: Tensor, cosines: Tensor) -> Tensor:

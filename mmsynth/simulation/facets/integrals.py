@@ -34,7 +34,7 @@ _SNIPPET = (
                 + d * flat[n + 9] + e * flat[n + 12] + f * flat[n + 15];
     };
     lane bulge = (flat[11] + flat[14] + flat[17]) * (1.0f / (3 * cut * cut));
-    lane real = zero, imag = zero, c, s, old[3], last[3], at[3];
+    lane sum[2] = {zero, zero}, rise[2] = {zero, zero}, mean[2], slope[2], old[3], last[3], at[3];
     for (int i = 0; i < cut; ++i) {
         node(i, 0, old);
         node(i + 1, 0, last);
@@ -43,28 +43,31 @@ _SNIPPET = (
             node(i + 1 - m % 2, (m + 1) / 2, at);
             lane area = (last[0] - old[0]) * (at[1] - old[1]) - (last[1] - old[1]) * (at[0] - old[0]);
             area = most(m % 2 ? area : -area, zero);
-            mean_wave(old[2], last[2], at[2], bulge, c, s);
-            real += area * c;
-            imag += area * s;
+            mean_wave(old[2], last[2], at[2], bulge, mean, slope);
+            for (int n = 0; n < 2; ++n) {
+                sum[n] += area * mean[n];
+                rise[n] += area * slope[n];
+            }
             for (int n = 0; n < 3; ++n) {
                 old[n] = last[n];
                 last[n] = at[n];
             }
         }
     }
-    float sums[2][L];
-    store(sums[0], flat[18] * real - flat[19] * imag);
-    store(sums[1], flat[18] * imag + flat[19] * real);
+    float sums[4][L];
+    store(sums[0], flat[18] * sum[0] - flat[19] * sum[1]);
+    store(sums[1], flat[18] * sum[1] + flat[19] * sum[0]);
+    store(sums[2], flat[18] * rise[0] - flat[19] * rise[1]);
+    store(sums[3], flat[18] * rise[1] + flat[19] * rise[0]);
     for (int l = 0; l < L; ++l) {
         int item = order.data[thread * L + l];
         if (item < 0)
             continue;
         int facet = item / gains, first = item % gains;
         int end = alike.data[facet] ? gains : first + 1;
-        for (int k = first; k < end; ++k) {
-            gain.data[facet * gains + k].c[0] += sums[0][l];
-            gain.data[facet * gains + k].c[1] += sums[1][l];
-        }
+        for (int k = first; k < end; ++k)
+            for (int n = 0; n < 4; ++n)
+                gain.data[facet * gains + k].c[n] += sums[n][l];
     }
 """
 )
@@ -77,13 +80,13 @@ def _integrate(
     cuts: wp.array(dtype=wp.int32),
     alike: wp.array(dtype=wp.uint8),
     gains: int,
-    gain: wp.array(dtype=wp.vec2),
+    gain: wp.array(dtype=wp.vec4),
 ):
-    """Add to the gains of facets, strip by strip of their pieces, their integrals times their factors."""
+    """Add to the gains and slopes of facets, strip by strip of their pieces, their integrals times their factors."""
 
 
 def add_integrals(items: Tensor, cut: Tensor, alike: Tensor, gain: Tensor) -> None:
-    """Add to `gain` [facets, gains, 2] the integrals of `items` [facets * gains, NUMBERS], times their factors.
+    """Add to gains and slopes [facets, gains, 4] the integrals of `items` [facets * gains, NUMBERS] times factors.
 
     `cut` [facets * gains] says in how many pieces to cut the edges of each, 0 for none that counts; of a facet that is
     `alike` [facets], the first counts for all.

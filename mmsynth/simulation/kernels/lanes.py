@@ -109,8 +109,9 @@ MEAN_WAVE = """
         lane near = 1.0f + w * (w * (1.0f / 120.0f - w * (1.0f / 5040.0f)) - 1.0f / 6.0f);
         return x > 0.3f ? sine / x : near;
     };
-    // Mean of exp(j phase) over triangles from phases at their corners: `scattering.triangle_phase_integral`.
-    auto mean_wave = [&](lane a, lane b, lane c, lane bulge, lane& real, lane& imag) {
+    // Mean of exp(j phase) over triangles from phases at their corners, and its slope: `scattering.mean_wave`.
+    auto mean_wave = [&](lane a, lane b, lane c, lane bulge, lane* wave_of, lane* slope_of) {
+        lane real, imag;
         lane mean = (a + b + c) * (1.0f / 3.0f);
         lane low = least(least(a, b), c) - mean, high = most(most(a, b), c) - mean;
         lane middle = -(low + high), spread = high - low;
@@ -127,10 +128,12 @@ MEAN_WAVE = """
         lane e2 = low * high - middle * middle, e3 = low * middle * high;
         real = wide ? scale * (low_s * upper - high_s * lower) : 1.0f + e2 * (1.0f / 12.0f + e2 * (1.0f / 360.0f));
         imag = wide ? scale * (low_c * upper - high_c * lower) : e3 * (-1.0f / 60.0f);
-        wave(mean + bulge, c0, s0);
-        lane turned = real * c0 - imag * s0;
-        imag = real * s0 + imag * c0;
-        real = turned;
+        mean += bulge;
+        wave(mean, c0, s0);
+        lane along = low + mean, rise = 2.0f * (upper * low_c - real) - along * imag;
+        lane turn = along * real - 2.0f * (upper * low_s + imag);
+        wave_of[0] = real * c0 - imag * s0, wave_of[1] = real * s0 + imag * c0;
+        slope_of[0] = rise * c0 - turn * s0, slope_of[1] = rise * s0 + turn * c0;
     };
 """
 

@@ -82,10 +82,10 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
             if len(facets) == 0:
                 continue
             one = every.chains[a].legs[0], every.chains[b].legs[1]
-            gain = gains_of(pose, facets, one, both)
-            found.append(paths_over(pose, facets, one, gain))
+            scattered = gains_of(pose, facets, one, both)
+            found.append(paths_over(pose, facets, one, scattered))
             if every.shared and a != b:
-                found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), gain))
+                found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), scattered))
     return found
 
 

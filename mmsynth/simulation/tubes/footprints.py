@@ -49,7 +49,7 @@ _SNIPPET = (
         return wavenumber * (sum - less / (length(x, y, z) + back));
     };
     const lane bulge = of[51] * (step * step / 3.0f);
-    lane real = zero, imag = zero, c, s;
+    lane real = zero, imag = zero, mean[2], unused[2];
     for (int i = 0; i < cut; ++i) {
         lane old = phase(i, 0), last = phase(i + 1, 0);
         for (int m = 1; m < 2 * (cut - i); ++m) {
@@ -58,9 +58,9 @@ _SNIPPET = (
             const float third = m % 2 ? 1.0f / 3.0f : 2.0f / 3.0f;
             const float u = step * (i + third), v = step * ((m - 1) / 2 + third);
             lane size = most(weight[0] + weight[1] * u + weight[2] * v, zero);
-            mean_wave(old, last, at, bulge, c, s);
-            real += size * c;
-            imag += size * s;
+            mean_wave(old, last, at, bulge, mean, unused);
+            real += size * mean[0];
+            imag += size * mean[1];
             old = last;
             last = at;
         }
