@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.datasets import Clips, Dataset, Datasets
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
-from mmsynth.training import Predictions, Run, held_out, other_radar, predict
+from mmsynth.training import Predictions, Run, held_out, leaks, other_radar, predict
 from mmsynth.view import confusion_figure
 
 SEEN = "the run was trained on these clips: the figures above do not say how it does on others"
@@ -25,6 +25,7 @@ class Report:
         seen: the run learnt from these clips.
         adapted: it was adapted to their file, without its labels.
         other_radar: a sentence if they are of another radar than those that it learnt from.
+        leaks: a sentence if the split that it was trained by leaks.
     """
 
     windows: Scores
@@ -34,6 +35,7 @@ class Report:
     seen: bool = False
     adapted: bool = False
     other_radar: str = ""
+    leaks: str = ""
 
     def text(self) -> str:
         """The report as a table."""
@@ -49,12 +51,12 @@ class Report:
             recall = self.windows.recall[name]
             shown = "-" if np.isnan(recall) else f"{recall:.3f}"
             lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
-        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.other_radar)])
+        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.other_radar, self.leaks)])
 
 
-def warnings(seen: bool, adapted: bool, other_radar: str) -> list[str]:
-    """What stands below a report on clips that the run knows, or that are of another radar."""
-    texts = (SEEN if seen else "", ADAPTED if adapted else "", other_radar)
+def warnings(seen: bool, adapted: bool, *others: str) -> list[str]:
+    """What stands below a report on clips that the run knows, are of another radar or of a split that leaks."""
+    texts = (SEEN if seen else "", ADAPTED if adapted else "", *others)
     return [line for text in texts if text for line in ("", text)]
 
 
@@ -64,14 +66,14 @@ def learnt_from(run: Run, dataset: Clips) -> bool:
     # Of synthetic clips nothing is held out.
     if files & {path.resolve() for path in data.synthetic}:
         return True
-    return bool(files & {path.resolve() for path in data.real}) and not held_out(dataset, data.hold_out).any()
+    return bool(files & {path.resolve() for path in data.real}) and not held_out(dataset, data).any()
 
 
 def adapted_to(run: Run, dataset: Clips) -> bool:
     """Whether a run was adapted to a file of the data set, of which it held nothing out: it has seen the clips."""
     data = run.recipe.data
     known = _files(dataset) & {path.resolve() for path in data.unlabelled}
-    return bool(known) and not held_out(dataset, data.hold_out).any()
+    return bool(known) and not held_out(dataset, data).any()
 
 
 def _files(dataset: Clips) -> set[Path]:
@@ -81,7 +83,7 @@ def _files(dataset: Clips) -> set[Path]:
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
     """Indices of the clips to score a run on: those that it held out, or all where the data set has none of these."""
-    held = held_out(dataset, run.recipe.data.hold_out)
+    held = held_out(dataset, run.recipe.data)
     return np.flatnonzero(held) if held.any() else np.arange(len(dataset))
 
 
@@ -96,9 +98,10 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     """
     report = score_predictions(predict(run, dataset, untouched(run, dataset)))
     seen, adapted, other = learnt_from(run, dataset), adapted_to(run, dataset), other_radar(run, dataset)
-    report = replace(report, seen=seen, adapted=adapted, other_radar=other)
+    about: dict[str, Any] = {"seen": seen, "adapted": adapted, "other_radar": other, "leaks": leaks(run.recipe.data)}
+    report = replace(report, **about)
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
-    content |= {"confidence": report.confidence, "seen": seen, "adapted": adapted, "other_radar": other}
+    content |= {"confidence": report.confidence, **about}
     figure = confusion_figure(np.asarray(report.windows.matrix), report.windows.classes)
     keep_report(Path(out, "report.txt"), Path(out, "confusion.png"), report.text(), content, figure)
     return report

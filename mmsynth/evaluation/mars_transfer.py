@@ -1,19 +1,28 @@
 """What synthetic clips are worth for pose on MARS: a perceptron with and without them, equal optimiser steps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
+from mmsynth.evaluation.fewshot import Curve
+from mmsynth.evaluation.scores import Row, row
 from mmsynth.training.frames import Frames
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 
 Array = NDArray[Any]
 
+TITLES = {
+    "mae": "mean absolute error in cm",
+    "relative_mae": "mean absolute error in cm, relative to the root",
+    "mpjpe": "mean distance of a joint in cm",
+    "relative_mpjpe": "mean distance of a joint in cm, relative to the root",
+}
+SIZES = "sizes from the unlabelled points of the person held out"
 # Recordings alone, everybody as large as those people; the same, sizes estimated from them; then synthetic frames too.
 ARMS = ("alone", "alone, sizes", "pre-trained, sizes", "mixed, sizes")
 
@@ -39,13 +48,29 @@ def stretches(frames: Frames, names: Array, share: float, draw: np.random.Genera
     return np.concatenate(found)
 
 
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Of the poses of a person, in cm: `mae` of a coordinate, `mpjpe` of each joint, both as they are and at the root.
+
+    Attributes:
+        mae, relative_mae: mean absolute error of a coordinate; relative: both poses moved to their first joint.
+        mpjpe, relative_mpjpe: mean distance of each joint [joints].
+    """
+
+    mae: float
+    relative_mae: float
+    mpjpe: Array
+    relative_mpjpe: Array
+
+
 def transfer_errors(
     real: Frames, names: Array, synthetic: Mapping[str, Frames], shares: Sequence[float], recipe: Recipe
-) -> dict[float, dict[str, tuple[float, ...]]]:
-    """Mean absolute error in cm by share and person held out, of each of `ARMS`.
+) -> dict[float, dict[str, tuple[Errors, ...]]]:
+    """Errors by share and person held out, of each of `ARMS`.
 
-    Nothing of the person's poses is seen, and of the others' only the stretches of the share. At share 0: the mean of
-    the others' poses, and a model of synthetic poses alone, which knows no recording.
+    Nothing of the person's poses is seen, and of the others' only the stretches of the share; sizes are estimated from
+    all points of the person, which need no label. At share 0: the mean of the others' poses, and a model of synthetic
+    poses alone, which knows no recording.
 
     Args:
         real: recorded poses.
@@ -54,10 +79,10 @@ def transfer_errors(
         shares: of the recordings.
         recipe: of the perceptron; `schedule` and `sizes` are each in turn, the seed also that of the stretches.
     """
-    found: dict[float, dict[str, tuple[float, ...]]] = {0.0: {}, **{share: {} for share in shares}}
+    found: dict[float, dict[str, tuple[Errors, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     before, beside = (replace(recipe, data=replace(recipe.data, schedule=s), sizes=True) for s in ("pretrain", "mix"))
     plain = replace(recipe, sizes=False)
-    for number, name in enumerate(sorted(set(real.subject.tolist()))):
+    for number, name in enumerate(_people(real)):
         there, made = real.subject == name, synthetic[name]
         test, others = real.take(there), real.take(~there)
         constant = np.broadcast_to(others.joints.mean(0), test.joints.shape)
@@ -70,8 +95,66 @@ def transfer_errors(
     return found
 
 
-def _errors(guesses: Sequence[Array], test: Frames) -> tuple[float, ...]:
-    return tuple(100 * metrics.mae(guess, test.joints) for guess in guesses)
+def pose_curves(runs: Sequence[Mapping[float, Mapping[str, tuple[Errors, ...]]]]) -> dict[str, Curve]:
+    """What `transfer_errors` found with each seed, as a curve for each kind of error.
+
+    At share 0 the synthetic poses alone stand as pre-trained; the mean pose of the others stands at every share.
+    """
+    shares, people = tuple(runs[0]), tuple(runs[0][0.0])
+    curves = {}
+    for name, title in TITLES.items():
+        table = np.full((1 + len(ARMS), len(shares), len(runs), len(people)), np.nan)
+        for where in np.ndindex(table.shape[1:]):
+            k, seed, person = where
+            value = [float(np.mean(getattr(e, name))) for e in runs[seed][shares[k]][people[person]]]
+            constant = float(np.mean(getattr(runs[seed][0.0][people[person]][0], name)))
+            table[:, *where] = [constant, np.nan, np.nan, value[1], np.nan] if k == 0 else [constant, *value]
+        scores = dict(zip(("constant pose", *ARMS), table, strict=True))
+        curves[name] = Curve(shares, people, scores, "perceptron on histograms", title)
+    return curves
+
+
+def pose_rows(curve: Curve, made: str, **more: Any) -> list[Row]:
+    """Rows of the ledger: synthetic poses alone, and the gain of each of `ARMS` over the first at each share.
+
+    Args:
+        curve: of mean absolute errors.
+        made: the synthetic clips, in words.
+        more: of each row.
+    """
+    zero = curve.scores["pre-trained, sizes"][0]
+    each = ", ".join(f"{who} {v:.2f}" for who, v in zip(curve.groups, zero.mean(0), strict=True))
+    note = f"MAE, {made}; {SIZES}; {each}"
+    rows = [row("mars/zero_shot_cm", zero.mean(1).tolist(), "perceptron", note=note, **more)]
+    for k, share in list(enumerate(curve.shares))[1:]:
+        alone = curve.scores[ARMS[0]][k]
+        for arm in ARMS[1:]:
+            own = curve.scores[arm][k]
+            pairs = zip(curve.groups, alone.mean(0), own.mean(0), strict=True)
+            note = "; ".join(["MAE", SIZES, ", ".join(f"{who} {a:.2f} -> {b:.2f}" for who, a, b in pairs)])
+            gains = (own - alone).mean(1).tolist()
+            rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, f"perceptron, {arm}", note=note, **more))
+    return rows
+
+
+def _people(frames: Frames) -> list[str]:
+    return sorted(set(frames.subject.tolist()))
+
+
+def _errors(guesses: Sequence[Array], test: Frames) -> tuple[Errors, ...]:
+    found = []
+    for guess in guesses:
+        at_root = metrics.root_relative(guess, 0), metrics.root_relative(test.joints, 0)
+        whole = guess, test.joints
+        found.append(
+            Errors(
+                mae=100 * metrics.mae(*whole),
+                relative_mae=100 * metrics.mae(*at_root),
+                mpjpe=100 * metrics.mpjpe(*whole),
+                relative_mpjpe=100 * metrics.mpjpe(*at_root),
+            )
+        )
+    return tuple(found)
 
 
 def _quiet(done: int, total: int) -> None:

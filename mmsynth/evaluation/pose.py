@@ -12,7 +12,7 @@ from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched, warnings
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.joints import JOINT_SETS, bones
-from mmsynth.training import Poses, Run, other_radar, predict_poses
+from mmsynth.training import Poses, Run, leaks, other_radar, predict_poses
 from mmsynth.training.perceptron import FrameModel
 from mmsynth.training.run import NetworkModel
 from mmsynth.view import pose_figure
@@ -97,6 +97,7 @@ class PoseReport:
     seen: bool = False
     adapted: bool = False
     other_radar: str = ""
+    leaks: str = ""
 
     def text(self) -> str:
         """The report as a table."""
@@ -118,7 +119,8 @@ class PoseReport:
             lines += ["", f"{title:24}{mean[0]:10.2f}{mean[1]:10.2f}"]
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
         sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if known else ""
-        lines += ["", f"{self.model.instants} instants{sure}", *warnings(self.seen, self.adapted, self.other_radar)]
+        lines += ["", f"{self.model.instants} instants{sure}"]
+        lines += warnings(self.seen, self.adapted, self.other_radar, self.leaks)
         return "\n".join(lines)
 
 
@@ -133,9 +135,10 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     poses = predict_poses(run, dataset, untouched(run, dataset))
     assert isinstance(run.model, NetworkModel | FrameModel)
     constant, known = constant_poses(poses, run.model.mean_pose), (learnt_from(run, dataset), adapted_to(run, dataset))
-    report = PoseReport(score_poses(poses), score_poses(constant), *known, other_radar(run, dataset))
+    others = other_radar(run, dataset), leaks(run.recipe.data)
+    report = PoseReport(score_poses(poses), score_poses(constant), *known, *others)
     content: dict[str, Any] = {name: getattr(report, name).table() for name in ("model", "constant")}
-    content |= {"seen": report.seen, "adapted": report.adapted, "other_radar": report.other_radar}
+    content |= {name: getattr(report, name) for name in ("seen", "adapted", "other_radar", "leaks")}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     shown = (poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
     figure = pose_figure(*shown, "recorded in grey, predicted in blue")

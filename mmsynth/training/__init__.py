@@ -7,6 +7,7 @@ from mmsynth.training.fit import Estimate as Estimate
 from mmsynth.training.fit import estimate as estimate
 from mmsynth.training.fit import fit as fit
 from mmsynth.training.gather import held_out as held_out
+from mmsynth.training.gather import leaks as leaks
 from mmsynth.training.predict import Poses as Poses
 from mmsynth.training.predict import Predictions as Predictions
 from mmsynth.training.predict import other_radar as other_radar

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mmsynth.datasets import alone
-from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables
+from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
 from mmsynth.training.gather import FrameMaterial, gather, gather_frames
 from mmsynth.training.loop import Material, Progress, steps_timed, train_network
 from mmsynth.training.perceptron import fit_frames
@@ -93,7 +93,7 @@ def fit_model(
     assert material.real is not None and material.synthetic is not None
     # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
     base = grow_synthetic(recipe, synthetic_tables(recipe, material), len(material.classes))
-    return BlendedNetwork(own, blend_trees(recipe, material.real, base, material.classes)), ""
+    return BlendedNetwork(own, blend_trees(recipe, table_of(material.real, material.classes), base)), ""
 
 
 def estimate(recipe: Recipe) -> Estimate:
@@ -103,7 +103,8 @@ def estimate(recipe: Recipe) -> Estimate:
     material = gather(recipe)
     windows = sum(len(w) for w in (material.real, material.synthetic) if w is not None)
     if recipe.model == "trees":
-        few, more = 5, 25
+        few, more = 10, 50
+        _seconds_of_trees(recipe, material, 1)  # the first is slower: libraries are loaded
         first, second = (_seconds_of_trees(recipe, material, count) for count in (few, more))
         each = max(0.0, second - first) / (more - few)  # features are made once, however many trees there are
         return Estimate(first + each * (recipe.trees.count - few), peak_memory("cpu"), 0, windows)

@@ -14,7 +14,7 @@ from mmsynth.training.loop import Material
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedTrees, Model, TreeModel
 from mmsynth.training.trees import Forest, grow, join_forests
-from mmsynth.training.windows import Windows, concatenate
+from mmsynth.training.windows import Windows
 
 Array = NDArray[Any]
 
@@ -36,53 +36,69 @@ def fit_trees(recipe: Recipe, material: Material) -> tuple[Model, str]:
     made = synthetic_tables(recipe, material) if material.synthetic is not None else []
     mixed = recipe.data.schedule == "mix" and (material.real is not None or material.unlabelled is not None)
     base = grow_synthetic(recipe, made, len(material.classes)) if made and not mixed else None
+    real = table_of(material.real, material.classes) if material.real is not None else None
     if recipe.adapt.method != "self-training":
-        return _teach(recipe, material, made, base), ""
+        return _teach(recipe, real, made, base, material.classes), ""
     assert material.unlabelled is not None
-    if material.real is None:
-        model: Model = _adapted(recipe, material.unlabelled, made, len(material.classes))
+    table, clip = features(material.unlabelled), material.unlabelled.clip
+    if real is None:
+        model: TreeModel | BlendedTrees = _adapted(recipe, (table, clip), made, len(material.classes))
     else:
-        model = _teach(recipe, material, made, base)
-    guessed, note = _label(recipe, material.unlabelled, model, material.classes)
-    real = guessed if material.real is None else concatenate([material.real, guessed])
-    return _teach(recipe, replace(material, real=real), made, base), note
+        model = _teach(recipe, real, made, base, material.classes)
+    guess, note = _label(recipe, (table, clip), model, material.classes)
+    known = (table, guess) if real is None else _joined([real, (table, guess)])
+    return _teach(recipe, known, made, base, material.classes), note
 
 
-def _teach(recipe: Recipe, material: Material, made: list[Table], base: Forest | None) -> TreeModel | BlendedTrees:
+def table_of(windows: Windows, classes: tuple[str, ...]) -> Table:
+    """Features and labels of windows."""
+    return features(windows), windows.labels(classes)
+
+
+def _teach(
+    recipe: Recipe, real: Table | None, made: list[Table], base: Forest | None, classes: tuple[str, ...]
+) -> TreeModel | BlendedTrees:
     """Trees on the recordings, blended with those on synthetic windows, if there are such."""
-    real, classes = material.real, material.classes
     if real is None:
         assert base is not None
         return TreeModel(base)
     if base is not None:
-        return blend_trees(recipe, real, base, classes)
-    table, labels = features(real), real.labels(classes)
+        return blend_trees(recipe, real, base)
     if not made:
-        return TreeModel(_grow(recipe, table, labels, len(classes)))
-    return TreeModel(_grow_mixed(recipe, (table, labels), made, len(classes)))
+        return TreeModel(_grow(recipe, *real, len(classes)))
+    return TreeModel(_grow_mixed(recipe, real, made, len(classes)))
 
 
-def _adapted(recipe: Recipe, unlabelled: Windows, made: list[Table], classes: int) -> TreeModel:
+def _adapted(recipe: Recipe, unlabelled: tuple[Array, Array], made: list[Table], classes: int) -> TreeModel:
     """Trees that go over by degrees from synthetic windows to recordings of which none has a label."""
     settings = AdaptSettings(vote=recipe.adapt.one_activity, trees=recipe.trees.count)
-    return TreeModel(adapt(_joined(made), (features(unlabelled), unlabelled.clip), classes, settings, recipe.seed))
+    return TreeModel(adapt(_joined(made), unlabelled, classes, settings, recipe.seed))
 
 
-def _label(recipe: Recipe, unlabelled: Windows, model: Model, classes: tuple[str, ...]) -> tuple[Windows, str]:
-    """Recordings with the likeliest activity of each clip, or window, as its label; and what to say of these."""
-    said, own = model.probabilities(unlabelled), recipe.adapt.one_activity
-    guess = (by_clip(said, unlabelled.clip) if own else said).argmax(1)
-    labelled = replace(unlabelled, activity=np.array(classes)[guess])
+def _label(
+    recipe: Recipe, unlabelled: tuple[Array, Array], model: TreeModel | BlendedTrees, classes: tuple[str, ...]
+) -> tuple[Array, str]:
+    """The likeliest activity [windows] of each clip's, or each, window; and what to say of these.
+
+    Args:
+        recipe: of the training.
+        unlabelled: features [windows, features] and the clip [windows] of each.
+        model: that classifies them.
+        classes: activities in order.
+    """
+    table, clip = unlabelled
+    said, own = model.classify(table), recipe.adapt.one_activity
+    guess = (by_clip(said, clip) if own else said).argmax(1)
     share = np.bincount(guess, minlength=len(classes)) / len(guess)
     note = "taken for " + ", ".join(f"{name} {part:.0%}" for name, part in zip(classes, share, strict=True))
-    doubted = mixed_clips(features(unlabelled), unlabelled.clip, guess, len(classes), recipe.seed) if own else []
+    doubted = mixed_clips(table, clip, guess, len(classes), recipe.seed) if own else []
     if doubted:
         listed = ", ".join(doubted[:6]) + (" ..." if len(doubted) > 6 else "")
         note += (
-            f"; {len(doubted)} of {len(set(unlabelled.clip))} of them seem to show more than one activity ({listed}): "
+            f"; {len(doubted)} of {len(set(clip))} of them seem to show more than one activity ({listed}): "
             "cut them, leave them out, or say adapt.one_activity = false"
         )
-    return labelled, note
+    return guess, note
 
 
 def synthetic_tables(recipe: Recipe, material: Material) -> list[Table]:
@@ -113,11 +129,12 @@ def grow_synthetic(recipe: Recipe, made: list[Table], classes: int) -> Forest:
     )
 
 
-def blend_trees(recipe: Recipe, real: Windows, base: Forest, classes: tuple[str, ...]) -> BlendedTrees:
+def blend_trees(recipe: Recipe, real: Table, base: Forest) -> BlendedTrees:
     """Trees on recordings stacked on the trees on synthetic windows, and the blend of both."""
-    table, labels = features(real), real.labels(classes)
+    table, labels = real
     said = base.probabilities(table)
-    return BlendedTrees(base, _grow(recipe, np.hstack([table, said]), labels, len(classes)), fit_blend(said, labels))
+    classes = said.shape[1]
+    return BlendedTrees(base, _grow(recipe, np.hstack([table, said]), labels, classes), fit_blend(said, labels))
 
 
 def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Array | None = None) -> Forest:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_device
-from mmsynth.datasets import Clips, Dataset, Datasets
+from mmsynth.datasets import Clips, Dataset, Datasets, load_split
 from mmsynth.joints import JOINT_SETS
 from mmsynth.training.frames import Frames, by_source, frames_of
 from mmsynth.training.loop import Material
-from mmsynth.training.recipe import Recipe
+from mmsynth.training.recipe import Data, Recipe
 from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows, WindowSettings, cut
 
@@ -53,7 +53,7 @@ def gather(recipe: Recipe) -> Material:
         synthetic=made,
         validation=windows(*chosen.withheld, apart),
         unlabelled=_unlabelled(*chosen.adapting, recipe, chosen.targets.joint_set),
-        about=_about(chosen, recipe.data.hold_out),
+        about=_about(chosen, recipe.data),
     )
 
 
@@ -73,7 +73,7 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
             raise ValueError(f"data.{name}: expected frames in which every joint is known, got none")
     if synthetic is not None and chosen.synthetic[0] is not None:
         synthetic = by_source(synthetic, chosen.synthetic[0].part[synthetic.clip])
-    return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data.hold_out))
+    return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +94,9 @@ def _choose(recipe: Recipe) -> _Chosen:
     draw = np.random.default_rng([recipe.seed, 1])
     recordings, made, other = _open(data.real), _open(data.synthetic), _open(data.unlabelled)
     targets = _targets(recipe, [source for source in (recordings, made) if source])
-    _check_hold_out([source for source in (recordings, other) if source], data.hold_out)
+    _check_hold_out([source for source in (recordings, other) if source], data)
     names = recipe.classes if posed else targets.classes
-    real, synthetic = _usable(recordings, names, data.hold_out, posed), _usable(made, names, (), posed)
+    real, synthetic = _usable(recordings, names, data, posed), _usable(made, names, None, posed)
     if len(real):
         real, _ = _divide(recordings, real, data.real_fraction, draw)
     _check_left(recipe.classes, ((recordings, real), (made, synthetic)))
@@ -105,7 +105,11 @@ def _choose(recipe: Recipe) -> _Chosen:
     source, mine = (recordings, real) if len(real) else (made, synthetic)
     # Draws of one simulated clip are nearly copies: they stay on one side, with all that the person does of a kind.
     people = None if len(real) or made is None else made.labels.subject
-    withheld, kept = _divide(source, mine, share, draw, people, spare=1)
+    choosing = _usable(recordings, names, data, posed, "validation") if share else real[:0]
+    if len(choosing):
+        source, withheld, kept = recordings, choosing, mine
+    else:
+        withheld, kept = _divide(source, mine, share, draw, people, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
     return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld), (other, adapting))
@@ -120,20 +124,21 @@ def _check_left(classes: tuple[str, ...], parts: tuple[tuple[Datasets | None, Ar
         raise ValueError(f"data: no clip of {', '.join(missing) or 'any activity'} is left to train on{listed}")
 
 
-def _about(chosen: _Chosen, hold_out: tuple[str, ...]) -> str:
+def _about(chosen: _Chosen, data: Data) -> str:
     """What is learnt from, in words; an empty part is left out."""
-    learnt = [_counted("recordings", *chosen.real, hold_out), _counted("synthetic clips", *chosen.synthetic)]
-    adapting = _counted("without labels", *chosen.adapting, hold_out)
+    learnt = [_counted("recordings", *chosen.real, data), _counted("synthetic clips", *chosen.synthetic)]
+    adapting = _counted("without labels", *chosen.adapting, data)
     said = [f"learnt from {' and '.join(part for part in learnt if part)}"]
     said += [f"{len(chosen.withheld[1])} more choose the model"] if len(chosen.withheld[1]) else []
     said += [f"adapted to {adapting}"] if adapting else []
+    said += [leaks(data)] if leaks(data) else []
     return "; ".join(said)
 
 
-def _counted(name: str, source: Clips | None, used: Array, hold_out: tuple[str, ...] = ()) -> str:
+def _counted(name: str, source: Clips | None, used: Array, data: Data | None = None) -> str:
     if source is None:
         return ""
-    held = int(held_out(source, hold_out).sum())
+    held = int(held_out(source, data).sum()) if data else 0
     return f"{len(used)} of {len(source)} {name}" + (f" ({held} held out)" if held else "")
 
 
@@ -165,7 +170,7 @@ def _adapting(source: Datasets, recipe: Recipe, known: set[tuple[Path, str]]) ->
 
     Of `known` clips labels are learnt from: trees that give labels to the others would learn these clips twice.
     """
-    rows = np.flatnonzero(~held_out(source, recipe.data.hold_out))
+    rows = np.flatnonzero(~held_out(source, recipe.data))
     if recipe.adapt.method == "self-training":
         rows = rows[[name not in known for name in _names(source, rows)]]
         if not len(rows):
@@ -194,8 +199,13 @@ def _names(source: Datasets | None, clips: Array) -> list[tuple[Path, str]]:
     return [(files[source.part[clip]], str(source.labels.id[clip])) for clip in clips.tolist()]
 
 
-def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str, ...], posed: bool) -> Array:
-    """Indices of the clips that have one of the classes (none = any), a known pose if asked, and are not held out."""
+def _usable(
+    source: Clips | None, classes: tuple[str, ...], data: Data | None, posed: bool, part: str = "train"
+) -> Array:
+    """Indices of the clips that have one of the classes (none = any), a known pose if asked, and are of the part.
+
+    Without a split (or `data`) what is not held out is to train on.
+    """
     if source is None:
         return np.zeros(0, np.int64)
     wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
@@ -204,13 +214,19 @@ def _usable(source: Clips | None, classes: tuple[str, ...], hold_out: tuple[str,
         bounds = source.points().clip_offsets
         known = np.concatenate([[0], np.cumsum(np.isfinite(joints).any((1, 2)))])
         wanted &= known[bounds[1:]] > known[bounds[:-1]]
-    return np.flatnonzero(wanted & ~held_out(source, hold_out))
+    if data and data.split:
+        wanted &= np.isin(source.labels.id, getattr(load_split(data.split), part))
+    elif part != "train":
+        wanted[:] = False
+    return np.flatnonzero(wanted & ~held_out(source, data) if data else wanted)
 
 
-def _check_hold_out(sources: list[Datasets], hold_out: tuple[str, ...]) -> None:
+def _check_hold_out(sources: list[Datasets], data: Data) -> None:
     """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on, or adapted to."""
-    for name in hold_out:
-        if sources and not any(held_out(source, (name,)).any() for source in sources):
+    if data.split and not any(held_out(source, data).any() for source in sources):
+        raise ValueError(f"data.split: the recordings have none of the test clips of '{data.split}'")
+    for name in data.hold_out:
+        if sources and not any(held_out(source, replace(data, hold_out=(name,))).any() for source in sources):
             labels = [source.labels for source in sources]
             there = {n for each in labels for n in (*each.session.tolist(), *each.subject.tolist())} - {""}
             listed = ", ".join(sorted(there)[:12]) + (" ..." if len(there) > 12 else "")
@@ -219,10 +235,22 @@ def _check_hold_out(sources: list[Datasets], hold_out: tuple[str, ...]) -> None:
             )
 
 
-def held_out(source: Clips, hold_out: tuple[str, ...]) -> Array:
-    """Which clips [clips] are of a held-out session (by the beginning of its name) or subject (by its whole name)."""
-    sessions = np.array([bool(hold_out) and s.startswith(hold_out) for s in source.labels.session.tolist()], bool)
-    return np.asarray(sessions | np.isin(source.labels.subject, hold_out))
+def held_out(source: Clips, data: Data) -> Array:
+    """Which clips [clips] are of a held-out session (by the beginning of its name), subject or split's test part."""
+    if data.split:
+        return np.isin(source.labels.id, load_split(data.split).test)
+    sessions = [bool(data.hold_out) and s.startswith(data.hold_out) for s in source.labels.session.tolist()]
+    return np.asarray(np.array(sessions, bool) | np.isin(source.labels.subject, data.hold_out))
+
+
+def leaks(data: Data) -> str:
+    """A sentence if the split that a run is trained by leaks; "" if not, or if there is none."""
+    split = load_split(data.split) if data.split else None
+    return (
+        f"the split '{data.split}' LEAKS, so that scores on it are too good: {split.note}"
+        if split and not split.leak_free
+        else ""
+    )
 
 
 def _divide(

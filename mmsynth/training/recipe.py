@@ -22,6 +22,9 @@ class Data:
         unlabelled: files of recordings whose labels are not looked at, to adapt to.
         hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on
             (synthetic clips are, whatever their names).
+        split: name of a protocol of `datasets/splits/`, or a .toml file like these, in place of `hold_out`: of the
+            recordings its training clips alone are trained on, its validation clips, where it has any, choose among a
+            network's states, and its test clips are what `evaluate` scores.
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
         schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); a model of activities
             from points is then joined with trees on the recordings and blended with trees on synthetic data alone, the
@@ -35,6 +38,7 @@ class Data:
     synthetic: tuple[Path, ...] = ()
     unlabelled: tuple[Path, ...] = ()
     hold_out: tuple[str, ...] = ()
+    split: str = ""
     real_fraction: float = 1.0
     schedule: Literal["pretrain", "mix"] = "pretrain"
     synthetic_share: float = 0.5
@@ -43,6 +47,8 @@ class Data:
     def __post_init__(self) -> None:
         if not self.real and not self.synthetic:
             raise ValueError("data: expected files under 'real' or 'synthetic', got none")
+        if self.split and self.hold_out:
+            raise ValueError(f"data.split: expected none beside hold_out, got '{self.split}'")
         for name, low in (("real_fraction", 0.0), ("synthetic_share", 0.0), ("validation", 0.0)):
             if not low <= getattr(self, name) <= 1:
                 raise ValueError(f"data.{name}: expected a number from 0 to 1, got {getattr(self, name)}")
@@ -215,6 +221,8 @@ def load_recipe(path: Path | str) -> Recipe:
         tuple(file.absolute() for file in files)
         for files in (recipe.data.real, recipe.data.synthetic, recipe.data.unlabelled)
     )
-    data = replace(recipe.data, real=real, synthetic=synthetic, unlabelled=unlabelled)
+    split = recipe.data.split
+    split = str(Path(split).absolute()) if split.endswith(".toml") else split
+    data = replace(recipe.data, real=real, synthetic=synthetic, unlabelled=unlabelled, split=split)
     initial = recipe.initial.absolute() if recipe.initial else None
     return replace(recipe, data=data, initial=initial)

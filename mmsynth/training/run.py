@@ -54,7 +54,11 @@ class TreeModel:
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
-        return self.forest.probabilities(features(windows))
+        return self.classify(features(windows))
+
+    def classify(self, table: Array) -> Array:
+        """Class probabilities [windows, classes] from features [windows, features]."""
+        return self.forest.probabilities(table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +77,15 @@ class BlendedTrees:
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
-        own, said = self.answers(windows)
+        return self.classify(features(windows))
+
+    def classify(self, table: Array) -> Array:
+        """Class probabilities [windows, classes] from features [windows, features]."""
+        own, said = self.answers(table)
         return self.blend.join(own, said)
 
-    def answers(self, windows: Windows) -> tuple[Array, Array]:
-        """Class probabilities [windows, classes] by `own` and by `base`."""
-        table = features(windows)
+    def answers(self, table: Array) -> tuple[Array, Array]:
+        """Class probabilities [windows, classes] by `own` and by `base` from features [windows, features]."""
         said = self.base.probabilities(table)
         return self.own.probabilities(np.hstack([table, said])), said
 
@@ -136,7 +143,7 @@ class BlendedNetwork:
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
-        own, said = self.trees.answers(windows)
+        own, said = self.trees.answers(features(windows))
         return self.trees.blend.join(join_evenly(self.network.probabilities(windows), own), said)
 
 

@@ -9,7 +9,7 @@ from made_up import PERSON
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.mars import write_skeletons
-from mmsynth.evaluation.mars_transfer import stretches, transfer_errors
+from mmsynth.evaluation.mars_transfer import pose_curves, pose_rows, stretches, transfer_errors
 from mmsynth.motion import read_motion
 from mmsynth.training.frames import Frames
 from mmsynth.training.recipe import Data, Optimise, Recipe
@@ -51,10 +51,18 @@ def test_synthetic_poses_of_the_same_relation_help_where_few_are_real() -> None:
     real, synthetic = poses(3, 60, 2), poses(4, 100, 3)
     found = transfer_errors(real, names(3), dict.fromkeys(real.subject, synthetic), (0.001,), recipe(240, 32))
     # One frame of each of ten recordings.
-    assert all(mixed < alone for alone, _, _, mixed in found[0.001].values())
-    alone, _, after, both = np.mean(list(found[0.001].values()), 0)
+    maes = {share: np.array([[e.mae for e in arms] for arms in own.values()]) for share, own in found.items()}
+    assert (maes[0.001][:, 3] < maes[0.001][:, 0]).all()
+    alone, _, after, both = maes[0.001].mean(0)
     assert max(after, both) < alone
-    assert all(told < constant for constant, told in found[0.0].values())
+    assert (maes[0.0][:, 1] < maes[0.0][:, 0]).all()
+    # The curve and the ledger's rows are these numbers again.
+    curve = pose_curves([found])["mae"]
+    np.testing.assert_array_equal(curve.scores["mixed, sizes"][1, 0], maes[0.001][:, 3])
+    np.testing.assert_array_equal(curve.scores["pre-trained, sizes"][0, 0], maes[0.0][:, 1])
+    rows = {r.experiment + r.model: r for r in pose_rows(curve, "clips")}
+    assert rows["mars/loso_gain_0_cmperceptron, mixed, sizes"].value == pytest.approx(both - alone)
+    assert rows["mars/zero_shot_cmperceptron"].value == pytest.approx(maes[0.0][:, 1].mean())
 
 
 def test_nothing_of_the_person_held_out_is_learned_from() -> None:
@@ -65,7 +73,7 @@ def test_nothing_of_the_person_held_out_is_learned_from() -> None:
     # Each frame of the person twice: the mean error stays, and would not if they were trained on.
     twice = real.take(np.concatenate([np.flatnonzero(~there), np.repeat(np.flatnonzero(there), 2)]))
     after = transfer_errors(twice, names(2), made, (0.5,), recipe(20, 8))[0.5]["p1"]
-    np.testing.assert_allclose(after, before, rtol=1e-4)
+    np.testing.assert_allclose([e.mae for e in after], [e.mae for e in before], rtol=1e-4)
 
 
 def test_skeletons_are_of_the_others_and_without_gaps(tmp_path: Path) -> None:

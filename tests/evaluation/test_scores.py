@@ -18,8 +18,11 @@ from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vot
 from mmsynth.radar import load_radar
 from mmsynth.training import Predictions, WindowSettings, fit, other_radar
 from mmsynth.training.features import count_features
+from mmsynth.training.gather import gather
 from mmsynth.training.recipe import Adapt, Data, Recipe
 from mmsynth.view.style import new_figure
+
+SPLIT = {"train": (0, 1, 2), "validation": (3,), "test": (4, 5)}
 
 
 def test_a_run_is_scored_with_table_figure_and_json(recordings: Path, generated: Path, tmp_path: Path) -> None:
@@ -54,6 +57,32 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     assert ADAPTED in evaluate(used, data, tmp_path / "adapted").text()
     # A file of which nothing was held out, or nothing of it at all, counts as a whole.
     assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
+
+
+def test_a_run_by_a_split_learns_its_training_clips_and_is_scored_on_its_test_clips(
+    recordings: Path, tmp_path: Path
+) -> None:
+    ids = {part: [f"{a}-{n}" for n in own for a in ("fast", "slow")] for part, own in SPLIT.items()}
+    lines = [f"{part} = {json.dumps(names)}" for part, names in ids.items()]
+    (tmp_path / "own.toml").write_text(
+        "\n".join(['dataset = "d"', "leak_free = false", 'note = "One sitting."', *lines])
+    )
+    data = Data(real=(recordings,), split=str(tmp_path / "own.toml"))
+    run, whole = fit(Recipe(data), tmp_path / "run", lambda done, total: None), Dataset.open(recordings)
+    assert "learnt from 6 of 16 recordings (4 held out)" in run.about and "LEAKS" in run.about
+    assert sorted(whole.labels.id[untouched(run, whole)].tolist()) == sorted(ids["test"])
+    assert not learnt_from(run, whole)
+    said = evaluate(run, whole, tmp_path / "report").text()
+    assert said.endswith("LEAKS, so that scores on it are too good: One sitting.")
+    # A network is chosen on the split's validation clips.
+    material = gather(Recipe(data, model="points"))
+    assert material.real is not None and material.validation is not None
+    assert set(material.real.clip.tolist()) == set(ids["train"])
+    assert set(material.validation.clip.tolist()) == set(ids["validation"])
+    with pytest.raises(ValueError, match="none of the test clips of 'radhar-official'"):
+        fit(Recipe(replace(data, split="radhar-official")), tmp_path / "none", lambda done, total: None)
+    with pytest.raises(ValueError, match="expected none beside hold_out"):
+        replace(data, hold_out=("2020-01-02",))
 
 
 def seen_by(radar: str, source: Path, path: Path) -> Path:

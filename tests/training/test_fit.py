@@ -239,7 +239,7 @@ def test_an_estimate_counts_what_labels_recordings(
     monkeypatch.setattr("mmsynth.training.forests.adapt", counted)
     data = Data(synthetic=(generated,), unlabelled=(recordings,), validation=0.0)
     assert estimate(Recipe(data, adapt=Adapt("self-training"))).seconds > 0
-    assert asked == [5, 25]
+    assert asked == [1, 10, 50]
 
 
 def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(

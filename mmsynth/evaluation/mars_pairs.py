@@ -1,0 +1,245 @@
+"""MARS frame by frame: recorded clouds beside simulated ones, and what each part of the simulator does to them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmsynth.body_models import load_body
+from mmsynth.datasets import Dataset
+from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP, RADAR_POSITION
+from mmsynth.evaluation.ceiling import Stretch, learned_correlations, residual_gains, stretch_of
+from mmsynth.evaluation.fidelity import (
+    Pair,
+    Stage,
+    at_the_body,
+    chamfer_contrast,
+    correlations,
+    histogram_distances,
+    observe,
+    restage,
+    series,
+    steady_stretch,
+)
+from mmsynth.evaluation.scores import Row, row
+from mmsynth.processes import worker_pool
+from mmsynth.radar import load_radar
+
+# How far people's breastbones move as they breathe: the middle of the 4-12 mm that are published (Droitcour 2006).
+BREATH = 8e-3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which frames are compared.
+
+    Attributes:
+        recordings: file that `mmsynth import mars` wrote.
+        part: official part of each recording.
+        frames: of each recording.
+        every: of how many consecutive frames one is taken.
+        workers: processes.
+    """
+
+    recordings: Path
+    part: str = "test"
+    frames: int = 60
+    every: int = 1
+    workers: int = 1
+
+    def stretches(self, dataset: Dataset, period: float) -> dict[int, slice]:
+        """By clip: of the longest unbroken stretch of the part, where poses are known, every so many frames."""
+        found = {}
+        for k, name in enumerate(dataset.labels.id.tolist()):
+            sample = dataset[k]
+            if name.endswith(self.part) and sample.joints is not None and bool(sample.joints.isfinite().any()):
+                whole = steady_stretch(sample, period, self.frames * self.every)
+                found[k] = slice(whole.start, whole.stop, self.every)
+        return found
+
+
+def mars_stage(body: str = "free", device: str = "cpu") -> Stage:
+    """MARS's radar as the recordings have it."""
+    return Stage(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION, device=device)
+
+
+def paired_rows(pairs: list[Pair], stage: Stage) -> list[Row]:
+    """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
+    total = sum(len(p.recorded) for p in pairs)
+    found = chamfer_contrast(pairs, np.random.default_rng(0))
+    more = _about(stage)
+    rows = [
+        row(f"mars/paired_{name}", [pooled], "", note=f"r over {total} frames; mean within clips {within:.2f}", **more)
+        for name, (pooled, within) in correlations(pairs).items()
+    ]
+    for name, (pooled, within) in correlations([at_the_body(pair) for pair in pairs]).items():
+        note = f"r of points within 25 cm of the pose's ranges; mean within clips {within:.2f}"
+        rows.append(row(f"mars/paired_body_{name}", [pooled], "", note=note, **more))
+    for name in ("shuffled", "surface"):
+        note = f"matched {found['matched']:.3f} m, {name} {found[name]:.3f} m: matched over {name}"
+        rows.append(row(f"mars/paired_chamfer_{name}", [found["matched"] / found[name]], "", note=note, **more))
+    for name, distance in histogram_distances(pairs).items():
+        note = "earth mover's distance in m, m/s or degrees"
+        rows.append(row(f"mars/paired_histogram_{name}", [distance], "", note=note, **more))
+    seen, made = (
+        float(np.mean([len(f) for p in pairs for f in getattr(p, side)])) for side in ("recorded", "simulated")
+    )
+    return [*rows, row("mars/paired_points", [made], "", note=f"a frame; recorded {seen:.1f}", **more)]
+
+
+def ablation_row(name: str, stage: Stage, pairs: list[Pair]) -> Row:
+    """The comparison of `paired_rows` of one variant, in one row."""
+    near = chamfer_contrast(pairs, np.random.default_rng(0))
+    r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
+    points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
+    chamfer, moved = ({k: round(v, 3) for k, v in d.items()} for d in (near, histogram_distances(pairs)))
+    note = f"r {r}; points a frame {points:.1f}; Chamfer {chamfer}; earth mover's {moved}"
+    return row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", note=note, **_about(stage))
+
+
+def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
+    """Correlations of the recorded course with what trees predict from the poses, taught by the other people."""
+    dataset, period = Dataset.open(asked.recordings), load_radar("mars").radar.waveform.frame_period
+    known, some = [], []
+    for k, name in enumerate(dataset.labels.id.tolist()):
+        sample = dataset[k]
+        if sample.joints is None or not bool(sample.joints.isfinite().any()):
+            continue
+        if name.endswith("test") and asked.part != "test":
+            continue
+        longest = steady_stretch(sample, period, len(sample.cloud.times))
+        known.append(stretch_of(sample, longest, period, RADAR_POSITION))
+        if name.endswith(asked.part):
+            some.append(stretch_of(sample, steady_stretch(sample, period, asked.frames), period, RADAR_POSITION))
+    about = f"r over {sum(len(s.features) for s in some)} frames of {asked.part}, one person held out"
+    return [
+        row(f"mars/ceiling_{name}", [r], "trees", note=f"{about}; +- {error:.3f} over recordings")
+        for name, (r, error) in learned_correlations(known, some, trees, seed=0).items()
+    ]
+
+
+def residual_rows(asked: Asked, stage: Stage, trees: int) -> list[Row]:
+    """What trees can tell from the poses of recorded less simulated courses: training parts teach, validation asks."""
+    dataset, period = Dataset.open(asked.recordings), stage.setup.radar.waveform.frame_period
+    found: dict[str, list[tuple[Pair, Stretch]]] = {}
+    for part in ("train", "validate"):
+        own = replace(asked, part=part)
+        [(_, _, pairs)] = compared(own, [{"": stage}])
+        cut = own.stretches(dataset, period)
+        stretches = [stretch_of(dataset[k], frames, period, stage.radar_position) for k, frames in cut.items()]
+        found[part] = list(zip(pairs, stretches, strict=True))
+    rows = []
+    points: Callable[[Pair], Pair]
+    for title, points in (("", lambda pair: pair), ("body_", at_the_body)):
+        known, some = (
+            [
+                (replace(s, course=series(points(pair).recorded)), series(points(pair).simulated))
+                for part in parts
+                for pair, s in found[part]
+            ]
+            for parts in (("train", "validate"), ("validate",))
+        )
+        frames = sum(len(s.features) for s, _ in some)
+        for name, (alone, gain, error) in residual_gains(known, some, trees, seed=0).items():
+            note = (
+                f"gain of r over {frames} frames of validate, one person held out; +- {error:.3f}; without {alone:.3f}"
+            )
+            rows.append(row(f"mars/residual_{title}{name}", [gain], "trees", note=note, method=stage.settings.method))
+    return rows
+
+
+def compared(asked: Asked, groups: Sequence[dict[str, Stage]]) -> Iterator[tuple[str, Stage, list[Pair]]]:
+    """Recorded and simulated clouds of every stage; those of a group differ in receiver and processing alone."""
+    first = next(iter(groups[0].values()))
+    stretches = asked.stretches(Dataset.open(asked.recordings), first.setup.radar.waveform.frame_period)
+    jobs = [(asked.recordings, k, stretch, group) for group in groups for k, stretch in stretches.items()]
+    with ExitStack() as stack:
+        run: Callable[..., Iterator[dict[str, Pair]]] = map
+        if asked.workers > 1:
+            run = stack.enter_context(worker_pool(asked.workers)).map
+        found = run(_pairs_of, jobs)
+        for group in groups:
+            pairs = [next(found) for _ in stretches]
+            for name, stage in group.items():
+                yield name, stage, [pair[name] for pair in pairs]
+
+
+def _pairs_of(job: tuple[Path, int, slice, dict[str, Stage]]) -> dict[str, Pair]:
+    """One recording, traced once and observed by every stage of a group."""
+    torch.set_num_threads(1)
+    recordings, k, stretch, group = job
+    sample = Dataset.open(recordings)[k]
+    restaged = restage(sample, stretch, next(iter(group.values())), seed=k)
+    return {name: observe(sample, stretch, restaged, stage, seed=k) for name, stage in group.items()}
+
+
+def _about(stage: Stage) -> dict[str, Any]:
+    return {"method": stage.settings.method, "facets": len(stage.body.faces)}
+
+
+def variants(full: Stage) -> list[dict[str, Stage]]:
+    """Everything, and what each part changes, in groups that differ in receiver and processing alone.
+
+    The fronts beside are the recordings' own, found by their echoes; the wall behind stands where the farthest recorded
+    points lie, and echoes itself, but for what the person hides of it.
+    """
+
+    def settings(**changes: Any) -> Stage:
+        return replace(full, settings=replace(full.settings, **changes))
+
+    def chain(**changes: Any) -> Stage:
+        return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
+
+    receiver = replace(full.setup.radar.receiver, bits=0)
+    exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
+    beside = replace(full, room=_walls(*FRONTS, high=FRONTS_TOP), room_material=FRONTS_MATERIAL)
+    lit = settings(static_room=True)
+    cfar = full.setup.processing.range_cfar
+    device = {
+        "everything": full,
+        "no noise": replace(full, noisy=False),
+        "no quantisation": exact,
+        "peak grouping": chain(peak_grouping_range=True, peak_grouping_doppler=True),
+        "strongest first": chain(listing="strongest"),
+        "no impossible directions": chain(impossible_directions=False),
+        "no clutter removal": chain(clutter_removal=False),
+        "angles not rounded": chain(angle_step=0.0),
+        "second peak at half the power": chain(second_peak=0.5),
+        "no second peak": chain(second_peak=0.0),
+        "threshold 5 dB lower": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db - 5)),
+        "threshold 5 dB higher": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db + 5)),
+    }
+    traced = {
+        "one point a facet": settings(method="points"),
+        "bones": settings(method="bones"),
+        "no diffuse part": settings(diffuse=False),
+        "no coherent part": settings(coherent=False),
+        "no floor, no bounces": replace(settings(bounces=0), floor=None),
+        "no floor": replace(full, floor=None),
+        "fronts beside": beside,
+        "fronts beside, to 1.7 m": replace(beside, room=_walls(*FRONTS)),
+        "fronts beside, of concrete": replace(beside, room_material="concrete"),
+        "fronts beside, two bounces": replace(beside, settings=replace(full.settings, bounces=2)),
+        "the floor's own echo": lit,
+        "a wall behind": replace(lit, room=_walls(((-2.5, 3.35), (2.5, 3.35))), room_material="plasterboard"),
+        "breath": replace(full, breath=BREATH),
+        "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
+        "smooth cloth": replace(full, cloth_roughness=0.0),
+        "no occlusion": settings(occlusion=False),
+        "flat facets": settings(flatness=0.0),
+        "seven knots": settings(knots=7),
+        "calibrated, radar 23 cm lower": replace(chain(compensation=()), radar_position=(0.0, 0.0, 0.0)),
+        "Kinect's jitter": replace(full, smoothing=0.0),
+    }
+    return [device, *({name: stage} for name, stage in traced.items())]
+
+
+def _walls(*feet: tuple[tuple[float, float], tuple[float, float]], high: float = 1.7) -> torch.Tensor:
+    """Corners [walls, 4, 3] in m of walls between points (x, y), left to right from the front, in the poses' frame."""
+    low = -0.93
+    corners = [[[*left, high], [*left, low], [*right, low], [*right, high]] for left, right in feet]
+    return torch.tensor(corners, dtype=torch.float64)
