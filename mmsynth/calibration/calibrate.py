@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mmsynth.calibration.errors import floors, replicas
+from mmsynth.calibration.placing import FEWEST
 from mmsynth.calibration.quantities import FAR, NEAR, Measured, distances, measure, places
 from mmsynth.calibration.search import CalibrationSettings, Progress, Search, people
 from mmsynth.config import dumps
@@ -135,7 +136,7 @@ def calibrate(
     with whole(out, out.with_suffix(".png")) as (part, picture):
         part.write_text(_header(apart) + dumps(overlay), encoding="utf-8")
         save_figure(figure, picture)
-    notes = tuple(note for note in (settings.edge(found.noise_db), _kept(recipe)) if note)
+    notes = tuple(note for note in (settings.edge(found.noise_db), _kept(recipe, found.recipe)) if note)
     return Calibration(overlay, apart, found.noise_db, found.error_db, notes)
 
 
@@ -174,8 +175,13 @@ def _check_radar(recipe: Recipe, captures: Clips) -> float:
     return simulated.waveform.max_range
 
 
-def _kept(recipe: Recipe) -> str:
-    """One sentence where activities have places of their own, which the overlay's do not replace; else nothing."""
+def _kept(recipe: Recipe, found: Recipe) -> str:
+    """One sentence where the overlay changes no place, or not that of activities with places of their own."""
+    if found.placement == recipe.placement:
+        return (
+            f"places stay the recipe's: recordings need {FEWEST} windows of {recipe.seconds:g} s, and simulated clips "
+            "one, with at least 5 moving points"
+        )
     own = [a.label for a in recipe.activities if {"distance", "bearing_deg"} & set(a.placement)]
     return f"places of the recipe's own stay, of: {', '.join(own)}; delete them for those of the overlay" if own else ""
 

@@ -10,6 +10,8 @@ from mmsynth.generation.recipe import Placement, Quantiles
 
 # Quantiles of a range that is read off recordings; beyond the first and the last, somebody else may have passed by.
 _SHARES = np.linspace(0.05, 0.95, 9)
+# Windows with somebody in them that places are read off: one a quantile.
+FEWEST = len(_SHARES)
 # In m: nearer nobody moves freely.
 _NEAREST = 0.3
 
@@ -31,13 +33,13 @@ def placement_from(place: Placement, recorded: Floats, simulated: Floats, truth:
 
     Args:
         place: whose facing, height and tilt stay.
-        recorded: as `places` gives them.
+        recorded: as `places` gives them; with fewer than `FEWEST` the placement stays as it is.
         simulated: likewise, one window a clip.
         truth: where the person of each clip was, see `stood`.
         farthest: that the radar measures, in m.
     """
     real, seen = recorded[np.isfinite(recorded[:, 0])], np.isfinite(simulated[:, 0])
-    if len(real) < len(_SHARES) or not seen.any():
+    if len(real) < FEWEST or not seen.any():
         return place
     nearer, aside = np.median(simulated[seen] - truth[seen], axis=0)
     distance = np.clip(np.quantile(real[:, 0], _SHARES) - nearer, _NEAREST, farthest)

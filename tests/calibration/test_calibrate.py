@@ -9,6 +9,7 @@ import torch
 from scipy.stats import norm
 
 from mmsynth.calibration import Calibration, CalibrationSettings, Distance, calibrate
+from mmsynth.calibration.calibrate import _kept
 from mmsynth.calibration.errors import floors, replicas
 from mmsynth.calibration.placing import placement_from
 from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure
@@ -224,3 +225,13 @@ def test_a_long_recording_counts_as_its_stretches_of_20_s_and_one_clip_tells_no_
     # A simulator without a moving point is as far as can be, drawn again too.
     nothing = {name: replace(v, values=v.values[:0], clip=v.clip[:0]) for name, v in files.items()}
     assert (replicas(whole, nothing)["range (m)"] == distances(whole, nothing)["range (m)"]).all()
+
+
+def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> None:
+    base = recipe(5)
+    moved = replace(base, placement=replace(base.placement, distance=(2.0, 2.5)))
+    assert "recordings need 9 windows of 0.5 s" in _kept(base, base) and _kept(base, moved) == ""
+    first = replace(base.activities[0], placement={"bearing_deg": [0, 5]})
+    turned = replace(base.activities[1], placement={"facing_deg": [0, 5]})
+    own = replace(base, activities=(first, turned, *base.activities[2:]))
+    assert "of the recipe's own stay, of: boxing;" in _kept(own, moved)
