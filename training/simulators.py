@@ -44,6 +44,7 @@ def main() -> None:
     parts = parser.add_subparsers(required=True)
     calibrate_ = parts.add_parser("calibrate", help="bring the recipe that knows nothing to unlabelled recordings")
     calibrate_.add_argument("--clips", type=int, default=30)
+    calibrate_.add_argument("--judged", type=int, default=0, help="clips before and after; 0 = twice --clips")
     ablation_ = parts.add_parser("ablation", help="simulators with one part changed, and whether distance ranks them")
     ablation_.add_argument("--recipe", type=Path, default=DATASETS / "radhar_synthetic.toml")
     ablation_.add_argument("--overlay", type=Path, help="of `calibrate`, for one more variant")
@@ -77,7 +78,7 @@ def calibrated(options: argparse.Namespace) -> list[Row]:
     # From the data sheet's noise and thresholds, as a user starts.
     recipe = replace(with_body(load_recipe(options.blind), options.body), device=Device())
     recordings = Dataset.open(options.recordings)
-    found = calibrate(recipe, recordings, options.out, show, CalibrationSettings(clips=options.clips))
+    found = calibrate(recipe, recordings, options.out, show, CalibrationSettings(options.clips, options.judged))
     print(found.text(), flush=True)
     note = "distance; before {0.before:.4f}, error of the change {0.error:.4f}: {0.verdict}; if right {0.floor:.4f}"
     return [row(f"radhar/calibration/{n}", [d.after], "", note=note.format(d)) for n, d in found.distances.items()]

@@ -126,7 +126,7 @@ def calibrate(
     found = search.run(recipe)
     # Before and after are of other people, places and noise than the search has seen, but of the same ones.
     first, last = (
-        search.simulate(replace(r, seed=recipe.seed + 1), [r.device], 2 * settings.clips)[0]
+        search.simulate(replace(r, seed=recipe.seed + 1), [r.device], settings.judged or 2 * settings.clips)[0]
         for r in (recipe, found.recipe)
     )
     apart = compare(recorded, first, last, people(recipe))

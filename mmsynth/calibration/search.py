@@ -24,7 +24,8 @@ class CalibrationSettings:
     """What is tried.
 
     Attributes:
-        clips: of the recipe, traced once for each clothing and placement; the result is judged on twice as many.
+        clips: of the recipe, traced once for each clothing and placement.
+        judged: clips of other people that the result is judged on, before and after; 0 = twice as many as `clips`.
         noise_db: candidates added to the radar's noise figure, evenly spaced.
         threshold_db: candidates added to its CFAR thresholds; without SNR in the recordings the one nearest to zero,
             since points then show only the sum of noise and threshold.
@@ -34,6 +35,7 @@ class CalibrationSettings:
     """
 
     clips: int = 30
+    judged: int = 0
     noise_db: tuple[float, ...] = (-6.0, 0.0, 6.0, 12.0, 18.0, 24.0, 30.0)
     threshold_db: tuple[float, ...] = (-4.0, 0.0)
     ghosts: tuple[float, ...] = (0.0, 0.1, 0.2)
@@ -168,7 +170,8 @@ class Search:
 
     def _step(self) -> None:
         self.traced += 1
-        self.progress(self.traced, (6 + len(self.settings.clothes)) * self.settings.clips)
+        own = self.settings
+        self.progress(self.traced, (2 + len(own.clothes)) * own.clips + 2 * (own.judged or 2 * own.clips))
 
 
 def people(recipe: Recipe) -> int:

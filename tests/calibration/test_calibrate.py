@@ -53,10 +53,10 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     recorded = Dataset.open(*generate(there, tmp_path / "there", lambda done, total: None))
     # The same person elsewhere, at the data sheet's noise; before and after are of another.
     near = recipe(5, placement=replace(far, distance=(1.4, 1.8), bearing=(-0.2, 0.2)))
-    settings = CalibrationSettings(clips=5, noise_db=(-4.0, 8.0, 20.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=())
+    settings = CalibrationSettings(clips=5, judged=8, noise_db=(-4.0, 8.0, 20.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=())
     done = []
     found = calibrate(near, recorded, tmp_path / "overlay.toml", lambda *step: done.append(step), settings)
-    assert done[-1] == (30, 30)
+    assert done[-1] == (26, 26)
     low, high = found.overlay["device"]["noise_db"]
     assert abs(found.noise_db - 8) < 4 and low <= found.noise_db - 3.9 and high >= found.noise_db + 3.9
     assert all(name in found.text() for name in found.distances) and len(found.distances) == 8
