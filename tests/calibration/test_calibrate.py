@@ -53,7 +53,9 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     recorded = Dataset.open(*generate(there, tmp_path / "there", lambda done, total: None))
     # The same person elsewhere, at the data sheet's noise; before and after are of another.
     near = recipe(5, placement=replace(far, distance=(1.4, 1.8), bearing=(-0.2, 0.2)))
-    settings = CalibrationSettings(clips=5, judged=8, noise_db=(-4.0, 8.0, 20.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=())
+    settings = CalibrationSettings(
+        clips=5, judged=8, noise_db=(-4.0, 8.0, 20.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=()
+    )
     done = []
     found = calibrate(near, recorded, tmp_path / "overlay.toml", lambda *step: done.append(step), settings)
     assert done[-1] == (26, 26)
