@@ -56,6 +56,10 @@ def test_thermal_noise_is_ktbf_through_gain_and_load(complex_samples: bool) -> N
     assert power(noise) / want == pytest.approx(1, abs=0.015)
     spectrum = torch.fft.fft(noise).abs().square().mean((0, 1, 2, 3))
     assert spectrum.max() / spectrum.min() < 1.5  # white: each of 256 bins is a mean of 768 with 4 % error
+    # Each channel, slot and loop has its own: what two have in common is 1 % of 24,576 samples' rms.
+    for one, other in ((noise[..., 0, :], noise[..., 1, :]), (noise[..., 0, :, :], noise[..., 1, :, :])):
+        assert float((one * other.conj()).mean().abs()) < 0.03 * want
+    assert float((noise[:, 0] * noise[:, 1].conj()).mean().abs()) < 0.15 * want  # 3,072 samples: 2 %
 
 
 def test_same_generator_same_bytes_and_another_seed_other_noise() -> None:
@@ -69,6 +73,19 @@ def test_leakage_is_the_echo_of_its_delay() -> None:
     radar = radar_with(loops=2, leakage=0.01, leakage_delay=0.5e-9, gain=3.0)
     got = receive(silence(radar), radar, seeded())
     torch.testing.assert_close(got, echo(radar, 0.5e-9, 0.03), rtol=0, atol=3e-6)
+
+
+def test_real_samples_hold_the_in_phase_part_of_leakage_and_of_what_passes_the_highpass() -> None:
+    terms = {"leakage": 0.01, "leakage_delay": 12e-9, "highpass": 300e3}
+    radar = radar_with(loops=1, complex_samples=False, **terms)
+    # A beat of 42 whole turns in the window: an FFT makes nothing of its ends.
+    wave = radar.waveform
+    delay = 42 * wave.sample_rate / wave.samples / wave.slope
+    got = receive(echo(radar, delay), replace(radar, receiver=replace(radar.receiver, leakage=0.0)), seeded())
+    passed = first_order_highpass(wave.slope * delay, 300e3) * torch.from_numpy(beat_tone(wave, delay))
+    torch.testing.assert_close(got[0, 0, 0, 0].double(), math.sqrt(2) * passed.real, atol=1e-4, rtol=0)
+    quiet = replace(radar, receiver=replace(radar.receiver, highpass=0.0))
+    torch.testing.assert_close(receive(silence(quiet), quiet, seeded()), echo(quiet, 12e-9, 0.01), atol=3e-6, rtol=0)
 
 
 def test_quantisation_noise_is_a_twelfth_of_a_squared_step_for_each_of_i_and_q() -> None:
@@ -125,6 +142,8 @@ def test_phase_noise_of_an_echo_grows_with_its_delay(delay: float) -> None:
     # 192 chirps of 192 samples: 0.7 %; sin(pi f tau) against pi f tau: up to 3 % at 40 ns
     assert power(noise) == pytest.approx(want, rel=0.05)
     torch.testing.assert_close(noise[..., 0, :], noise[..., 3, :])
+    # Chirps are independent: their noise, of the one echo, has 2 % in common of 64 * 192 samples.
+    assert float((noise[:, :, 0] * noise[:, :, 1].conj()).mean().abs()) < 0.1 * want
 
 
 @pytest.mark.parametrize(("complex_samples", "bins"), [(True, 0.5), (True, 1.5), (True, 5.5), (False, 5.5)])
@@ -151,10 +170,11 @@ def test_channel_errors_are_fixed_for_a_recording() -> None:
     channels = got[0, 0, :, :, 0]
     torch.testing.assert_close(got, channels[..., None].expand_as(got), atol=1e-5, rtol=0)
     assert torch.linalg.matrix_rank(channels, rtol=1e-4) == 1  # one factor a TX times one a RX
-    draws = torch.stack([receive(clean, radar, seeded(s))[0, 0, 0, :, 0] for s in range(400)])
-    ratio = draws[:, 1] / draws[:, 0]
-    assert float(ratio.angle().std()) == pytest.approx(0.2 * math.sqrt(2), rel=0.1)  # 400 draws: 3.5 %
-    assert float(ratio.abs().log().std()) == pytest.approx(0.1 * math.sqrt(2), rel=0.1)
+    draws = torch.stack([receive(clean[:1], radar, seeded(s))[0, 0, :, :, 0] for s in range(400)])
+    # Of two RX, then of two TX.
+    for ratio in (draws[:, 0, 1] / draws[:, 0, 0], draws[:, 1, 0] / draws[:, 0, 0]):
+        assert float(ratio.angle().std()) == pytest.approx(0.2 * math.sqrt(2), rel=0.1)  # 400 draws: 3.5 %
+        assert float(ratio.abs().log().std()) == pytest.approx(0.1 * math.sqrt(2), rel=0.1)
 
 
 def test_crossing_interferer_hits_the_share_of_samples_in_which_it_sweeps_through_the_band() -> None:
@@ -173,6 +193,34 @@ def test_crossing_interferer_hits_the_share_of_samples_in_which_it_sweeps_throug
     want = wave.sample_rate / sweep * float((ours < sweep).double().mean())
     assert float(hit.double().mean()) == pytest.approx(want, rel=0.1)  # 98 hits a frame of 64 x 3 chirps
     assert torch.equal(hit[..., 0, :], hit[..., 3, :])
+
+
+def test_interferer_is_the_product_of_both_ramps() -> None:
+    """Ours rises a little faster than theirs: what enters the band at 0 Hz leaves it at the rate, at a steady slope."""
+    own = radar_with().waveform
+    ramp = 0.98 * own.slope
+    theirs = {"interference": 1e-6, "interference_slope": ramp, "interference_offset": 1.3 * own.sample_rate}
+    radar = radar_with(loops=1, interference_period=own.chirp_time, **theirs)
+    got = receive(silence(radar, frames=600), radar, seeded())[..., 0, :]
+    real = replace(radar, waveform=replace(own, loops=1, complex_samples=False))
+    in_phase = receive(silence(real, frames=600), real, seeded())[..., 0, :]
+    step, crossings = (own.slope - ramp) / own.sample_rate, 0  # Hz from sample to sample
+    for chirp in got.reshape(-1, own.samples):
+        hit = (chirp.abs() > 1e-6).nonzero()[:, 0]
+        # Those that cross the band within the samples: not cut off by the first or last of these.
+        if len(hit) == 0 or hit[0] == 0 or hit[-1] == own.samples - 1:
+            continue
+        crossings += 1
+        assert len(hit) == pytest.approx(own.sample_rate / step, abs=1)
+        turn = (chirp[hit[1:]] * chirp[hit[:-1]].conj()).angle().double().remainder(math.tau)
+        beat = turn * own.sample_rate / math.tau  # midway between two samples
+        want = (torch.arange(len(beat), dtype=torch.float64) + 1) * step
+        assert float((beat - want).abs().max()) < 0.6 * step
+    assert crossings > 3
+    # Real samples hold the in-phase part of what both bands have in common, 0 to half the rate.
+    both = (got.abs() > 1e-6) & (in_phase.abs() > 1e-6)
+    assert int(both.sum()) > 50
+    torch.testing.assert_close(in_phase[both], math.sqrt(2) * got[both].real, atol=1e-6, rtol=0)
 
 
 def test_wrong_kind_of_samples_is_refused() -> None:
