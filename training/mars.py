@@ -34,9 +34,10 @@ from mmsynth.evaluation.mars_pairs import (
     residual_rows,
     variants,
 )
-from mmsynth.evaluation.mars_transfer import pose_curves, pose_rows, transfer_errors
+from mmsynth.evaluation.mars_transfer import joint_table, pose_curves, pose_rows, transfer_errors
 from mmsynth.evaluation.official import split_reports
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
+from mmsynth.joints import JOINT_SETS
 from mmsynth.training import load_recipe
 from mmsynth.training.frames import frames_of, join_frames
 
@@ -163,7 +164,8 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         print(f"{seed + 1} of {options.seeds}", file=sys.stderr, flush=True)
     curves = pose_curves(runs)
     for name, curve in curves.items():
-        curve.save(options.out / name)
+        joints = {"joints": joint_table(runs, name, tuple(JOINT_SETS[recorded.joint_set]))} if "mpjpe" in name else {}
+        curve.save(options.out / name, joints)
         print(curve.score, curve.text(), sep="\n", flush=True)
     about = own[people[0]][0].attributes
     sources = ["generators"] * bool(files) + ["skeletons of the others"] * bool(options.skeletons)

@@ -10,6 +10,7 @@ python training/radhar.py curve radhar.h5 synthetic/* --model points --out curve
 
 import argparse
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,8 @@ def read_sets(folders: list[Path], real: Real, settings: WindowSettings = RECORD
     """Synthetic sets as feature tables."""
     files = [Dataset.open(f / "dataset.h5") for f in folders]
     tables = tuple(synthetic_table(cut(f, settings), real.data.classes, k) for k, f in enumerate(files))
-    return Drawn(tables, files[0].attributes.method, files[0].attributes.facets)
+    about = files[0].attributes
+    return Drawn(tables, about.method, about.facets, tomllib.loads(about.recipe)["clips"])
 
 
 def sets(options: argparse.Namespace) -> list[Row]:

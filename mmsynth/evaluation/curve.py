@@ -13,11 +13,12 @@ from mmsynth.training.adapt import AdaptSettings
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Synthetic sets of one recipe and method, drawn with different seeds."""
+    """Synthetic sets of one recipe and method, drawn with different seeds; of so many clips each."""
 
     sets: tuple[Synthetic, ...]
     method: str
     facets: int
+    clips: int
 
 
 def mean(scores: Sequence[Scores]) -> float:
@@ -64,7 +65,8 @@ def blind_rows(real: Real, drawn: Drawn) -> list[Row]:
         windows, files = ([pair[k] for pair in scores] for k in (0, 1))
         for part, found in (("zero_shot", windows), ("file_vote", files)):
             values, days = [mean(s) for s in found], _by_day(real, found)
-            rows.append(row(f"radhar/{part}_blind{name}", values, "trees", note=f"{note}; {days}", **more))
+            title, model = f"radhar/{part}_blind{name}", f"trees, {drawn.clips} clips"
+            rows.append(row(title, values, model, note=f"{note}; {days}", **more))
     return rows
 
 

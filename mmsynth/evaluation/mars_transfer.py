@@ -114,6 +114,19 @@ def pose_curves(runs: Sequence[Mapping[float, Mapping[str, tuple[Errors, ...]]]]
     return curves
 
 
+def joint_table(
+    runs: Sequence[Mapping[float, Mapping[str, tuple[Errors, ...]]]], name: str, joints: Sequence[str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Share -> arm -> joint -> its mean distance in cm, mean over seeds and people; `name` as in `Errors`."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for share in runs[0]:
+        arms = ARMS if share else ("constant pose", "pre-trained, sizes")
+        each = [[[getattr(e, name) for e in person] for person in run[share].values()] for run in runs]
+        mean = np.mean(each, (0, 1)).tolist()
+        found[f"{share:g}"] = {arm: dict(zip(joints, own, strict=True)) for arm, own in zip(arms, mean, strict=True)}
+    return found
+
+
 def pose_rows(curve: Curve, made: str, **more: Any) -> list[Row]:
     """Rows of the ledger: synthetic poses alone, and the gain of each of `ARMS` over the first at each share.
 

@@ -9,7 +9,7 @@ from made_up import PERSON
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.mars import write_skeletons
-from mmsynth.evaluation.mars_transfer import pose_curves, pose_rows, stretches, transfer_errors
+from mmsynth.evaluation.mars_transfer import joint_table, pose_curves, pose_rows, stretches, transfer_errors
 from mmsynth.motion import read_motion
 from mmsynth.training.frames import Frames
 from mmsynth.training.recipe import Data, Optimise, Recipe
@@ -60,6 +60,9 @@ def test_synthetic_poses_of_the_same_relation_help_where_few_are_real() -> None:
     curve = pose_curves([found])["mae"]
     np.testing.assert_array_equal(curve.scores["mixed, sizes"][1, 0], maes[0.001][:, 3])
     np.testing.assert_array_equal(curve.scores["pre-trained, sizes"][0, 0], maes[0.0][:, 1])
+    each = joint_table([found], "mpjpe", ("hip", "head"))["0.001"]["mixed, sizes"]
+    whole = pose_curves([found])["mpjpe"].scores["mixed, sizes"][1].mean()
+    assert np.mean([each["hip"], each["head"]]) == pytest.approx(whole) and each["hip"] != each["head"]
     rows = {r.experiment + r.model: r for r in pose_rows(curve, "clips")}
     assert rows["mars/loso_gain_0_cmperceptron, mixed, sizes"].value == pytest.approx(both - alone)
     assert rows["mars/zero_shot_cmperceptron"].value == pytest.approx(maes[0.0][:, 1].mean())

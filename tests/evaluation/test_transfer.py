@@ -95,7 +95,7 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     data = corpus(Dataset.open(recordings), WindowSettings(heights="relative"))
     real = real_tables(data)
     windows = cut(Dataset.open(generated), WindowSettings(heights="relative"))
-    drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12)
+    drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12, 8)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
     # Recordings that took the labels of synthetic clips are classified right themselves.
