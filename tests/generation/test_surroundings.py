@@ -9,6 +9,7 @@ from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
 from mmsynth.generation.clip import draw_take, stage
 from mmsynth.joints import JOINT_SETS
+from mmsynth.scene.materials import material
 from mmsynth.types import Sample
 
 ROOM = '[room]\nsize = [4.0, 5.0, 2.6]\ncenter = [0.0, 2.0]\nwalls = ""\nceiling = ""\n'
@@ -91,6 +92,16 @@ def test_each_point_says_what_caused_it(tmp_path: Path) -> None:
     assert names[0] == names[1]
     plain = sample_of(written(tmp_path / "plain", ROOM + FRONT, RECIPE.replace("regions = true", "")))
     assert plain.cloud.region is None and torch.equal(plain.cloud.position, sample.cloud.position)
+
+
+@pytest.mark.parametrize("radar", ["IWR1443BOOST/radhar", "iwr6843isk_area"])
+def test_materials_are_those_of_the_radars_own_frequency(tmp_path: Path, radar: str) -> None:
+    recipe = load_recipe(written(tmp_path, ROOM + FRONT, RECIPE.replace("IWR1443BOOST/radhar", radar)))
+    here = stage(recipe)
+    frequency, found = here.setup.radar.waveform.center_frequency, draw_take(here, 0).scene.materials
+    for region, name in (("skin:", "skin"), ("cloth:", "skin"), ("concrete:floor", "concrete")):
+        some = [value for key, value in found.items() if key.startswith(region)]
+        assert some and all(value.permittivity == material(name, frequency).permittivity for value in some)
 
 
 @pytest.mark.parametrize("tilt", [-90, -45])

@@ -10,6 +10,9 @@ import trimesh
 from simulation.scenes import mesh, plate, response, small_radar
 
 from mmsynth import geometry
+from mmsynth.radar import pattern_gain
+from mmsynth.scene import load_room
+from mmsynth.simulation import trace_room
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.settings import Simulation
 from mmsynth.types import Material, Pattern, Scene
@@ -69,3 +72,32 @@ def test_an_echo_passes_the_beam_twice(azimuth, elevation, share):
     settings = replace(EXACT, bounces=0)
     level = [response(trace(scene, r, 0, settings, 1), r).abs() for r in (radar, small_radar(60e9))]
     assert float(level[0] / level[1]) == pytest.approx(BEAM.peak_gain * share, rel=1e-3)
+
+
+def test_every_path_passes_the_beams_of_both_its_ends():
+    # Direct paths, over a floor, between two balls, of the room: each has the gain of the element where it leaves and
+    # where it arrives, which differ for bounces.
+    shapes = [trimesh.creation.icosphere(subdivisions=3, radius=0.1) for _ in range(2)]
+    balls = [mesh(ball.vertices + [x, 2.0, 0.9], ball.faces) for x, ball in zip((-0.16, 0.16), shapes, strict=True)]
+    sides = {"size": [4.0, 5.0, 2.7], "center": [0.03, 2.5]}
+    walls, mirrors, names, materials = load_room({"room": sides})
+    materials |= {"conductor": Material("conductor", None)}
+    pose = geometry.radar_pose((0.1, 0.1, 1.2), yaw=0.2, tilt=-0.1)
+    scene = Scene(pose, tuple(balls), materials, walls, mirrors, names)
+    isotropic = small_radar(60e9, tx=((-0.02, 0, 0),), rx=((0.02, 0, 0),))
+    found = []
+    # A table that is nowhere zero, so that the same paths are left.
+    angle = torch.tensor([-3.2, -0.4, 0.3, 3.2], dtype=torch.float64)
+    cuts = (torch.tensor(x, dtype=torch.float64) for x in ([0.2, 0.8, 1.0, 0.3], [0.3, 1.0, 0.9, 0.4]))
+    table = Pattern(4.0, 1.0, 1.0, angle, *cuts)
+    for radar in (isotropic, replace(isotropic, pattern=table)):
+        bare = replace(scene, room=None, mirrors=None, mirror_regions=())  # its bounces are tubes
+        over = [trace(one, radar, 0, EXACT, 1) for one in (scene, bare)]
+        found.append((*over, trace_room(scene, radar, EXACT, 1)))
+    for plain, beamed in zip(*found, strict=True):
+        assert len(plain) == len(beamed) and plain.order.unique().tolist() == [0, 1]
+        power = pattern_gain(table, plain.departure) * pattern_gain(table, plain.arrival)
+        # A path says where the middle of its facet is; a tube's own ray is up to half a degree beside that.
+        torch.testing.assert_close(beamed.gain, plain.gain * power.sqrt()[:, None], rtol=0.02, atol=1e-12)
+        bounced = plain.order > 0
+        assert float((plain.departure - plain.arrival)[bounced].norm(dim=1).max()) > 0.1
