@@ -1,5 +1,6 @@
 """From a recipe to a run: train, keep; and what it will cost."""
 
+import math
 import sys
 import time
 from contextlib import ExitStack
@@ -12,10 +13,10 @@ import torch
 from mmsynth.datasets import alone
 from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
 from mmsynth.training.gather import FrameMaterial, gather, gather_frames
-from mmsynth.training.loop import Material, Progress, steps_timed, train_network
+from mmsynth.training.loop import Material, Progress, steps_timed, train_network, validation_score
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import BlendedNetwork, Model, Run, build, keep_run, load_run
+from mmsynth.training.run import BlendedNetwork, Model, NetworkModel, Run, build, keep_run, load_run
 from mmsynth.training.workers import Team
 
 
@@ -87,13 +88,19 @@ def fit_model(
         trees, note = fit_trees(recipe, material)
         progress(1, 1)
         return trees, note
-    own, blended = train_network(recipe, material, folder, progress, team), recipe.data.schedule == "pretrain"
-    if not (blended and material.staged and recipe.task == "activity" and recipe.model != "heatmaps"):
+    own = train_network(recipe, material, folder, progress, team)
+    if not _blends(recipe, material):
         return own, ""
     assert material.real is not None and material.synthetic is not None
     # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
     base = grow_synthetic(recipe, synthetic_tables(recipe, material), len(material.classes))
     return BlendedNetwork(own, blend_trees(recipe, table_of(material.real, material.classes), base)), ""
+
+
+def _blends(recipe: Recipe, material: Material) -> bool:
+    """Whether a network is joined with trees."""
+    staged = recipe.data.schedule == "pretrain" and material.staged
+    return staged and recipe.task == "activity" and recipe.model != "heatmaps"
 
 
 def estimate(recipe: Recipe) -> Estimate:
@@ -103,14 +110,26 @@ def estimate(recipe: Recipe) -> Estimate:
     material = gather(recipe)
     windows = sum(len(w) for w in (material.real, material.synthetic) if w is not None)
     if recipe.model == "trees":
-        few, more = 10, 50
-        _seconds_of_trees(recipe, material, 1)  # the first is slower: libraries are loaded
-        first, second = (_seconds_of_trees(recipe, material, count) for count in (few, more))
-        each = max(0.0, second - first) / (more - few)  # features are made once, however many trees there are
-        return Estimate(first + each * (recipe.trees.count - few), peak_memory("cpu"), 0, windows)
-    parameters = sum(p.numel() for p in build(recipe, material.targets).parameters())
+        return Estimate(_seconds_of_forests(recipe, material), peak_memory("cpu"), 0, windows)
+    network = build(recipe, material.targets)
+    parameters = sum(p.numel() for p in network.parameters())
     seconds = float(np.median(list(steps_timed(recipe, material, 12))[2:])) * recipe.optimise.steps
+    if material.validation is not None:
+        model, began = NetworkModel(network.to(recipe.device).eval(), material.targets), time.perf_counter()
+        validation_score(model, material.validation)
+        seconds += (time.perf_counter() - began) * math.ceil(recipe.optimise.steps / recipe.optimise.every)
+    if _blends(recipe, material):
+        seconds += _seconds_of_forests(recipe, material)
     return Estimate(seconds, peak_memory(recipe.device), parameters, windows)
+
+
+def _seconds_of_forests(recipe: Recipe, material: Material) -> float:
+    """Of all trees, from few of them."""
+    few, more = 10, 50
+    _seconds_of_trees(recipe, material, 1)  # the first is slower: libraries are loaded
+    first, second = (_seconds_of_trees(recipe, material, count) for count in (few, more))
+    each = max(0.0, second - first) / (more - few)  # features are made once, however many trees there are
+    return first + each * (recipe.trees.count - few)
 
 
 def _seconds_of_trees(recipe: Recipe, material: Material, count: int) -> float:

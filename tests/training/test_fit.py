@@ -22,6 +22,7 @@ from mmsynth.training.adapt import adapt
 from mmsynth.training.augment import with_copies
 from mmsynth.training.features import features
 from mmsynth.training.fit import fit_model
+from mmsynth.training.forests import blend_trees
 from mmsynth.training.gather import gather
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
@@ -240,6 +241,22 @@ def test_an_estimate_counts_what_labels_recordings(
     data = Data(synthetic=(generated,), unlabelled=(recordings,), validation=0.0)
     assert estimate(Recipe(data, adapt=Adapt("self-training"))).seconds > 0
     assert asked == [1, 10, 50]
+
+
+def test_an_estimate_of_a_network_counts_trees_that_it_is_joined_with(
+    recordings: Path, generated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counted(recipe: Recipe, *others: Any) -> BlendedTrees:
+        asked.append(recipe.trees.count)
+        return blend_trees(recipe, *others)
+
+    monkeypatch.setattr("mmsynth.training.forests.blend_trees", counted)
+    recipe = Recipe(Data((recordings,), (generated,)), model="points", width=8, optimise=Optimise(8, 4, 8, every=4))
+    alone = replace(recipe, data=replace(recipe.data, schedule="mix"))
+    assert estimate(alone).seconds > 0 and not asked
+    assert estimate(recipe).seconds > 0 and asked == [1, 10, 50]
 
 
 def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(
