@@ -291,14 +291,9 @@ def _trees(arrays: Mapping[str, Array]) -> TreeModel | BlendedTrees:
 
 def commit() -> str:
     """The commit of the code where it runs from a checkout, else its version."""
+    ask, folder = ["git", "rev-parse", "--short", "HEAD"], Path(__file__).parent
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        answer = subprocess.run(ask, cwd=folder, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return version("mmsynth")
     return answer.stdout.strip()
