@@ -15,7 +15,7 @@ from mmsynth.simulation.surface import cross, dot, length, unit
 from mmsynth.types import Material
 
 # No edge is cut into more pieces than this.
-MOST_PIECES = 6
+MOST_PIECES = 16
 
 
 def reflection(permittivity: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,48 +89,64 @@ def mean_wave(first: Tensor, second: Tensor, third: Tensor) -> tuple[Tensor, Ten
     return wave * turn, (torch.complex(torch.full_like(low, -2), low + mean) * wave + 2 * edge) * turn
 
 
-def smooth_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, float]) -> tuple[Tensor, Tensor]:
+def smooth_integral(
+    shape: tuple[Tensor, Tensor], bisector: Tensor, bend: Tensor, cut: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
     """PO integrals [faces] in m^2 of smooth facets, each cut as finely as its curvature asks for, and their slopes.
 
     See `curved_integral`.
 
     Args:
-        corner: [3, 3, faces] in m relative to the mean of the corners, to which the phase is referenced.
-        sag: [3, 3, faces] in m, see `surface.sagitta`.
+        shape: corners [3, 3, faces] in m relative to their mean, to which the phase is referenced, and sagittas
+            [3, 3, faces] in m, see `surface.sagitta`.
         bisector: half of scattered minus incident unit vector [3, faces].
+        bend: [faces] in 1/m by which the wavefronts of both ways are bent: half the mean of 1 / length.
         cut: wavenumber k in 1/m, and how far in m a piece may lie off the surface; 0 = never cut.
     """
     wavenumber, flatness = cut
+    node, depth = torch.cat(shape, 1), _depth(shape, bisector, bend)
     if flatness == 0:
-        return curved_integral(corner, sag, bisector, (wavenumber, 1))
+        return curved_integral(node, depth, bisector, (wavenumber, 1))
     # A piece of an edge cut in n lies n^2 times closer to the arc; what counts is the distance along the rays.
-    worst = dot(sag, bisector[:, None]).detach().abs().amax(0)
+    worst = depth[3:].detach().abs().amax(0)
     pieces = torch.ceil((worst / flatness).sqrt()).clamp(2, MOST_PIECES)
-    found = torch.zeros(2, corner.shape[2], dtype=torch.complex64, device=corner.device)
+    found = torch.zeros(2, len(bend), dtype=torch.complex64, device=bend.device)
     for count in range(1, MOST_PIECES + 1):
         rows = (pieces == count).nonzero()[:, 0]
         if len(rows):
-            some = [x.index_select(-1, rows) for x in (corner, sag, bisector)]
+            some = [x.index_select(-1, rows) for x in (node, depth, bisector)]
             part = curved_integral(some[0], some[1], some[2], (wavenumber, count))
             found = found.index_copy(1, rows, torch.stack(part))
     return found[0], found[1]
 
 
-def curved_integral(corner: Tensor, sag: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
+def _depth(shape: tuple[Tensor, Tensor], bisector: Tensor, bend: Tensor) -> Tensor:
+    """How much nearer in m corners are than a facet's centroid, and the middles of edges than their ends: [6, faces].
+
+    It holds the second order in the size of the facet: to bent wavefronts a flat facet is what a bent one is to flat
+    ones. They are taken to bend alike in all directions across the bisector, as they do where TX and RX are close.
+    """
+    corner, ahead = shape[0], unit(bisector)
+    turned = cross(ahead[:, None].expand_as(corner), corner)
+    across = [dot(x, x) for x in (turned, turned.roll(-1, 1) - turned)]
+    return dot(torch.cat(shape, 1), bisector[:, None]) + bend * torch.cat([-across[0], 0.25 * across[1]])
+
+
+def curved_integral(node: Tensor, depth: Tensor, bisector: Tensor, cut: tuple[float, int]) -> tuple[Tensor, Tensor]:
     """`∫ (cos_i + cos_s) / 2 exp(j q.(r - r0)) dS` with `q = -2 k bisector`, and its slope d/d ln(k) [faces] in m^2.
 
     It is the sum over `subdivision^2` flat pieces of the quadratic surface through the corners and the raised middles
-    of the edges; pieces that face away count nothing. `cut` is the wavenumber k in 1/m and the subdivision.
+    of the edges, `node` [3, 6, faces], at `depth` [6, faces]; pieces that face away count nothing. `cut` is the
+    wavenumber k in 1/m and the subdivision.
     """
     wavenumber, subdivision = cut
     weights, pieces = pieces_of(subdivision)
-    shape = torch.cat([corner, sag], 1)  # [3, 6, faces]
-    node = weights.to(shape) @ shape  # [3, nodes, faces]
+    weights = weights.to(depth)
+    node = weights @ node  # [3, nodes, faces]
     # The surface bulges over every piece by a third of the sum of its edges' sagittas on average: to first order that
     # is a phase, which also lets neighbours that are cut differently meet without a step.
-    bulge = sag.sum(1) / (3 * subdivision**2)
-    phase = -2 * wavenumber * (dot(node, bisector[:, None]) + dot(bulge, bisector))
-    first, second, third = pieces.to(corner.device)
+    phase = -2 * wavenumber * (weights @ depth + depth[3:].sum(0) / (3 * subdivision**2))
+    first, second, third = pieces.to(depth.device)
     origin = node.index_select(1, first)
     side, other = node.index_select(1, second) - origin, node.index_select(1, third) - origin
     facing = 0.5 * dot(cross(side, other), bisector[:, None])

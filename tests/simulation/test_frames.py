@@ -74,13 +74,14 @@ def test_bounces_of_frames_together_are_those_of_one_at_a_time() -> None:
 
 def test_frames_together_have_gradients_by_the_antennas() -> None:
     scene, radar, settings = walker("radhar", 8)
-    paths = []
+    # The reference has a gain at either end of the frame for all facets.
+    settings, paths = replace(settings, turn=0.0), []
     for asked in (False, True):
         antennas = radar.tx.clone().requires_grad_(asked)
         paths.append(trace(scene, replace(radar, tx=antennas), 0, settings, 7, FRAMES))
     assert paths[1].tx_delay.requires_grad
     # float32, by the kernel and by its reference, whose shapes are taken about another point.
-    assert error_db(paths[1].gain.detach(), paths[0].gain) < -80
+    assert error_db(paths[1].gain.detach(), paths[0].gain) < -90
 
 
 def test_one_frame_is_asked_for() -> None:

@@ -97,11 +97,16 @@ _MAIN = """
             auto upright = size_of(ahead.z) < 0.7f;
             three aside = unit(cross(three{upright ? zero : one, zero, upright ? one : zero}, ahead));
             three up = cross(ahead, aside);
-            lane worst = zero;
+            lane worst = zero, bend = 0.25f / far + 0.25f / near;
             for (int n = 0; n < 6; ++n) {
-                lane along = dot(node[n], bisector);
                 item[3 * n] = dot(node[n], aside);
                 item[3 * n + 1] = dot(node[n], up);
+            }
+            // `scattering._depth`.
+            for (int n = 0; n < 6; ++n) {
+                const lane *to = item + 3 * ((n + 1) % 3), *from = item + 3 * (n % 3);
+                lane x = n < 3 ? from[0] : to[0] - from[0], y = n < 3 ? from[1] : to[1] - from[1];
+                lane along = dot(node[n], bisector) + (n < 3 ? -1.0f : 0.25f) * bend * (x * x + y * y);
                 item[3 * n + 2] = (-2.0f * mesh.wavenumber) * along;
                 if (n >= 3)
                     worst = most(worst, size_of(along));

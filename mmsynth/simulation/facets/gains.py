@@ -88,7 +88,8 @@ def _amplitude(
     if settings.coherent:
         sag = _sagitta(pose, facets, corner)
         cut = (wavenumber, settings.flatness * wavelength)
-        gain, slope = scattering.smooth_integral(corner, sag, -0.5 * (into + out), cut)
+        bend = 0.25 * (1 / lengths[0] + 1 / lengths[1])
+        gain, slope = scattering.smooth_integral((corner, sag), -0.5 * (into + out), bend, cut)
         # Times -j: the Huygens source of a surface, so that a large plate gives what a mirror gives, also in phase.
         left = wavenumber / math.sqrt(math.pi) * scattering.roughness_factor(rough, wavenumber, cosines[0] + cosines[1])
         gain, slope = -1j * left * gain, -1j * left * slope

@@ -65,15 +65,25 @@ _SNIPPET = (
             square += bisector[n] * bisector[n];
             steep += bisector[n] * normal[n];
         }
-        // What the smooth surface turns within the facet may turn the slope of the phase over it to zero.
+        // What the smooth surface and the wavefronts turn within the facet may turn the slope of the phase over it to
+        // zero.
         const float turn = 2.0f * wavenumber;
-        lane cosine = root(square);
+        lane cosine = root(square), longest = zero;
+        for (int k = 0; k < 3; ++k) {
+            lane reach = zero;
+            for (int n = 0; n < 3; ++n) {
+                lane edge = k < 2 ? at[6 + 3 * k + n] : at[6 + n] + at[9 + n];
+                reach += edge * edge;
+            }
+            longest = most(longest, reach);
+        }
+        lane bend = at[12] + (1.0f / 3.0f) * (way + back) * root(longest);
         for (int n = 0; n < 3; ++n) {
             slope[n] = turn * (bisector[n] - steep * normal[n]);
             slant += slope[n] * slope[n];
         }
         slant = most(root(slant), zero + 1e-6f);
-        lane straight = 1.0f / slant, turning = most(slant - turn * cosine * at[12], zero + 1e-3f), lobes = zero;
+        lane straight = 1.0f / slant, turning = most(slant - turn * cosine * bend, zero + 1e-3f), lobes = zero;
         // By Gauss's theorem the integral is that of the edges: each as long as it is across the slope, or as its lobes
         // allow; they are taken to add up in power.
         for (int k = 0; k < 3; ++k) {
