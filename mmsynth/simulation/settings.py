@@ -76,8 +76,9 @@ def frame_knots(radar: Radar, settings: Simulation) -> Tensor:
 
     They are the Chebyshev-Lobatto nodes of the active time, ends included, through which a polynomial interpolates
     the delays: 3 knots for up to 5 ms, two more for every fourfold of it. Against a body posed at every chirp, walking,
-    running and boxing, that leaves 1/2300 wavelength (-71 dB) over 3 ms and 1/52 (-42 dB) over 28 ms; 5 knots there
-    leave 1/16 and -31 dB (`benchmarks/knots.py`).
+    running and boxing, that leaves at most 1/1400 wavelength (-72 dB) over 3 ms, and over 28 ms 1/150 (-51 dB) where
+    the motion is known at 30 or 60 Hz. At 120 Hz, whose interpolant bends more often, walking and boxing leave 1/240
+    there, but running 1/28 (-38 dB): set `Simulation.knots` to 9 for 1/94 (-52 dB) (`benchmarks/knots.py`).
     """
     count = settings.knots or _count(radar.active_time)
     place = 0.5 - 0.5 * torch.cos(math.pi * torch.arange(count, dtype=torch.float64) / (count - 1))
