@@ -1,6 +1,7 @@
 """Recordings of Infineon's radar SDK: a folder with radar.npy (uint16 frames, rx, chirps, samples) and config.json."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def infineon_setup(config: Path | str, name: str = "recording") -> RadarSetup:
     Raises:
         ValueError: no such file, or not such a configuration.
     """
-    shape = _shape(Path(config))
+    shape, board = _shape(Path(config)), device_named("BGT60TR13C")
     try:
         samples, rate = int(shape["num_samples_per_chirp"]), float(shape["sample_rate_Hz"])
         window = samples / rate
@@ -44,10 +45,13 @@ def infineon_setup(config: Path | str, name: str = "recording") -> RadarSetup:
         rx = tuple(int(i) for i in shape["rx_antennas"])
         backoff = POWER_STEP_DB * (31 - int(shape.get("tx_power_level", 31)))
         gain = FRONT_END_DB + float(shape.get("if_gain_dB", 23))
+        highpass = float(shape.get("hp_cutoff_Hz", board.receiver.highpass))
+        if not 0 <= highpass < rate / 2:
+            raise ValueError(f"hp_cutoff_Hz: expected 0 to half the sample rate, got {highpass:g}")
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
         what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{config}: {what}") from None
-    board = device_named("BGT60TR13C")
+    board = replace(board, receiver=replace(board.receiver, highpass=highpass))
     profile = Profile(waveform=waveform, rx=rx, rx_gain_db=gain, tx_backoff_db=backoff, lenient=True)
     setup = board.setup(profile, name)
     return replace(setup, processing=board.profiles["bgt60"].processing)
@@ -156,7 +160,9 @@ def _shape(config: Path) -> dict[str, Any]:
 
 def _config(radar: Radar) -> dict[str, Any]:
     w = radar.waveform
-    known = device_named("BGT60TR13C").array.rx_positions()
+    board = device_named("BGT60TR13C")
+    backoff = 10 * math.log10(board.tx_power / radar.tx_power)
+    known = board.array.rx_positions()
     rx = torch.linalg.norm(radar.rx[:, None].to(known) - known, dim=-1).argmin(1)
     return {
         "device_config": {
@@ -174,7 +180,7 @@ def _config(radar: Radar) -> dict[str, Any]:
                 "sample_rate_Hz": w.sample_rate,
                 "start_frequency_Hz": w.start_frequency,
                 "tx_antennas": [1],
-                "tx_power_level": 31,
+                "tx_power_level": min(max(31 - round(backoff / POWER_STEP_DB), 0), 31),
             }
         }
     }
