@@ -98,6 +98,9 @@ def _clips(
         used = np.zeros(len(times), bool)
         for k, take in enumerate(mine):
             start, stop = _frames(take, times, path)
+            twice = int(used[start:stop].sum())
+            if twice:
+                report.notes.append(f"{name}: {twice} frames of clip {k:03d} are in an earlier one")
             used[start:stop] = True
             labelled = len(mine) > 1 or bool(take.label)
             stem = path.resolve().name if path.is_dir() else Path(name).with_suffix("").as_posix()

@@ -343,3 +343,14 @@ def test_from_a_raw_capture_to_a_prediction(real_data: Path, tmp_path: Path) -> 
     # 19.8 s hold windows of 2 s from 0, 1, ... or 2, 4, ... s on; each has one of the labels, with a confidence.
     assert len(found.label) in (9, 18) and set(found.label) <= {"one", "two"}
     assert all(0.5 <= p <= 1 for p in found.confidence)
+
+
+def test_frames_with_two_labels_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time,x,y,z\n" + "".join(f"{k / 10},0,1,0\n" for k in range(40)))
+    for start, said in ((2.0, False), (1.5, True)):
+        table = tmp_path / "labels.txt"
+        table.write_text(f"file,start,end,label\na.csv,0,2,walk\na.csv,{start},4,jump\n")
+        capture = import_recordings("csv", tmp_path / "a.csv", labels=table)
+        list(capture.samples)
+        # Frames from 1.5 to 1.9 s.
+        assert ("a.csv: 5 frames of clip 001 are in an earlier one" in capture.report.notes) == said

@@ -61,7 +61,7 @@ def read_array(path: Path | str, radar: Radar, layout: Layout) -> Recording:
         layout: names of the axes.
 
     Raises:
-        ValueError: no such file or array, or its shape is not that of the radar's frames.
+        ValueError: no such file or array, its shape is not that of the radar's frames, or it is real and they are not.
     """
     path = Path(path)
     if not path.is_file():
@@ -74,6 +74,11 @@ def read_array(path: Path | str, radar: Radar, layout: Layout) -> Recording:
         raise ValueError(f"{path}: expected {len(names)} axes ({layout.axes}), got shape {array.shape}")
     sizes = dict(zip(names, array.shape, strict=True))
     _check(path, radar, sizes)
+    if radar.waveform.complex_samples and array.dtype.kind in "iuf" and "iq" not in names:
+        raise ValueError(
+            f"{path}: expected complex samples (complex numbers, or an axis 'iq') as radar {radar.name} has, "
+            f"got {array.dtype}"
+        )
     count = sizes.get("frames", 1)
     first = names.index("frames") if "frames" in names else None
 

@@ -90,8 +90,15 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
     if frames.count == 0:
         raise ValueError(f"{name}: expected frames of {2 * frames.size} bytes, got {stream.words * 2} bytes in all")
     notes = [*setup.notes, *(f"{name}: {note}" for note in frames.notes)]
+    first = frames.read(0, 1)
+    steps, exchanged = _rms(first), _rms(first.byteswap())
+    if steps > 4 * exchanged:
+        notes.append(
+            f"{name}: reads as noise of {steps:.0f} steps, with the bytes of each word exchanged of {exchanged:.0f}: "
+            "another byte order, or a file that begins within a word"
+        )
     if order is None:
-        order = _order_in(frames.read(0, 1), radar, headers)
+        order = _order_in(first, radar, headers)
         if order != order_of(radar):
             notes.append(f"{name}: words are taken to be in the order {order.words}")
 
@@ -101,6 +108,10 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
     if radar.waveform.complex_samples and forwardness(decode(0, 1)) < 0.1:
         notes.append(f"{name}: beat frequencies are negative, as if I and Q were the other way round (Order(swap=...))")
     return Recording(radar, frames.count, decode, tuple(notes), board_correction(setup))
+
+
+def _rms(words: NDArray[np.int16]) -> float:
+    return float(np.sqrt(np.mean(np.square(words, dtype=np.float64))))
 
 
 def _order_in(frame: NDArray[np.int16], radar: Radar, headers: Headers | None) -> Order:

@@ -177,3 +177,12 @@ def test_a_radar_of_ones_own_with_exchanged_q_gives_the_breathing_rate(real_data
     beat = np.abs(np.fft.rfft((phase - phase.mean()) * np.hanning(len(phase))))
     beat[rate < 0.1] = 0
     assert rate[beat.argmax()] == pytest.approx(0.27, abs=0.05)  # a breath in 3.7 s
+
+
+def test_real_samples_of_a_radar_of_complex_ones_are_refused(tmp_path):
+    """Their spectrum is its own mirror image: what stands at a range would stand at its negative too."""
+    np.save(tmp_path / "a.npy", DATA[..., 0])
+    with pytest.raises(
+        ValueError, match="a.npy: expected complex samples .* as radar IWR1443BOOST/radhar has, got int16"
+    ):
+        read_array(tmp_path / "a.npy", RADHAR, Layout("frames loops slots rx samples"))
