@@ -90,7 +90,11 @@ def select_points(flat: FlatPoints, which: Literal["moving", "static", "all"]) -
     """Only the points that move, or only those that do not: the second is the control that shows a leak."""
     if which == "all":
         return flat
-    keep = (np.abs(flat.values[:, 3]) > STATIC_SPEED) == (which == "moving")
+    return keep_points(flat, (np.abs(flat.values[:, 3]) > STATIC_SPEED) == (which == "moving"))
+
+
+def keep_points(flat: FlatPoints, keep: NDArray[np.bool_]) -> FlatPoints:
+    """The points where `keep` [points] is true; all frames stay."""
     counts = np.bincount(flat.frame[keep], minlength=len(flat.frame_time))
     bounds = np.concatenate([[0], np.cumsum(counts)])
     return replace(flat, values=flat.values[keep], frame=flat.frame[keep], point_offsets=bounds)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, FlatPoints
+from mmsynth.datasets import Clips, FlatPoints, keep_points
 from mmsynth.joints import bones
 
 Array = NDArray[Any]
@@ -61,8 +61,8 @@ class Frames:
 
 
 def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Frames:
-    """Every frame of the clips of a data set, all of them if none are named."""
-    flat, joints = dataset.points(), dataset.joints()
+    """Every frame of the clips of a data set, all if none are named; points without a position count nothing."""
+    flat, joints = _placed(dataset.points()), dataset.joints()
     frames, starts = len(flat.frame_time), flat.clip_offsets
     clip = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     if joints is None:
@@ -92,6 +92,10 @@ def by_source(frames: Frames, source: Array) -> Frames:
     """People of another source [frames] are other people, whatever their names: draws of a recipe name theirs alike."""
     named = np.char.add(np.char.add(source.astype(str), "/"), frames.subject.astype(str))
     return replace(frames, subject=np.where(frames.subject == "", "", named).astype(object))
+
+
+def _placed(flat: FlatPoints) -> FlatPoints:
+    return keep_points(flat, np.asarray(np.isfinite(flat.values[:, :3]).all(1)))
 
 
 def _about(columns: Array, flat: FlatPoints) -> Array:

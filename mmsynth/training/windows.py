@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, FlatPoints, WindowTable, select_points, windows
+from mmsynth.datasets import Clips, FlatPoints, WindowTable, keep_points, select_points, windows
 from mmsynth.training.maps import COLUMNS, ROWS, bin_means, clip_maps
 
 Array = NDArray[Any]
@@ -282,7 +282,4 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
 
 def _in_range(flat: FlatPoints, settings: WindowSettings) -> FlatPoints:
     distance = np.linalg.norm(flat.values[:, :3], axis=1)
-    keep = (distance >= settings.min_range) & (distance <= settings.max_range)
-    counts = np.bincount(flat.frame[keep], minlength=len(flat.frame_time))
-    bounds = np.concatenate([[0], np.cumsum(counts)])
-    return replace(flat, values=flat.values[keep], frame=flat.frame[keep], point_offsets=bounds)
+    return keep_points(flat, (distance >= settings.min_range) & (distance <= settings.max_range))

@@ -284,3 +284,16 @@ def test_what_a_perceptron_cannot_do_is_refused(posed: Path, recordings: Path) -
         Recipe(Data(real=(posed,)), "pose", model="histograms", initial=Path("before"))
     with pytest.raises(ValueError, match="expected one set of joints to train on, got none"):
         gather_frames(Recipe(Data(real=(recordings,)), "pose", model="histograms"))
+
+
+def test_points_without_a_position_count_nothing(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    place, speed = np.stack([draw.normal(0, 0.1, 80), np.full(80, 2.0), draw.random(80)], 1), draw.normal(0, 1, 80)
+    lost = place.copy()
+    lost[::8], lost[1::8, 2] = np.nan, np.inf
+    kept = np.arange(80) % 8 > 1
+    for name, own, velocity, count in (("lost", lost, speed, 8), ("left-out", place[kept], speed[kept], 6)):
+        with DatasetWriter(tmp_path / f"{name}.h5", Attributes()) as writer:
+            writer.append(Sample("a", Labels("squat", "p0", "day"), cloud(own, velocity, count)))
+    found, expected = (frames_of(Dataset.open(tmp_path / f"{name}.h5")) for name in ("lost", "left-out"))
+    assert np.array_equal(found.table, expected.table) and np.array_equal(found.heights, expected.heights)
