@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.joints import mirror_order
-from mmsynth.training.maps import ROWS, UNIT_DB
+from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, UNIT_DB
 from mmsynth.training.windows import BINS_PER_SECOND, Windows, concatenate
 
 Array = NDArray[Any]
@@ -106,12 +106,12 @@ def _place(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
         joints = put(joints, np.arange(count)[:, None, None, None])
         order = list(mirror_order(w.joint_set))
         joints[mirrored] = joints[mirrored][:, :, order]
-    maps = _moved_maps(w, mirrored, far + move[:, 0])
+    maps = _moved_maps(w, mirrored, far + move[:, 0], turn)
     return replace(w, position=put(w.position, index[:, None]), joints=joints, maps=maps)
 
 
-def _moved_maps(w: Windows, mirrored: Array, far: Array) -> Array:
-    """Heatmaps moved by whole cells of range, azimuth mirrored."""
+def _moved_maps(w: Windows, mirrored: Array, far: Array, turn: Array) -> Array:
+    """Heatmaps moved by whole cells of range, azimuth mirrored and turned."""
     maps = w.maps
     if not maps.size:
         return maps
@@ -119,11 +119,24 @@ def _moved_maps(w: Windows, mirrored: Array, far: Array) -> Array:
     for channel, kind in enumerate(w.map_kinds):
         if kind == "range_azimuth":
             maps[mirrored, :, channel] = maps[mirrored, :, channel, :, ::-1]
+            step = 2 * HALF_WIDTH[kind] / COLUMNS
+            maps[:, :, channel] = _columns_at(maps[:, :, channel], np.arange(COLUMNS) - turn[:, None] / step)
     for row, cells in enumerate(np.round(far / w.map_step).astype(int) if w.map_step else ()):
         kept = np.arange(ROWS) - cells
         inside = (kept >= 0) & (kept < ROWS)
         maps[row] = np.where(inside[:, None], maps[row][:, :, kept.clip(0, ROWS - 1)], 0)
     return maps
+
+
+def _columns_at(maps: Array, place: Array) -> Array:
+    """Maps [windows, bins, rows, columns] at fractional columns `place` [windows, columns]; 0 beyond the borders."""
+    low = np.floor(place).astype(int)
+    found = np.zeros(maps.shape, np.float32)
+    for column, weight in ((low, 1 - (place - low)), (low + 1, place - low)):
+        weight = np.where((column >= 0) & (column < COLUMNS), weight, 0)[:, None, None].astype(np.float32)
+        index = np.broadcast_to(column.clip(0, COLUMNS - 1)[:, None, None], maps.shape)
+        found += weight * np.take_along_axis(maps, index, -1)
+    return found.astype(maps.dtype)
 
 
 def _tempo(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
@@ -145,9 +158,12 @@ def _tempo(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
     bins = np.minimum(old.astype(int), w.bins - 1)
     pick = np.arange(count)[:, None], bins
     velocity = (w.velocity * tempo[w.index]).astype(np.float32)
-    return replace(
-        _pick(replace(w, velocity=velocity), rows), time=new_time, joints=_between(w.joints, old), maps=w.maps[pick]
-    )
+    maps, centre = w.maps[pick], (COLUMNS - 1) / 2
+    for channel, kind in enumerate(w.map_kinds):
+        if kind == "range_doppler":
+            place = centre + (np.arange(COLUMNS) - centre) / tempo[:, None]
+            maps[:, :, channel] = _columns_at(maps[:, :, channel], place)
+    return replace(_pick(replace(w, velocity=velocity), rows), time=new_time, joints=_between(w.joints, old), maps=maps)
 
 
 def _between(joints: Array, place: Array) -> Array:

@@ -10,6 +10,7 @@ import pytest
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
 from mmsynth.training.features import feature_names, features
+from mmsynth.training.maps import COLUMNS, ROWS, grid
 from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut, level, medians
 
 
@@ -136,3 +137,34 @@ def test_faster_is_faster_in_time_and_in_velocity(windows: Windows) -> None:
         assert np.array_equal(new.position[both:], old.position[: max(again, 0)])
         tempos.append(tempo[0])
     assert np.ptp(tempos) > 0.2
+
+
+def with_blob(windows: Windows, kind: str, place: np.ndarray) -> Windows:
+    """The windows with a map that has 1 (20 dB) at `place` [windows], a bell of 1.5 columns, in all rows."""
+    _, columns = grid(kind, (0.35, 5.1))
+    width = 1.5 * (columns[1] - columns[0])
+    blob = np.exp(-0.5 * ((columns - place[:, None]) / width) ** 2)
+    maps = np.broadcast_to(blob[:, None, None, None], (len(windows), windows.bins, 1, ROWS, COLUMNS))
+    return replace(windows, maps=maps.astype(np.float16), map_kinds=(kind,), map_step=4.75 / ROWS)
+
+
+def centres(windows: Windows) -> np.ndarray:
+    """Where the blob of each window lies."""
+    _, columns = grid(windows.map_kinds[0], (0.35, 5.1))
+    level = windows.maps[:, 0, 0, ROWS // 2].astype(float)
+    return (level * columns).sum(1) / level.sum(1)
+
+
+def test_maps_go_faster_and_turn_with_the_points(windows: Windows) -> None:
+    still = {"drop": 0, "ghost": 0, "jitter": 0, "shift": 0, "mirror": 0, "move": 0, "level": 0, "speed": 0}
+    # Straight lines between columns leave the centre of so smooth a bell to a twentieth of a column, 0.011 m/s.
+    fast = with_blob(windows, "range_doppler", np.linspace(-1, 1, len(windows)))
+    changed = augment(fast, Augment(**{**still, "speed": 0.3}), np.random.default_rng(0))
+    tempo = np.array([changed.take([k]).velocity[0] / fast.take([k]).velocity[0] for k in range(len(fast))])
+    assert np.ptp(tempo) > 0.4
+    np.testing.assert_allclose(centres(changed), tempo * centres(fast), atol=0.011)
+    wide = with_blob(windows, "range_azimuth", np.linspace(-0.15, 0.15, len(windows)))
+    changed = augment(wide, Augment(**still, turn=0.15), np.random.default_rng(0))
+    before, after = (np.arctan2(w.position[:, 0], w.position[:, 1])[w.offsets[:-1]] for w in (wide, changed))
+    assert np.ptp(after - before) > 0.3
+    np.testing.assert_allclose(centres(changed) - centres(wide), after - before, atol=0.005)
