@@ -131,8 +131,21 @@ def _about(chosen: _Chosen, data: Data) -> str:
     said = [f"learnt from {' and '.join(part for part in learnt if part)}"]
     said += [f"{len(chosen.withheld[1])} more choose the model"] if len(chosen.withheld[1]) else []
     said += [f"adapted to {adapting}"] if adapting else []
+    said += _alone(chosen)
     said += [leaks(data)] if leaks(data) else []
     return "; ".join(said)
+
+
+def _alone(chosen: _Chosen) -> list[str]:
+    """Which activities only recordings or only synthetic clips show: perhaps one that is written in two ways."""
+    parts = {"recordings": chosen.real, "synthetic clips": chosen.synthetic}
+    have = {
+        name: set(source.labels.activity[clips]) for name, (source, clips) in parts.items() if source and len(clips)
+    }
+    if chosen.targets.joint_set or len(have) < 2:
+        return []
+    shared = set.intersection(*have.values())
+    return [f"only {name} show {', '.join(sorted(own - shared))}" for name, own in have.items() if own - shared]
 
 
 def _counted(name: str, source: Clips | None, used: Array, data: Data | None = None) -> str:

@@ -324,6 +324,17 @@ def test_withheld_days_and_validation_clips_are_not_trained_on(recordings: Path,
     assert trees.about == f"learnt from {told}; adapted to 4 of 16 without labels (8 held out)"
 
 
+def test_activities_of_recordings_or_of_synthetic_clips_alone_are_told(
+    recordings: Path, tmp_path: Path, swing: Callable[..., Sample]
+) -> None:
+    with DatasetWriter(tmp_path / "made.h5", Attributes()) as writer:
+        for name in ("fast", "Slow"):
+            sample = swing(name.lower(), 100)
+            writer.append(replace(sample, labels=replace(sample.labels, activity=name)))
+    about = gather(Recipe(Data((recordings,), (tmp_path / "made.h5",)))).about
+    assert about.endswith("; only recordings show slow; only synthetic clips show Slow")
+
+
 def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Path) -> None:
     cases = {
         "[data]\nreal = []\n": "data: expected files",
