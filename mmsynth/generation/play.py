@@ -180,15 +180,18 @@ def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generat
 
 
 def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: Motion) -> list[Motion]:
-    """The other people of clip `index`, at activities and places of the recipe, where nobody walks through anybody.
+    """The other people of clip `index`, all different, at activities and places of the recipe.
+
+    Nobody walks through anybody.
 
     Raises:
         ValueError: no place was found for one.
     """
     found = [labelled]
     draw, pool = stream(recipe.seed, 4, index), recipe.subjects
+    free = [pool.first + (person - pool.first + k) % pool.count for k in range(1, pool.count)]
     for _ in range(pool.others):
-        number = pool.first + (person - pool.first + 1 + integer(pool.count - 1, draw)) % pool.count
+        number = free.pop(integer(len(free), draw))
         for _ in range(_MOTIONS):
             there = _beside(recipe, body, number, found, draw)
             if there is not None:

@@ -102,6 +102,8 @@ class SubjectRecipe:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count: expected at least one person, got {self.count}")
+        if self.first < 0:
+            raise ValueError(f"first: expected zero or more, got {self.first}")
         if not 0 <= self.others < self.count:
             raise ValueError(f"others: expected fewer than the {self.count} people of the recipe, got {self.others}")
         _check_range("age", self.age, 2.0, 90.0)

@@ -313,6 +313,16 @@ def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: R
             assert min(near) > 0.05  # m, between the surfaces
 
 
+def test_nobody_is_twice_in_a_clip(recipe: Recipe) -> None:
+    # Drawn one by one with repeats, the two others of three people would be one person in half of the clips.
+    room = replace(recipe.placement, distance=(1.5, 4.0), bearing=(-0.8, 0.8))
+    crowd = replace(recipe, placement=room, subjects=replace(recipe.subjects, count=3, others=2))
+    body = load_body(crowd.subjects.body)
+    for index in range(6):
+        bodies = {tuple(motion.shape.tolist()) for motion in draw_play(crowd, body, index).motions}
+        assert len(bodies) == 3
+
+
 def test_more_people_than_there_is_room_for_are_refused(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsynth.generation.play._TRIES", 3)
     with pytest.raises(ValueError, match="fewer than the 2 people of the recipe, got 2"):

@@ -87,6 +87,7 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
         (("seconds = 0.1", "seconds = inf"), "seconds: expected more than zero, got inf"),
         (("seed = 3", "seed = 9223372036854775808"), r"seed: expected zero to 2\^63 - 1"),
         (("seed = 3", "seed = 3\n[processing]\nmax_pionts = 3"), "processing.max_pionts"),
+        (("seed = 3", "seed = 3\nsubjects = { first = -1 }"), "first: expected zero or more, got -1"),
         (("seed = 3", "seed = 3\nsubjects = { age = [80, 95] }"), r"age: expected \[low, high\] within 2 to 90"),
     ],
 )
