@@ -29,10 +29,6 @@ def split_reports(
     data = Data(real=(recordings.absolute(),), split=split)
     for seed in seeds:
         folder = out / f"{split}-{recipe.model}-{seed}"
-        run = fit(replace(recipe, data=data, seed=seed), folder / "run", _quiet)
+        run = fit(replace(recipe, data=data, seed=seed), folder / "run", lambda done, total: None)
         score = evaluate_poses if recipe.task == "pose" else evaluate
         yield score(run, Dataset.open(recordings), folder)
-
-
-def _quiet(done: int, total: int) -> None:
-    del done, total
