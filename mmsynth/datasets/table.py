@@ -33,9 +33,9 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
     """A point cloud of a table in the radar's frame (x right, y forward, z up; m and m/s, v positive when receding).
 
     Columns are known by their names (`NAMES`, in any case); x, y, z and at least one of frame and time (seconds) are
-    needed, others are left out. Rows of one frame number (or, without it, of one time) are a frame. Times count from
-    the first row's; without a time they are frame numbers over the frame rate, and numbers that are missing are frames
-    without points.
+    needed, others are left out. Rows of one frame number (or, without it, of one time) are a frame; numbers that are
+    missing are frames without points. Times count from the first row's; without a time they are frame numbers over the
+    frame rate.
 
     Args:
         path: of the CSV.
@@ -56,6 +56,8 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
     if "time" in columns:
         first = np.searchsorted(index, np.arange(len(values)))
         times = columns["time"][first] - columns["time"][0]
+        if "frame" in columns:
+            index, times = _with_empty_frames(values, index, times)
     elif period > 0:
         if key[-1] - key[0] > MOST_FRAMES:
             raise ValueError(
@@ -73,6 +75,33 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
     return make_cloud(points, index, times, "dB")
 
 
+def _with_empty_frames(
+    number: NDArray[np.float64], index: NDArray[np.int64], times: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The frame [points] of each point and the times [frames], counted with the frames whose numbers are missing.
+
+    Numbers may rise by more than one from frame to frame. A gap that time does not confirm is none of frames without
+    points: the recorder was stopped, or the device was started again.
+    """
+    if len(number) < 3 or (number != np.rint(number)).any() or (np.diff(times) <= 0).any():
+        return index, times
+    rise = np.diff(number).astype(np.int64)
+    rise //= np.gcd.reduce(rise)
+    period = np.median(np.diff(times) / rise)
+    rise = np.where(np.abs(np.diff(times) / period - rise) < 0.5 * rise, rise, 1)
+    place = np.concatenate([[0], np.cumsum(rise)])
+    if place[-1] > MOST_FRAMES:
+        return index, times
+    return place[index], np.interp(np.arange(place[-1] + 1.0), place, times)
+
+
+def check_commas(path: Path, header: list[str]) -> None:
+    """Refuse a table whose columns are not apart by commas, as spreadsheets write them where commas are decimal."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in header[0]:
+            raise ValueError(f"{path}: expected columns apart by commas (and decimal points), got {name}")
+
+
 def _read(path: Path) -> dict[str, NDArray[np.float64]]:
     """The known columns, under our names."""
     if not path.is_file():
@@ -80,6 +109,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = [name.strip().lower() for name in next(csv.reader(file), [])]
+        check_commas(path, header)
         used = {name: [i for i, h in enumerate(header) if h in others] for name, others in NAMES.items()}
         for name, places in used.items():
             if len(places) > 1:
@@ -94,7 +124,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected a table of text, got bytes that are none") from None
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     found = dict(zip(used, table.T, strict=True))
     needed = [name for name in found if name in ("frame", "time", "x", "y", "z")]
     if len(table) == 0 or not all(np.isfinite(found[name]).all() for name in needed):

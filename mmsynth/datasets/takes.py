@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from mmsynth.datasets.table import check_commas
+
 REQUIRED = ("file", "label")
 
 
@@ -55,6 +57,7 @@ def read_takes(path: Path | str) -> tuple[Take, ...]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: expected a CSV table ({error})") from None
     header = [name.strip() for name in rows[0]] if rows else []
+    check_commas(path, header)
     for name in header:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1, 0.0)[0]

@@ -221,6 +221,16 @@ def test_point_table_by_frame_number(tmp_path: Path) -> None:
     np.testing.assert_allclose(sample.cloud.times, [0, 0.1, 0.2, 0.3])
 
 
+def test_frames_without_points_are_those_whose_numbers_are_missing(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    # Every second number is a frame; 14 has no points, and after 16 the device was started again.
+    rows = [(10, 5.0), (12, 5.1), (12, 5.1), (16, 5.3), (90, 5.4), (92, 5.5)]
+    path.write_text("frame,time,x,y,z\n" + "".join(f"{frame},{time},1,2,3\n" for frame, time in rows))
+    cloud = read_table(path)
+    np.testing.assert_allclose(cloud.times, [0, 0.1, 0.2, 0.3, 0.4, 0.5], atol=1e-9)
+    assert cloud.offsets.diff().tolist() == [1, 2, 0, 1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -232,6 +242,10 @@ def test_point_table_by_frame_number(tmp_path: Path) -> None:
         ("time,x,y,z\n1,1,2,nan\n", "finite numbers"),
         ("time,x,y,z\n1,1,2\n", "p.csv"),
         ("time,x,y,z\n2,1,2,3\n1,1,2,3\n", "line 3: expected frames in order"),
+        (
+            "time;x;y;z\n0;1,0;2,0;3,0\n",
+            "p.csv: expected columns apart by commas .*, got semicolons",
+        ),
         ("frame,time,x,y,z\n1,5,1,2,3\n2,5,1,2,3\n", "a later time for each frame"),
         ("timestamp,x,y,z\n1700000000000,1,2,3\n1700000000100,1,2,3\n", "expected times in s, got a frame every 100"),
     ],
@@ -262,6 +276,8 @@ def test_takes(tmp_path: Path) -> None:
         ("file,label,start\na,b,nan\n", "line 2: expected 0 <= start"),
         ("file,label\na,b,c\n", "line 2: expected 2 columns, got 3"),
         ("file,label\n,b\n", "line 2: file: expected a name"),
+        ("file;label\na;b\n", "expected columns apart by commas .*, got semicolons"),
+        ("file\tlabel\na\tb\n", "expected columns apart by commas .*, got tabs"),
     ],
 )
 def test_takes_damage(tmp_path: Path, text: str, said: str) -> None:

@@ -61,7 +61,8 @@ def read_array(path: Path | str, radar: Radar, layout: Layout) -> Recording:
         layout: names of the axes.
 
     Raises:
-        ValueError: no such file or array, its shape is not that of the radar's frames, or it is real and they are not.
+        ValueError: no such file or array, its shape is not that of the radar's frames, or one is real and the
+            other complex.
     """
     path = Path(path)
     if not path.is_file():
@@ -79,6 +80,9 @@ def read_array(path: Path | str, radar: Radar, layout: Layout) -> Recording:
             f"{path}: expected complex samples (complex numbers, or an axis 'iq') as radar {radar.name} has, "
             f"got {array.dtype}"
         )
+    if not radar.waveform.complex_samples and (array.dtype.kind not in "iuf" or "iq" in names):
+        got = "an axis 'iq'" if "iq" in names else array.dtype
+        raise ValueError(f"{path}: expected real samples as radar {radar.name} has, got {got}")
     count = sizes.get("frames", 1)
     first = names.index("frames") if "frames" in names else None
 
@@ -125,8 +129,6 @@ def _samples(part: np.ndarray[Any, Any], names: list[str], radar: Radar, layout:
     values = values.reshape(-1, w.loops, radar.slots, len(radar.rx), w.samples) * layout.volts
     if layout.conjugate:
         values = values.conj()
-    if np.iscomplexobj(values) and not w.complex_samples:
-        values = values.real
     return torch.from_numpy(np.ascontiguousarray(values, np.complex64 if np.iscomplexobj(values) else np.float32))
 
 

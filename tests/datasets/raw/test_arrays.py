@@ -186,3 +186,20 @@ def test_real_samples_of_a_radar_of_complex_ones_are_refused(tmp_path):
         ValueError, match="a.npy: expected complex samples .* as radar IWR1443BOOST/radhar has, got int16"
     ):
         read_array(tmp_path / "a.npy", RADHAR, Layout("frames loops slots rx samples"))
+
+
+def test_complex_samples_of_a_radar_of_real_ones_are_refused(tmp_path):
+    """Of the two parts one would be lost without a word."""
+    radar = replace(RADHAR, waveform=replace(RADHAR.waveform, complex_samples=False))
+    for axes, array, got in (
+        ("frames loops slots rx samples iq", DATA, "an axis 'iq'"),
+        ("frames loops slots rx samples", WANT.numpy(), "complex64"),
+    ):
+        np.save(tmp_path / "a.npy", array)
+        with pytest.raises(
+            ValueError, match=f"a.npy: expected real samples as radar IWR1443BOOST/radhar has, got {got}"
+        ):
+            read_array(tmp_path / "a.npy", radar, Layout(axes))
+    np.save(tmp_path / "a.npy", DATA[..., 0])
+    samples = read_array(tmp_path / "a.npy", radar, Layout("frames loops slots rx samples")).frames().samples
+    assert torch.equal(samples, WANT.real)
