@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT
+from mmsynth.motion.axes import axis_named, upright_from
 from mmsynth.motion.files import floats, number_of, text_of
-from mmsynth.motion.retarget import upright_from
 from mmsynth.types import Labels, MeshSequence
 
 _RATES = ("fps", "frame_rate", "framerate")
@@ -37,7 +37,7 @@ def from_arrays(data: dict[str, Any], frame_rate: float | None) -> MeshSequence:
     if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0:
         raise ValueError(f"faces: expected triangles [faces, 3], got the shape {faces.shape}")
     rate = next((number_of(data[k], k) for k in _RATES if k in data), frame_rate)
-    up = "+" + text_of(data["up"]).strip("+").lower()[:1] if "up" in data else ""
+    up = axis_named(text_of(data["up"])) if "up" in data else ""
     return _sequence(torch.from_numpy(vertices), torch.from_numpy(faces).long(), rate, up)
 
 
@@ -80,12 +80,12 @@ def _order(path: Path) -> tuple[list[int], str]:
 def _sequence(vertices: Tensor, faces: Tensor, rate: float | None, up: str) -> MeshSequence:
     """Turn to z up and set the lowest vertex of the clip on the floor, faces outward.
 
-    Where `up` is not given, it is the longer side of y and z: arms may be spread wider than a person is tall.
+    Where `up` is not given, it is the longer side of y and z in the first half second, before anybody falls or lies
+    down: arms may be spread wider than a person is tall.
     """
-    extent = (vertices.amax(1) - vertices.amin(1)).median(0).values
+    first = vertices[: max(1, round(0.5 * (rate or 30.0)))]
+    extent = (first.amax(1) - first.amin(1)).median(0).values
     axis = up or ("+y" if extent[1] >= extent[2] else "+z")
-    if axis not in ("+x", "+y", "+z"):
-        raise ValueError(f"up: expected x, y or z, got '{up}'")
     if not 0.2 < float(extent.max()) < 50:
         raise ValueError(f"vertices: expected a body in m, got one of {float(extent.max()):.4g}")
     turned = vertices @ (UPRIGHT @ upright_from(axis)).T

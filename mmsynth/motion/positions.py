@@ -4,7 +4,7 @@ The joints are known by name, or by how many there are in the orders that data s
 from the legs and from where the head is. A body is fitted to the result elsewhere.
 """
 
-import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT
 from mmsynth.joints import JOINT_SETS, SMPLX_JOINTS
+from mmsynth.motion.axes import UNITS, axis_named, up_of, upright_from
 from mmsynth.motion.files import floats, number_of, text_of
-from mmsynth.motion.retarget import match_names, upright_from
+from mmsynth.motion.retarget import match_names
+from mmsynth.motion.tables import numbers, read_table
 from mmsynth.types import Labels, Skeleton
 
 # NTU RGB+D's files, converted as is usual, hold each person under a key of its own: the first is read.
@@ -25,8 +27,17 @@ _KEYS = (
 )
 _NAMES = ("joint_names", "body_names", "names", "joints_names")
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "rate")
-_TIMES = ("times", "time", "timestamps", "t")
-_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
+_TIMES = ("times", "time", "timestamps", "timestamp", "t")
+# Of thighs in m, from children of two years to the tallest.
+_THIGH = (0.19, 0.6)
+# Bones by the joints at their ends, and how many times as long one may be as its fellow or its neighbour.
+_BONES = {
+    "thigh": ("hip", "knee"),
+    "shank": ("knee", "ankle"),
+    "upper arm": ("shoulder", "elbow"),
+    "forearm": ("elbow", "wrist"),
+}
+_ALIKE = 1.7
 # Kinect's clock counts tenths of microseconds.
 _CLOCKS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "0.1 us": 1e-7, "ns": 1e-9}
 
@@ -58,13 +69,24 @@ _BY_COUNT: dict[int, tuple[tuple[str, ...], str]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What a file says of its positions besides the times: names of the joints, the axis that points up, the unit."""
+
+    names: tuple[str, ...] | None = None
+    up: str = ""
+    unit: str = ""
+
+
 def has_positions(data: dict[str, Any]) -> bool:
     """Whether arrays by name hold joint positions."""
     return any(k in data and np.ndim(data[k]) in (2, 3) for k in _KEYS)
 
 
 def from_arrays(data: dict[str, Any], frame_rate: float | None) -> Skeleton:
-    """Positions [frames, joints, 3] (or [frames, 3 joints]) with what else the file says: names, rate or times.
+    """Positions [frames, joints, 3] (or [frames, 3 joints]) with what else the file says.
+
+    That is names of joints, rate or times, `up` ("y") and `units` ("m", "cm", "mm", "inch").
 
     Raises:
         ValueError: no such array, joints that are not known, no person's proportions, or all of it NaN.
@@ -82,37 +104,30 @@ def from_arrays(data: dict[str, Any], frame_rate: float | None) -> Skeleton:
     if given is not None and len(given) != values.shape[1]:
         raise ValueError(f"{key}: expected {len(given)} named joints, got {values.shape[1]}")
     times, said = _clock(data, len(values), frame_rate)
-    return _skeleton(values, given, times, said)
+    up = axis_named(text_of(data["up"])) if "up" in data else ""
+    unit = next((text_of(data[k]).strip().lower() for k in ("units", "unit") if k in data), "")
+    return _skeleton(values, _Told(given, up, unit if unit in UNITS else ""), times, said)
 
 
 def read_csv(path: Path, frame_rate: float | None) -> Skeleton:
     """Positions from a table: one row a frame, columns NAME_X NAME_Y NAME_Z in any order (as MARS's), or 3 n bare ones.
 
+    Columns of other names are left out, but for a clock's.
+
     Raises:
         ValueError: the table is empty, ragged, not of numbers, or its joints are not known.
     """
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if not rows:
-        raise ValueError("expected a table of positions, got an empty file")
-    header = [cell.strip() for cell in rows[0]] if not _is_number(rows[0][0]) else None
-    body = rows[1:] if header else rows
-    if not body or any(len(row) != len(body[0]) for row in body):
-        raise ValueError(f"expected rows of as many cells each, got {sorted({len(r) for r in body})[:4]}")
-    try:
-        values = np.array([[float(c) if c.strip() else np.nan for c in row] for row in body])
-    except ValueError as error:
-        raise ValueError(f"expected a table of numbers, got {error}") from None
+    header, rows = read_table(path)
     if header is None:
-        return from_arrays({"array": values}, frame_rate)
+        return from_arrays({"array": numbers(rows, list(range(len(rows[0]))))}, frame_rate)
     columns = {_axis_of(name): i for i, name in enumerate(header)}
-    names = tuple(dict.fromkeys(name for name, axis in columns if axis))
-    if not names or any((n, a) not in columns for n in names for a in "xyz") or len(header) != values.shape[1]:
+    names = tuple(dict.fromkeys(name for name, _ in columns if all((name, axis) in columns for axis in "xyz")))
+    if not names:
         raise ValueError("expected columns such as Head_X, Head_Y, Head_Z for each joint")
-    picked = np.stack([values[:, [columns[n, a] for a in "xyz"]] for n in names], 1)
-    clock = {n: values[:, i] for (n, axis), i in columns.items() if not axis and n.lower() in _TIMES}
-    times, said = _clock({k.lower(): v for k, v in clock.items()}, len(picked), frame_rate)
-    return _skeleton(picked, names, times, said)
+    picked = numbers(rows, [columns[name, axis] for name in names for axis in "xyz"]).reshape(len(rows), -1, 3)
+    clock = {name.lower(): i for (name, axis), i in columns.items() if not axis and name.lower() in _TIMES}
+    times, said = _clock({name: numbers(rows, [i]) for name, i in clock.items()}, len(rows), frame_rate)
+    return _skeleton(picked, _Told(names), times, said)
 
 
 def _axis_of(name: str) -> tuple[str, str]:
@@ -120,14 +135,6 @@ def _axis_of(name: str) -> tuple[str, str]:
         if len(name) > cut and name[-1].lower() in "xyz" and (cut == 1 or name[-2] in "_. -"):
             return name[:-cut], name[-1].lower()
     return name, ""
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _clock(data: dict[str, Any], frames: int, frame_rate: float | None) -> tuple[Tensor, str]:
@@ -154,8 +161,8 @@ def _clock_unit(times: np.ndarray[Any, Any]) -> tuple[str, float]:
 # --------------------------------------------------------------------------------------------- joints and axes
 
 
-def _skeleton(values: np.ndarray[Any, Any], given: tuple[str, ...] | None, times: Tensor, said: str) -> Skeleton:
-    names, joint_set = _names(values, given)
+def _skeleton(values: np.ndarray[Any, Any], told: _Told, times: Tensor, said: str) -> Skeleton:
+    names, joint_set = _names(values, told.names)
     keep = [i for i, name in enumerate(names) if name not in ("-", "")]
     positions = torch.from_numpy(values[:, keep])
     kept = tuple(names[i] for i in keep)
@@ -165,8 +172,11 @@ def _skeleton(values: np.ndarray[Any, Any], given: tuple[str, ...] | None, times
     positions = positions.masked_fill(unseen[..., None], torch.nan)
     if bool(unseen.all()):
         raise ValueError("positions: expected joints that are seen somewhere, got none but NaN")
-    axis = _up(positions, kept)
-    unit, metres = _unit(positions, kept)
+    if told.names is None:
+        _check_order(positions, kept)
+    axis = told.up or _up(positions, kept, times)
+    unit = told.unit or _unit(positions, kept)
+    metres = UNITS[unit]
     turned = metres * positions @ (UPRIGHT @ upright_from(axis)).T
     text = f"positions, {joint_set or 'matched'} {len(kept)} joints, {unit}, {axis} up, {said}"
     if _is_mirrored(turned, kept):
@@ -220,17 +230,34 @@ def _of(names: tuple[str, ...], joint: str) -> list[int]:
     ]
 
 
-def _up(positions: Tensor, names: tuple[str, ...]) -> str:
-    """The axis along which shoulders are over hips (or ankles), over the clip."""
+def _up(positions: Tensor, names: tuple[str, ...], times: Tensor) -> str:
+    """The axis along which shoulders are over ankles or hips (`up_of`)."""
     top, low = _of(names, "shoulder"), _of(names, "ankle") or _of(names, "hip")
     if not top or not low:
         raise ValueError("positions: expected shoulders and ankles among the joints, to find which way is up")
-    line = positions[:, top].nanmean(1) - positions[:, low].nanmean(1)
-    mean = torch.nn.functional.normalize(line, dim=-1).nanmean(0)
-    if not bool(mean.isfinite().all()):
-        raise ValueError("positions: expected shoulders and ankles that are seen together, got none")
-    axis = int(mean.abs().argmax())
-    return ("+" if mean[axis] > 0 else "-") + "xyz"[axis]
+    try:
+        return up_of(positions[:, top].nanmean(1) - positions[:, low].nanmean(1), times)
+    except ValueError as error:
+        raise ValueError(f"positions: {error}") from None
+
+
+def _check_order(positions: Tensor, names: tuple[str, ...]) -> None:
+    """Refuse joints whose order was taken for another by their number alone: a person's bones are in proportion."""
+    bones: dict[str, Tensor] = {}
+    for bone, (upper, lower) in _BONES.items():
+        ends = _of(names, upper), _of(names, lower)
+        if len(ends[0]) == len(ends[1]) == 2:
+            bones[bone] = (positions[:, ends[0]] - positions[:, ends[1]]).norm(dim=-1).nanmedian(0).values
+    pairs = [(f"one {bone}", f"the other {bone}", *sides.tolist()) for bone, sides in bones.items()]
+    for upper, lower in (("thigh", "shank"), ("upper arm", "forearm")):
+        if upper in bones and lower in bones:
+            pairs.append((f"the {upper}", f"the {lower}", float(bones[upper].mean()), float(bones[lower].mean())))
+    for first, second, one, other in pairs:
+        if one > _ALIKE * other or other > _ALIKE * one:
+            raise ValueError(
+                f"positions: expected {len(names)} joints in a known order, got an order in which {first} would be "
+                f"{one:.3g} and {second} {other:.3g} long; name the joints ('joint_names')"
+            )
 
 
 def _is_mirrored(positions: Tensor, names: tuple[str, ...]) -> bool:
@@ -248,15 +275,16 @@ def _is_mirrored(positions: Tensor, names: tuple[str, ...]) -> bool:
     return bool(cosine.nanmean() < -0.3)
 
 
-def _unit(positions: Tensor, names: tuple[str, ...]) -> tuple[str, float]:
-    """Name and length in m of the unit: that which brings the thigh nearest to 0.4 m."""
+def _unit(positions: Tensor, names: tuple[str, ...]) -> str:
+    """Name of the unit in which the thigh is as long as people's, or else nearest to 0.4 m; metric ones first."""
     hips, knees = _of(names, "hip"), _of(names, "knee")
     if len(hips) != 2 or len(knees) != 2:
         raise ValueError("positions: expected hips and knees among the joints, to find the unit")
     length = float((positions[:, knees] - positions[:, hips]).norm(dim=-1).nanmedian())
     if not 0 < length < 1e5:
         raise ValueError(f"positions: expected thighs of some length, got {length:.4g}")
-    name = min(_UNITS, key=lambda unit: abs(np.log(length * _UNITS[unit] / 0.4)))
-    if not 0.1 < length * _UNITS[name] < 1.0:
+    likely = (unit for unit, metres in UNITS.items() if _THIGH[0] < length * metres < _THIGH[1])
+    name = next(likely, None) or min(UNITS, key=lambda unit: abs(np.log(length * UNITS[unit] / 0.4)))
+    if not 0.1 < length * UNITS[name] < 1.0:
         raise ValueError(f"positions: expected thighs of 0.1 to 1 m in some unit, got {length:.4g} of the file's")
-    return name, _UNITS[name]
+    return name

@@ -111,7 +111,7 @@ def _from_arrays(path: Path, frame_rate: float | None) -> Motion | Skeleton | Me
     nested = next((v for k, v in data.items() if k in ("smpl", "smplx", "params") and isinstance(v, dict)), None)
     data = nested or data
     if smpl.is_amass(data):
-        return smpl.from_amass(data)
+        return smpl.from_amass(data, frame_rate)
     if smpl.is_aist(data):
         return smpl.from_aist(data)
     if smpl.is_fit(data):

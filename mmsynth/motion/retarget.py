@@ -14,8 +14,9 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about
+from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
 from mmsynth.joints import SMPLX_PARENT
+from mmsynth.motion.axes import AXES, UNITS, up_of, upright_from
 from mmsynth.motion.skeleton import JOINTS, at_rest, frame, offset
 from mmsynth.types import Labels, Motion
 
@@ -59,7 +60,7 @@ _MIDDLE: dict[str, tuple[str, ...]] = {
     "neck": ("neck", "neck1", "neck01", "lowerneck"),
     "head": ("head", "head1", "upperneck"),
 }
-_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU's 2.54/0.45 cm": 0.0254 / 0.45}
+_UNITS = UNITS | {"CMU's 2.54/0.45 cm": 0.0254 / 0.45}
 
 
 def match_joints(names: tuple[str, ...], parents: tuple[int, ...]) -> dict[str, int]:
@@ -136,26 +137,15 @@ def up_axis(source: Source, found: dict[str, int]) -> str:
     """The axis of the file that points up, such as "+y".
 
     The one along which the rest pose stands, if it does (a person may lie throughout the clip), else the one along
-    which the shoulders are over the ankles over the clip.
+    which the shoulders are over the ankles (`up_of`).
     """
-    for axis in ("+y", "+z", "+x", "-y", "-z", "-x"):
+    for axis in ("+y", "+z", *AXES):
         if _is_standing(source.rest @ upright_from(axis).T, found):
             return axis
     p = source.positions
     top = p[:, [found["left_shoulder"], found["right_shoulder"]]].mean(1)
     feet = p[:, [found["left_ankle"], found["right_ankle"]]].mean(1)
-    mean = torch.nn.functional.normalize(top - feet, dim=-1).mean(0)
-    index = int(mean.abs().argmax())
-    return ("+" if mean[index] > 0 else "-") + "xyz"[index]
-
-
-def upright_from(axis: str) -> Tensor:
-    """Rotation [3, 3] (float64) from a file whose `axis` points up to axes whose y does."""
-    sign = 1.0 if axis[0] == "+" else -1.0
-    if axis[1] == "y":
-        return rotation_about("z", 0.0 if sign > 0 else torch.pi)
-    turn = ("x", -sign * torch.pi / 2) if axis[1] == "z" else ("z", sign * torch.pi / 2)
-    return rotation_about(*turn)
+    return up_of(top - feet, source.times)
 
 
 def unit_of(source: Source, found: dict[str, int]) -> tuple[str, float]:

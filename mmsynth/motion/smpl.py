@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
 from mmsynth.joints import SMPLX_JOINTS
+from mmsynth.motion.axes import up_of, upright_from
 from mmsynth.motion.files import floats, number_of, text_of
-from mmsynth.motion.retarget import upright_from
 from mmsynth.types import Labels, Motion
 
 # Where the pelvis joint of the mean shape is in the model's own axes (y up), in m: the translation does not contain it.
@@ -41,15 +41,18 @@ def is_fit(data: dict[str, Any]) -> bool:
     return "body_pose" in data and "global_orient" in data
 
 
-def from_amass(data: dict[str, Any]) -> Motion:
+def from_amass(data: dict[str, Any], frame_rate: float | None) -> Motion:
     """AMASS: `poses` of 72, 156 (SMPL-H) or 165 (SMPL-X) columns or its parts, `trans`, `betas`, z up.
 
     Raises:
         ValueError: an array is missing, of another shape, or holds NaN.
     """
-    rate = next((number_of(data[k], k) for k in _AMASS_RATES if k in data), None)
+    rate = next((number_of(data[k], k) for k in _AMASS_RATES if k in data), frame_rate)
     if rate is None:
-        raise ValueError(f"AMASS: expected one of {', '.join(_AMASS_RATES)}, got {', '.join(sorted(data))[:200]}")
+        raise ValueError(
+            f"AMASS: expected one of {', '.join(_AMASS_RATES)}, or a frame rate to be given, got "
+            f"{', '.join(sorted(data))[:200]}"
+        )
     if "poses" in data:
         poses = _rows(data["poses"], "poses")
     else:
@@ -103,9 +106,7 @@ def from_fit(data: dict[str, Any], frame_rate: float | None) -> Motion:
         shapes = ", ".join(str(tuple(p.shape[:2])) for _, p in parts)
         raise ValueError(f"fits: expected {frames} frames of 1, 21, (1, 15, 15) joints, got {shapes}")
     place = next((_rows(data[k], k, 3) for k in ("transl", "trans", "translation") if k in data), np.zeros((frames, 3)))
-    up = root[:, 0, :, 1].mean(0)
-    axis = int(up.abs().argmax())
-    word = ("+" if up[axis] > 0 else "-") + "xyz"[axis]
+    word = up_of(root[:, 0, :, 1], torch.arange(frames, dtype=torch.float64) / rate)
     names = tuple(n for group, _ in parts for n in group)
     kind = (
         "smplx"
