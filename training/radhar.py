@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.curve import Drawn, blind_rows, transfer_rows, zero_shot_values
+from mmsynth.evaluation.curve import Drawn, blind_rows, chain_row, transfer_rows
 from mmsynth.evaluation.evaluate import Report
 from mmsynth.evaluation.fewshot import SHARES, tree_curve
 from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
@@ -120,13 +120,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     rows = transfer_rows(real, drawn)
     print(text_table(rows), flush=True)
     if options.naive:
-        naive = read_sets(options.naive, real)
-        pairs = zip(zero_shot_values(real, drawn), zero_shot_values(real, naive), strict=False)
-        gains = [a - b for a, b in pairs]
-        note = f"{drawn.method} less {naive.method}, same motions, noise and trees"
-        rows.append(
-            row("radhar/chain_minus_naive", gains, "trees", method=naive.method, facets=drawn.facets, note=note)
-        )
+        rows.append(chain_row(real, drawn, read_sets(options.naive, real)))
     return rows
 
 

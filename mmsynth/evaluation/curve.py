@@ -76,6 +76,16 @@ def _by_day(real: Real, scores: Sequence[Sequence[Scores]]) -> str:
     return ", ".join(f"{value:.3f} on {fold.name}" for fold, value in zip(folds(real.data), found, strict=True))
 
 
-def zero_shot_values(real: Real, drawn: Drawn) -> list[float]:
-    """Zero-shot score of each set."""
-    return [mean(zero_shot(real, s, k)[0]) for k, s in enumerate(drawn.sets)]
+def chain_row(real: Real, drawn: Drawn, naive: Drawn) -> Row:
+    """What the chain is worth: sets of it less the same people, motions and places by a naive method, in order."""
+    chain, bare = (np.array([_by_group(real, s, k) for k, s in enumerate(d.sets)]) for d in (drawn, naive))
+    gains = chain[: len(bare)] - bare[: len(chain)]
+    days = ", ".join(f"{g:+.3f} on {fold.name}" for g, fold in zip(gains.mean(0), folds(real.data), strict=True))
+    note = f"{drawn.method} less {naive.method}, same motions and trees; {days}"
+    more = {"method": naive.method, "facets": drawn.facets, "note": note}
+    return row("radhar/chain_minus_naive", gains.mean(1).tolist(), "trees", **more)
+
+
+def _by_group(real: Real, synthetic: Synthetic, seed: int) -> list[float]:
+    """Zero-shot score of one set on each of the held-out groups."""
+    return [s.balanced_accuracy for s in zero_shot(real, synthetic, seed)[0]]
