@@ -12,6 +12,7 @@ import torch
 from made_up import PERSON
 
 from mmsynth.cli import IMPORTS, main
+from mmsynth.cli.shared import Progress
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.datasets.importers import PUBLIC
 from mmsynth.datasets.sources import FORMATS
@@ -61,6 +62,20 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     return 0
+
+
+@pytest.mark.parametrize(("together", "pause"), [(1, 5.0), (1, 90.0), (8, 60.0)])
+def test_the_time_left_is_told_however_slow_clips_are_and_however_many_workers(together: int, pause: float) -> None:
+    now, progress = [0.0], Progress("clips")
+    progress.bar.get_time = lambda: now[0]
+    for task in progress.bar.tasks:
+        task._get_time = progress.bar.get_time
+    progress(40, 400)  # a run that goes on
+    for done in range(40, 120, together):
+        now[0] += pause
+        for k in range(together):
+            progress(done + k + 1, 400)
+    assert progress.bar.tasks[0].time_remaining == pytest.approx(280 / together * pause, rel=0.15)
 
 
 def test_generate_info_train_predict_evaluate(

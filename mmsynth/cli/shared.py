@@ -68,7 +68,8 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=console, disable=not shown)
+        # The time left is told by the last hour: rich's half a minute may hold no clip, or those of all workers.
+        self.bar = Progress(*columns, console=console, disable=not shown, speed_estimate_period=3600.0)
         self.task = self.bar.add_task(what, total=None)
 
     def __enter__(self) -> "Progress":

@@ -18,7 +18,7 @@ from mmsynth.datasets.layout import LABEL_COLUMNS, SCHEMA, VERSION
 from mmsynth.types import AdcFrames, Heatmap, Labels, PointCloud, Sample
 
 # What HDF5, NumPy and JSON raise on a file with flipped bits.
-_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, MemoryError, OverflowError)
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +218,8 @@ class Dataset:
         """Turn what HDF5 and JSON say of a damaged file into one sentence."""
         try:
             yield
+        except MemoryError as error:
+            raise ValueError(f"{self.path}: too little memory to read it, or damaged: {error}") from None
         except _DAMAGE as error:
             raise ValueError(f"{self.path}: not a readable data set of mmsynth: {error}") from None
 

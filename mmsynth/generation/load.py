@@ -9,7 +9,7 @@ from mmsynth.config import merge, parse, read_toml, to_table
 from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
 from mmsynth.motion.together import Area
-from mmsynth.radar import load_radar
+from mmsynth.radar import load_radar, radar_file
 from mmsynth.scene import mounted, read_room
 from mmsynth.types import RadarSetup
 
@@ -22,7 +22,8 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
 
     Args:
         path: the recipe.
-        radar: a profile or file that replaces the recipe's.
+        radar: a profile or file that replaces the recipe's; a file is sought where the program runs, then beside the
+            recipe.
         overlay: a TOML file whose keys replace the recipe's.
 
     Raises:
@@ -33,7 +34,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
     if overlay:
         table = merge(table, read_toml(overlay))
     if radar:
-        table = {**table, "radar": radar}
+        table = {**table, "radar": _radar(Path.cwd(), radar)}
     try:
         recipe = _resolve(parse(Recipe, table), Path(path).resolve().parent)
         for one in recipe.apart():
@@ -143,8 +144,8 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _radar(folder: Path, radar: str) -> str:
-    name, mark, part = radar.partition("#")
-    return f"{(folder / name).resolve()}{mark}{part}" if (folder / name).is_file() else radar
+    name, part = radar_file(radar)
+    return f"{(folder / name).resolve()}{'#' if part else ''}{part}" if (folder / name).is_file() else radar
 
 
 def _find(label: str, folder: Path, pattern: str) -> str:

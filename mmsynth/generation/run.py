@@ -18,9 +18,10 @@ from mmsynth.body_models import load_body
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, alone
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import check_motions, draw_play, motion_files
+from mmsynth.generation.play import Play, check_motions, draw_play, motion_files, room_of
 from mmsynth.generation.recipe import Recipe
 from mmsynth.processes import worker_pool
+from mmsynth.radar import radar_file
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
@@ -50,9 +51,9 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
 
     Raises:
         ValueError: a motion file cannot be read, or an activity's are all too short; `out` holds a finished data set,
-            something else, a run of another recipe or one that another process is at; two radars have one name; or
-            there is no such body or device.
-        OSError: the disk is full, or not writable; or a worker died.
+            something else, a run of another recipe or version, or one that another process is at; two radars have one
+            name; or there is no such body or device.
+        OSError: the disk is full, or not writable; memory does not hold a clip; or a worker died.
     """
     check_device(device)
     load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
@@ -121,24 +122,26 @@ def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[
         text = _note(recipe)
         if begun and note.read_text(encoding="utf-8") not in ("", text):
             raise ValueError(
-                f"{out}: holds an unfinished run of another recipe, or files that it names have changed since; choose "
-                "another --out or remove it"
+                f"{out}: holds an unfinished run of another recipe, or files that it names have changed since, or "
+                "mmsynth's version; choose another --out or remove it"
             )
         note.write_text(text, encoding="utf-8")
         yield
 
 
 def _note(recipe: Recipe) -> str:
-    """The resolved recipe under a digest of the files that it names: a run goes on only where neither has changed.
+    """The resolved recipe under the version and a digest of the files that it names: a run goes on with the same alone.
 
-    Radars and rooms count by what they hold, motions (which may be many, and long) by their names and sizes.
+    Radars, rooms and their meshes count by what they hold, motions (which may be many, and long) by names and sizes.
     """
-    setting = [name.partition("#")[0] for name in (*recipe.radars, recipe.room)]
+    setting = [radar_file(name)[0] for name in recipe.radars]
+    if recipe.room:
+        setting += [recipe.room, *(mesh.file for mesh in room_of(recipe.room).mesh)]
     parts = [Path(name).read_bytes() for name in setting if Path(name).is_file()]
     motions = {p for activity in recipe.activities for p in motion_files(activity)}
     parts += [f"{path} {path.stat().st_size}".encode() for path in sorted(motions)]
     digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
-    return f"# SHA-256 of the files that it names: {digest}\n{recipe.text()}"
+    return f"# mmsynth {__version__}; SHA-256 of the files that it names: {digest}\n{recipe.text()}"
 
 
 def _part(target: Path, index: int) -> Path:
@@ -190,14 +193,26 @@ def _start(recipe: Recipe, device: str) -> None:
 
 def _work(targets: tuple[Path, ...], index: int) -> None:
     """Make the parts of a clip that are not there yet."""
-    play = draw_play(_stages[0].recipe, _stages[0].body, index)
-    for ready, target in zip(_stages, targets, strict=True):
-        if _part(target, index).exists() or target.exists():
-            continue
-        samples = list(make_samples(ready, play))
-        with DatasetWriter(_part(target, index), attributes(ready, samples[0])) as writer:
-            for sample in samples:
-                writer.append(sample)
+    try:
+        play = draw_play(_stages[0].recipe, _stages[0].body, index)
+        for ready, target in zip(_stages, targets, strict=True):
+            if not (_part(target, index).exists() or target.exists()):
+                _make_part(ready, play, _part(target, index))
+    except (MemoryError, RuntimeError) as error:
+        # Torch's and Warp's have no type of their own.
+        if isinstance(error, MemoryError) or "allocate" in str(error):
+            raise OSError(
+                f"clip {index}: out of memory; fewer workers, clips of fewer seconds or fewer noise_draws need less; "
+                "the same command goes on"
+            ) from None
+        raise
+
+
+def _make_part(stage: Stage, play: Play, part: Path) -> None:
+    samples = list(make_samples(stage, play))
+    with DatasetWriter(part, attributes(stage, samples[0])) as writer:
+        for sample in samples:
+            writer.append(sample)
 
 
 def attributes(stage: Stage, sample: Sample) -> Attributes:

@@ -11,6 +11,7 @@ from mmsynth.radar.device import load_device as load_device
 from mmsynth.radar.pattern import cosine_exponent as cosine_exponent
 from mmsynth.radar.pattern import pattern_gain as pattern_gain
 from mmsynth.radar.setup import load_radar as load_radar
+from mmsynth.radar.setup import radar_file as radar_file
 from mmsynth.radar.setup import radar_names as radar_names
 from mmsynth.radar.ti_cfg import parse_cfg as parse_cfg
 from mmsynth.radar.ti_cfg import read_cfg as read_cfg

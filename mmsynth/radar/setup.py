@@ -1,14 +1,25 @@
 """From a name or a file to a radar and its processing."""
 
+import re
+
 from mmsynth.radar.device import Device, device_named, devices, load_device
 from mmsynth.radar.ti_cfg import read_cfg
 from mmsynth.radar.ti_json import read_studio
 from mmsynth.types import RadarSetup
 
+# A radar's file and which part of it, as in "my.cfg#IWR1843BOOST"; folders may have a # in their names.
+_FILE = re.compile(r"(.+\.(?:toml|cfg|json))(?:#([^#/]*))?", re.IGNORECASE)
+
 
 def radar_names() -> tuple[str, ...]:
     """All shipped profiles as "DEVICE/PROFILE"; the part after the slash is enough where it is unique."""
     return tuple(f"{device.name}/{profile}" for device in devices().values() for profile in device.profiles)
+
+
+def radar_file(name: str) -> tuple[str, str]:
+    """Path and part of a radar that is named as a file, see `load_radar`; ("", "") of a shipped profile."""
+    found = _FILE.fullmatch(name)
+    return (found[1], found[2] or "") if found else ("", "")
 
 
 def load_radar(name_or_path: str) -> RadarSetup:
@@ -23,7 +34,7 @@ def load_radar(name_or_path: str) -> RadarSetup:
     Raises:
         ValueError: no such name or file, or the file is not what it should be.
     """
-    path, _, part = name_or_path.partition("#")
+    path, part = radar_file(name_or_path)
     if path.lower().endswith(".toml"):
         return _profile(load_device(path), part, path)
     if path.lower().endswith(".json"):

@@ -282,6 +282,15 @@ def test_damaged_files_are_one_sentence(tmp_path: Path, attributes: Attributes, 
         Dataset.open(bad)
 
 
+def test_too_little_memory_is_not_called_damage_alone(
+    tmp_path: Path, attributes: Attributes, make_sample: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Dataset.open(write(tmp_path / "a.h5", attributes, [make_sample(0)]))
+    monkeypatch.setattr(data, "_cloud", lambda *_: np.empty(1 << 50))  # no machine addresses so much
+    with pytest.raises(ValueError, match=r"a\.h5: too little memory to read it, or damaged: Unable to allocate"):
+        data[0]
+
+
 @pytest.mark.parametrize("name", ["points/values", "adc/samples", "heatmaps/range_azimuth/power"])
 def test_a_flipped_bit_in_the_data_is_noticed(
     tmp_path: Path, attributes: Attributes, make_sample: Make, name: str

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trimesh
 from made_up import PERSON
 
 from mmsynth.body_models import load_body, stature
@@ -19,6 +20,7 @@ from mmsynth.generation.clip import draw_take, stage, trace_take
 from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.run import _note
 from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import resample
 
@@ -253,6 +255,41 @@ def test_a_run_whose_radar_has_changed_does_not_go_on(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(text.replace("peak_gain_db = ", "peak_gain_db = 1"), encoding="utf-8")
     with pytest.raises(ValueError, match="files that it names have changed since"):
         generate(load_recipe(tmp_path / "small.toml"), out, quiet)
+
+
+def test_a_run_whose_room_or_version_has_changed_does_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ball(radius: float) -> None:
+        trimesh.creation.icosphere(1, radius).export(tmp_path / "ball.ply")
+
+    ball(0.1)
+    (tmp_path / "room.toml").write_text('[[mesh]]\nfile = "ball.ply"\nposition = [0.0, 4.0, 1.0]\n')
+    (tmp_path / "small.toml").write_text(TEXT.replace("clips = 4", 'clips = 2\nroom = "room.toml"'))
+    out, found = tmp_path / "out", load_recipe(tmp_path / "small.toml")
+    (out / "parts").mkdir(parents=True)
+    (out / "parts" / "0000000-dataset.h5").write_text("a clip")
+    for change in (lambda: ball(0.2), lambda: monkeypatch.setattr("mmsynth.generation.run.__version__", "next")):
+        (out / "recipe.toml").write_text(_note(found))
+        change()
+        with pytest.raises(ValueError, match="files that it names have changed since, or mmsynth's version"):
+            generate(found, out, quiet)
+
+
+def test_memory_that_does_not_hold_a_clip_is_told(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for greedy in (lambda *_: torch.empty(1 << 50), lambda *_: np.empty(1 << 50)):  # no machine addresses so much
+        monkeypatch.setattr("mmsynth.generation.run.make_samples", greedy)
+        with pytest.raises(OSError, match="clip 0: out of memory; fewer workers, clips of fewer seconds"):
+            generate(recipe, tmp_path / "out", quiet)
+
+    def wrong(*_: object) -> None:
+        raise RuntimeError("another fault")
+
+    monkeypatch.setattr("mmsynth.generation.run.make_samples", wrong)
+    with pytest.raises(RuntimeError, match="another fault"):
+        generate(recipe, tmp_path / "out", quiet)
 
 
 def test_files_shorter_than_a_clip_are_not_drawn(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from mmsynth.generation import load_recipe
 from mmsynth.generation.play import uniform
 from mmsynth.generation.recipe import Recipe, placement_of
+from mmsynth.radar import load_radar, write_cfg
 
 GOOD = """
 name = "two"
@@ -54,6 +55,21 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
     assert recipe.device.noise_db == (1.0, 2.0)
     assert recipe.radar == "mars"
     assert isinstance(recipe, Recipe)
+
+
+def test_a_radar_given_beside_the_recipe_is_sought_where_the_program_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "a#b, there"  # folders may have a # too
+    for folder, profile in ((here, "mmmesh"), (there, "radhar")):
+        folder.mkdir()
+        (folder / "my.cfg").write_text(write_cfg(load_radar(profile)))
+    monkeypatch.chdir(here)
+    recipe = write(there, GOOD.replace('"radhar"', '"my.cfg#IWR1443BOOST"'))
+    assert load_recipe(recipe).radar == f"{(there / 'my.cfg').resolve()}#IWR1443BOOST"
+    assert load_recipe(recipe, radar="my.cfg").radar == str((here / "my.cfg").resolve())
+    (here / "my.cfg").unlink()
+    assert load_recipe(recipe, radar="my.cfg").radar == str((there / "my.cfg").resolve())
 
 
 @pytest.mark.parametrize(
