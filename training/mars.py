@@ -109,7 +109,8 @@ def _add_paired(parts: Any) -> None:
             part.add_argument("--trees", type=int, default=30)
         else:
             part.add_argument("--part", default="test", help="official part of each recording")
-            part.add_argument("--only", nargs="*", metavar="NAME", help="these rows of the ablation and no others")
+        if run is ablation:
+            part.add_argument("--only", nargs="*", metavar="NAME", help="these rows and no others")
         part.set_defaults(run=run)
     ceiling_ = parts.add_parser("ceiling", help="what trees reach in the place of the simulator, one person held out")
     ceiling_.add_argument("recordings", type=Path)
@@ -202,10 +203,12 @@ def paired(options: argparse.Namespace) -> list[Row]:
 
 def ablation(options: argparse.Namespace) -> Iterator[Row]:
     """The comparison of `paired` with one part of the simulator changed at a time."""
-    wanted = [
-        {name: stage for name, stage in group.items() if options.only is None or name in options.only}
-        for group in variants(mars_stage(options.body, options.device))
-    ]
+    groups = variants(mars_stage(options.body, options.device))
+    names = [name for group in groups for name in group]
+    only = names if options.only is None else options.only
+    if unknown := sorted(set(only) - set(names)):
+        raise ValueError(f"--only: expected some of {', '.join(map(repr, names))}, got {', '.join(map(repr, unknown))}")
+    wanted = [{name: stage for name, stage in group.items() if name in only} for group in groups]
     for found in compared(_asked(options), [group for group in wanted if group]):
         yield ablation_row(*found)
 
