@@ -54,6 +54,22 @@ def macro_f1(matrix: ArrayLike) -> float:
     return float((2 * np.diag(m)[seen] / size[seen]).mean())
 
 
+def mutual_information(counts: ArrayLike) -> Floats:
+    """Mutual information in bits of the two sides of count matrices [..., classes, classes]; 0 of an empty one.
+
+    0 = the one says nothing of the other; a diagonal matrix has the entropy of its diagonal, at most log2(classes).
+    """
+    c = np.asarray(counts, np.float64)
+    total = np.maximum(c.sum((-2, -1)), np.finfo(float).tiny)
+
+    def entropy(parts: Floats) -> Floats:
+        share = parts / total.reshape(*total.shape, *[1] * (parts.ndim - total.ndim))
+        terms = -share * np.log2(np.where(share > 0, share, 1))
+        return np.asarray(terms.reshape(*total.shape, -1).sum(-1))
+
+    return np.asarray(entropy(c.sum(-1)) + entropy(c.sum(-2)) - entropy(c))
+
+
 def mae(predicted: ArrayLike, truth: ArrayLike) -> float:
     """Mean absolute error over all coordinates, in the unit given; NaN in `truth` does not count."""
     return float(np.nanmean(np.abs(np.asarray(predicted, np.float64) - np.asarray(truth, np.float64))))

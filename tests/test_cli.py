@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_up import PERSON
+from made_up import PERSON, swing
 
 from mmsynth.cli import IMPORTS, main
 from mmsynth.cli.shared import Progress
@@ -106,6 +106,14 @@ def test_generate_info_train_predict_evaluate(
     assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
     assert "the run was trained on these clips" in capsys.readouterr().out
+    with DatasetWriter(tmp_path / "mine.h5", Attributes()) as writer:
+        for activity in ("fast", "slow"):
+            writer.append(swing(activity, 1))
+    assert call(monkeypatch, "rank", tmp_path / "run", "--on", tmp_path / "mine.h5") == 0
+    head, first = capsys.readouterr().out.splitlines()
+    assert "30 windows" in head and first.startswith(str(tmp_path / "run")) and 0 <= float(first.split()[1]) <= 1
+    assert call(monkeypatch, "rank", tmp_path / "run", "--on", data / "dataset.h5") == 1
+    assert "expected recordings that no run has seen" in capsys.readouterr().err
     assert call(monkeypatch, "train", training, "--out", tmp_path / "run") == 0
     assert "finished before" in capsys.readouterr().out
 

@@ -21,6 +21,17 @@ def test_a_class_that_never_occurs_counts_for_f1_only_when_predicted() -> None:
     assert metrics.macro_f1(metrics.confusion([0, 1], [0, 2], 3)) == pytest.approx(1 / 3)
 
 
+def test_mutual_information_of_tables_with_closed_forms() -> None:
+    assert metrics.mutual_information(np.eye(4)) == pytest.approx(2)
+    assert metrics.mutual_information(np.roll(np.eye(4), 1, 0)) == pytest.approx(2)
+    assert metrics.mutual_information(np.outer([1, 2, 3], [4, 5, 6])) == pytest.approx(0, abs=1e-12)
+    # A diagonal has its entropy; a symmetric channel of error e leaves 1 - h(e) of a bit.
+    assert metrics.mutual_information(np.diag([2, 1, 1])) == pytest.approx(1.5)
+    assert metrics.mutual_information([[9, 1], [1, 9]]) == pytest.approx(1 + 0.1 * np.log2(0.1) + 0.9 * np.log2(0.9))
+    # Many at once; a table without counts tells nothing.
+    assert metrics.mutual_information(np.stack([7 * np.eye(2), np.zeros((2, 2))])) == pytest.approx([1, 0])
+
+
 def test_a_skeleton_moved_by_a_centimetre_is_a_centimetre_off() -> None:
     truth = np.random.default_rng(0).normal(size=(7, 19, 3))
     moved = truth + np.array([0.006, 0.008, 0.0])

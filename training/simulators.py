@@ -12,19 +12,22 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
-from mmsynth.calibration import CalibrationSettings, calibrate, people, rank
+from mmsynth.calibration import CalibrationSettings, calibrate, rank
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.evaluation.curve import mean
-from mmsynth.evaluation.protocol import corpus
-from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
-from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, zero_shot
+from mmsynth.evaluation.protocol import corpus, folds
+from mmsynth.evaluation.scores import Row, row, score, signed, text_table, update_ledger
+from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, train
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Device, Recipe
-from mmsynth.training import WindowSettings, cut
+from mmsynth.training import Predictions, WindowSettings, cut
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.view import ablation_figure, save_figure
 
@@ -45,7 +48,7 @@ def main() -> None:
     calibrate_ = parts.add_parser("calibrate", help="bring the recipe that knows nothing to unlabelled recordings")
     calibrate_.add_argument("--clips", type=int, default=30)
     calibrate_.add_argument("--judged", type=int, default=0, help="clips before and after; 0 = twice --clips")
-    ablation_ = parts.add_parser("ablation", help="simulators with one part changed, and whether distance ranks them")
+    ablation_ = parts.add_parser("ablation", help="simulators with one part changed, ranked without labels")
     ablation_.add_argument("--recipe", type=Path, default=DATASETS / "radhar_synthetic.toml")
     ablation_.add_argument("--overlay", type=Path, help="of `calibrate`, for one more variant")
     ablation_.add_argument("--room", default="", help="TOML of a room, for one more variant")
@@ -85,41 +88,41 @@ def calibrated(options: argparse.Namespace) -> list[Row]:
 
 
 def ablation(options: argparse.Namespace) -> list[Row]:
-    """Accuracy on recordings, and distance to them, of simulators with one part changed; table, figure and JSON."""
-    recordings = Dataset.open(options.recordings)
-    levelled = real_tables(corpus(recordings, CUT))
+    """Accuracy on recordings, and consistency without their labels, of simulators with one part changed."""
+    levelled = real_tables(corpus(Dataset.open(options.recordings), CUT))
     accuracy: dict[str, list[float]] = {}
-    rankings = []
+    consistency: dict[str, list[float]] = {}
+    order, lost, picks = [], [], []
     for seed in range(options.first, options.first + options.draws):
         found = simulators(options).items()
         # One noise draw: variety comes from people and motions, and a draw costs a quarter of a clip.
         recipes = {name: replace(r, seed=seed, clips=options.clips, noise_draws=1) for name, r in found}
         made = make_variants(recipes, options.out / str(seed), show, options.workers, options.device)
         files = {name: Dataset.open(path) for name, path in made.items()}
-        scores = {name: zero_shot_of(cut(file, CUT), levelled, seed) for name, file in files.items()}
-        rankings.append(rank(recordings, files, scores, recipes["facets"].seconds, people(recipes["facets"])))
-        for name, score in scores.items():
-            accuracy.setdefault(name, []).append(score)
-    distance = {name: float(np.mean([r.distance[name] for r in rankings])) for name in accuracy}
+        said = {name: answers(cut(file, CUT), levelled, seed) for name, file in files.items()}
+        ranking, scores = rank(said), {name: accuracy_of(p.probability, levelled) for name, p in said.items()}
+        own = {m.name: m.consistency for m in ranking.models}
+        for name in said:
+            accuracy.setdefault(name, []).append(scores[name])
+            consistency.setdefault(name, []).append(own[name])
+        order.append(float(spearmanr([own[n] for n in said], [scores[n] for n in said]).statistic))
+        lost.append(max(scores.values()) - scores[ranking.pick])
+        picks.append(ranking.pick)
     rows, base = [], np.array(accuracy["facets"])
+    bits = {name: float(np.mean(values)) for name, values in consistency.items()}
     for name, values in accuracy.items():
         gain = f"less facets {np.mean(np.array(values) - base):+.3f}" if name != "facets" else "the default"
         about = {"method": files[name].attributes.method, "facets": files[name].attributes.facets}
-        note = f"{gain}; distance {distance[name]:.4f}; {options.clips} clips"
+        note = f"{gain}; consistency {bits[name]:.3f} bits; {options.clips} clips"
         rows.append(row(f"radhar/ablation/{name}", values, "trees", note=note, **about))
-    about = {
-        "facets": files["facets"].attributes.facets,
-        "note": f"{len(distance)} simulators, distance against accuracy",
-    }
-    rows.append(row("radhar/ranking_spearman", [r.spearman for r in rankings], "trees", **about))
-    nearest = ", ".join(f"{r.nearest} ({r.loss(r.nearest):.3f})" for r in rankings)
-    about["note"] = f"picks {', '.join(r.pick for r in rankings)} out of {len(distance)}; nearest {nearest}"
-    rows.append(row("radhar/ranking_pick_loss", [r.loss(r.pick) for r in rankings], "trees", **about))
-    save_figure(
-        ablation_figure({n: float(np.mean(v)) for n, v in accuracy.items()}, distance), options.out / "ablation.png"
-    )
-    parts = {name: [r.parts[name] for r in rankings] for name in accuracy}
-    content = {"accuracy": accuracy, "distance": distance, "distances": parts}
+    about = {"facets": files["facets"].attributes.facets}
+    note = f"{len(bits)} simulators, consistency without labels against accuracy (1 = the right order)"
+    rows.append(row("radhar/ranking_spearman", order, "trees", note=note, **about))
+    note = f"under the best of {len(bits)}; picks {', '.join(picks)}"
+    rows.append(row("radhar/ranking_pick_loss", lost, "trees", note=note, **about))
+    means = {name: float(np.mean(values)) for name, values in accuracy.items()}
+    save_figure(ablation_figure(means, bits), options.out / "ablation.png")
+    content = {"accuracy": accuracy, "consistency": consistency}
     (options.out / "ablation.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     (options.out / "ablation.txt").write_text(text_table(rows) + "\n", encoding="utf-8")
     return rows
@@ -150,7 +153,8 @@ def sizes(options: argparse.Namespace) -> list[Row]:
     rows = []
     for name, part in SIZES.items():
         draws = [np.random.default_rng(k).permutation(people)[: len(people) // part] for k in range(min(part, DRAWS))]
-        scores = [zero_shot_of(windows.take(np.isin(rounds, own)), levelled, k) for k, own in enumerate(draws)]
+        said = [answers(windows.take(np.isin(rounds, own)), levelled, k) for k, own in enumerate(draws)]
+        scores = [accuracy_of(p.probability, levelled) for p in said]
         note = f"{len(draws[0])} of {len(people)} people, {len(windows) // len(people)} windows each"
         rows.append(row(f"radhar/ablation/clips {name}", scores, "trees", note=note, **about))
         show(len(rows), len(SIZES))
@@ -162,9 +166,18 @@ def with_body(recipe: Recipe, body: str) -> Recipe:
     return replace(recipe, subjects=replace(recipe.subjects, body=body))
 
 
-def zero_shot_of(windows: Windows, real: Real, seed: int) -> float:
-    """Balanced accuracy of trees on synthetic windows alone."""
-    return mean(zero_shot(real, synthetic_table(windows, real.data.classes, seed), seed)[0])
+def answers(windows: Windows, real: Real, seed: int) -> Predictions:
+    """What trees on synthetic windows alone say of the recordings."""
+    classes, apart = real.data.classes, real.data.apart
+    said = train(synthetic_table(windows, classes, seed), real.classes, seed).probabilities(real.apart)
+    empty = np.diff(apart.offsets) == 0
+    return Predictions(classes, apart.clip, apart.start, apart.activity, said, empty, apart.duration)
+
+
+def accuracy_of(probability: NDArray[Any], real: Real) -> float:
+    """Balanced accuracy of class probabilities [windows, classes] of the recordings, mean over their days."""
+    truth, said = real.labels(False), probability.argmax(1)
+    return mean([score(truth[f.test], said[f.test], real.data.classes) for f in folds(real.data)])
 
 
 def show(done: int, total: int) -> None:

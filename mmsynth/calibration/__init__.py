@@ -1,9 +1,9 @@
-"""Simulator settings from recordings that need no labels."""
+"""Simulator settings, and which of several models to trust, from recordings that need no labels."""
 
 from mmsynth.calibration.calibrate import Calibration as Calibration
 from mmsynth.calibration.calibrate import Distance as Distance
 from mmsynth.calibration.calibrate import calibrate as calibrate
 from mmsynth.calibration.ranking import Ranking as Ranking
+from mmsynth.calibration.ranking import answers as answers
 from mmsynth.calibration.ranking import rank as rank
 from mmsynth.calibration.search import CalibrationSettings as CalibrationSettings
-from mmsynth.calibration.search import people as people

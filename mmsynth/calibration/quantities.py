@@ -86,7 +86,7 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measur
     """
     table = _windows(points, seconds)
     _, frames, clip = table
-    owner, clips = _stretches(clip, seconds)
+    owner, clips = stretches(clip, seconds)
     values, distance, window, counts = _moving(points, table)
     snr = np.isfinite(values[:, 5])
     by_point, by_window = owner[window], np.arange(len(frames) if at_rest else 0)
@@ -158,7 +158,7 @@ def _windows(points: FlatPoints, seconds: float) -> tuple[Ints, Ints, Ints]:
     return window, np.bincount(window, minlength=len(owner)), np.array(owner)
 
 
-def _stretches(clip: Ints, seconds: float) -> tuple[Ints, int]:
+def stretches(clip: Ints, seconds: float) -> tuple[Ints, int]:
     """Stretch of each window, of as near to `STRETCH` as divides its clip [windows] evenly, and how many there are."""
     windows = np.bincount(clip)
     parts = np.clip(np.rint(windows * seconds / STRETCH).astype(np.int64), 1, windows)

@@ -1,74 +1,141 @@
-"""Whether the distance to unlabelled recordings tells a good simulator from a wrong one."""
+"""Which of several models, or of the simulators that they learnt from, does best on recordings without labels.
+
+What somebody does outlasts a window of two seconds. So the answers for neighbouring windows of a recording agree where
+they are right, and their mutual information is large; a model that guesses, or always says the same, has none. This is
+the aim of invariant information clustering (X. Ji, J. Henriques, A. Vedaldi, ICCV 2019, equations 2 to 4), with
+neighbours in time in place of altered pictures. Unlike histograms of points it sees how people move, and whether one
+activity is told from another. It does not see which is called what: two labels exchanged make no difference.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from mmsynth.calibration.errors import replicas
-from mmsynth.calibration.quantities import distances, measure
+from mmsynth.calibration.quantities import Floats, stretches
 from mmsynth.datasets import Clips
+from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched
+from mmsynth.metrics import mutual_information
+from mmsynth.training import Predictions, Run, predict
+
+# How often recordings are drawn again, by stretches; standard errors within which two models are not told apart.
+DRAWS, APART = 400, 2.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One of several models.
+
+    Attributes:
+        name: of it.
+        consistency: mutual information of its answers for neighbouring windows, in bits.
+        behind: how much less that is than the best one's.
+        error: standard error of `behind`; NaN of recordings that are one short stretch.
+    """
+
+    name: str
+    consistency: float
+    behind: float
+    error: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether the best is told from this one."""
+        return self.behind > APART * self.error
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Simulators by name; the first is the default, used unless another is nearer.
+    """Models, the most consistent first.
 
     Attributes:
-        parts: distance of each quantity to the recordings', as a share of its axis.
-        accuracy: of what is trained on them.
-        error: standard error of each simulator's mean distance less that of the first.
+        models: in that order.
+        windows: of the recordings.
     """
 
-    parts: Mapping[str, Mapping[str, float]]
-    accuracy: Mapping[str, float]
-    error: Mapping[str, float]
-
-    @property
-    def distance(self) -> dict[str, float]:
-        """Mean over the quantities."""
-        return {name: float(np.mean(list(own.values()))) for name, own in self.parts.items()}
-
-    @property
-    def spearman(self) -> float:
-        """Rank correlation of distance and accuracy: -1 = the nearer the better, without exception."""
-        found = spearmanr(list(self.distance.values()), [self.accuracy[name] for name in self.parts])
-        return float(found.statistic)
-
-    @property
-    def nearest(self) -> str:
-        """The simulator with the smallest distance."""
-        distance = self.distance
-        return min(distance, key=distance.__getitem__)
+    models: tuple[Standing, ...]
+    windows: int
 
     @property
     def pick(self) -> str:
-        """The nearest, if it lies nearer than the first by more than a standard error; else the first."""
-        first, nearest = next(iter(self.parts)), self.nearest
-        return nearest if self.distance[first] - self.distance[nearest] > self.error[nearest] else first
+        """The most consistent one."""
+        return self.models[0].name
 
-    def loss(self, name: str) -> float:
-        """Accuracy that a simulator falls short of the best."""
-        return max(self.accuracy.values()) - self.accuracy[name]
+    def text(self) -> str:
+        """A line a model."""
+        width = max(len(m.name) for m in self.models)
+        lines = [f"{'':{width}}  consistency, bits   behind   (error)   {self.windows} windows"]
+        for m in self.models:
+            told = "" if m.apart else "  not told from the first"
+            behind = f"{m.behind:7.3f}  ({m.error:6.3f}){told}" if m is not self.models[0] else ""
+            lines.append(f"{m.name:{width}}  {m.consistency:17.3f}  {behind}".rstrip())
+        return "\n".join(lines)
 
 
-def rank(
-    recordings: Clips, sets: Mapping[str, Clips], accuracy: Mapping[str, float], seconds: float, group: int = 1
-) -> Ranking:
-    """Distances of simulated sets to recordings, and the accuracies reached with them.
+def answers(run: Run, recordings: Clips) -> Predictions:
+    """What a run says of recordings that it has not seen.
+
+    Raises:
+        ValueError: it learnt from them, or was adapted to them, which alone makes its answers for a clip agree.
+    """
+    if learnt_from(run, recordings) or adapted_to(run, recordings):
+        raise ValueError(
+            f"rank: expected recordings that no run has seen, got some that {run.folder} was trained on or adapted to: "
+            "its answers for them agree whether they are right or not"
+        )
+    return predict(run, recordings, untouched(run, recordings))
+
+
+def rank(predictions: Mapping[str, Predictions]) -> Ranking:
+    """Order models by how far their answers for neighbouring windows of recordings agree, whatever these show.
 
     Args:
-        recordings: their labels are not looked at.
-        sets: simulated clips by the simulator's name, of the same people at the same activities.
-        accuracy: by the same names.
-        seconds: windows that both are cut into.
-        group: so many simulated clips that follow one another are one person's.
+        predictions: of each model by its name, for the same windows, which do not overlap.
+
+    Raises:
+        ValueError: there is no model, their windows differ, or no two neighbouring windows hold points.
     """
-    recorded = measure(recordings.points(), seconds)
-    found = {name: measure(clips.points(), seconds) for name, clips in sets.items()}
-    parts = {name: distances(recorded, own) for name, own in found.items()}
-    drawn = {name: np.mean(list(replicas(recorded, own, group).values()), axis=0) for name, own in found.items()}
-    first = next(iter(drawn.values()))
-    error = {name: float(np.std(own - first)) for name, own in drawn.items()}
-    return Ranking(parts, {name: accuracy[name] for name in sets}, error)
+    if not predictions:
+        raise ValueError("rank: expected at least one model, got none")
+    first = next(iter(predictions.values()))
+    for name, said in predictions.items():
+        if said.duration != first.duration or len(said) != len(first):
+            raise ValueError(
+                f"rank: expected windows alike, got {len(first)} of {first.duration:g} s and, by {name}, "
+                f"{len(said)} of {said.duration:g} s"
+            )
+    counts = {name: successions(said) for name, said in predictions.items()}
+    for name, own in counts.items():
+        if not own.any():
+            raise ValueError(f"rank: expected neighbouring windows with points, got none that count for {name}")
+    found = {name: mutual_information(own.sum(0)) for name, own in counts.items()}
+    size = len(counts[next(iter(counts))])
+    # Everyone sees the same stretches drawn again, so that replicas are pairs.
+    times = np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), DRAWS)
+    drawn = {name: mutual_information(np.tensordot(times, own, 1)) for name, own in counts.items()}
+    names = sorted(found, key=lambda name: -float(found[name]))
+    best = names[0]
+    models = [
+        Standing(
+            name,
+            float(found[name]),
+            float(found[best] - found[name]),
+            float(np.std(drawn[best] - drawn[name])) if size > 1 else float("nan"),
+        )
+        for name in names
+    ]
+    return Ranking(tuple(models), len(first))
+
+
+def successions(said: Predictions) -> Floats:
+    """How often two answers [stretches, classes, classes] are of neighbouring windows of a clip that hold points.
+
+    Both orders count, half each. Stretches of the clips are what is drawn again.
+    """
+    answer, size = said.probability.argmax(1), len(said.classes)
+    same = said.clip[1:] == said.clip[:-1]
+    owner, parts = stretches(np.concatenate([[0], np.cumsum(~same)]), said.duration)
+    rows = np.flatnonzero(same & ~said.empty[1:] & ~said.empty[:-1])
+    counts = np.zeros((parts, size, size))
+    np.add.at(counts, (owner[rows], answer[rows], answer[rows + 1]), 0.5)
+    return counts + counts.swapaxes(1, 2)

@@ -1,4 +1,4 @@
-"""Commands that train, apply and score models, and that calibrate recipes."""
+"""Commands that train, apply, score and rank models, and that calibrate recipes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -94,6 +94,29 @@ def evaluate(
     loaded, data = load_run(run), Dataset.open(on)
     report = evaluate_poses(loaded, data, out) if loaded.recipe.task == "pose" else score(loaded, data, out)
     say(report.text(), f"wrote {out}")
+
+
+@app.command()
+def rank(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished trainings, of a recipe or simulator each.")],
+    on: Annotated[Path, typer.Option(help="Recordings that none of them has seen; labels are not looked at.")],
+) -> None:
+    """Order trainings by how well their answers hang together along recordings without labels.
+
+    `mmsynth rank runs/guess runs/calibrated runs/other_styles --on mine.h5`
+    """
+    from mmsynth.calibration import answers
+    from mmsynth.calibration import rank as order
+    from mmsynth.datasets import Dataset
+    from mmsynth.training import load_run, other_radar
+
+    with Dataset.open(on) as recordings:
+        loaded = {str(folder): load_run(folder) for folder in runs}
+        for folder, run in loaded.items():
+            if warning := other_radar(run, recordings):
+                note(f"{folder}: {warning}")
+        found = order({folder: answers(run, recordings) for folder, run in loaded.items()})
+    say(found.text())
 
 
 @app.command()

@@ -68,6 +68,41 @@ def _no_style(recipe: Recipe) -> Recipe:
     return replace(recipe, activities=tuple(replace(a, style={}) for a in recipe.activities))
 
 
+def _widened(factor: float) -> Change:
+    """Ranges of style so many times as wide about their middle; what is above zero keeps half of its least value."""
+
+    def wider(low: float, high: float) -> tuple[float, float]:
+        half, middle = 0.5 * factor * (high - low), 0.5 * (low + high)
+        return max(middle - half, 0.5 * low) if low >= 0 else middle - half, middle + half
+
+    def change(recipe: Recipe) -> Recipe:
+        styles = [{k: wider(*own) for k, own in a.style.items()} for a in recipe.activities]
+        own = tuple(replace(a, style=s) for a, s in zip(recipe.activities, styles, strict=True))
+        return replace(recipe, activities=own)
+
+    return change
+
+
+def _slower(recipe: Recipe) -> Recipe:
+    """Repetitions last 1.6 times as long, and who walks takes 1.6 times as long for his way."""
+    by = {"tempo": 1.6, "speed": 1 / 1.6}
+
+    def slow(style: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        return {k: (low * by.get(k, 1.0), high * by.get(k, 1.0)) for k, (low, high) in style.items()}
+
+    return replace(recipe, activities=tuple(replace(a, style=slow(a.style)) for a in recipe.activities))
+
+
+def _moved(**motions: str) -> Change:
+    """Generator by label in place of the recipe's, with styles of its own."""
+
+    def change(recipe: Recipe) -> Recipe:
+        own = (replace(a, motion=motions[a.label], style={}) if a.label in motions else a for a in recipe.activities)
+        return replace(recipe, activities=tuple(own))
+
+    return change
+
+
 def _elsewhere(recipe: Recipe) -> Recipe:
     plain = tuple(replace(a, placement={}) for a in recipe.activities)
     return replace(recipe, activities=plain, placement=Placement(distance=(1.0, 3.5), bearing=(-0.5, 0.5)))
@@ -95,6 +130,10 @@ VARIANTS: dict[str, Change] = {
     "ghosts 50 %": _recorded(ghosts=0.5),
     "places not known": _elsewhere,
     "styles not known": _no_style,
+    "styles narrow": _widened(0.2),
+    "styles wide": _widened(2.0),
+    "styles slow": _slower,
+    "wrong motions": _moved(squats="sit", jump="run"),
     "three people": _people(3),
     "one person, one style": _people(1, vary=False),
 }

@@ -81,12 +81,12 @@ def histograms_figure(
     return figure
 
 
-def ablation_figure(accuracy: Mapping[str, float], distance: Mapping[str, float], title: str = "") -> Figure:
-    """Accuracy of each variant of a simulator, the best first, beside its distance to the recordings.
+def ablation_figure(accuracy: Mapping[str, float], consistency: Mapping[str, float], title: str = "") -> Figure:
+    """Accuracy of each variant of a simulator, the best first, beside what speaks for it without labels.
 
     Args:
         accuracy: of each variant by name.
-        distance: of each variant by name, as a share of each axis; those without one stay out of the second panel.
+        consistency: of each variant by name, in bits; those without one stay out of the second panel.
         title: of the figure.
     """
     names = sorted(accuracy, key=lambda name: accuracy[name])
@@ -95,12 +95,12 @@ def ablation_figure(accuracy: Mapping[str, float], distance: Mapping[str, float]
     bars.barh(names, [accuracy[n] for n in names], color=ACCENT, height=0.7)
     dress(bars, title, "balanced accuracy", "")
     dots.scatter(
-        [distance[n] for n in names if n in distance], [accuracy[n] for n in names if n in distance], color=INK
+        [consistency[n] for n in names if n in consistency], [accuracy[n] for n in names if n in consistency], color=INK
     )
     for name in names:
-        if name in distance:
-            dots.annotate(name, (distance[name], accuracy[name]), fontsize=7, color=MUTED)
-    dress(dots, "", "distance to unlabelled recordings", "balanced accuracy")
+        if name in consistency:
+            dots.annotate(name, (consistency[name], accuracy[name]), fontsize=7, color=MUTED)
+    dress(dots, "", "consistency on unlabelled recordings (bits)", "balanced accuracy")
     return figure
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmsynth.calibration import Ranking
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.generation import load_recipe
@@ -28,6 +27,18 @@ def test_every_variant_is_another_recipe(base: Recipe) -> None:
     assert len(set(texts.values())) == len(texts) > 12
 
 
+def test_styles_are_widened_about_their_middle_and_slowed_by_their_tempo(base: Recipe) -> None:
+    styles = {name: VARIANTS[f"styles {name}"](base).activities[0].style for name in ("wide", "narrow", "slow")}
+    # Of tempo 0.45 to 1.05: 0.15 to 1.35, but not less than half of 0.45; and the middle fifth.
+    assert styles["wide"]["tempo"] == pytest.approx((0.225, 1.35))
+    assert styles["narrow"]["tempo"] == pytest.approx((0.69, 0.81))
+    # Signs may change where they do: guard -0.2 to 0.08.
+    assert styles["wide"]["guard"] == pytest.approx((-0.34, 0.22))
+    assert styles["slow"]["tempo"] == pytest.approx((0.72, 1.68)) and styles["slow"]["turn"] == (0.5, 1.2)
+    moved = {a.label: a.motion for a in VARIANTS["wrong motions"](base).activities}
+    assert moved == {"boxing": "box", "jack": "jack", "jump": "run", "squats": "sit", "walk": "walk"}
+
+
 def test_variants_that_share_a_trace_are_as_if_made_alone(base: Recipe, tmp_path: Path) -> None:
     recipes = {name: VARIANTS[name](base) for name in ("facets", "surface", "noise +10 dB")}
     paths = make_variants(recipes, tmp_path, lambda done, total: None)
@@ -46,16 +57,3 @@ def test_made_sets_stay_and_those_of_another_recipe_are_refused(base: Recipe, tm
     assert make_variants({"surface": base}, tmp_path, lambda done, total: None)["surface"].stat().st_mtime_ns == before
     with pytest.raises(ValueError, match="another recipe"):
         make_variants({"surface": replace(base, seed=9)}, tmp_path, lambda done, total: None)
-
-
-def test_a_ranking_by_hand() -> None:
-    parts = {"a": {"x": 0.1, "y": 0.1}, "b": {"x": 0.0, "y": 0.4}, "c": {"x": 0.3, "y": 0.3}}
-    found = Ranking(parts, {"a": 0.8, "b": 0.85, "c": 0.2}, {"a": 0.0, "b": 0.05, "c": 0.05})
-    assert found.distance == pytest.approx({"a": 0.1, "b": 0.2, "c": 0.3}) and found.pick == "a"
-    assert found.loss(found.pick) == pytest.approx(0.05)
-    # Which stands first is left only for one that is nearer by more than the error.
-    for error, pick in ((0.09, "a"), (0.11, "b")):
-        first = Ranking({n: parts[n] for n in "bac"}, found.accuracy, {"b": 0.0, "a": error, "c": 0.1})
-        assert first.nearest == "a" and first.pick == pick
-    # Ranks 1 2 3 against 2 3 1: 1 - 6 (1 + 1 + 4) / (3 * 8).
-    assert found.spearman == pytest.approx(-0.5)

@@ -1,0 +1,5 @@
+"""The made-up recordings, as fixtures of this folder."""
+
+from made_up import generated as generated
+from made_up import recordings as recordings
+from made_up import write as write
