@@ -175,7 +175,9 @@ def breath(clip: Clip) -> Tensor:
     """
     drawn = {"breath": clip.uniform(0.2, 0.33), "depth": clip.uniform(0.004, 0.012)}
     drawn |= {"heart": clip.uniform(0.9, 1.5), "pulse": clip.uniform(0.0001, 0.0005)}
-    rate, depth, beat, pulse = (clip.style.get(name, value) for name, value in drawn.items())
+    # Elsewhere "depth" is how far somebody squats or lunges.
+    own = clip.style if "breath" in clip.style else {}
+    rate, depth, beat, pulse = (own.get(name, value) for name, value in drawn.items())
     t = clip.times + 0.15 * clip.noise(1.0, 0.03, 0.1)[:, 0]
     cycle = 2 * math.pi * (rate * t + clip.uniform())
     # In is quicker than out: about 1 to 1.5.
