@@ -1,6 +1,9 @@
-"""Finds the files that come with mmsynth outside its code: body models, cards, recipes."""
+"""Finds the files that come with mmsynth outside its code: body models, cards, recipes; and which code it is."""
 
+import subprocess
 from pathlib import Path
+
+from mmsynth import __version__
 
 _PACKAGE = Path(__file__).parent
 
@@ -29,3 +32,13 @@ def data_file(folder: str, name: str) -> Path:
     if not path.is_file():
         raise ValueError(f"{folder}/{name}: no such file comes with mmsynth (looked in {path.parent})")
     return path
+
+
+def commit() -> str:
+    """The commit of the code where it runs from a checkout, else its version."""
+    ask, folder = ["git", "rev-parse", "--short", "HEAD"], _PACKAGE
+    try:
+        answer = subprocess.run(ask, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return answer.stdout.strip()

@@ -1,5 +1,6 @@
 """Commands that train, apply, score and rank models, and that calibrate recipes."""
 
+from collections.abc import Iterable, Sized
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +62,7 @@ def predict(
         note(warning)
     if loaded.recipe.task == "pose":
         poses = predict_poses(loaded, data)
+        _note_missing(data, poses.clip)
         names = tuple(JOINT_SETS[poses.joint_set])
         say("clip\ttime_s\tjoint\tx_m\ty_m\tz_m\texpected_error_m")
         for clip, time, joints, error in zip(poses.clip, poses.time, poses.joints, poses.error, strict=True):
@@ -68,12 +70,19 @@ def predict(
                 say(f"{clip}\t{time:.2f}\t{name}\t{x:.3f}\t{y:.3f}\t{z:.3f}\t{e:.3f}")
         return
     found = ask(loaded, data)
+    _note_missing(data, found.clip)
     if bare := int(found.empty.sum()):
         kind = {"all": "", "moving": "moving ", "static": "static "}[loaded.recipe.window.points]
         note(f"{bare} of {len(found)} windows hold no {kind}point: their labels mean nothing")
     rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
     say("clip\tstart_s\tend_s\tlabel\tconfidence")
     say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))
+
+
+def _note_missing(data: Sized, clips: Iterable[str]) -> None:
+    """Say how many clips nothing is predicted of."""
+    if short := len(data) - len(set(clips)):
+        note(f"{short} of {len(data)} clips are shorter than a window: nothing is said of them")
 
 
 @app.command()

@@ -68,7 +68,7 @@ def windows(
         times = flat.frame_time[a:b]
         if len(times) < 2:
             continue
-        period = float(np.median(np.diff(times)))
+        period = _period(times)
         # Frame periods are rounded (33.333 ms): 60 frames are 2 s although they miss 20 us of it.
         count = int(np.floor((times[-1] - times[0] + period - seconds) / step + 1e-3)) + 1
         starts = np.arange(max(count, 0)) * step
@@ -84,6 +84,17 @@ def windows(
         raise ValueError(f"windows: expected clips of at least {seconds} s, got none that long")
     clip, first, last = table[:, :3].astype(np.int64).T
     return WindowTable(clip, first, last, table[:, 3], table[:, 4])
+
+
+def lengths(flat: FlatPoints) -> NDArray[np.float64]:
+    """Seconds [clips] from the first to the last frame of each clip plus one frame period; 0 of a single frame."""
+    bounds = zip(flat.clip_offsets[:-1], flat.clip_offsets[1:], strict=True)
+    each = (flat.frame_time[a:b] for a, b in bounds)
+    return np.array([times[-1] - times[0] + _period(times) if len(times) > 1 else 0.0 for times in each])
+
+
+def _period(times: NDArray[np.float64]) -> float:
+    return float(np.median(np.diff(times)))
 
 
 def select_points(flat: FlatPoints, which: Literal["moving", "static", "all"]) -> FlatPoints:

@@ -26,6 +26,7 @@ class Report:
         adapted: it was adapted to their file, without its labels.
         other_radar: a sentence if they are of another radar than those that it learnt from.
         leaks: a sentence if the split that it was trained by leaks.
+        short: clips that were not scored because none of them is as long as a window.
     """
 
     windows: Scores
@@ -36,6 +37,7 @@ class Report:
     adapted: bool = False
     other_radar: str = ""
     leaks: str = ""
+    short: int = 0
 
     def text(self) -> str:
         """The report as a table."""
@@ -51,7 +53,8 @@ class Report:
             recall = self.windows.recall[name]
             shown = "-" if np.isnan(recall) else f"{recall:.3f}"
             lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
-        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.other_radar, self.leaks)])
+        short = f"{self.short} clips are shorter than a window and were not scored" if self.short else ""
+        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.other_radar, self.leaks, short)])
 
 
 def warnings(seen: bool, adapted: bool, *others: str) -> list[str]:
@@ -96,9 +99,12 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     Raises:
         ValueError: there is no labelled window, or an activity is unknown to the run.
     """
-    report = score_predictions(predict(run, dataset, untouched(run, dataset)))
+    clips = untouched(run, dataset)
+    found = predict(run, dataset, clips)
+    report = score_predictions(found)
     seen, adapted, other = learnt_from(run, dataset), adapted_to(run, dataset), other_radar(run, dataset)
     about: dict[str, Any] = {"seen": seen, "adapted": adapted, "other_radar": other, "leaks": leaks(run.recipe.data)}
+    about["short"] = len(clips) - len(set(found.clip))
     report = replace(report, **about)
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
     content |= {"confidence": report.confidence, **about}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.evaluation.report import without_nan
-from mmsynth.training.run import commit
+from mmsynth.resources import commit
 from mmsynth.whole import whole
 
 

@@ -1,6 +1,8 @@
 """Radars: devices and their profiles, antenna patterns, what a configuration can resolve."""
 
 from mmsynth.radar.describe import advice as advice
+from mmsynth.radar.describe import angle_resolution as angle_resolution
+from mmsynth.radar.describe import aperture as aperture
 from mmsynth.radar.describe import describe as describe
 from mmsynth.radar.describe import noise_band as noise_band
 from mmsynth.radar.describe import noise_power as noise_power

@@ -6,13 +6,11 @@ Reads data sets and nothing that simulates: importing this room leaves the simul
 from mmsynth.training.fit import Estimate as Estimate
 from mmsynth.training.fit import estimate as estimate
 from mmsynth.training.fit import fit as fit
-from mmsynth.training.gather import held_out as held_out
-from mmsynth.training.gather import leaks as leaks
 from mmsynth.training.predict import Poses as Poses
 from mmsynth.training.predict import Predictions as Predictions
-from mmsynth.training.predict import other_radar as other_radar
 from mmsynth.training.predict import predict as predict
 from mmsynth.training.predict import predict_poses as predict_poses
+from mmsynth.training.radars import other_radar as other_radar
 from mmsynth.training.recipe import Recipe as Recipe
 from mmsynth.training.recipe import load_recipe as load_recipe
 from mmsynth.training.run import Run as Run
@@ -20,6 +18,8 @@ from mmsynth.training.run import load_run as load_run
 from mmsynth.training.windows import Windows as Windows
 from mmsynth.training.windows import WindowSettings as WindowSettings
 from mmsynth.training.windows import cut as cut
+from mmsynth.training.withheld import held_out as held_out
+from mmsynth.training.withheld import leaks as leaks
 from mmsynth.training.workers import Team as Team
 from mmsynth.training.workers import local_device as local_device
 from mmsynth.training.workers import team as team

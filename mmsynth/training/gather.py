@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_device
-from mmsynth.datasets import Clips, Dataset, Datasets, load_split
+from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import JOINT_SETS
 from mmsynth.training.frames import Frames, by_source, frames_of
 from mmsynth.training.loop import Material
+from mmsynth.training.radars import two_radars
 from mmsynth.training.recipe import Data, Recipe
 from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows, WindowSettings, cut
+from mmsynth.training.withheld import check_hold_out, held_out, leaks
 
 Array = NDArray[Any]
 
@@ -78,13 +80,17 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Files and indices of their clips that are trained on, that choose the model, and that it is adapted to."""
+    """Files and indices of their clips that are trained on, that choose the model, and that it is adapted to.
+
+    Of `short` more that could be trained on none is as long as a window.
+    """
 
     targets: Targets
     real: tuple[Datasets | None, Array]
     synthetic: tuple[Datasets | None, Array]
     withheld: tuple[Datasets | None, Array]
     adapting: tuple[Datasets | None, Array]
+    short: int
 
 
 def _choose(recipe: Recipe) -> _Chosen:
@@ -94,34 +100,42 @@ def _choose(recipe: Recipe) -> _Chosen:
     draw = np.random.default_rng([recipe.seed, 1])
     recordings, made, other = _open(data.real), _open(data.synthetic), _open(data.unlabelled)
     targets = _targets(recipe, [source for source in (recordings, made) if source])
-    _check_hold_out([source for source in (recordings, other) if source], data)
+    check_hold_out([source for source in (recordings, other) if source], data)
     names = recipe.classes if posed else targets.classes
     real, synthetic = _usable(recordings, names, data, posed), _usable(made, names, None, posed)
+    short = _short(recordings, real, recipe), _short(made, synthetic, recipe)
+    real, synthetic = np.setdiff1d(real, short[0]), np.setdiff1d(synthetic, short[1])
     if len(real):
         real, _ = _divide(recordings, real, data.real_fraction, draw)
-    _check_left(recipe.classes, ((recordings, real), (made, synthetic)))
+    _check_left(targets, recipe, ((recordings, real), (made, synthetic)))
     # A network is chosen on recordings where there are any: on synthetic clips every one looks good. Trees are not.
     share = 0.0 if recipe.model == "trees" else data.validation
     source, mine = (recordings, real) if len(real) else (made, synthetic)
     # Draws of one simulated clip are nearly copies: they stay on one side, with all that the person does of a kind.
     people = None if len(real) or made is None else made.labels.subject
     choosing = _usable(recordings, names, data, posed, "validation") if share else real[:0]
+    choosing = np.setdiff1d(choosing, _short(recordings, choosing, recipe))
     if len(choosing):
         source, withheld, kept = recordings, choosing, mine
     else:
         withheld, kept = _divide(source, mine, share, draw, people, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
-    return _Chosen(targets, (recordings, real), (made, synthetic), (source, withheld), (other, adapting))
+    parts = (recordings, real), (made, synthetic), (source, withheld), (other, adapting)
+    return _Chosen(targets, *parts, sum(map(len, short)))
 
 
-def _check_left(classes: tuple[str, ...], parts: tuple[tuple[Datasets | None, Array], ...]) -> None:
-    """Refuse a recipe with nothing to train on, or with a class of which there is nothing."""
+def _check_left(targets: Targets, recipe: Recipe, parts: tuple[tuple[Datasets | None, Array], ...]) -> None:
+    """Refuse a recipe with nothing to train on, or with a class of which there is nothing, or with one class alone."""
+    posed = recipe.task == "pose"
     there = {str(name) for source, clips in parts if source for name in source.labels.activity[clips]}
-    missing = [name for name in classes if name not in there]
+    there -= set() if posed else {""}
+    missing = [name for name in (recipe.classes if posed else targets.classes) if name not in there]
     if missing or not there:
         listed = f"; there are {', '.join(sorted(there))}" if there else ""
         raise ValueError(f"data: no clip of {', '.join(missing) or 'any activity'} is left to train on{listed}")
+    if not posed and len(there) < 2:
+        raise ValueError(f"data: expected clips of two activities or more to tell apart, got '{there.pop()}' alone")
 
 
 def _about(chosen: _Chosen, data: Data) -> str:
@@ -131,7 +145,10 @@ def _about(chosen: _Chosen, data: Data) -> str:
     said = [f"learnt from {' and '.join(part for part in learnt if part)}"]
     said += [f"{len(chosen.withheld[1])} more choose the model"] if len(chosen.withheld[1]) else []
     said += [f"adapted to {adapting}"] if adapting else []
+    said += [f"{chosen.short} are shorter than a window and teach nothing"] if chosen.short else []
     said += _alone(chosen)
+    radars = two_radars(*(part[0].parts if part[0] else () for part in (chosen.real, chosen.synthetic)))
+    said += [radars] if radars else []
     said += [leaks(data)] if leaks(data) else []
     return "; ".join(said)
 
@@ -234,36 +251,11 @@ def _usable(
     return np.flatnonzero(wanted & ~held_out(source, data) if data else wanted)
 
 
-def _check_hold_out(sources: list[Datasets], data: Data) -> None:
-    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on, or adapted to."""
-    if data.split and not any(held_out(source, data).any() for source in sources):
-        raise ValueError(f"data.split: the recordings have none of the test clips of '{data.split}'")
-    for name in data.hold_out:
-        if sources and not any(held_out(source, replace(data, hold_out=(name,))).any() for source in sources):
-            labels = [source.labels for source in sources]
-            there = {n for each in labels for n in (*each.session.tolist(), *each.subject.tolist())} - {""}
-            listed = ", ".join(sorted(there)[:12]) + (" ..." if len(there) > 12 else "")
-            raise ValueError(
-                f"data.hold_out: no recording is of a session or subject '{name}'; there are {listed or 'none'}"
-            )
-
-
-def held_out(source: Clips, data: Data) -> Array:
-    """Which clips [clips] are of a held-out session (by the beginning of its name), subject or split's test part."""
-    if data.split:
-        return np.isin(source.labels.id, load_split(data.split).test)
-    sessions = [bool(data.hold_out) and s.startswith(data.hold_out) for s in source.labels.session.tolist()]
-    return np.asarray(np.array(sessions, bool) | np.isin(source.labels.subject, data.hold_out))
-
-
-def leaks(data: Data) -> str:
-    """A sentence if the split that a run is trained by leaks; "" if not, or if there is none."""
-    split = load_split(data.split) if data.split else None
-    return (
-        f"the split '{data.split}' LEAKS, so that scores on it are too good: {split.note}"
-        if split and not split.leak_free
-        else ""
-    )
+def _short(source: Datasets | None, clips: Array, recipe: Recipe) -> Array:
+    """Those of the clips that are shorter than a window; a perceptron, which reads frames, has none."""
+    if source is None or not len(clips) or recipe.model == "histograms":
+        return clips[:0]
+    return clips[lengths(source.points())[clips] < recipe.window.duration - 1e-3 * recipe.window.step]
 
 
 def _divide(

@@ -1,21 +1,18 @@
 """What a finished run predicts: activities of windows, or poses instant by instant."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, Dataset
+from mmsynth.datasets import Clips
 from mmsynth.training.frames import frames_of
 from mmsynth.training.perceptron import FrameModel
 from mmsynth.training.run import NetworkModel, Run
 from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
-from mmsynth.types import Radar
 
 Array = NDArray[Any]
 
@@ -84,44 +81,6 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.time)
-
-
-def other_radar(run: Run, dataset: Clips) -> str:
-    """A sentence if a data set's radar resolves otherwise than those that a run learnt from; "" if not, or not known.
-
-    The files that the run learnt from are looked at, as far as they are still there.
-    """
-    files = [path for path in (*run.recipe.data.real, *run.recipe.data.synthetic) if path.is_file()]
-    radars = [radar for radar in map(_radar_of, files) if radar]
-    own = dataset.attributes.radar if isinstance(dataset, Dataset) else None
-    if own is None or not radars or any(_resolves_as(own, radar) for radar in radars):
-        return ""
-    return (
-        f"the run learnt from {_resolution(radars[0])}, these clips are of {_resolution(own)}: do not trust its "
-        "predictions"
-    )
-
-
-def _radar_of(path: Path) -> Radar | None:
-    try:
-        with Dataset.open(path) as data:
-            return data.attributes.radar
-    except (ValueError, OSError):  # it may have been replaced since
-        return None
-
-
-def _resolves_as(a: Radar, b: Radar) -> bool:
-    pairs = zip(_figures(a), _figures(b), strict=True)
-    return all(math.isclose(x, y, rel_tol=0.02) for x, y in pairs)
-
-
-def _figures(radar: Radar) -> tuple[float, float, float]:
-    return radar.waveform.range_resolution, radar.velocity_resolution, 1 / radar.waveform.frame_period
-
-
-def _resolution(radar: Radar) -> str:
-    range_, velocity, rate = _figures(radar)
-    return f"{radar.name} ({100 * range_:.3g} cm, {velocity:.3g} m/s, {rate:.3g} frames/s)"
 
 
 def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Predictions:

@@ -2,11 +2,9 @@
 
 import io
 import json
-import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mmsynth import __version__
 from mmsynth.config import load
 from mmsynth.joints import JOINT_SETS
+from mmsynth.resources import commit
 from mmsynth.training.blend import Blend, join_evenly
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
@@ -28,6 +28,9 @@ from mmsynth.training.windows import Windows
 from mmsynth.whole import whole
 
 Array = NDArray[Any]
+
+# Of a run's files and of what its model reads (features, grids, bins): a change of either makes a new one.
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,8 @@ def keep_run(run: Run) -> None:
         "classes": list(run.targets.classes),
         "joint_set": run.targets.joint_set,
         "data": run.about,
-        "version": version("mmsynth"),
+        "version": VERSION,
+        "mmsynth": __version__,
         "commit": commit(),
     }
     with whole(folder / "run.json") as (part,):
@@ -204,20 +208,32 @@ def load_run(folder: Path | str) -> Run:
     """Read a finished run.
 
     Raises:
-        ValueError: there is none, or it is damaged.
+        ValueError: there is none, it is damaged, or of another version.
     """
     folder = Path(folder)
     if not (folder / "run.json").is_file():
         raise ValueError(f"{folder}: expected a finished training run, found no run.json")
+    about = _about(folder)
     recipe = load(Recipe, folder / "recipe.toml")
     try:
-        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
         trees, said = recipe.model == "trees", str(about.get("data", ""))  # runs of before say nothing
         model = _load_trees(folder / "model.npz") if trees else _load_network(folder / "model.pt", recipe, targets)
         return Run(folder, recipe, targets, model, said)
-    except (KeyError, RuntimeError, OSError, TypeError, json.JSONDecodeError, zipfile.BadZipFile, ValueError) as error:
+    except (KeyError, RuntimeError, OSError, TypeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What `run.json` says, of a version that is read here: before 1 it held that of the package."""
+    try:
+        about: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        found = about["version"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder}: damaged training run: run.json: {error}") from None
+    if found not in (VERSION, "0.1.0"):
+        raise ValueError(f"{folder}: expected a training run of version {VERSION}, got one of version {found}")
+    return about
 
 
 def build(recipe: Recipe, targets: Targets) -> Network:
@@ -238,16 +254,8 @@ def _tree_arrays(model: TreeModel | BlendedTrees) -> dict[str, Array]:
     """Every array of a model of trees by name: "own/roots" ..., "base/roots" ..., "blend/bias" ..."""
     if isinstance(model, TreeModel):
         return _forest_arrays("own", model.forest)
-    blend = {f"blend/{name}": value for name, value in _blend_arrays(model.blend).items()}
+    blend = {f"blend/{f.name}": np.asarray(getattr(model.blend, f.name)) for f in fields(Blend)}
     return {**_forest_arrays("own", model.own), **_forest_arrays("base", model.base), **blend}
-
-
-def _blend_arrays(blend: Blend) -> dict[str, Array]:
-    return {f.name: np.asarray(getattr(blend, f.name)) for f in fields(Blend)}
-
-
-def _blend(arrays: Mapping[str, Array]) -> Blend:
-    return Blend(float(arrays["trust"]), float(arrays["temper"]), arrays["bias"])
 
 
 def _weights(model: NetworkModel) -> dict[str, Tensor]:
@@ -285,15 +293,5 @@ def _trees(arrays: Mapping[str, Array]) -> TreeModel | BlendedTrees:
 
     if "blend/bias" not in arrays:
         return TreeModel(forest("own"))
-    blend = _blend({f.name: arrays[f"blend/{f.name}"] for f in fields(Blend)})
+    blend = Blend(float(arrays["blend/trust"]), float(arrays["blend/temper"]), arrays["blend/bias"])
     return BlendedTrees(forest("base"), forest("own"), blend)
-
-
-def commit() -> str:
-    """The commit of the code where it runs from a checkout, else its version."""
-    ask, folder = ["git", "rev-parse", "--short", "HEAD"], Path(__file__).parent
-    try:
-        answer = subprocess.run(ask, cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return version("mmsynth")
-    return answer.stdout.strip()

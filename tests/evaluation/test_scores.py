@@ -1,14 +1,16 @@
 """The report, the protocol and the ledger."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 
-from mmsynth.datasets import Dataset, Datasets, DatasetWriter
+from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
 from mmsynth.evaluation import corpus, evaluate, folds
 from mmsynth.evaluation.evaluate import ADAPTED, adapted_to, learnt_from, score_predictions, untouched
 from mmsynth.evaluation.protocol import draw_rows
@@ -100,17 +102,40 @@ def test_clips_of_another_radar_are_told(recordings: Path, generated: Path, tmp_
     other = seen_by("mmmesh", recordings, tmp_path / "other.h5")
     said = other_radar(run, Dataset.open(other))
     assert said.startswith(
-        "the run learnt from IWR1443BOOST/radhar (4.36 cm, 0.615 m/s, 30 frames/s), these clips are of"
+        "the run learnt from IWR1443BOOST/radhar (4.36 cm, 0.615 m/s, 30 frames/s, 14 x 56 deg), these clips are of"
     )
     assert said in evaluate(run, Dataset.open(other), tmp_path / "report").text()
-    for known in (
-        mine,
-        recordings,
-        seen_by("radhar", recordings, tmp_path / "same.h5"),
-    ):  # recordings: not known by what
+    for known in (mine, seen_by("radhar", recordings, tmp_path / "same.h5")):
         assert other_radar(run, Dataset.open(known)) == ""
+    # Of a radar that is not known the frame rate tells.
+    assert "these clips are of a radar that is not known (20 frames/s)" in other_radar(run, Dataset.open(recordings))
     mine.unlink()
     assert other_radar(run, Dataset.open(other)) == ""
+
+
+def test_radars_that_differ_in_antennas_alone_are_told(generated: Path, recordings: Path, tmp_path: Path) -> None:
+    whole = load_radar("radhar").radar
+    flat = replace(whole, tx=whole.tx * torch.tensor([1.0, 1.0, 0.0]))
+    with Dataset.open(recordings) as data:
+        with DatasetWriter(tmp_path / "flat.h5", replace(data.attributes, radar=flat)) as writer:
+            for sample in data:
+                writer.append(sample)
+    mine = seen_by("radhar", generated, tmp_path / "mine.h5")
+    assert gather(Recipe(Data((tmp_path / "flat.h5",), (mine,)))).about.endswith(
+        "; the recordings are of IWR1443BOOST/radhar (4.36 cm, 0.615 m/s, 30 frames/s, 14 deg, no elevation), "
+        "the synthetic clips of IWR1443BOOST/radhar (4.36 cm, 0.615 m/s, 30 frames/s, 14 x 56 deg)"
+    )
+    assert "radhar" not in gather(Recipe(Data((mine,), (mine,)))).about
+
+
+def test_clips_shorter_than_a_window_are_counted(recordings: Path, tmp_path: Path, write: Callable[..., Path]) -> None:
+    run = fit(Recipe(Data((recordings,))), tmp_path / "run", lambda done, total: None)
+    with DatasetWriter(tmp_path / "some.h5", Attributes()) as writer:
+        for path in (write(tmp_path / "a.h5", range(20, 21)), write(tmp_path / "b.h5", range(30, 32), 1.5)):
+            for sample in Dataset.open(path):
+                writer.append(sample)
+    report = evaluate(run, Dataset.open(tmp_path / "some.h5"), tmp_path / "report")
+    assert report.short == 4 and "4 clips are shorter than a window and were not scored" in report.text()
 
 
 def predictions(truth: list[str]) -> Predictions:

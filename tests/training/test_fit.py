@@ -373,6 +373,40 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         fit(Recipe(Data(real=(recordings,)), classes=("fast", "slwo")), tmp_path / "run", quiet)
 
 
+def relabelled(sample: Sample, activity: str) -> Sample:
+    return replace(sample, labels=replace(sample.labels, activity=activity))
+
+
+def test_what_cannot_tell_activities_apart_is_refused(tmp_path: Path, swing: Callable[..., Sample]) -> None:
+    cases = {
+        "none": ([relabelled(swing("slow", 0), "")], "no clip of any activity is left to train on$"),
+        "one": ([swing("slow", 0), swing("slow", 1)], "two activities or more to tell apart, got 'slow' alone"),
+        # All clips of an activity are shorter than a window, or held out.
+        "short": ([swing("slow", 0), swing("fast", 1, 1.5)], "no clip of fast is left to train on; there are slow"),
+        "held": ([swing("slow", 0), swing("fast", 1)], "no clip of fast is left to train on; there are slow"),
+    }
+    for name, (samples, said) in cases.items():
+        with DatasetWriter(tmp_path / f"{name}.h5", Attributes()) as writer:
+            for sample in samples:
+                writer.append(sample)
+        data = Data((tmp_path / f"{name}.h5",), hold_out=("p1",) if name == "held" else ())
+        with pytest.raises(ValueError, match=said):
+            fit(Recipe(data), tmp_path / name, quiet)
+        assert not (tmp_path / name).exists()
+
+
+def test_clips_shorter_than_a_window_are_told_and_choose_no_model(tmp_path: Path, swing: Callable[..., Sample]) -> None:
+    with DatasetWriter(tmp_path / "some.h5", Attributes()) as writer:
+        for seed in range(8):
+            for activity in ("slow", "fast"):
+                writer.append(swing(activity, seed, 6.0 if seed < 3 else 1.5))
+    found = gather(Recipe(Data((tmp_path / "some.h5",)), model="points"))
+    assert found.about == (
+        "learnt from 4 of 16 recordings; 2 more choose the model; 10 are shorter than a window and teach nothing"
+    )
+    assert found.validation is not None and len(found.validation) == 2 * 3
+
+
 def test_a_training_that_diverges_is_not_kept(recordings: Path, tmp_path: Path) -> None:
     recipe = Recipe(Data((recordings,)), model="points", width=8, optimise=replace(QUICK, steps=10, every=5, rate=1e30))
     with pytest.raises(ValueError, match=r"optimise.rate: expected one at which .* got 1e\+30"):
@@ -421,6 +455,11 @@ def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Pat
         load_run(tmp_path / "run")
     with pytest.raises(ValueError, match="expected a finished training run"):
         load_run(tmp_path)
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**about, "version": 99}))
+    (tmp_path / "run" / "recipe.toml").write_text("of_a_later = 'version'\n")
+    with pytest.raises(ValueError, match=r"run: expected a training run of version 1, got one of version 99$"):
+        load_run(tmp_path / "run")
 
 
 def test_two_trainings_do_not_write_into_one_folder(recordings: Path, tmp_path: Path) -> None:
@@ -507,7 +546,7 @@ def test_a_run_starts_from_the_weights_of_another(recordings: Path, generated: P
     found = [predict(run, Dataset.open(recordings)).probability for run in (first, second)]
     # The statistics of the normalisation layers have taken one step of a tenth towards the recordings'.
     assert np.abs(found[0] - found[1]).max() < 0.2 and (found[0].argmax(1) == found[1].argmax(1)).mean() > 0.95
-    other = Recipe(data, classes=("fast",), model="points", width=16, optimise=still, initial=first.folder)
+    other = Recipe(data, classes=("slow", "fast"), model="points", width=16, optimise=still, initial=first.folder)
     with pytest.raises(ValueError, match="predicts fast, slow; expected a network for the targets of this recipe"):
         fit(other, tmp_path / "c", quiet)
     with pytest.raises(ValueError, match="a holds another network than model 'points' of width 8"):
