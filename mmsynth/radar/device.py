@@ -27,15 +27,20 @@ class Array:
     Attributes:
         tx, rx: positions, in the unit that `half_wavelength_at` sets.
         half_wavelength_at: Hz; positions count half wavelengths at this frequency. 0: they are in metres.
+        feeds: -1 for each RX that is fed from the other side, so that raw recordings hold its samples turned; else 1.
+            Empty: all alike. What is simulated is not turned.
     """
 
     tx: tuple[tuple[float, float], ...]
     rx: tuple[tuple[float, float], ...]
     half_wavelength_at: float = 0.0
+    feeds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.tx or not self.rx:
             raise ValueError(f"array: expected at least one TX and one RX, got {len(self.tx)} and {len(self.rx)}")
+        if self.feeds and (len(self.feeds) != len(self.rx) or not set(self.feeds) <= {1, -1}):
+            raise ValueError(f"array.feeds: expected 1 or -1 for each of {len(self.rx)} RX, got {list(self.feeds)}")
 
     @property
     def unit(self) -> float:

@@ -8,6 +8,7 @@ from mmsynth.config import dumps, merge, parse, to_table
 from mmsynth.radar import ti_lsdk, ti_processing, ti_sdk
 from mmsynth.radar.device import Device, device_named, devices
 from mmsynth.radar.ti_lines import Lines, split
+from mmsynth.radar.ti_processing import factors_of
 from mmsynth.types import Processing, RadarSetup
 
 # Comments that the writer leaves for what TI's commands cannot say: TOML of fields of Processing.
@@ -37,8 +38,9 @@ def parse_cfg(text: str, device: str | None = None, subframe: int = 0, name: str
     """The radar and the processing that a TI configuration sets up.
 
     SDK 1, 2 and 3 (profileCfg ...) and the L-SDK of the low-power chips (chirpComnCfg ...). The board is, in this
-    order: `device`; the shipped one with the file's antGeometry lines; that of a comment "Device: NAME" or "Platform:
-    xWR18xx"; a guess from band and dialect, reported in the notes.
+    order: `device`; the shipped one with the file's antGeometry lines; that of a comment "Device: NAME"; that whose
+    feeds' senses are the file's calibration; that of a comment "Platform: xWR18xx"; a guess from band, dialect and
+    antennas. The notes tell a guess.
 
     Args:
         text: of the file.
@@ -65,20 +67,23 @@ def parse_cfg(text: str, device: str | None = None, subframe: int = 0, name: str
 def _board(lines: Lines, device: str | None) -> tuple[Device, tuple[str, ...]]:
     if device:
         return device_named(device), ()
-    named = dict.fromkeys(_named(lines))
+    named = dict.fromkeys(sum(_comments(lines).values(), []))
     fitting = [board for board in devices().values() if _fits(board, lines)]
     # An array may be that of several boards: a name decides among them, else the newest chip.
     both = [board for board in fitting if board.name in named]
     if both or fitting:
         return (both or fitting)[-1], ()
+    fed = [] if _comments(lines)["device"] else [board for board in devices().values() if _fed_as(board, lines)]
+    if fed and not any(board.name in named for board in fed):
+        return fed[0], (f"the signs of compRangeBiasAndRxChanPhase are those of {fed[0].name}'s feeds: it is assumed",)
     if named:
         return device_named(next(iter(named))), ()
     board = _mounted(_family(lines))
     return board, (f"no board is named: {board.name} is assumed; FILE.cfg#BOARD names another",)
 
 
-def _named(lines: Lines) -> list[str]:
-    """Boards that comments name, a "Device:" before a "Platform:"."""
+def _comments(lines: Lines) -> dict[str, list[str]]:
+    """Boards that comments name, by their "Device:" or "Platform:"."""
     known = {name.lower(): name for name in devices()}
     known |= {family: board.name for board in devices().values() for family in board.platform}
     found: dict[str, list[str]] = {"device": [], "platform": []}
@@ -86,7 +91,7 @@ def _named(lines: Lines) -> list[str]:
         key, colon, value = (part.strip().lower() for part in comment.partition(":"))
         if colon and key in found and value in known:
             found[key].append(known[value])
-    return found["device"] + found["platform"]
+    return found
 
 
 def _mounted(family: str) -> Device:
@@ -104,8 +109,13 @@ def _family(lines: Lines) -> str:
     if _start_frequency(lines) < 70e9:
         return "xwr68xx"
     # The first SDKs' CFAR in range direction alone is that of the xWR14xx.
-    old = [line for line in lines.all("cfarCfg") if len(line.values) == 7]
-    return "xwr14xx" if old and all(line.values[0] == 0 for line in old) else "xwr18xx"
+    cfar, measured = lines.all("cfarCfg"), lines.last("compRangeBiasAndRxChanPhase")
+    old = [line for line in cfar if len(line.values) == 7]
+    if old and all(line.values[0] == 0 for line in old):
+        return "xwr14xx"
+    # Two TX: eight factors, or the first SDKs' demos with the third one off.
+    early = bool(old or lines.counting()) and lines.need("channelCfg").values[1] < 4
+    return "xwr16xx" if early or (measured is not None and len(factors_of(measured)) == 8) else "xwr18xx"
 
 
 def _fits(board: Device, lines: Lines) -> bool:
@@ -117,6 +127,16 @@ def _fits(board: Device, lines: Lines) -> bool:
     array = board.array
     virtual = [(tx[0] + rx[0], tx[1] + rx[1]) for tx in array.tx for rx in array.rx]
     return low <= _start_frequency(lines) * (1 + 1e-9) <= high and _from_first(virtual) == _from_first(wanted)
+
+
+def _fed_as(board: Device, lines: Lines) -> bool:
+    """Whether the file's calibration is nothing but the senses of the board's feeds, which not every board has."""
+    measured, feeds = lines.last("compRangeBiasAndRxChanPhase"), board.array.feeds
+    if measured is None or -1 not in feeds:
+        return False
+    low, high = board.limits.band
+    senses = [(float(feed), 0.0) for feed in feeds * len(board.array.tx)]
+    return low <= _start_frequency(lines) * (1 + 1e-9) <= high and factors_of(measured) == senses
 
 
 def _from_first(positions: list[tuple[float, float]]) -> list[tuple[float, float]]:

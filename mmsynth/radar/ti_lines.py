@@ -38,7 +38,6 @@ COUNTS: dict[str, tuple[int, ...]] = {
     "rangeSelCfg": (2,),
     "sigProcChainCfg": tuple(range(7, 10)),
     "factoryCalibCfg": (5,),
-    "lvdsStreamCfg": (3, 4),
 }
 
 # Of the people counting demo: that it is there says how points are found, its numbers belong to Capon's spectrum.
@@ -49,7 +48,7 @@ SILENT = frozenset(
     "sensorStop sensorStart flushCfg guiMonitor lowPower CQRxSatMonitor CQSigImgMonitor analogMonitor "
     "calibData calibrationCfg configDataPort queryDemoStatus version help idlePowerDown idlePowerCycle "
     "measureRangeBiasAndRxChanPhase testFmkCfg setProfileCfg lowPowerCfg runtimeCalibCfg "
-    "baudRate adcLogging adcDataSource adcDataDitherCfg clkCfg apllFreqShiftEn".split()
+    "lvdsStreamCfg baudRate adcLogging adcDataSource adcDataDitherCfg clkCfg apllFreqShiftEn".split()
 )
 
 
@@ -137,6 +136,13 @@ class Lines:
         if line is None:
             raise ValueError(f"expected a {name} line, got none")
         return line
+
+    def counting(self) -> list[Line]:
+        """The cfarCfg lines of twelve numbers of a configuration that is not the low-power SDK's.
+
+        They are those of TI's first people counting demos: of its spectrum over range and angle.
+        """
+        return [] if self.last("chirpComnCfg") else [line for line in self.all("cfarCfg") if len(line.values) == 12]
 
     def of_subframe(self, name: str, subframe: int, extra: int) -> list[Line]:
         """Lines of a command that hold for a subframe, without that argument.

@@ -48,10 +48,12 @@ def processing(lines: Lines, board: Device, profile: Profile, subframe: int) -> 
 def _images(lines: Lines) -> bool:
     """Whether the demo counts people: it finds what moves in range and angle, and gives each place one velocity.
 
+    In space (dynamicRACfarCfg), or in the plane (a cfarCfg of twelve numbers).
+
     Its imaging by Capon is not followed; what comes nearest is a CFAR along range alone, on what is not at rest, that
     keeps the peaks along Doppler. With a CFAR along Doppler a person, who fills it, would hide himself.
     """
-    return lines.last(IMAGING) is not None
+    return lines.last(IMAGING) is not None or bool(lines.counting())
 
 
 def threshold_db(value: float, old: bool, board: Device, virtual: int) -> float:
@@ -73,10 +75,8 @@ def _cfar(
     grouping = [False, _images(lines)]
     old = False
     virtual = len(profile.codes) * (len(profile.rx) or len(board.array.rx))
-    for line in lines.of_subframe("cfarCfg", subframe, 8):
+    for line in lines.of_subframe("cfarCfg", subframe, 8) if not lines.counting() else ():
         # Without the subframe: seven arguments up to SDK 2, eight with SDK 3's own switch of peak grouping.
-        if len(line.values) > 8:
-            raise line.error("expected 7, 8 or 9 numbers, got the L-SDK's 12")
         old = len(line.values) == 7
         direction = line.whole(0, 0, 1)
         found[direction] = _one_cfar(line, threshold_db(line.positive(6, zero=True), old, board, virtual))
@@ -189,16 +189,26 @@ def _dc_bins(lines: Lines, subframe: int) -> tuple[int, int]:
 
 
 def calibration(lines: Lines, board: Device) -> Calibration:
-    """Range bias and factors of the virtual antennas: the measured ones times the sense of their feeds."""
+    """Range bias and factors of the virtual antennas: the measured ones times the sense of their feeds.
+
+    A file that says nothing of either leaves the sense of the board's own feeds.
+    """
     virtual = len(board.array.tx) * len(board.array.rx)
-    bias, factors = 0.0, [(1.0, 0.0)] * virtual
     line, turned = lines.last("compRangeBiasAndRxChanPhase"), lines.last("antPhaseRot")
+    bias, factors = 0.0, [(1.0, 0.0)] * virtual
     if line is not None:
-        bias, factors = line.values[0], list(zip(line.values[1::2], line.values[2::2], strict=True))
+        bias, factors = line.values[0], factors_of(line)
         if len(factors) != virtual:
             raise line.error(f"expected {virtual} complex factors for {board.name}, got {len(factors)}")
-    if turned is not None:
-        if len(turned.values) != virtual or not set(turned.values) <= {1.0, -1.0}:
-            raise turned.error(f"expected {virtual} values of 1 or -1 for {board.name}")
-        factors = [(s * re, s * im) for s, (re, im) in zip(turned.values, factors, strict=True)]
+    senses = (float(feed) for feed in board.array.feeds * len(board.array.tx)) if line is None else ()
+    signs = turned.values if turned is not None else tuple(senses)
+    if turned is not None and (len(signs) != virtual or not set(signs) <= {1.0, -1.0}):
+        raise turned.error(f"expected {virtual} values of 1 or -1 for {board.name}")
+    if signs:
+        factors = [(s * re, s * im) for s, (re, im) in zip(signs, factors, strict=True)]
     return Calibration(bias, () if all(factor == (1.0, 0.0) for factor in factors) else tuple(factors))
+
+
+def factors_of(line: Line) -> list[tuple[float, float]]:
+    """The complex factors (real, imaginary) of a compRangeBiasAndRxChanPhase line."""
+    return list(zip(line.values[1::2], line.values[2::2], strict=True))

@@ -23,9 +23,7 @@ def profile(lines: Lines, board: Device, subframe: int) -> tuple[Profile, tuple[
     channel = lines.need("channelCfg")
     rx = channel.antennas(0, len(board.array.rx), "RX")
     codes, notes = _codes(lines, board, chirps, subframe)
-    for line in lines.of_subframe("lvdsStreamCfg", subframe, 4)[-1:]:
-        if line.flag(0):
-            notes += (f"line {line.number}: lvdsStreamCfg: recordings with headers in the stream cannot be read",)
+    notes += _left_out(lines, sent, subframe)
     waveform = _waveform(sent, lines, loops, period)
     try:
         board.limits.check(waveform)
@@ -43,6 +41,20 @@ def profile(lines: Lines, board: Device, subframe: int) -> tuple[Profile, tuple[
         rx_gain_db=float(sent.whole(13, 0, 255) & 63),
         tx_backoff_db=_backoff(sent),
     ), notes
+
+
+def _left_out(lines: Lines, sent: Line, subframe: int) -> tuple[str, ...]:
+    """What the file says that is not followed, a sentence each."""
+    notes = [f"line {line.number}: cfarCfg of people counting: its numbers are not used" for line in lines.counting()]
+    if sent.values[6]:
+        notes.append(f"line {sent.number}: profileCfg: phases of the TX are not simulated")
+    parts, mode = lines.last("advFrameCfg"), lines.last("dfeDataOutputMode")
+    if parts is not None and mode is not None and mode.values[0] == 3 and parts.values[0] > 1:
+        count = int(parts.values[0])
+        notes.append(
+            f"subframe {subframe} of 0 to {count - 1} is read; FILE.cfg#{(subframe + 1) % count} reads another"
+        )
+    return tuple(notes)
 
 
 def _frame(lines: Lines, subframe: int) -> tuple[int, int, int, float, Line]:

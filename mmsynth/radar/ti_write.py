@@ -116,7 +116,8 @@ def _chain(p: Processing, board: Device) -> list[str]:
 
 
 def _calibration(found: Calibration, board: Device) -> list[str]:
-    if found == Calibration():
+    # A board with feeds of either sense has them undone where no line says that it is simulated.
+    if found == Calibration() and not board.array.feeds:
         return []
     factors = found.factors or ((1.0, 0.0),) * (len(board.array.tx) * len(board.array.rx))
     pairs = " ".join(f"{re!r} {im!r}" for re, im in factors)

@@ -63,11 +63,48 @@ def test_sdk_3_processing():
     assert p.intensity == "snr"
 
 
-def test_headers_in_the_raw_stream_are_told():
-    text = DEMOS["1843 best range"][0]
-    assert parse_cfg(text).notes == ()
-    (note,) = parse_cfg(text.replace("lvdsStreamCfg -1 0", "lvdsStreamCfg -1 1")).notes
-    assert note.endswith("lvdsStreamCfg: recordings with headers in the stream cannot be read")
+def test_counting_people_in_the_plane_is_read():
+    """TI's people counting for two TX (mmw_PC_14m_Hallway.cfg), whose cfarCfg has twelve numbers in SDK 1 to 3."""
+    rest = "lowPower 0 1\nguiMonitor 1 1 0 0\ncfarCfg 6 4 4 0 0 16 16 4 4 50 62 0\ndoaCfg 600 1875 30 1\n"
+    text = demo("", "0 77 30 7 62 0 0 24 1 128 2500 0 0 30", (1, 2), 128, "50", rest)
+    text = text.replace("channelCfg 15 7", "channelCfg 15 3")
+    setup = parse_cfg(text)
+    assert setup.radar.name == "IWR1642BOOST/cfg" and setup.radar.waveform.range_resolution == pytest.approx(
+        0.122, abs=1e-3
+    )
+    p = setup.processing
+    assert p.clutter_removal and p.doppler_cfar is None and p.peak_grouping_doppler
+    assert any("cfarCfg of people counting: its numbers are not used" in note for note in setup.notes)
+
+
+def test_a_board_is_known_by_its_calibration():
+    three = (1, 2, 4)
+    plain = demo("", "0 60.5 100 25 69 0 0 50 1 256 6000 0 0 30", three, 32, "100", SDK3)
+    plain = "\n".join(line for line in plain.splitlines() if not line.startswith("compRange"))
+    for feeds, board in (
+        ((1, -1, 1, -1), "IWR6843AOP"),
+        ((1, -1, -1, 1), "IWR6843ISK-ODS"),
+        ((1, 1, 1, 1), "IWR6843ISK"),
+    ):
+        line = "compRangeBiasAndRxChanPhase 0.0 " + " ".join(f"{feed} 0" for feed in feeds * 3)
+        # A chip's name does not say which board: TI's area scanner for the AOP calls itself xWR68xx.
+        for text in (f"{plain}\n{line}", f"% Platform:xWR68xx\n{plain}\n{line}"):
+            setup = parse_cfg(text)
+            assert setup.radar.name == f"{board}/cfg"
+            assert any("feeds" in note for note in setup.notes) == (board != "IWR6843ISK")
+        assert parse_cfg(f"% Device: IWR6843ISK\n{plain}\n{line}").radar.name == "IWR6843ISK/cfg"
+    # Without a line of its own a board's raw samples are turned as its feeds are.
+    assert parse_cfg(plain, "IWR6843AOP").calibration.factors == ((1, 0), (-1, 0)) * 6
+    assert parse_cfg(plain, "IWR6843ISK").calibration.factors == ()
+    eight = demo("", "0 77 39 7 57.14 0 0 70 1 256 5209 0 0 30", (1, 2), 16, "33.333", "")
+    eight = "\n".join(line for line in eight.splitlines() if not line.startswith("compRange"))
+    assert parse_cfg(f"{eight}\ncompRangeBiasAndRxChanPhase 0.0{' 1 0' * 8}").radar.name == "IWR1642BOOST/cfg"
+
+
+def test_phases_and_subframes_that_are_left_out_are_told():
+    text = RADHAR.replace("57.14 0 0 70", "57.14 0 14970880 70")
+    assert "line 7: profileCfg: phases of the TX are not simulated" in parse_cfg(text).notes
+    assert "subframe 1 of 0 to 1 is read; FILE.cfg#0 reads another" in parse_cfg(SUBFRAMES, subframe=1).notes
 
 
 def test_thresholds_before_sdk_3_count_the_chips_log_steps():
