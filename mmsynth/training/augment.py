@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmsynth.joints import mirror_order
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, UNIT_DB
-from mmsynth.training.windows import BINS_PER_SECOND, Windows, concatenate
+from mmsynth.training.windows import BINS_PER_SECOND, Windows, concatenate, medians
 
 Array = NDArray[Any]
 
@@ -25,7 +25,8 @@ class Augment:
         shift: time shift, as a share of the window, circular.
         mirror: probability of swapping left and right.
         turn: standard deviation in rad of a rotation about the radar's vertical axis.
-        range: standard deviation in m of a shift along the line of sight.
+        range: standard deviation in m of a shift of the whole window along its line of sight. As many points stay as
+            there were, of the same intensities: what a device loses with distance, `drop` stands for.
         move: standard deviation in m of a shift of the whole window in depth and height.
         level: standard deviation in dB of noise on heatmaps.
     """
@@ -90,11 +91,11 @@ def _place(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
     move = draw.normal(0, settings.move, (count, 2))
     mirrored = draw.random(count) < settings.mirror
     turn, far = draw.normal(0, settings.turn, count), draw.normal(0, settings.range, count)
+    away = far[:, None] * _sight(w)
 
     def put(place: Array, own: Array) -> Array:
         """Places [..., 3] of the windows `own` [..., 1] after the move."""
-        distance = np.linalg.norm(place, axis=-1, keepdims=True)
-        place = place * (1 + far[own] / np.maximum(distance, 0.1))
+        place = place + away[own[..., 0]]
         x = np.where(mirrored, -1, 1)[own] * place[..., :1]
         y = place[..., 1:2] + move[own, 0]
         cos, sin = np.cos(turn)[own], np.sin(turn)[own]
@@ -108,6 +109,13 @@ def _place(w: Windows, settings: Augment, draw: np.random.Generator) -> Windows:
         joints[mirrored] = joints[mirrored][:, :, order]
     maps = _moved_maps(w, mirrored, far + move[:, 0], turn)
     return replace(w, position=put(w.position, index[:, None]), joints=joints, maps=maps)
+
+
+def _sight(w: Windows) -> Array:
+    """Unit vectors [windows, 3] from the radar to the median of a window's points; to the front where it has none."""
+    middle = np.stack([medians(column, w.offsets) for column in w.position.T], -1)
+    middle = np.where(np.isfinite(middle), middle, (0.0, 1.0, 0.0))
+    return np.asarray(middle / np.maximum(np.linalg.norm(middle, axis=-1, keepdims=True), 1e-6))
 
 
 def _moved_maps(w: Windows, mirrored: Array, far: Array, turn: Array) -> Array:

@@ -92,7 +92,7 @@ def test_a_mirrored_person_has_left_and_right_exchanged(windows: Windows) -> Non
 def test_points_and_joints_move_together(windows: Windows) -> None:
     """The distance of each point to each joint of its bin is the same after any rigid move."""
     w = windows.take([0, 5, 9])
-    moved = augment(w, replace(STILL, turn=0.3, move=0.2), np.random.default_rng(1))
+    moved = augment(w, replace(STILL, turn=0.3, move=0.2, range=0.2), np.random.default_rng(1))
     cell = (w.time * 10).astype(int)
 
     def distances(of: Windows) -> np.ndarray:
@@ -100,9 +100,18 @@ def test_points_and_joints_move_together(windows: Windows) -> None:
 
     assert np.allclose(distances(w), distances(moved), atol=1e-5)
     assert np.abs(moved.position - w.position).max() > 0.1
-    farther = augment(w, replace(STILL, range=0.2), np.random.default_rng(1))
-    shift = np.linalg.norm(farther.position, axis=1) - np.linalg.norm(w.position, axis=1)
-    assert np.ptp(shift[w.index == 1]) < 1e-5 and abs(shift[0]) > 0.01
+    # A shift along the line of sight changes the distance of the middle by as much as the points move.
+    aside = replace(w, position=w.position + np.float32([1.0, 0, 0]), joints=w.joints + np.float32([1.0, 0, 0]))
+    farther = augment(aside, replace(STILL, range=0.2), np.random.default_rng(1))
+    for own in (w.index == 1, w.index == 2):
+        before, after = (np.median(of.position[own], axis=0) for of in (aside, farther))
+        step = (farther.position - aside.position)[own]
+        assert np.ptp(step, axis=0).max() < 1e-5 and np.linalg.norm(step[0]) > 0.01
+        assert np.linalg.norm(step[0]) == pytest.approx(abs(np.linalg.norm(after) - np.linalg.norm(before)), rel=1e-4)
+    # A window without points has a line of sight too.
+    none = {name: getattr(w, name)[:0] for name in ("time", "position", "velocity", "intensity")}
+    bare = replace(w.take([0]), offsets=np.zeros(2, int), **none)
+    assert np.isfinite(augment(bare, replace(STILL, range=0.2), np.random.default_rng(1)).joints).all()
 
 
 def test_a_faster_window_shows_its_poses_sooner(windows: Windows) -> None:
