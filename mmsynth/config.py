@@ -110,6 +110,14 @@ def to_table(config: Any) -> dict[str, Any]:
     return {f.name: _plain(_off(getattr(config, f.name), f.default)) for f in dataclasses.fields(config)}
 
 
+def infinite(value: Any, name: str = "") -> list[str]:
+    """Full names of the infinite numbers in a table."""
+    if isinstance(value, float):
+        return [name] if math.isinf(value) else []
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, part in pairs for found in infinite(part, f"{name}.{key}" if name else str(key))]
+
+
 def _off(value: Any, default: Any) -> Any:
     # None is left out of a TOML, which would bring a default that is not None back.
     return False if value is None and default is not None and default is not dataclasses.MISSING else value

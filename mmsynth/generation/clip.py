@@ -11,7 +11,7 @@ from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, load_body, stature
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import Play, draw_play, room_of, stream, uniform
+from mmsynth.generation.play import Play, draw_play, forget, room_of, stream, uniform
 from mmsynth.generation.recipe import Recipe, clip_frames
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints
@@ -52,7 +52,9 @@ class Stage:
 
 
 def stage(recipe: Recipe, device: str = "cpu") -> Stage:
-    """Load what a recipe of one radar names."""
+    """Load what a recipe of one radar names; what its files held when they were read before is forgotten."""
+    forget()
+    _surroundings.cache_clear()
     body = load_body(recipe.subjects.body)
     return Stage(recipe, resolve_radar(recipe), body, body if device == "cpu" else body.to(device), device)
 

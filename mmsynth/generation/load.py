@@ -10,7 +10,7 @@ from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
 from mmsynth.motion.together import Area
 from mmsynth.radar import load_radar, radar_file
-from mmsynth.scene import mounted, read_room
+from mmsynth.scene import around_radar, load_room, mounted, read_room
 from mmsynth.types import RadarSetup
 
 # Bearings at which the far side of a placement is held against the walls.
@@ -80,14 +80,19 @@ def check_radar(recipe: Recipe, setup: RadarSetup) -> None:
 def check_room(recipe: Recipe) -> None:
     """Refuse a recipe with a room in which somebody may stand outside, or that hangs the radar elsewhere than the room.
 
-    Where people walk from there is not looked at, nor furniture.
+    Where people walk from there is not looked at, nor whether furniture stands there.
 
     Raises:
-        ValueError: somebody may stand outside of the room, or the recipe hangs the radar, or the room is damaged.
+        ValueError: somebody may stand outside of the room; the recipe hangs the radar, or the room does so in furniture
+            or outside; or the room or one of its meshes is damaged.
     """
     if not recipe.room:
         return
     room = read_room(recipe.room)
+    load_room(room)  # its meshes are read before there is a folder
+    if blind := around_radar(room):
+        place = ", ".join(f"{x:g}" for x in room.radar.position)
+        raise ValueError(f"{recipe.room}: [radar] position ({place}): expected a free place, got one behind '{blind}'")
     for name in ("radar_height", "radar_tilt"):
         if getattr(recipe.placement, name) != getattr(Placement(), name):
             raise ValueError(

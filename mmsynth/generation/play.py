@@ -235,6 +235,12 @@ def room_of(path: str) -> Room:
     return read_room(path)
 
 
+def forget() -> None:
+    """Read rooms and motion files anew: a program that stays may have them changed between two sets."""
+    room_of.cache_clear()
+    _read.cache_clear()
+
+
 def uniform(bounds: Quantiles, draw: torch.Generator) -> float:
     """A number of the range; of more than two bounds, from between any two neighbours as often."""
     along = (len(bounds) - 1) * float(torch.rand((), generator=draw, dtype=torch.float64))

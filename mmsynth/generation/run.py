@@ -18,10 +18,11 @@ from mmsynth.body_models import load_body
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, alone
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import Play, check_motions, draw_play, motion_files, room_of
+from mmsynth.generation.play import Play, check_motions, draw_play, motion_files
 from mmsynth.generation.recipe import Recipe
 from mmsynth.processes import worker_pool
 from mmsynth.radar import radar_file
+from mmsynth.scene import read_room
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
@@ -136,7 +137,7 @@ def _note(recipe: Recipe) -> str:
     """
     setting = [radar_file(name)[0] for name in recipe.radars]
     if recipe.room:
-        setting += [recipe.room, *(mesh.file for mesh in room_of(recipe.room).mesh)]
+        setting += [recipe.room, *(mesh.file for mesh in read_room(recipe.room).mesh)]
     parts = [Path(name).read_bytes() for name in setting if Path(name).is_file()]
     motions = {p for activity in recipe.activities for p in motion_files(activity)}
     parts += [f"{path} {path.stat().st_size}".encode() for path in sorted(motions)]

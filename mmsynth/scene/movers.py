@@ -11,6 +11,8 @@ from torch import Tensor
 from mmsynth.types import MeshSequence
 
 _Array = np.ndarray
+# Blades begin so many m from their axis.
+_HUB = 0.04
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,15 @@ class Fan:
     name: str = "fan"
     material: str = "metal"
 
+    def __post_init__(self) -> None:
+        if self.blades < 1 or self.length <= _HUB or self.width <= 0:
+            raise ValueError(
+                f"fan '{self.name}': expected blades of a width, longer than {_HUB:g} m, got {self.blades} of "
+                f"{self.length:g} m by {self.width:g} m"
+            )
+        if not any(self.axis):
+            raise ValueError(f"fan '{self.name}': axis: expected a direction, got {list(self.axis)}")
+
 
 @dataclass(frozen=True)
 class Door:
@@ -63,6 +74,11 @@ class Door:
     name: str = "door"
     material: str = "wood"
 
+    def __post_init__(self) -> None:
+        for name in ("width", "height", "period"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"door '{self.name}': {name}: expected more than zero, got {getattr(self, name):g}")
+
 
 def movers(items: Sequence[Fan | Door], times: Tensor) -> tuple[MeshSequence, ...]:
     """The meshes of moving things at `times` [frames] in s; their regions are "MATERIAL:NAME".
@@ -84,8 +100,8 @@ def movers(items: Sequence[Fan | Door], times: Tensor) -> tuple[MeshSequence, ..
 
 def _fan(fan: Fan) -> tuple[_Array, _Array]:
     """Blades along the axis z, at rest."""
-    vertices, faces = _sheet(fan.length - 0.04, fan.width, 0.002, 0.01)
-    vertices = vertices + [0.04, -fan.width / 2, 0.0]
+    vertices, faces = _sheet(fan.length - _HUB, fan.width, 0.002, 0.01)
+    vertices = vertices + [_HUB, -fan.width / 2, 0.0]
     vertices = vertices @ _about("x", fan.pitch).T
     parts = [vertices @ _about("z", math.tau * k / fan.blades).T for k in range(fan.blades)]
     offsets = len(vertices) * np.arange(fan.blades)[:, None, None]

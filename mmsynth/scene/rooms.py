@@ -45,6 +45,8 @@ _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z i
 _SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 # Furniture sides smaller than this (m^2) make no mirror: at 2 m a first Fresnel zone is about 0.01 m^2.
 SMALLEST_MIRROR = 0.04
+# m across; without walls that say it better, a larger mesh is one in other units.
+_LARGEST_MESH = 100.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def read_room(source: Path | str | Mapping[str, Any]) -> Room:
     """The room in a TOML file or table; mesh files are sought beside the TOML file.
 
     Raises:
-        ValueError: unknown key, no such file, no such material, a size that is not positive.
+        ValueError: unknown key, no such file, no such material, a size that is not positive, a number that is infinite.
     """
     if isinstance(source, Mapping):
         return _checked(config.parse(Room, source), "room")
@@ -131,12 +133,15 @@ def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = 
     Args:
         source: TOML file, table, or `Room`.
         frequency: Hz at which permittivities are taken.
+
+    Raises:
+        ValueError: as of `read_room`; nothing stands in it; or a mesh is missing, damaged or larger than the room.
     """
     room = source if isinstance(source, Room) else read_room(source)
     parts = [_box_room(room.room)] if room.room is not None else []
     parts += [_furniture(item) for item in room.furniture]
     parts = [part for part in parts if len(part[0])]
-    meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item, room.radar) for item in room.mesh]
+    meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item, room) for item in room.mesh]
     regions = {region for _, _, names in meshes for region in names}
     regions |= {f"{item.material}:{item.name}" for group in (room.fan, room.door) for item in group}
     materials = {region: material(region.split(":")[0], frequency) for region in sorted(regions)}
@@ -158,11 +163,34 @@ def _checked(room: Room, where: str) -> Room:
     for name, size in sized:
         if min(size) <= 0:
             raise ValueError(f"{where}: {name}.size: expected positive metres, got {size}")
-    named = [item.material for group in (room.furniture, room.mesh, room.fan, room.door) for item in group]
-    named += [n for n in (room.room.walls, room.room.floor, room.room.ceiling) if n] if room.room else []
-    for name in named:
-        material(name)
+    for item in (m for m in room.mesh if m.scale <= 0):
+        raise ValueError(f"{where}: mesh '{item.name}': scale: expected a positive number, got {item.scale:g}")
+    if infinite := config.infinite(config.to_table(room)):
+        raise ValueError(f"{where}: {infinite[0]}: expected a finite number")
+    things = [item for group in (room.furniture, room.mesh, room.fan, room.door) for item in group]
+    named = [(f"'{item.name}'", item.material) for item in things]
+    sides = ("walls", "floor", "ceiling") if room.room else ()
+    named += [(side, getattr(room.room, side)) for side in sides if getattr(room.room, side)]
+    for what, name in named:
+        try:
+            material(name)
+        except ValueError as error:
+            raise ValueError(f"{where}: {what}: {error}") from None
     return room
+
+
+def around_radar(room: Room) -> str:
+    """The furniture in which the room's radar hangs, or the side of the box beyond which it does; "" = free."""
+    place = np.array(room.radar.position)
+    for item in room.furniture:
+        x, y, z = _yaw(-item.yaw) @ (place - item.position)
+        if 2 * abs(x) < item.size[0] and 2 * abs(y) < item.size[1] and 0 < z < item.size[2]:
+            return item.name
+    if room.room is None:
+        return ""
+    aside = 2 * np.abs(place[:2] - room.room.center) > room.room.size[:2]
+    beyond = {"walls": aside.any(), "floor": place[2] < 0, "ceiling": place[2] > room.room.size[2]}
+    return next((side for side, out in beyond.items() if out and getattr(room.room, side)), "")
 
 
 def _box_room(box: Box) -> tuple[np.ndarray, list[str]]:
@@ -186,7 +214,7 @@ def _quads(corners: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
     return corners.reshape(-1, 3), faces, [name for name in names for _ in range(2)]
 
 
-def _read_mesh(item: MeshFile, mount: Mount) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _read_mesh(item: MeshFile, room: Room) -> tuple[np.ndarray, np.ndarray, list[str]]:
     import trimesh
 
     path = Path(item.file)
@@ -201,9 +229,16 @@ def _read_mesh(item: MeshFile, mount: Mount) -> tuple[np.ndarray, np.ndarray, li
         raise ValueError(f"{path}: not a mesh that can be read: {error}") from None
     if len(faces) == 0 or not np.isfinite(vertices).all():
         raise ValueError(f"{path}: expected a mesh of finite triangles, got {len(faces)} triangles")
+    across = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
+    limit = math.hypot(*room.room.size) if room.room else _LARGEST_MESH
+    if across > limit:
+        raise ValueError(
+            f"{path}: expected a mesh of at most {limit:.3g} m, got one {across:.4g} m across; `scale = 0.001` is for "
+            "files in millimetres"
+        )
     vertices = vertices @ _yaw(item.yaw).T + item.position
     try:
-        faces = _turned(vertices, faces, np.array(mount.position))
+        faces = _turned(vertices, faces, np.array(room.radar.position))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return vertices, faces, [f"{item.material}:{item.name}"] * len(faces)

@@ -146,6 +146,34 @@ def test_people_stand_within_the_room_which_hangs_the_radar(
         load_recipe(recipe)
 
 
+BOX = "[room]\nsize = [4.0, 6.0, 2.5]\ncenter = [0.0, 2.5]\n"
+
+
+@pytest.mark.parametrize(
+    ("room", "message"),
+    [
+        (BOX + "[radar]\nposition = [0.0, 0.0, 2.5]\n", None),
+        (BOX + 'ceiling = ""\n[radar]\nposition = [0.0, 0.0, 2.6]\n', None),
+        (BOX + "[radar]\nposition = [0.0, 0.0, 2.6]\n", r"\(0, 0, 2\.6\): expected a free place, got .* 'ceiling'"),
+        (BOX + "[radar]\nposition = [0.0, 0.0, -0.1]\n", "behind 'floor'"),
+        (BOX + "[radar]\nposition = [0.0, -0.6, 1.0]\n", "behind 'walls'"),
+        # Turned by 90 degrees the board lies along y, over the radar or beside it.
+        (BOX + "[[furniture]]\nsize = [2.0, 0.2, 1.5]\nposition = [0.0, 0.9, 0.0]\nyaw_deg = 90\n", "'furniture'"),
+        (BOX + "[[furniture]]\nsize = [2.0, 0.2, 1.5]\nposition = [0.9, 0.0, 0.0]\nyaw_deg = 90\n", None),
+        (BOX + '[[mesh]]\nfile = "none.ply"\n', "none.ply: no such file"),
+        ("[[fan]]\nposition = [0.0, 4.0, 1.0]\n", "got an empty room"),
+    ],
+)
+def test_what_is_wrong_with_a_room_is_told_with_the_recipe(tmp_path: Path, room: str, message: str | None) -> None:
+    (tmp_path / "room.toml").write_text(room)
+    recipe = write(tmp_path, 'room = "room.toml"\n' + GOOD)
+    if message is None:
+        load_recipe(recipe)
+        return
+    with pytest.raises(ValueError, match=message):
+        load_recipe(recipe)
+
+
 def test_motion_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "clip.bvh").write_text("")
     write(tmp_path, GOOD.replace('motion = "squat"', 'files = ["*.bvh"]'))

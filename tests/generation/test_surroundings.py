@@ -73,6 +73,12 @@ def test_a_fan_in_the_room_s_file_is_a_distractor_that_says_so(tmp_path: Path) -
     assert with_fan.labels == without.labels
 
 
+def test_a_room_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    before = sample_of(written(tmp_path, ROOM + FRONT))
+    changed = sample_of(written(tmp_path, ROOM + FAN + FRONT))  # in the same process
+    assert not bool(points_of(before, "metal:fan").any()) and bool(points_of(changed, "metal:fan").any())
+
+
 def test_each_point_says_what_caused_it(tmp_path: Path) -> None:
     path = written(tmp_path, ROOM + FRONT)
     sample = sample_of(path)

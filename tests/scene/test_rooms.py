@@ -109,6 +109,41 @@ def test_what_is_wrong_is_said(tmp_path):
         load_room({"mesh": [{"file": str(tmp_path / "bad.obj")}]})
     with pytest.raises(ValueError, match="empty room"):
         load_room({})
+    box = {"size": [4.0, 5.0, math.inf]}
+    with pytest.raises(ValueError, match=r"room\.size\.2: expected a finite number"):
+        read_room({"room": box})
+    with pytest.raises(ValueError, match=r"room: 'lamp': material: .*got 'brass'"):
+        read_room({"fan": [{"position": [0, 4, 2], "name": "lamp", "material": "brass"}]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "message"),
+    [
+        ("fan", {"blades": 0}, "fan 'fan': expected blades of a width, longer than 0.04 m, got 0 of 0.3 m by 0.08 m"),
+        ("fan", {"length": 0.04}, "longer than 0.04 m"),
+        ("fan", {"width": 0.0}, "by 0 m"),
+        ("fan", {"axis": [0, 0, 0]}, "axis: expected a direction"),
+        ("fan", {"rate": math.inf}, r"fan\.0\.rate: expected a finite number"),
+        ("door", {"width": 0.0}, "width: expected more than zero, got 0"),
+        ("door", {"period": 0.0}, "period: expected more than zero, got 0"),
+    ],
+)
+def test_what_moves_has_a_size_and_a_rate(kind, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        read_room({kind: [{"position": [0, 4, 1], **wrong}]})
+
+
+def test_a_mesh_in_millimetres_is_told(tmp_path):
+    trimesh.creation.box(extents=(500, 500, 900)).export(tmp_path / "chair.ply")
+    chair = {"file": str(tmp_path / "chair.ply"), "position": [0, 3, 0]}
+    for room in ({}, {"room": {"size": [4, 5, 2.5]}}):
+        with pytest.raises(ValueError, match=r"chair\.ply: expected a mesh of at most .* got one 900 m across; `scale"):
+            load_room(room | {"mesh": [chair]})
+        load_room(room | {"mesh": [chair | {"scale": 0.001}]})
+    with pytest.raises(ValueError, match=r"at most 6\.87 m, got one 9 m across"):  # the diagonal of the room
+        load_room({"room": {"size": [4, 5, 2.5]}, "mesh": [chair | {"scale": 0.01}]})
+    with pytest.raises(ValueError, match="scale: expected a positive number, got -1"):
+        read_room({"mesh": [chair | {"scale": -1.0}]})
 
 
 def test_a_fan_turns_rigidly_at_its_rate():
