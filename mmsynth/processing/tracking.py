@@ -54,7 +54,7 @@ class Tracks:
     Attributes:
         person: id of each row, from 0 in order of appearance.
         frame: of each row.
-        position: x, y in the radar frame.
+        position: x, y in the radar frame, of what echoes: of people who walk some 0.14 m nearer than their pelvis.
         velocity: x, y.
         point_person: id of each point of the cloud; -1 = nobody's.
     """
