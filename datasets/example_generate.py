@@ -18,7 +18,7 @@ def main(out: str, clips: str = "12") -> None:
     (path,) = generate(recipe, Path(out), progress=lambda done, total: None, workers=1)
     with Dataset.open(path) as data:
         sample = data[0]
-        print(f"{path}: {len(data)} samples; the first: {sample.labels.activity}, {len(sample.cloud.velocity)} points")
+        print(f"{path}: {len(data)} clips; the first: {sample.labels.activity}, {len(sample.cloud.velocity)} points")
 
 
 if __name__ == "__main__":

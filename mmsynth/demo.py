@@ -10,6 +10,7 @@ from mmsynth.evaluation import evaluate
 from mmsynth.generation import Recipe, generate, load_recipe
 from mmsynth.generation.clip import draw_take, stage
 from mmsynth.generation.play import stream
+from mmsynth.processes import Progress
 from mmsynth.processing import beamform, detect, micro_doppler, range_doppler
 from mmsynth.resources import data_file
 from mmsynth.simulation import frame_knots, simulate
@@ -17,7 +18,6 @@ from mmsynth.training import fit
 from mmsynth.training import load_recipe as load_training
 from mmsynth.view import heatmaps_figure, micro_doppler_figure, save_figure, scene_figure
 
-Progress = Callable[[int, int], None]
 Bar = Callable[[str], AbstractContextManager[Progress]]  # makes a progress bar for a named step
 
 HELD_OUT = 1000  # people with this number and above are never trained on
@@ -45,7 +45,7 @@ def run_demo(out: Path, bar: Bar, workers: int, device: str = "cpu", clips: int 
     for one, folder in ((recipe, "data"), (held_out, "test")):
         with bar(f"generate {one.name}") as progress:
             files += generate(one, out / folder, progress, workers, device)
-        yield f"{files[-1]}: {one.samples} samples of {one.seconds:g} s"
+        yield f"{files[-1]}: {one.samples} clips of {one.seconds:g} s"
     training = load_training(data_file("training", "demo.toml"))
     training = replace(training, data=replace(training.data, synthetic=(files[0],)), device=device)
     with bar("train") as progress:

@@ -1,4 +1,4 @@
-"""Worker processes that do not outlive whoever started them."""
+"""Long work: how it tells how far it is, and worker processes that do not outlive whoever started them."""
 
 import multiprocessing
 import os
@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
+
+Progress = Callable[[int, int], None]  # called with (done, total)
 
 
 def worker_pool(

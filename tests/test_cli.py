@@ -207,6 +207,9 @@ def test_a_finished_data_set_is_not_overwritten(
             "'nope' is not a profile",
         ),
         (("radar", "empty.toml"), "empty.toml"),
+        (("radar", "iwr6843isk"), "(nearest: IWR6843ISK/iwr6843isk_area, IWR6843ISK/iwr6843isk_people, IWR6843ISK-ODS"),
+        (("generate", "training.toml", "--out", "out"), "expected the recipe of a synthetic data set, got one for `mm"),
+        (("train", "good.toml", "--out", "out"), "expected a training recipe, got one for `mmsynth generate`"),
     ],
 )
 def test_mistakes_are_one_sentence_and_leave_nothing(

@@ -18,12 +18,13 @@ import numpy as np
 from mmsynth.calibration.errors import floors, replicas
 from mmsynth.calibration.placing import FEWEST
 from mmsynth.calibration.quantities import FAR, NEAR, Measured, distances, measure, places
-from mmsynth.calibration.search import CalibrationSettings, Progress, Search, people
+from mmsynth.calibration.search import CalibrationSettings, Search, people
 from mmsynth.config import dumps
 from mmsynth.datasets import Clips, Dataset
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.recipe import Recipe
+from mmsynth.processes import Progress
 from mmsynth.view import histograms_figure, save_figure
 from mmsynth.whole import whole
 

@@ -1,6 +1,5 @@
 """The search for places, noise, thresholds, ghosts and clothing that bring simulated clips nearest to recordings."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +13,8 @@ from mmsynth.generation.clip import GHOSTS, record, stage, trace_clip
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Recipe
+from mmsynth.processes import Progress
 from mmsynth.types import PointCloud
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

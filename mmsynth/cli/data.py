@@ -57,7 +57,7 @@ def generate(
     say(*(note for one in loaded.apart() for note in resolve_radar(one).notes))
     with Progress("clips") as progress:
         paths = generate(loaded, out, progress, workers, device)
-    say(*(f"{path}: {loaded.samples} samples" for path in paths))
+    say(*(f"{path}: {loaded.samples} clips" for path in paths))
 
 
 @app.command("import")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -42,10 +43,12 @@ def import_recordings(
     source, how = Path(source), FORMATS[kind]
     if not how.raw and not settings.points_only:
         raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc and --heatmaps")
+    if not source.exists():
+        raise ValueError(f"{source}: no such file or folder")
     _check_file(source, how, kind)
     takes = read_takes(labels) if labels else tuple(Take(name, "") for name in _find(source, how, kind))
     report = ImportReport()
-    clips = _clips(source, takes, lambda path: how.open(path, radar, settings), report)
+    clips = _clips(source, takes, partial(_open, kind, radar, settings), report)
     first, setup = next(clips)
     attributes = Attributes(
         radar=setup.radar if setup else None,
@@ -55,6 +58,12 @@ def import_recordings(
     )
     rest = (_same_radar(sample, other, setup) for sample, other in clips)
     return Capture(attributes, chain([first], rest), report)
+
+
+def _open(kind: str, radar: str, settings: RecordingSettings, path: Path) -> Source:
+    how = FORMATS[kind]
+    _check_file(path, how, kind)
+    return how.open(path, radar, settings)
 
 
 def _check_file(source: Path, how: Format, kind: str) -> None:
@@ -70,8 +79,6 @@ def _check_file(source: Path, how: Format, kind: str) -> None:
 
 def _find(source: Path, how: Format, kind: str) -> list[str]:
     """Names of the recordings in a folder, relative to it."""
-    if not source.exists():
-        raise ValueError(f"{source}: no such file or folder")
     if source.is_file():
         return [source.name]
     found = sorted({p for pattern in how.patterns for p in source.rglob(pattern)}, key=lambda p: p.as_posix())

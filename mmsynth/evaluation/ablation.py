@@ -20,10 +20,10 @@ from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.generation.run import attributes, join_parts
+from mmsynth.processes import Progress
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
 
-Progress = Callable[[int, int], None]
 Change = Callable[[Recipe], Recipe]
 
 

@@ -1,6 +1,6 @@
 """How much fewer recordings are needed with synthetic data: a whole curve over the share that is trained on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from mmsynth.evaluation.protocol import Corpus, folds
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.evaluation.transfer import Real, base_of, few_shot
+from mmsynth.processes import Progress
 from mmsynth.view import curve_figure
 
 Array = NDArray[Any]
-Progress = Callable[[int, int], None]
 SHARES = (0.01, 0.05, 0.10, 0.25, 1.0)
 
 

@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.evaluation.fewshot import SHARES, Curve, Progress, balanced_score
+from mmsynth.evaluation.fewshot import SHARES, Curve, balanced_score
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.transfer import Real, grow_few
+from mmsynth.processes import Progress
 from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe

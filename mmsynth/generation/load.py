@@ -31,6 +31,8 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
             the room's walls.
     """
     table = read_toml(path)
+    if "data" in table and "activities" not in table:
+        raise ValueError(f"{path}: expected the recipe of a synthetic data set, got one for `mmsynth train`")
     if overlay:
         table = merge(table, read_toml(overlay))
     if radar:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -20,13 +20,11 @@ from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import Play, check_motions, draw_play, motion_files
 from mmsynth.generation.recipe import Recipe
-from mmsynth.processes import worker_pool
+from mmsynth.processes import Progress, worker_pool
 from mmsynth.radar import radar_file
 from mmsynth.scene import read_room
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
-
-Progress = Callable[[int, int], None]
 
 # Parts joined for each clip that is finished: workers do not wait while a resumed run catches up.
 _AT_ONCE = 4

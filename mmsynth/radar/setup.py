@@ -1,5 +1,6 @@
 """From a name or a file to a radar and its processing."""
 
+import difflib
 import re
 
 from mmsynth.radar.device import Device, device_named, devices, load_device
@@ -49,12 +50,15 @@ def load_radar(name_or_path: str) -> RadarSetup:
 
 def _shipped(name: str) -> RadarSetup:
     device_name, slash, profile = name.rpartition("/")
-    if slash:
+    if slash and device_name in devices():
         return _profile(device_named(device_name), profile, name)
     owners = [device for device in devices().values() if name in device.profiles]
     if len(owners) != 1:
         which = "is that of several devices" if owners else "is not a profile or a file (.toml, .cfg, .json)"
-        raise ValueError(f"radar: '{name}' {which}; known are {', '.join(radar_names())}")
+        known = radar_names()
+        board = [full for full in known if name.lower() in full.lower()]
+        near = board or difflib.get_close_matches(name, known, 1, 0.0)
+        raise ValueError(f"radar: '{name}' {which}; known are {', '.join(known)} (nearest: {', '.join(near)})")
     return owners[0].setup(owners[0].profiles[name], name)
 
 

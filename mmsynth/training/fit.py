@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from mmsynth.datasets import alone
+from mmsynth.processes import Progress
 from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
 from mmsynth.training.gather import FrameMaterial, gather, gather_frames
-from mmsynth.training.loop import Material, Progress, steps_timed, train_network, validation_score
+from mmsynth.training.loop import Material, steps_timed, train_network, validation_score
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, Model, NetworkModel, Run, build, keep_run, load_run

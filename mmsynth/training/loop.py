@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmsynth import metrics
+from mmsynth.processes import Progress
 from mmsynth.training.augment import augment
 from mmsynth.training.log import Log
 from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
@@ -26,7 +27,6 @@ from mmsynth.training.workers import Team
 from mmsynth.whole import whole
 
 Array = NDArray[Any]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mmsynth.config import dumps, load, to_table
+from mmsynth.config import dumps, load, read_toml, to_table
 from mmsynth.training.augment import Augment
 from mmsynth.training.losses import PoseLoss
 from mmsynth.training.trees import TreeSettings
@@ -216,6 +216,8 @@ def load_recipe(path: Path | str) -> Recipe:
     Raises:
         ValueError: it is missing, not TOML, or a key is unknown or wrong.
     """
+    if "activities" in read_toml(path):
+        raise ValueError(f"{path}: expected a training recipe, got one for `mmsynth generate`")
     recipe = load(Recipe, path)
     real, synthetic, unlabelled = (
         tuple(file.absolute() for file in files)

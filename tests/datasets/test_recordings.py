@@ -302,6 +302,11 @@ def test_labels_that_do_not_fit_the_recording(tmp_path: Path) -> None:
         import_source("csv", tmp_path / "log.csv")
     with pytest.raises(ValueError, match="found none"):
         import_source("dca1000", tmp_path, "radhar")
+    labels = table(tmp_path / "labels.txt", "p.csv,,,a,,")
+    with pytest.raises(ValueError, match="p.csv: expected a dca1000 recording .*bin.*, got a .csv"):
+        import_source("dca1000", tmp_path, "radhar", labels=labels)
+    with pytest.raises(ValueError, match="none: no such file or folder"):
+        import_source("csv", tmp_path / "none", labels=labels)
     with pytest.raises(ValueError, match="no such file or folder"):
         import_source("csv", tmp_path / "nowhere")
 

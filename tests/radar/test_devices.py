@@ -158,9 +158,9 @@ def test_lenient_takes_what_the_chip_cannot_do(tmp_path):
 
 
 def test_unknown_names_say_what_is_known(tmp_path):
-    with pytest.raises(ValueError, match="'radhaar' is not a profile or a file .*IWR1443BOOST/radhar"):
+    with pytest.raises(ValueError, match="'radhaar' is not a profile or a file .*nearest: IWR1443BOOST/radhar"):
         load_radar("radhaar")
-    with pytest.raises(ValueError, match="expected one of .*IWR1443BOOST.*, got 'NOPE'"):
+    with pytest.raises(ValueError, match="'NOPE/radhar' is not a profile or a file .*nearest: IWR1443BOOST/radhar"):
         load_radar("NOPE/radhar")
     with pytest.raises(ValueError, match="expected one of the profiles radhar, .*, got 'mmmesh'"):
         load_radar("IWR1443BOOST/mmmesh")
