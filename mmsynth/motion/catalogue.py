@@ -68,7 +68,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "walk": Activity(
         gait.walk,
         {
-            "speed": Range(0.45, 1.4, "m/s; comfortable 1.27-1.46 (means, Bohannon 1997), slower in a small room"),
+            "speed": Range(0.45, 1.4, "m/s on the way, not with turns; comfortable 1.27-1.46 (Bohannon 1997)"),
             "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 %"),
             "width": Range(0.09, 0.17, "step width, m"),
             "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),

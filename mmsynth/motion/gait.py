@@ -220,7 +220,11 @@ def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose,
 
 
 def walk(clip: Clip) -> Pose:
-    """Walking to and fro, turning round, backward or sideways, or in a loop, by the person's habit or `path`."""
+    """Walking to and fro, turning round, backward or sideways, or in a loop, by the person's habit or `path`.
+
+    `speed` is that on the way forward. Starts, turns every `extent` m and slower steps backward and sideways belong to
+    a clip, whose mean is 0.6 of it.
+    """
     s = clip.style
     kind = ("turn", "loop", "backward", "sideways")[min(int(s["path"]), 3)]
     # Backward and sideways, steps are shorter and slower; sideways the feet must not cross.
