@@ -28,8 +28,9 @@ _LINES = (
 _WIDTH = 24  # the longest float64 in Python's notation, "-2.2250738585072014e-308"
 
 
-# Messages come two frames at a time; a pause longer than this many frame periods means that frames were lost.
-_PAUSE = 2.7
+# A pause longer than this many frame periods means that frames were lost: where messages come two frames at a time, as
+# RadHAR's do at 30 frames/s, and where each comes by itself.
+_PAUSE, _PAUSE_ALONE = 2.7, 1.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +86,10 @@ def read_ros_frames(path: Path, period: float) -> RosFrames:
 
 def frame_times(stamps: NDArray[np.float64], period: float) -> NDArray[np.float64]:
     """Seconds [frames] from the first frame, on the radar's own beat: stamps only tell where frames are missing."""
-    gaps = np.diff(stamps)
-    lost = np.where(gaps > _PAUSE * period, np.rint(gaps / period) - 2, 0).clip(0)
+    gaps = np.diff(stamps) / period
+    paired = np.mean(gaps < 0.5) > 0.25 if len(gaps) else False
+    pause, usual = (_PAUSE, 2) if paired else (_PAUSE_ALONE, 1)
+    lost = np.where(gaps > pause, np.rint(gaps) - usual, 0).clip(0)
     return np.concatenate([[0.0], np.cumsum(1 + lost)]) * period
 
 

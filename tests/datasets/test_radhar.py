@@ -56,6 +56,13 @@ def test_a_steady_recording_loses_nothing() -> None:
     np.testing.assert_allclose(frame_times(stamps, 1 / 30), np.arange(600) / 30, atol=1e-9)
 
 
+def test_frames_that_come_one_by_one_are_missed_one_by_one() -> None:
+    number = np.delete(np.arange(100), [10, 40, 41, 70])
+    jitter = np.random.default_rng(0).uniform(0, 0.02, len(number))
+    np.testing.assert_allclose(frame_times(0.1 * number + jitter, 0.1), 0.1 * number, atol=1e-9)
+    np.testing.assert_allclose(frame_times(np.array([5.0]), 0.1), [0.0])
+
+
 def test_what_cannot_be_a_person_is_dropped_and_counted(tmp_path: Path) -> None:
     points = [
         (0.2, 0.2, 0.2, 0.0),
