@@ -5,7 +5,6 @@ from mmsynth.view.body import contact_sheet as contact_sheet
 from mmsynth.view.body import draw_mesh as draw_mesh
 from mmsynth.view.body import scene_figure as scene_figure
 from mmsynth.view.clips import clips_figure as clips_figure
-from mmsynth.view.maps import floor_figure as floor_figure
 from mmsynth.view.maps import heatmaps_figure as heatmaps_figure
 from mmsynth.view.maps import micro_doppler_figure as micro_doppler_figure
 from mmsynth.view.poses import pose_figure as pose_figure

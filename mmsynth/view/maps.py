@@ -45,24 +45,6 @@ def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 
     return figure
 
 
-def floor_figure(heatmap: Heatmap, frame: int, max_range: float = 4.0, span: float = 35.0) -> Figure:
-    """A range-azimuth map of one frame laid out on the floor, the radar at the bottom, right being right."""
-    figure = new_figure(6.4, 3.3)
-    axes = figure.add_subplot(1, 1, 1)
-    rows, columns = heatmap.rows.double().cpu().numpy(), heatmap.columns.double().cpu().numpy()
-    near, ahead = (rows >= 0) & (rows <= max_range), np.abs(columns) <= np.radians(75)
-    power = heatmap.power[frame].double().cpu().numpy()[near][:, ahead]
-    distance, angle = np.meshgrid(edges(rows[near]), edges(columns[ahead]), indexing="ij")
-    x, y = distance * np.sin(angle), distance * np.cos(angle)
-    drawn = axes.pcolormesh(x, y, power - power.max(), cmap=POWER_MAP, vmin=-span, vmax=0, rasterized=True)
-    axes.set_aspect("equal")
-    axes.set_xlim(-max_range, max_range)
-    axes.set_ylim(0, max_range)
-    dress(axes, "range-azimuth on the floor", "x (right), m", "y (ahead), m", grid=False)
-    colour_bar(figure, drawn, axes, "dB under the strongest cell")
-    return figure
-
-
 def micro_doppler_figure(heatmap: Heatmap, frame_period: float, span: float = 40.0, title: str = "") -> Figure:
     """The micro-Doppler of a whole clip: velocity over time, the columns of its frames one after the other.
 

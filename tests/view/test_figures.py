@@ -88,14 +88,6 @@ def test_heatmaps_put_the_strongest_cell_at_its_range_and_angle():
         assert corner == pytest.approx([expected, 0.7]) and kind in axes.get_xlabel()
 
 
-def test_floor_map_puts_positive_azimuth_to_the_right():
-    image = view.floor_figure(heatmap("range_azimuth"), 0, max_range=1.9).axes[0].collections[0]
-    row, column = np.unravel_index(image.get_array().argmax(), image.get_array().shape)
-    corner = np.asarray(image.get_coordinates())[row : row + 2, column : column + 2].mean((0, 1))
-    # The cell's corners average to a little less than its centre: they lie on arcs.
-    assert corner == pytest.approx([0.7 * math.sin(0.5), 0.7 * math.cos(0.5)], abs=0.01)
-
-
 def test_micro_doppler_strings_the_frames_together():
     clip = Heatmap(
         "micro_doppler", torch.zeros(3, 8, 4), torch.linspace(-2, 2, 8), torch.arange(4) / 80, torch.arange(3) / 10
