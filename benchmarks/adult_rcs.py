@@ -76,7 +76,8 @@ def main():
                 f"10-90 % {low:6.1f}..{high:5.1f}  facets {len(body.faces)}, paths {rows[:, 1].mean():.0f}"
             )
             if name == "all":
-                axes.plot(azimuths, level, label=f"{frequency / 1e9:.0f} GHz")
+                closed = np.append(azimuths, azimuths[0] + math.tau), np.append(level, level[0])
+                axes.plot(*closed, label=f"{frequency / 1e9:.0f} GHz")
     axes.set_theta_zero_location("S")
     axes.set_title("RCS of a standing adult, dBsm (0 = facing the radar)")
     axes.legend(loc="lower right")

@@ -14,7 +14,7 @@ import torch
 from mmsynth.body_models import load_body
 from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
-from mmsynth.simulation import Simulation, frame_knots
+from mmsynth.simulation import Simulation, frame_knots, settled
 
 TRUTH = 960.0  # Hz, at which the motion is taken to be known
 
@@ -48,8 +48,6 @@ def main():
         wavelength = radar.waveform.wavelength
         chirps = radar.chirp_times().reshape(-1)
         chirps = chirps[:: max(1, len(chirps) // 48)] + 0.5 * radar.waveform.ramp_time
-        default = len(frame_knots(radar, Simulation()))
-
         for activity in ("walk", "run", "box"):
             generator = torch.Generator().manual_seed(1)
             motion = generate_motion(activity, 4.0, sample_subject(generator), generator, TRUTH)
@@ -63,6 +61,7 @@ def main():
             for rate in (30, 60, 120):
                 source = resample(motion, torch.arange(int(motion.duration * rate), dtype=torch.float64) / rate)
                 dense = [way(start + chirps, source) for start in starts]
+                default = len(frame_knots(radar, settled(Simulation(), radar, rate)))
                 about = f"{profile:8s} {activity:8s} {rate:6d}"
                 for count in (3, 5, 7, 9):
                     knots = frame_knots(radar, Simulation(knots=count))

@@ -61,10 +61,10 @@ def _draw(recipe: Recipe, out: Path, device: str) -> Iterator[Path]:
     ready = stage(recipe, device)
     radar, processing = ready.setup.radar, ready.setup.processing
     take = draw_take(ready, 0)
-    adc = simulate(take.scene, radar, take.frames, recipe.simulation, stream(recipe.seed, 3))
+    adc = simulate(take.scene, radar, take.frames, take.settings, stream(recipe.seed, 3))
     cube = range_doppler(adc, processing)
     cloud, frame = detect(cube, processing), take.frames // 2
-    knots = len(frame_knots(radar, recipe.simulation))
+    knots = len(frame_knots(radar, take.settings))
     near = slice(max(0, frame - 2), min(take.frames, frame + 3))
     title = f"{take.play.labels.activity}: one instant of the body, points of {near.stop - near.start} frames"
     person, pose = take.scene.people[0], take.scene.world_from_radar

@@ -31,7 +31,7 @@ def surface_cloud(ready: Stage, take: Take, points: int, draw: torch.Generator) 
     """Points drawn uniformly over the area that faces the radar, velocities rounded to the radar's Doppler grid."""
     # On the CPU, where the generator draws.
     radar, mesh = ready.setup.radar, take.scene.people[0]
-    knots = len(frame_knots(radar, ready.recipe.simulation))
+    knots = len(frame_knots(radar, take.settings))
     radar_from_world, faces = inverse(take.scene.world_from_radar.cpu()), mesh.faces.cpu()
     seconds = radar.active_time
     where, speed = [], []

@@ -18,7 +18,7 @@ from mmsynth.joints import convert_joints
 from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, label_points, range_doppler
 from mmsynth.scene import load_room, movers, person_materials
-from mmsynth.simulation import knot_times, receive, simulate_clean, simulate_traced
+from mmsynth.simulation import Simulation, knot_times, receive, settled, simulate_clean, simulate_traced
 from mmsynth.types import (
     AdcFrames,
     Cfar,
@@ -67,21 +67,29 @@ class Take:
         play: who does what.
         scene: posed at the knots of every frame; the labelled person is the first of its people.
         frames: how many the radar takes.
+        settings: of the simulator, as the recipe has them, with the knots that the scene is posed at.
     """
 
     play: Play
     scene: Scene
     frames: int
+    settings: Simulation
 
 
 def pose_take(stage: Stage, play: Play) -> Take:
     """Pose the people of a clip at the knots of the radar's frames."""
     recipe, radar = stage.recipe, stage.setup.radar
     frames = clip_frames(recipe, stage.setup)
-    knots = knot_times(radar, frames, recipe.simulation)
+    settings = settled(recipe.simulation, radar, max(map(_rate, play.motions)))
+    knots = knot_times(radar, frames, settings)
     meshes = tuple(stage.skin(resample(one, knots)) for one in play.motions)
     scene = _scene(recipe, meshes, play.world_from_radar, (play.clothing, radar.waveform.center_frequency))
-    return Take(play, moved(scene, stage.device), frames)
+    return Take(play, moved(scene, stage.device), frames, settings)
+
+
+def _rate(motion: Motion) -> float:
+    """How many samples of a motion there are in a second; of a single one, none."""
+    return (len(motion.times) - 1) / motion.duration if len(motion.times) > 1 else 0.0
 
 
 def draw_take(stage: Stage, index: int) -> Take:
@@ -110,7 +118,7 @@ def trace_take(stage: Stage, take: Take) -> Traced:
     """Trace what stands before the radar."""
     recipe, radar, play = stage.recipe, stage.setup.radar, take.play
     seed = int(torch.randint(2**31, (), generator=stream(recipe.seed, SURFACES, play.index)))
-    arguments = (take.scene, radar, take.frames, recipe.simulation, seed)
+    arguments = (take.scene, radar, take.frames, take.settings, seed)
     clean, paths = simulate_traced(*arguments) if recipe.outputs.regions else (simulate_clean(*arguments), [])
     times = _times(stage, take) + 0.5 * radar.active_time
     return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar), paths)

@@ -27,6 +27,7 @@ from mmsynth.simulation.room import trace_room as trace_room
 from mmsynth.simulation.settings import Simulation as Simulation
 from mmsynth.simulation.settings import frame_knots as frame_knots
 from mmsynth.simulation.settings import knot_times as knot_times
+from mmsynth.simulation.settings import settled as settled
 from mmsynth.simulation.simulate import simulate as simulate
 from mmsynth.simulation.simulate import simulate_clean as simulate_clean
 from mmsynth.simulation.simulate import simulate_traced as simulate_traced

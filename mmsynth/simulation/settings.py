@@ -1,7 +1,7 @@
 """What the simulator does and leaves out, and the instants of a frame at which it wants the body posed."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -12,6 +12,8 @@ from mmsynth.types import Radar
 # A frame of at most this many seconds holds its visibility (a limb at 5 m/s moves 25 mm in it); a longer one fades from
 # what is seen at its start to what is seen at its end.
 HELD_TIME = 5e-3
+# Samples of a motion within a frame beyond which its interpolant bends too often for the knots of the frame's length.
+SAMPLES = 2.5
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Simulation:
     Attributes:
         method: "facets" = physical optics on every visible facet; "points" = one isotropic point a facet; "bones" =
             SynMotion's ellipsoids along the skeleton (for comparison).
-        knots: instants of a frame at which the body is posed; 0 = chosen from the radar's active time.
+        knots: instants of a frame at which the body is posed; 0 = chosen from the radar's active time, and in data sets
+            also from the rate at which the motion is known (`settled`).
         flatness: facets of people are cut on the smooth surface through their vertex normals until the pieces lie
             within this fraction of a wavelength of it, along the rays, and at least in two; 0 = flat facets.
         turn: a facet whose corners turn in phase by less than this in rad within a frame, against its centroid, has one
@@ -77,12 +80,22 @@ def frame_knots(radar: Radar, settings: Simulation) -> Tensor:
     They are the Chebyshev-Lobatto nodes of the active time, ends included, through which a polynomial interpolates
     the delays: 3 knots for up to 5 ms, two more for every fourfold of it. Against a body posed at every chirp, walking,
     running and boxing, that leaves at most 1/1400 wavelength (-72 dB) over 3 ms, and over 28 ms 1/150 (-51 dB) where
-    the motion is known at 30 or 60 Hz. At 120 Hz, whose interpolant bends more often, walking and boxing leave 1/240
-    there, but running 1/28 (-38 dB): set `Simulation.knots` to 9 for 1/94 (-52 dB) (`benchmarks/knots.py`).
+    the motion is known at 30 or 60 Hz. At 120 Hz, whose interpolant bends more often, running leaves 1/28 (-38 dB): see
+    `settled`, whose two knots more leave 1/94 (-52 dB) (`benchmarks/knots.py`).
     """
     count = settings.knots or _count(radar.active_time)
     place = 0.5 - 0.5 * torch.cos(math.pi * torch.arange(count, dtype=torch.float64) / (count - 1))
     return radar.active_time * place
+
+
+def settled(settings: Simulation, radar: Radar, rate: float) -> Simulation:
+    """The settings with knots chosen for motion known at `rate` in Hz: two more where a frame spans many samples of it.
+
+    At every sample the interpolant of a motion bends, which no polynomial follows.
+    """
+    if settings.knots or rate * radar.active_time <= SAMPLES:
+        return settings
+    return replace(settings, knots=_count(radar.active_time) + 2)
 
 
 def knot_times(radar: Radar, frames: int, settings: Simulation) -> Tensor:

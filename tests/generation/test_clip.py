@@ -16,7 +16,7 @@ from made_up import PERSON
 from mmsynth.body_models import load_body, stature
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
-from mmsynth.generation.clip import draw_take, stage, trace_take
+from mmsynth.generation.clip import draw_take, pose_take, stage, trace_take
 from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
@@ -151,6 +151,17 @@ def test_surfaces_of_the_same_clip_of_two_sets_have_phases_of_their_own(recipe: 
     torch.testing.assert_close(one, again)
     # Each pair of antennas sees its own speckle, but little of it changes within 0.1 s.
     assert float((one.conj() @ other).abs() / (one.norm() * other.norm())) < 0.6
+
+
+def test_long_frames_pose_a_motion_of_a_high_rate_more_often(recipe: Recipe) -> None:
+    ready = stage(replace(recipe, radar="mmmesh"))
+    plain = draw_play(ready.recipe, ready.body, 0)
+    count = int(plain.motions[0].duration * 120)
+    fine = resample(plain.motions[0], plain.motions[0].times[0] + torch.arange(count, dtype=torch.float64) / 120)
+    for play, knots in ((plain, 7), (replace(plain, motions=(fine,)), 9)):
+        take = pose_take(ready, play)
+        assert len(take.scene.people[0].times) == knots * take.frames
+        assert trace_take(ready, take).clean.abs().max() > 0
 
 
 def test_streams_do_not_depend_on_each_other() -> None:
