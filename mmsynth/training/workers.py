@@ -53,7 +53,10 @@ def team(device: str) -> Iterator[Team]:
     if size == 1:
         yield Team()
         return
-    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    place = torch.device(device)
+    # Bound to its own GPU: else `barrier` takes the current one, which is the first for all processes, and may hang.
+    backend, own = ("nccl", place) if place.type == "cuda" else ("gloo", None)
+    distributed.init_process_group(backend, device_id=own)
     try:
         yield Team(distributed.get_rank(), size)
     finally:

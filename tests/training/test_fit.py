@@ -29,6 +29,7 @@ from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, Targets, TreeModel, build
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import WindowSettings, cut
+from mmsynth.training.workers import local_device, team
 from mmsynth.types import Sample
 
 QUICK = Optimise(steps=24, pretrain_steps=8, batch=16, every=4, warmup=2, patience=0)
@@ -535,6 +536,20 @@ def test_two_processes_train_as_one(recordings: Path, generated: Path, tmp_path:
         off = (value.double() - second["network"][name].double()).abs()
         assert off.max() < 2e-3 and off.mean() < 1e-4, name
     assert all(torch.equal(value, second["trees"][name]) for name, value in first["trees"].items())
+
+
+def test_each_process_on_gpus_waits_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unbound, torch takes the current GPU for a barrier, which is the first for all of them."""
+    asked: list[tuple[str, torch.device | None]] = []
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda kind, device_id: asked.append((kind, device_id)))
+    for name in ("get_rank", "destroy_process_group"):
+        monkeypatch.setattr(f"torch.distributed.{name}", lambda: 1)
+    for name in ("WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "2")
+    for device in ("cuda", "cpu"):
+        with team(local_device(device)) as processes:
+            assert (processes.rank, processes.size) == (1, 2)
+    assert asked == [("nccl", torch.device("cuda", 2)), ("gloo", None)]
 
 
 def test_a_run_starts_from_the_weights_of_another(recordings: Path, generated: Path, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ _MAIN = """
             const int whole_ones = out[2][l];
             cuts.data[row] = whole_ones + (whole_ones < out[2][l]);
             for (int n = 0; n < NUMBERS; ++n)
-                items.data[row * NUMBERS + n] = numbers[n][l];
+                items.data[(long long)row * NUMBERS + n] = numbers[n][l];
         }
     }
 """

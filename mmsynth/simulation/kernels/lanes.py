@@ -98,7 +98,7 @@ MEAN_WAVE = """
         for (int l = 0; l < L; ++l) {
             int item = order.data[thread * L + l];
             for (int n = 0; n < count; ++n)
-                numbers[n][l] = items.data[count * (item < 0 ? 0 : item) + n];
+                numbers[n][l] = items.data[(long long)count * (item < 0 ? 0 : item) + n];
         }
         for (int n = 0; n < count; ++n)
             into[n] = load(numbers[n]);

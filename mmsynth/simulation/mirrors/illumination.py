@@ -68,7 +68,7 @@ _SNIPPET = (
         store(result, lit ? root(power) * near : zero);
     }
     for (int l = 0; l < L && packet * L + l < faces; ++l)
-        strength.data[(which * rows + row) * faces + packet * L + l] = result[l];
+        strength.data[((long long)which * rows + row) * faces + packet * L + l] = result[l];
 """
 )
 

@@ -39,8 +39,8 @@ _SNIPPET = (
     const wp::vec3 tx = ends.data[one], rx = ends.data[two];
     lane gain = zero;
     if (traced.data[pair * frames + frame]) {
-        const float *first = strength.data + (one * frames + frame) * faces;
-        gain = read(first) * read(first + (two - one) * frames * faces);
+        const float *first = strength.data + ((long long)one * frames + frame) * faces;
+        gain = read(first) * read(first + (long long)(two - one) * frames * faces);
     }
     if (any(gain > zero)) {
         lane at[SHAPE], material[MATERIAL];
@@ -116,7 +116,7 @@ _SNIPPET = (
     float found[L];
     store(found, gain);
     for (int l = 0; l < L && start + l < faces; ++l)
-        worth.data[(pair * frames + frame) * faces + start + l] = found[l];
+        worth.data[((long long)pair * frames + frame) * faces + start + l] = found[l];
 """
 )
 

@@ -105,8 +105,8 @@ _SUM = (
         const wp::vec4* back[2];
         for (int i = 0; i < 2; ++i) {
             const int path = p + i < end ? p + i : p;
-            rows[i] = record.data + path * width;
-            back[i] = turn.data + (block * paths + path) * rx + first;
+            rows[i] = record.data + (long long)path * width;
+            back[i] = turn.data + ((long long)block * paths + path) * rx + first;
             lane phase = zero, slope = zero, c, s;
             for (int k = 0; k < knots; ++k) {
                 phase += rows[i][departure + k] * load(from + 2 * k * L);
@@ -165,7 +165,7 @@ _SUM = (
     for (int n = 0; n < RECEIVERS; ++n)
         for (int q = 0; q < POWERS; ++q) {
             const int row = ((piece * POWERS + q) * pairs.shape[0] + pair) * rx + first + n;
-            float* to = total.data + (row * runs + run) * 2 * L;
+            float* to = total.data + ((long long)row * runs + run) * 2 * L;
             store(to, real[n][q]);
             store(to + L, imag[n][q]);
         }
