@@ -101,18 +101,26 @@ def _placed(flat: FlatPoints) -> FlatPoints:
 def _about(columns: Array, flat: FlatPoints) -> Array:
     """Logarithms of counts [frames, bins] summed over each of `SIDES` about every frame of its clip, side by side."""
     count = np.diff(flat.clip_offsets)
-    first_of, end_of, period = (
-        np.repeat(each, count) for each in (flat.clip_offsets[:-1], flat.clip_offsets[1:], _periods(flat))
-    )
+    period = np.repeat(_periods(flat), count)
+    clock = _clock(flat, count)
     total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
-    index, parts = np.arange(len(columns)), []
+    parts = []
     for seconds in SIDES:
-        side = np.round(seconds / period).astype(int)
-        first, last = np.maximum(first_of, index - side), np.minimum(end_of, index + side + 1)
-        # As many as if no frame were missing at the ends.
+        side = np.round(seconds / period)
+        reach = (side + 0.5) * period
+        first, last = np.searchsorted(clock, clock - reach), np.searchsorted(clock, clock + reach, "right")
+        # As many as if no frame were missing, at the ends or between.
         whole = (2 * side + 1) / (last - first)
         parts.append(np.log1p((total[last] - total[first]) * whole[:, None]).astype(np.float32))
     return np.hstack(parts)
+
+
+def _clock(flat: FlatPoints, count: Array) -> Array:
+    """Times [frames] on one clock: clips one after another, farther apart than any side reaches."""
+    if not len(flat.frame_time):
+        return flat.frame_time
+    span = np.ptp(flat.frame_time) + 4 * (max(SIDES) + np.max(_periods(flat)))
+    return flat.frame_time + np.repeat(np.arange(len(count)) * span, count)
 
 
 def _periods(flat: FlatPoints) -> Array:

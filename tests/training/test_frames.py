@@ -94,6 +94,27 @@ def test_seconds_about_a_frame_are_counted_by_its_own_recording(tmp_path: Path) 
     np.testing.assert_allclose(table[50, :, middle] / 8, [1, 5, 21], rtol=1e-5)
 
 
+def test_frames_that_are_missing_are_not_replaced_by_those_beyond_the_gap(tmp_path: Path) -> None:
+    # A point a frame: on the left for 2 s, on the right for 2 s, with 3 s of no frame between.
+    side = np.repeat([-0.5, 0.5], 20)
+    points = cloud(np.stack([side, np.full(40, 2.0), np.zeros(40)], 1), np.zeros(40), 1)
+    times = points.times + torch.where(points.times >= 2, 3.0, 0.0)
+    # One frame more is lost within the first half.
+    kept = np.delete(np.arange(40), 10)
+    lost = replace(cloud(np.stack([side, np.full(40, 2.0), np.zeros(40)], 1)[kept], np.zeros(39), 1), times=times[kept])
+    with DatasetWriter(tmp_path / "gap.h5", Attributes()) as writer:
+        writer.append(Sample("gap", Labels(), lost))
+        writer.append(Sample("next", Labels(), points))
+    counts = np.expm1(frames_of(Dataset.open(tmp_path / "gap.h5")).table).reshape(79, 3, -1)
+    left, right = 12 + 2, 12 + 7
+    # The last frame before the gap and the first after it; the last but one of all before another recording begins.
+    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, left], [[1, 5, 21], [0, 0, 0], [0, 0, 0]], rtol=1e-5)
+    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, right], [[0, 0, 0], [1, 5, 21], [1, 5, 21]], rtol=1e-5)
+    # What is lost counts as its neighbours.
+    np.testing.assert_allclose(counts[9, :, left], [1, 5, 21], rtol=1e-5)
+    np.testing.assert_allclose(counts[39, :, left], [1, 5, 21], rtol=1e-5)
+
+
 def people(sizes: dict[str, float], recordings: int, seed: int, noise: float = 0.0) -> Frames:
     """Four joints that follow two latent numbers, which twelve features show; heights follow the size."""
     draw, names = np.random.default_rng(seed), list(sizes)
