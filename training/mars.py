@@ -105,6 +105,8 @@ def _add_paired(parts: Any) -> None:
         part.add_argument("--every", type=int, default=1, help="of how many consecutive frames one is taken")
         part.add_argument("--workers", type=int, default=1)
         part.add_argument("--device", default="cpu")
+        if run is paired:
+            part.add_argument("--draws", type=int, default=5, help="of the receiver's noise")
         if run is residual:
             part.add_argument("--trees", type=int, default=30)
         else:
@@ -193,12 +195,15 @@ def official(options: argparse.Namespace) -> list[Row]:
 def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
     stage = mars_stage(options.body, options.device)
-    [(_, _, pairs)] = compared(_asked(options), [{"": stage}])
-    for pair in pairs:
+    if options.draws < 1:
+        raise ValueError(f"--draws: expected 1 or more, got {options.draws}")
+    noises = {str(draw): replace(stage, draw=draw) for draw in range(options.draws)}
+    draws = [pairs for _, _, pairs in compared(_asked(options), [noises])]
+    for pair in draws[0]:
         sizes = " ".join(f"{np.mean([len(f) for f in side]):.1f}" for side in (pair.recorded, pair.simulated))
         each = {name: round(c, 2) for name, (c, _) in correlations([pair]).items()}
         print(pair.name, len(pair.recorded), f"points a frame {sizes}", each, flush=True)
-    return paired_rows(pairs, stage)
+    return paired_rows(draws, stage)
 
 
 def ablation(options: argparse.Namespace) -> Iterator[Row]:

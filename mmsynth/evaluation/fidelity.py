@@ -70,6 +70,7 @@ class Stage:
         smoothing: standard deviation in s of the Gaussian that takes a depth camera's jitter from the poses: 1 cm at
             10 frames/s is 0.1 m/s on every facet.
         noisy: whether the receiver adds its noise and quantises.
+        draw: which draw of that noise.
         cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
         floor: material of the floor, on which the lowest foot of the clip stands; None = no floor.
         room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses.
@@ -84,6 +85,7 @@ class Stage:
     radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     smoothing: float = 0.1
     noisy: bool = True
+    draw: int = 0
     cloth_roughness: float | None = None
     floor: str | None = "concrete"
     room: Tensor | None = None
@@ -116,7 +118,8 @@ def restage(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Restaged
 def observe(sample: Sample, stretch: slice, restaged: Restaged, stage: Stage, seed: int) -> Pair:
     """Receive and detect what was traced, beside the recorded frames."""
     radar, clean, processing = stage.setup.radar, restaged.samples, stage.setup.processing
-    samples = receive(clean, radar, torch.Generator().manual_seed(seed)) if stage.noisy else clean
+    noise = torch.Generator().manual_seed(seed + 10_000 * stage.draw)
+    samples = receive(clean, radar, noise) if stage.noisy else clean
     times = torch.arange(len(clean), dtype=torch.float64) * _paced(radar, stretch).waveform.frame_period
     cloud = detect(range_doppler(AdcFrames(radar, samples, times), processing), processing)
     recorded = tuple(split_frames(sample.cloud))[stretch]

@@ -67,28 +67,31 @@ def mars_stage(body: str = "free", device: str = "cpu") -> Stage:
     return Stage(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION, device=device)
 
 
-def paired_rows(pairs: list[Pair], stage: Stage) -> list[Row]:
-    """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
-    total = sum(len(p.recorded) for p in pairs)
-    found = chamfer_contrast(pairs, np.random.default_rng(0))
-    more = _about(stage)
-    rows = [
-        row(f"mars/paired_{name}", [pooled], "", note=f"r over {total} frames; mean within clips {within:.2f}", **more)
-        for name, (pooled, within) in correlations(pairs).items()
-    ]
-    for name, (pooled, within) in correlations([at_the_body(pair) for pair in pairs]).items():
-        note = f"r of points within 25 cm of the pose's ranges; mean within clips {within:.2f}"
-        rows.append(row(f"mars/paired_body_{name}", [pooled], "", note=note, **more))
+def paired_rows(draws: Sequence[list[Pair]], stage: Stage) -> list[Row]:
+    """Correlations over frames, Chamfer and histogram distances of each draw of simulated clouds with the recorded."""
+    total, more = sum(len(p.recorded) for p in draws[0]), _about(stage)
+    rows = []
+    for title, pairs, note in (
+        ("", draws, f"r over {total} frames"),
+        ("body_", [[at_the_body(p) for p in each] for each in draws], "r of points within 25 cm of the pose's ranges"),
+    ):
+        r = [correlations(each) for each in pairs]
+        for name in r[0]:
+            pooled, within = zip(*(each[name] for each in r), strict=True)
+            said = f"{note}; mean within clips {np.mean(within):.2f}"
+            rows.append(row(f"mars/paired_{title}{name}", pooled, "", note=said, **more))
+    near = [chamfer_contrast(each, np.random.default_rng(0)) for each in draws]
+    meters = {name: np.mean([n[name] for n in near]) for name in near[0]}
     for name in ("shuffled", "surface"):
-        note = f"matched {found['matched']:.3f} m, {name} {found[name]:.3f} m: matched over {name}"
-        rows.append(row(f"mars/paired_chamfer_{name}", [found["matched"] / found[name]], "", note=note, **more))
-    for name, distance in histogram_distances(pairs).items():
+        note = f"matched {meters['matched']:.3f} m, {name} {meters[name]:.3f} m: matched over {name}"
+        rows.append(row(f"mars/paired_chamfer_{name}", [n["matched"] / n[name] for n in near], "", note=note, **more))
+    moved = [histogram_distances(each) for each in draws]
+    for name in moved[0]:
         note = "earth mover's distance in m, m/s or degrees"
-        rows.append(row(f"mars/paired_histogram_{name}", [distance], "", note=note, **more))
-    seen, made = (
-        float(np.mean([len(f) for p in pairs for f in getattr(p, side)])) for side in ("recorded", "simulated")
-    )
-    return [*rows, row("mars/paired_points", [made], "", note=f"a frame; recorded {seen:.1f}", **more)]
+        rows.append(row(f"mars/paired_histogram_{name}", [m[name] for m in moved], "", note=note, **more))
+    made = [float(np.mean([len(f) for p in each for f in p.simulated])) for each in draws]
+    seen = np.mean([len(f) for p in draws[0] for f in p.recorded])
+    return [*rows, row("mars/paired_points", made, "", note=f"a frame; recorded {seen:.1f}", **more)]
 
 
 def ablation_row(name: str, stage: Stage, pairs: list[Pair]) -> Row:

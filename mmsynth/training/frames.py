@@ -120,7 +120,7 @@ def _clock(flat: FlatPoints, count: Array) -> Array:
     if not len(flat.frame_time):
         return flat.frame_time
     span = np.ptp(flat.frame_time) + 4 * (max(SIDES) + np.max(_periods(flat)))
-    return flat.frame_time + np.repeat(np.arange(len(count)) * span, count)
+    return np.asarray(flat.frame_time + np.repeat(np.arange(len(count)) * span, count))
 
 
 def _periods(flat: FlatPoints) -> Array:

@@ -1,5 +1,7 @@
 """Frame-by-frame comparison and pose protocols, on clouds whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from mmsynth.evaluation.fidelity import (
     steady_stretch,
 )
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
+from mmsynth.evaluation.mars_pairs import paired_rows
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
 from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
@@ -100,6 +103,21 @@ def test_the_longest_stretch_has_no_gap_in_time_or_pose() -> None:
     assert steady_stretch(sample, 0.1, 3) == slice(3, 6)
 
 
+def test_a_row_of_the_comparison_is_the_mean_over_draws_of_noise() -> None:
+    draw, frames = np.random.default_rng(0), 60
+    recorded, reach = moving_clouds(draw, 0.05), np.tile([1.0, 3.0], (frames, 1))
+    surface = tuple(frame[:, :3] for frame in moving_clouds(draw, 0.1))
+    near, far = ([Pair("a", recorded, moving_clouds(draw, noise), surface, reach)] for noise in (0.05, 0.8))
+    stage = Stage(load_body("free-low"), load_radar("mars"))
+    first, second, both = ({r.experiment: r for r in paired_rows(d, stage)} for d in ([near], [far], [near, far]))
+    for name, mean in both.items():
+        one, other = first[name].value, second[name].value
+        assert mean.n == 2 and mean.value == pytest.approx((one + other) / 2)
+        assert mean.spread == pytest.approx(abs(one - other) / np.sqrt(2), abs=1e-12)
+    assert first["mars/paired_doppler"].value > second["mars/paired_doppler"].value + 0.02
+    assert first["mars/paired_chamfer_shuffled"].value < second["mars/paired_chamfer_shuffled"].value - 0.02
+
+
 def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     """Frames left out change no other: poses are smoothed and interpolated at the recording's own rate."""
     draw, body = torch.Generator().manual_seed(0), load_body("free-low")
@@ -114,9 +132,13 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     # Skinning in float32 rounds by the number of frames, to some 1e-7 m: 3e-4 of a radian.
     apart = [(some[1] - whole[k]).abs().max() / whole.abs().max() for k in (1, 3)]
     assert apart[1] < 2e-3 < 0.05 < apart[0] and (some - whole[::3]).abs().max() < 2e-3 * whole.abs().max()
-    seen = observe(sample, slice(1, 8, 3), restage(sample, slice(1, 8, 3), stage, 0), stage, 0)
+    restaged = restage(sample, slice(1, 8, 3), stage, 0)
+    seen, other = (observe(sample, slice(1, 8, 3), restaged, replace(stage, draw=draw), 0) for draw in (0, 1))
     assert len(seen.recorded) == len(seen.simulated) == len(seen.surface) == 3
     assert max(len(frame) for frame in seen.simulated) > 5  # a boxer; the first may hold still
+    # Another draw of noise is another cloud of the same frames; a row is the mean over draws.
+    assert [len(frame) for frame in seen.simulated] != [len(frame) for frame in other.simulated]
+    assert [len(frame) for frame in seen.recorded] == [len(frame) for frame in other.recorded]
 
 
 def test_the_constant_pose_is_the_others_mean_and_trees_learn_what_tells_the_pose() -> None:
