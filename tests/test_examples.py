@@ -16,7 +16,7 @@ def run(script: str, *arguments: str | Path) -> str:
 
 def test_generate_train_evaluate(tmp_path: Path) -> None:
     # The demo's recipe receives each traced clip three times.
-    assert "18 samples" in run("datasets/example_generate.py", tmp_path / "data", "6")
+    assert "18 clips" in run("datasets/example_generate.py", tmp_path / "data", "6")
     data = tmp_path / "data" / "dataset.h5"
     assert "walk" in run("training/example_train.py", data, tmp_path / "run")
     assert "accuracy" in run("training/example_evaluate.py", tmp_path / "run", data, tmp_path / "scores")
