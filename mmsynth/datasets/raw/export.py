@@ -47,7 +47,8 @@ def export_recordings(
     if kind and kind not in KINDS:
         raise ValueError(f"export: expected one of {', '.join(KINDS)}, got '{kind}'")
     beside = folder.with_name(folder.name + ".part")
-    beside.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    beside.mkdir(parents=True)
     try:
         written = _write_all(clips, beside, processing or Processing(), kind)
         beside.rename(folder)

@@ -29,8 +29,11 @@ def clip(name: str, identity: str, adc: bool = True) -> Sample:
 
 def test_ti_recordings(tmp_path):
     clips = [clip("radhar", "a/1"), clip("radhar", "b", adc=False), clip("radhar", "c 22")]
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / "of_another_set.bin").write_text("left by an export that was killed")
     written = export_recordings(clips, tmp_path / "out")
     assert [path.name for path in written] == ["a_1.bin", "c_22.bin"]
+    assert not (tmp_path / "out" / "of_another_set.bin").exists()
     setup = load_radar(str(tmp_path / "out" / "radar.cfg"))
     assert setup.radar.name == "IWR1443BOOST/radar"
     for path, sample in zip(written, (clips[0], clips[2]), strict=True):
