@@ -217,7 +217,7 @@ def load_run(folder: Path | str) -> Run:
     recipe = load(Recipe, folder / "recipe.toml")
     try:
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
-        trees, said = recipe.model == "trees", str(about.get("data", ""))  # runs of before say nothing
+        trees, said = recipe.model == "trees", str(about["data"])
         model = _load_trees(folder / "model.npz") if trees else _load_network(folder / "model.pt", recipe, targets)
         return Run(folder, recipe, targets, model, said)
     except (KeyError, RuntimeError, OSError, TypeError, zipfile.BadZipFile, ValueError) as error:
@@ -225,13 +225,13 @@ def load_run(folder: Path | str) -> Run:
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    """What `run.json` says, of a version that is read here: before 1 it held that of the package."""
+    """What `run.json` says, of the version that is read here."""
     try:
         about: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         found = about["version"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: run.json: {error}") from None
-    if found not in (VERSION, "0.1.0"):
+    if found != VERSION:
         raise ValueError(f"{folder}: expected a training run of version {VERSION}, got one of version {found}")
     return about
 
