@@ -200,11 +200,15 @@ def test_what_stands_before_the_floor_hides_the_ghost_alone():
     assert found[0][1] > 100 and found[1][1] == found[2][1] == 0
 
 
-def test_reciprocity_also_through_bounces():
-    radar = small_radar(60e9, tx=((-0.3, 0, 0.1),), rx=((0.4, 0, 0.0),))
+@pytest.mark.parametrize("polarization", ["vertical", "horizontal"])
+@pytest.mark.parametrize("body", [CONDUCTOR, Material("skin", 7.98 - 10.9j, roughness=3e-4, layer_loss=0.7)])
+def test_reciprocity_also_through_bounces(body, polarization):
+    # Far apart, so that the angle of incidence is not half the bistatic angle, which alone is the same both ways.
+    radar = small_radar(60e9, tx=((-1.5, 0, 0.1),), rx=((1.9, 0.3, 0.0),))
     swapped = replace(radar, tx=radar.rx, rx=radar.tx)
-    scene = over_floor(ball(), Material("concrete", 5.24 - 0.34j, roughness=1e-4))
-    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=2)
+    scene = over_floor(ball(place=(0, 2.5, 1.2)), Material("concrete", 5.24 - 0.34j, roughness=1e-4))
+    scene = replace(scene, materials={**scene.materials, "conductor": body})
+    settings = Simulation(drop=0.0, bounce_drop=0.0, bounces=2, polarization=polarization)
     one, two = (trace(scene, r, 0, settings, 7) for r in (radar, swapped))
     assert len(one) == len(two)
     for n in (0, 1, 2):
