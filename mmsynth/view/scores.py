@@ -1,7 +1,7 @@
 """How well a network did, and how near a simulator comes."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import compress, product
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -94,12 +94,14 @@ def ablation_figure(accuracy: Mapping[str, float], consistency: Mapping[str, flo
     bars, dots = figure.subplots(1, 2)
     bars.barh(names, [accuracy[n] for n in names], color=ACCENT, height=0.7)
     dress(bars, title, "balanced accuracy", "")
-    dots.scatter(
-        [consistency[n] for n in names if n in consistency], [accuracy[n] for n in names if n in consistency], color=INK
-    )
-    for name in names:
-        if name in consistency:
-            dots.annotate(name, (consistency[name], accuracy[name]), fontsize=7, color=MUTED)
+    known = [n for n in names if n in consistency]
+    places = np.array([(consistency[n], accuracy[n]) for n in known]).reshape(-1, 2)
+    dots.scatter(*places.T, color=INK)
+    # Where dots crowd their names would cover one another; the bars name them in the same order.
+    apart = np.abs(places[:, None] - places) / (places.max(0, initial=0) - places.min(0, initial=0)).clip(1e-9)
+    crowded = (apart < [0.3, 0.025]).all(2).sum(1) > 1
+    for name, place in zip(compress(known, ~crowded), places[~crowded], strict=True):
+        dots.annotate(name, place, (4, 4), textcoords="offset points", fontsize=7, color=MUTED)
     dress(dots, "", "consistency on unlabelled recordings (bits)", "balanced accuracy")
     return figure
 
