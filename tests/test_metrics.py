@@ -24,6 +24,7 @@ def test_a_class_that_never_occurs_counts_for_f1_only_when_predicted() -> None:
 def test_mutual_information_of_tables_with_closed_forms() -> None:
     assert metrics.mutual_information(np.eye(4)) == pytest.approx(2)
     assert metrics.mutual_information(np.roll(np.eye(4), 1, 0)) == pytest.approx(2)
+    # Independent sides: three entropies that cancel, but for rounding.
     assert metrics.mutual_information(np.outer([1, 2, 3], [4, 5, 6])) == pytest.approx(0, abs=1e-12)
     # A diagonal has its entropy; a symmetric channel of error e leaves 1 - h(e) of a bit.
     assert metrics.mutual_information(np.diag([2, 1, 1])) == pytest.approx(1.5)

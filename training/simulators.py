@@ -12,19 +12,17 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from mmsynth.calibration import CalibrationSettings, calibrate, rank
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.evaluation.curve import mean
-from mmsynth.evaluation.protocol import corpus, folds
-from mmsynth.evaluation.scores import Row, row, score, signed, text_table, update_ledger
-from mmsynth.evaluation.transfer import Real, real_tables, synthetic_table, train
+from mmsynth.evaluation.protocol import corpus
+from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
+from mmsynth.evaluation.transfer import Real, real_tables, scores_of, synthetic_table, train
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.training import Predictions, WindowSettings, cut
@@ -100,7 +98,7 @@ def ablation(options: argparse.Namespace) -> list[Row]:
         made = make_variants(recipes, options.out / str(seed), show, options.workers, options.device)
         files = {name: Dataset.open(path) for name, path in made.items()}
         said = {name: answers(cut(file, CUT), levelled, seed) for name, file in files.items()}
-        ranking, scores = rank(said), {name: accuracy_of(p.probability, levelled) for name, p in said.items()}
+        ranking, scores = rank(said), {name: mean(scores_of(levelled, p.probability)[0]) for name, p in said.items()}
         own = {m.name: m.consistency for m in ranking.models}
         for name in said:
             accuracy.setdefault(name, []).append(scores[name])
@@ -154,7 +152,7 @@ def sizes(options: argparse.Namespace) -> list[Row]:
     for name, part in SIZES.items():
         draws = [np.random.default_rng(k).permutation(people)[: len(people) // part] for k in range(min(part, DRAWS))]
         said = [answers(windows.take(np.isin(rounds, own)), levelled, k) for k, own in enumerate(draws)]
-        scores = [accuracy_of(p.probability, levelled) for p in said]
+        scores = [mean(scores_of(levelled, p.probability)[0]) for p in said]
         note = f"{len(draws[0])} of {len(people)} people, {len(windows) // len(people)} windows each"
         rows.append(row(f"radhar/ablation/clips {name}", scores, "trees", note=note, **about))
         show(len(rows), len(SIZES))
@@ -172,12 +170,6 @@ def answers(windows: Windows, real: Real, seed: int) -> Predictions:
     said = train(synthetic_table(windows, classes, seed), real.classes, seed).probabilities(real.apart)
     empty = np.diff(apart.offsets) == 0
     return Predictions(classes, apart.clip, apart.start, apart.activity, said, empty, apart.duration)
-
-
-def accuracy_of(probability: NDArray[Any], real: Real) -> float:
-    """Balanced accuracy of class probabilities [windows, classes] of the recordings, mean over their days."""
-    truth, said = real.labels(False), probability.argmax(1)
-    return mean([score(truth[f.test], said[f.test], real.data.classes) for f in folds(real.data)])
 
 
 def show(done: int, total: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
-from mmsynth.datasets import FlatPoints
+from mmsynth.datasets import FlatPoints, periods
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.training.windows import medians
 
@@ -148,9 +148,10 @@ def _windows(points: FlatPoints, seconds: float) -> tuple[Ints, Ints, Ints]:
     """The window of each frame, and frames and clip of each window; what is left of a clip goes to its last window."""
     found: list[Ints] = []
     owner: list[int] = []
+    each = periods(points.frame_time, points.clip_offsets)
     for clip, (a, b) in enumerate(zip(points.clip_offsets[:-1], points.clip_offsets[1:], strict=True)):
         time = points.frame_time[a:b] - points.frame_time[a]
-        period = float(np.median(np.diff(time))) if b - a > 1 else seconds
+        period = each[clip] if b - a > 1 else seconds
         whole = max(1, int((time[-1] + period) / seconds + 1e-3))
         found.append(len(owner) + np.minimum(((time + 0.5 * period) / seconds).astype(int), whole - 1))
         owner += [clip] * whole

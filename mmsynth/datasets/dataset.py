@@ -83,6 +83,10 @@ class Clips(Protocol):
         """All points, in one read."""
         ...
 
+    def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
+        ...
+
     def joints(self) -> NDArray[np.float32] | None:
         """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known), in one read."""
         ...
@@ -193,14 +197,19 @@ class Dataset:
     def points(self) -> FlatPoints:
         """All points of the file, in one read."""
         with self._reading():
-            offsets = self._point_offsets
+            offsets, (times, bounds) = self._point_offsets, self.frame_times()
             return FlatPoints(
                 values=self._file["points/values"][...],
                 frame=np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)),
                 point_offsets=offsets,
-                frame_time=self._file["frames/time"][...],
-                clip_offsets=self._clip_offsets,
+                frame_time=times,
+                clip_offsets=bounds,
             )
+
+    def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
+        with self._reading():
+            return self._file["frames/time"][...], self._clip_offsets
 
     def joints(self) -> NDArray[np.float32] | None:
         """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known), in one read."""

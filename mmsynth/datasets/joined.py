@@ -71,13 +71,18 @@ class Datasets:
         if self.drop_intensity:
             values[:, COLUMNS.index("intensity")] = np.nan
         point_offsets = chain_bounds([f.point_offsets for f in flat])
+        times, bounds = _end_to_end([(f.frame_time, f.clip_offsets) for f in flat])
         return FlatPoints(
             values=values,
             frame=np.repeat(np.arange(len(point_offsets) - 1), np.diff(point_offsets)),
             point_offsets=point_offsets,
-            frame_time=np.concatenate([f.frame_time for f in flat]),
-            clip_offsets=chain_bounds([f.clip_offsets for f in flat]),
+            frame_time=times,
+            clip_offsets=bounds,
         )
+
+    def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
+        return _end_to_end([p.frame_times() for p in self.parts])
 
     def joints(self) -> NDArray[np.float32] | None:
         """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known)."""
@@ -87,6 +92,12 @@ class Datasets:
         unknown = [np.full((p.frames, count, 3), np.nan, np.float32) for p in self.parts]
         found = [p.joints() for p in self.parts]
         return np.concatenate([u if j is None else j for u, j in zip(unknown, found, strict=True)])
+
+
+def _end_to_end(
+    parts: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    return np.concatenate([times for times, _ in parts]), chain_bounds([bounds for _, bounds in parts])
 
 
 def chain_bounds(bounds: list[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -95,11 +95,12 @@ def _with_empty_frames(
     return place[index], np.interp(np.arange(place[-1] + 1.0), place, times)
 
 
-def check_commas(path: Path, header: list[str]) -> None:
-    """Refuse a table whose columns are not apart by commas, as spreadsheets write them where commas are decimal."""
+def other_separator(header: list[str]) -> str:
+    """A sentence if columns are not apart by commas, as spreadsheets write them where commas are decimal; else ""."""
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in header[0]:
-            raise ValueError(f"{path}: expected columns apart by commas (and decimal points), got {name}")
+            return f"expected columns apart by commas (and decimal points), got {name}"
+    return ""
 
 
 def _read(path: Path) -> dict[str, NDArray[np.float64]]:
@@ -109,7 +110,8 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = [name.strip().lower() for name in next(csv.reader(file), [])]
-        check_commas(path, header)
+        if wrong := other_separator(header):
+            raise ValueError(wrong)
         used = {name: [i for i, h in enumerate(header) if h in others] for name, others in NAMES.items()}
         for name, places in used.items():
             if len(places) > 1:
@@ -124,7 +126,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected a table of text, got bytes that are none") from None
     except (ValueError, csv.Error) as error:
-        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
     found = dict(zip(used, table.T, strict=True))
     needed = [name for name in found if name in ("frame", "time", "x", "y", "z")]
     if len(table) == 0 or not all(np.isfinite(found[name]).all() for name in needed):

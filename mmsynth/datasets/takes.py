@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from mmsynth.datasets.table import check_commas
+from mmsynth.datasets.table import other_separator
 
 REQUIRED = ("file", "label")
 
@@ -57,7 +57,8 @@ def read_takes(path: Path | str) -> tuple[Take, ...]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: expected a CSV table ({error})") from None
     header = [name.strip() for name in rows[0]] if rows else []
-    check_commas(path, header)
+    if wrong := other_separator(header):
+        raise ValueError(f"{path}: {wrong}")
     for name in header:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1, 0.0)[0]

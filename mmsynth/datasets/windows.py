@@ -64,11 +64,12 @@ def windows(
         raise ValueError(f"windows: expected seconds and stride above 0, got {seconds} and {step}")
     flat = dataset.points() if points is None else points
     rows: list[NDArray[np.float64]] = []
+    each = periods(flat.frame_time, flat.clip_offsets)
     for clip, (a, b) in enumerate(zip(flat.clip_offsets[:-1], flat.clip_offsets[1:], strict=True)):
         times = flat.frame_time[a:b]
         if len(times) < 2:
             continue
-        period = _period(times)
+        period = each[clip]
         # Frame periods are rounded (33.333 ms): 60 frames are 2 s although they miss 20 us of it.
         count = int(np.floor((times[-1] - times[0] + period - seconds) / step + 1e-3)) + 1
         starts = np.arange(max(count, 0)) * step
@@ -86,15 +87,23 @@ def windows(
     return WindowTable(clip, first, last, table[:, 3], table[:, 4])
 
 
-def lengths(flat: FlatPoints) -> NDArray[np.float64]:
-    """Seconds [clips] from the first to the last frame of each clip plus one frame period; 0 of a single frame."""
-    bounds = zip(flat.clip_offsets[:-1], flat.clip_offsets[1:], strict=True)
-    each = (flat.frame_time[a:b] for a, b in bounds)
-    return np.array([times[-1] - times[0] + _period(times) if len(times) > 1 else 0.0 for times in each])
+def lengths(times: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Seconds [clips] from the first to the last frame of each clip plus one frame period; 0 of a single frame.
+
+    Args:
+        times: of the frames of all clips (`Clips.frame_times`).
+        bounds: clip i has frames `bounds[i]:bounds[i + 1]`.
+    """
+    several = np.diff(bounds) > 1
+    found = np.zeros(len(several))
+    found[several] = times[bounds[1:][several] - 1] - times[bounds[:-1][several]]
+    return found + periods(times, bounds)
 
 
-def _period(times: NDArray[np.float64]) -> float:
-    return float(np.median(np.diff(times)))
+def periods(times: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Seconds [clips] from frame to frame, the median of each clip, as for `lengths`; 0 of a single frame."""
+    pairs = zip(bounds[:-1], bounds[1:], strict=True)
+    return np.array([np.median(np.diff(times[a:b])) if b - a > 1 else 0.0 for a, b in pairs], float)
 
 
 def select_points(flat: FlatPoints, which: Literal["moving", "static", "all"]) -> FlatPoints:

@@ -64,33 +64,35 @@ def _people(count: int, vary: bool = True) -> Change:
     return change
 
 
-def _no_style(recipe: Recipe) -> Recipe:
-    return replace(recipe, activities=tuple(replace(a, style={}) for a in recipe.activities))
-
-
-def _widened(factor: float) -> Change:
-    """Ranges of style so many times as wide about their middle; what is above zero keeps half of its least value."""
-
-    def wider(low: float, high: float) -> tuple[float, float]:
-        half, middle = 0.5 * factor * (high - low), 0.5 * (low + high)
-        return max(middle - half, 0.5 * low) if low >= 0 else middle - half, middle + half
+def _styled(by: Callable[[str, float, float], tuple[float, float]]) -> Change:
+    """Each range of style as `by` makes it of its name and limits."""
 
     def change(recipe: Recipe) -> Recipe:
-        styles = [{k: wider(*own) for k, own in a.style.items()} for a in recipe.activities]
+        styles = [{name: by(name, *limits) for name, limits in a.style.items()} for a in recipe.activities]
         own = tuple(replace(a, style=s) for a, s in zip(recipe.activities, styles, strict=True))
         return replace(recipe, activities=own)
 
     return change
 
 
-def _slower(recipe: Recipe) -> Recipe:
+def _widened(factor: float) -> Change:
+    """Ranges of style so many times as wide about their middle; what is above zero keeps half of its least value."""
+
+    def wider(_: str, low: float, high: float) -> tuple[float, float]:
+        half, middle = 0.5 * factor * (high - low), 0.5 * (low + high)
+        return max(middle - half, 0.5 * low) if low >= 0 else middle - half, middle + half
+
+    return _styled(wider)
+
+
+def _slower(name: str, low: float, high: float) -> tuple[float, float]:
     """Repetitions last 1.6 times as long, and who walks takes 1.6 times as long for his way."""
-    by = {"tempo": 1.6, "speed": 1 / 1.6}
+    factor = {"tempo": 1.6, "speed": 1 / 1.6}.get(name, 1.0)
+    return low * factor, high * factor
 
-    def slow(style: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-        return {k: (low * by.get(k, 1.0), high * by.get(k, 1.0)) for k, (low, high) in style.items()}
 
-    return replace(recipe, activities=tuple(replace(a, style=slow(a.style)) for a in recipe.activities))
+def _no_style(recipe: Recipe) -> Recipe:
+    return replace(recipe, activities=tuple(replace(a, style={}) for a in recipe.activities))
 
 
 def _moved(**motions: str) -> Change:
@@ -132,7 +134,7 @@ VARIANTS: dict[str, Change] = {
     "styles not known": _no_style,
     "styles narrow": _widened(0.2),
     "styles wide": _widened(2.0),
-    "styles slow": _slower,
+    "styles slow": _styled(_slower),
     "wrong motions": _moved(squats="sit", jump="run"),
     "three people": _people(3),
     "one person, one style": _people(1, vary=False),

@@ -72,8 +72,12 @@ def base_of(real: Real, sets: Sequence[Synthetic]) -> tuple[Array, Array]:
 
 def zero_shot(real: Real, synthetic: Synthetic, seed: int) -> tuple[list[Scores], list[Scores]]:
     """Scores by window and by file vote of each group of recordings, none of which is trained on."""
-    p = train(synthetic, real.classes, seed).probabilities(real.apart)
-    return _scored(real, [p] * len(list(folds(real.data))))
+    return scores_of(real, train(synthetic, real.classes, seed).probabilities(real.apart))
+
+
+def scores_of(real: Real, probability: Array) -> tuple[list[Scores], list[Scores]]:
+    """Scores, as of `zero_shot`, of class probabilities of the windows of `apart`."""
+    return _scored(real, [probability] * len(list(folds(real.data))))
 
 
 def adapted(real: Real, synthetic: Synthetic, seed: int, settings: AdaptSettings) -> tuple[list[Scores], list[Scores]]:

@@ -10,7 +10,7 @@ AXES = tuple(sign + letter for sign in "+-" for letter in "xyz")
 # A trunk that is on average nearer to an axis than this (cosine) is upright but for moments.
 _MOSTLY = 0.8
 # People stand or sit as a recording begins (s), also those who then fall or lie down.
-_FIRST = 0.5
+FIRST = 0.5
 
 
 def axis_named(word: str) -> str:
@@ -41,7 +41,7 @@ def up_of(lines: Tensor, times: Tensor) -> str:
         raise ValueError("expected shoulders and ankles that are seen together, got none")
     mean = unit[seen].mean(0)
     if float(mean.abs().max()) < _MOSTLY:
-        mean = unit[seen & (times <= times[seen][0] + _FIRST)].mean(0)
+        mean = unit[seen & (times <= times[seen][0] + FIRST)].mean(0)
     index = int(mean.abs().argmax())
     return ("+" if mean[index] > 0 else "-") + "xyz"[index]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT
-from mmsynth.motion.axes import axis_named, upright_from
+from mmsynth.motion.axes import FIRST, axis_named, upright_from
 from mmsynth.motion.files import floats, number_of, text_of
 from mmsynth.types import Labels, MeshSequence
 
@@ -83,7 +83,7 @@ def _sequence(vertices: Tensor, faces: Tensor, rate: float | None, up: str) -> M
     Where `up` is not given, it is the longer side of y and z in the first half second, before anybody falls or lies
     down: arms may be spread wider than a person is tall.
     """
-    first = vertices[: max(1, round(0.5 * (rate or 30.0)))]
+    first = vertices[: max(1, round(FIRST * (rate or 30.0)))]
     extent = (first.amax(1) - first.amin(1)).median(0).values
     axis = up or ("+y" if extent[1] >= extent[2] else "+z")
     if not 0.2 < float(extent.max()) < 50:

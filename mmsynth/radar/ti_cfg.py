@@ -123,10 +123,9 @@ def _fits(board: Device, lines: Lines) -> bool:
     wanted = _geometry(lines)
     if not wanted or not board.array.half_wavelength_at:
         return False
-    low, high = board.limits.band
     array = board.array
     virtual = [(tx[0] + rx[0], tx[1] + rx[1]) for tx in array.tx for rx in array.rx]
-    return low <= _start_frequency(lines) * (1 + 1e-9) <= high and _from_first(virtual) == _from_first(wanted)
+    return _in_band(board, lines) and _from_first(virtual) == _from_first(wanted)
 
 
 def _fed_as(board: Device, lines: Lines) -> bool:
@@ -134,9 +133,13 @@ def _fed_as(board: Device, lines: Lines) -> bool:
     measured, feeds = lines.last("compRangeBiasAndRxChanPhase"), board.array.feeds
     if measured is None or -1 not in feeds:
         return False
-    low, high = board.limits.band
     senses = [(float(feed), 0.0) for feed in feeds * len(board.array.tx)]
-    return low <= _start_frequency(lines) * (1 + 1e-9) <= high and factors_of(measured) == senses
+    return _in_band(board, lines) and factors_of(measured) == senses
+
+
+def _in_band(board: Device, lines: Lines) -> bool:
+    low, high = board.limits.band
+    return low <= _start_frequency(lines) * (1 + 1e-9) <= high
 
 
 def _from_first(positions: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, FlatPoints, keep_points
+from mmsynth.datasets import Clips, FlatPoints, keep_points, periods
 from mmsynth.joints import bones
 
 Array = NDArray[Any]
@@ -100,9 +100,12 @@ def _placed(flat: FlatPoints) -> FlatPoints:
 
 def _about(columns: Array, flat: FlatPoints) -> Array:
     """Logarithms of counts [frames, bins] summed over each of `SIDES` about every frame of its clip, side by side."""
-    count = np.diff(flat.clip_offsets)
-    period = np.repeat(_periods(flat), count)
-    clock = _clock(flat, count)
+    count, each = np.diff(flat.clip_offsets), periods(flat.frame_time, flat.clip_offsets)
+    each = np.where(each > 0, each, 1.0)
+    period = np.repeat(each, count)
+    # Clips one after another on one clock, farther apart than any side reaches.
+    apart = flat.frame_time.max(initial=0.0) + 4 * (max(SIDES) + each.max(initial=0.0))
+    clock = flat.frame_time + np.repeat(np.arange(len(count)) * apart, count)
     total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
     parts = []
     for seconds in SIDES:
@@ -113,20 +116,6 @@ def _about(columns: Array, flat: FlatPoints) -> Array:
         whole = (2 * side + 1) / (last - first)
         parts.append(np.log1p((total[last] - total[first]) * whole[:, None]).astype(np.float32))
     return np.hstack(parts)
-
-
-def _clock(flat: FlatPoints, count: Array) -> Array:
-    """Times [frames] on one clock: clips one after another, farther apart than any side reaches."""
-    if not len(flat.frame_time):
-        return flat.frame_time
-    span = np.ptp(flat.frame_time) + 4 * (max(SIDES) + np.max(_periods(flat)))
-    return np.asarray(flat.frame_time + np.repeat(np.arange(len(count)) * span, count))
-
-
-def _periods(flat: FlatPoints) -> Array:
-    """Seconds [clips] from frame to frame, the median of each clip; 1 where it has one frame alone."""
-    bounds = zip(flat.clip_offsets[:-1], flat.clip_offsets[1:], strict=True)
-    return np.array([np.median(np.diff(flat.frame_time[a:b])) if b - a > 1 else 1.0 for a, b in bounds], float)
 
 
 def _heights(flat: FlatPoints) -> Array:

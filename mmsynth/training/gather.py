@@ -103,8 +103,9 @@ def _choose(recipe: Recipe) -> _Chosen:
     check_hold_out([source for source in (recordings, other) if source], data)
     names = recipe.classes if posed else targets.classes
     real, synthetic = _usable(recordings, names, data, posed), _usable(made, names, None, posed)
-    short = _short(recordings, real, recipe), _short(made, synthetic, recipe)
-    real, synthetic = np.setdiff1d(real, short[0]), np.setdiff1d(synthetic, short[1])
+    long, long_made = _long(recordings, recipe), _long(made, recipe)
+    short = int((~long[real]).sum() + (~long_made[synthetic]).sum())
+    real, synthetic = real[long[real]], synthetic[long_made[synthetic]]
     if len(real):
         real, _ = _divide(recordings, real, data.real_fraction, draw)
     _check_left(targets, recipe, ((recordings, real), (made, synthetic)))
@@ -114,7 +115,7 @@ def _choose(recipe: Recipe) -> _Chosen:
     # Draws of one simulated clip are nearly copies: they stay on one side, with all that the person does of a kind.
     people = None if len(real) or made is None else made.labels.subject
     choosing = _usable(recordings, names, data, posed, "validation") if share else real[:0]
-    choosing = np.setdiff1d(choosing, _short(recordings, choosing, recipe))
+    choosing = choosing[long[choosing]]
     if len(choosing):
         source, withheld, kept = recordings, choosing, mine
     else:
@@ -122,7 +123,7 @@ def _choose(recipe: Recipe) -> _Chosen:
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
     adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
     parts = (recordings, real), (made, synthetic), (source, withheld), (other, adapting)
-    return _Chosen(targets, *parts, sum(map(len, short)))
+    return _Chosen(targets, *parts, short)
 
 
 def _check_left(targets: Targets, recipe: Recipe, parts: tuple[tuple[Datasets | None, Array], ...]) -> None:
@@ -241,7 +242,7 @@ def _usable(
     wanted = np.isin(source.labels.activity, classes) if classes else np.ones(len(source), bool)
     joints = source.joints() if posed else None
     if joints is not None:
-        bounds = source.points().clip_offsets
+        _, bounds = source.frame_times()
         known = np.concatenate([[0], np.cumsum(np.isfinite(joints).any((1, 2)))])
         wanted &= known[bounds[1:]] > known[bounds[:-1]]
     if data and data.split:
@@ -251,11 +252,13 @@ def _usable(
     return np.flatnonzero(wanted & ~held_out(source, data) if data else wanted)
 
 
-def _short(source: Datasets | None, clips: Array, recipe: Recipe) -> Array:
-    """Those of the clips that are shorter than a window; a perceptron, which reads frames, has none."""
-    if source is None or not len(clips) or recipe.model == "histograms":
-        return clips[:0]
-    return clips[lengths(source.points())[clips] < recipe.window.duration - 1e-3 * recipe.window.step]
+def _long(source: Datasets | None, recipe: Recipe) -> Array:
+    """Which clips [clips] are as long as a window; a perceptron, which reads frames, has none."""
+    if source is None:
+        return np.zeros(0, bool)
+    if recipe.model == "histograms":
+        return np.ones(len(source), bool)
+    return lengths(*source.frame_times()) >= recipe.window.duration - 1e-3 * recipe.window.step
 
 
 def _divide(

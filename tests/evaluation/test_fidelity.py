@@ -110,6 +110,7 @@ def test_a_row_of_the_comparison_is_the_mean_over_draws_of_noise() -> None:
     near, far = ([Pair("a", recorded, moving_clouds(draw, noise), surface, reach)] for noise in (0.05, 0.8))
     stage = Stage(load_body("free-low"), load_radar("mars"))
     first, second, both = ({r.experiment: r for r in paired_rows(d, stage)} for d in ([near], [far], [near, far]))
+    # The tolerance is rounding, where both draws are alike.
     for name, mean in both.items():
         one, other = first[name].value, second[name].value
         assert mean.n == 2 and mean.value == pytest.approx((one + other) / 2)

@@ -107,6 +107,7 @@ def test_points_and_joints_move_together(windows: Windows) -> None:
         before, after = (np.median(of.position[own], axis=0) for of in (aside, farther))
         step = (farther.position - aside.position)[own]
         assert np.ptp(step, axis=0).max() < 1e-5 and np.linalg.norm(step[0]) > 0.01
+        # Positions are float32: 1e-7 of 2 m over a step of centimetres.
         assert np.linalg.norm(step[0]) == pytest.approx(abs(np.linalg.norm(after) - np.linalg.norm(before)), rel=1e-4)
     # A window without points has a line of sight too.
     none = {name: getattr(w, name)[:0] for name in ("time", "position", "velocity", "intensity")}
