@@ -69,22 +69,25 @@ def plan_steps(path: Path, gait: Gait, first: int) -> tuple[list[Step], list[Ste
     steps: tuple[list[Step], list[Step]] = ([], [])
     place, yaw, _ = path.at(begin)
     for foot in (0, 1):
-        steps[foot].append(Step(begin, end, _beside(place, yaw, foot, gait.width), yaw))
+        # Both have stood there for some time.
+        steps[foot].append(Step(begin - 2.0, end, _beside(place, yaw, foot, gait.width), yaw))
     now, foot = begin + 0.05, first
     while now < end - 1.5:
         period = _period(path, gait, now)
         place, yaw, _ = path.at(now + (gait.swing + gait.lead * (1 - gait.swing)) * 2 * period)
         wanted = [_beside(place, yaw, k, gait.width) for k in (0, 1)]
         away = [_away(steps[k][-1], wanted[k], yaw) for k in (0, 1)]
-        if not gait.always and max(away) < 1:
+        mover = foot if gait.always or away[foot] >= 1 else 1 - foot
+        # Nobody lifts the foot that has only just come down.
+        resting = max(away) < 1 or now - steps[mover][-1].land < 0.5 * period
+        if not gait.always and resting:
             now += 0.05
             continue
-        foot = foot if gait.always or away[foot] >= 1 else 1 - foot
-        spot, old = wanted[foot], steps[foot][-1]
+        spot, old = wanted[mover], steps[mover][-1]
         ahead = (spot[0] - old.place[0]) * math.sin(yaw) + (spot[1] - old.place[1]) * math.cos(yaw)
-        steps[foot][-1] = dataclasses.replace(old, leave=now)
-        steps[foot].append(Step(now + gait.swing * 2 * period, end, spot, yaw, ahead / 2))
-        now, foot = now + period, 1 - foot
+        steps[mover][-1] = dataclasses.replace(old, leave=now)
+        steps[mover].append(Step(now + gait.swing * 2 * period, end, spot, yaw, ahead / 2))
+        now, foot = now + period, 1 - mover
     return steps
 
 
