@@ -24,8 +24,9 @@ from mmsynth.evaluation.official import split_reports
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
-from mmsynth.evaluation.transfer import Real, base_of, real_tables, synthetic_table
+from mmsynth.evaluation.transfer import Real, base_of, real_tables
 from mmsynth.training import WindowSettings, cut, load_recipe
+from mmsynth.training.forests import synthetic_tables
 from mmsynth.training.windows import concatenate
 
 HERE = Path(__file__).parent
@@ -168,7 +169,7 @@ def show(done: int, total: int) -> None:
 def read_sets(folders: list[Path], real: Real, settings: WindowSettings = RECORDED) -> Drawn:
     """Synthetic sets as feature tables."""
     files = [Dataset.open(f / "dataset.h5") for f in folders]
-    tables = tuple(synthetic_table(cut(f, settings), real.data.classes, k) for k, f in enumerate(files))
+    tables = tuple(synthetic_tables(cut(f, settings), real.data.classes, k) for k, f in enumerate(files))
     about = files[0].attributes
     return Drawn(tables, about.method, about.facets, tomllib.loads(about.recipe)["clips"])
 

@@ -22,10 +22,11 @@ from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.evaluation.curve import mean
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
-from mmsynth.evaluation.transfer import Real, real_tables, scores_of, synthetic_table, train
+from mmsynth.evaluation.transfer import ON_SYNTHETIC, Real, real_tables, scores_of
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.training import Predictions, WindowSettings, cut
+from mmsynth.training.forests import grow_synthetic, synthetic_tables
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.view import ablation_figure, save_figure
 
@@ -144,14 +145,13 @@ def sizes(options: argparse.Namespace) -> list[Row]:
     levelled = real_tables(corpus(Dataset.open(options.recordings), CUT))
     files = [Dataset.open(folder / "dataset.h5") for folder in options.synthetic]
     whole = [cut(file, CUT) for file in files]
-    # A round is one person of one set at all activities.
-    rounds = np.concatenate([[f"{k} {name}" for name in w.subject.tolist()] for k, w in enumerate(whole)])
-    windows, people = concatenate(whole), np.unique(rounds)
+    windows = concatenate(whole)
+    people = np.unique(windows.subject)
     about = {"method": files[0].attributes.method, "facets": files[0].attributes.facets}
     rows = []
     for name, part in SIZES.items():
         draws = [np.random.default_rng(k).permutation(people)[: len(people) // part] for k in range(min(part, DRAWS))]
-        said = [answers(windows.take(np.isin(rounds, own)), levelled, k) for k, own in enumerate(draws)]
+        said = [answers(windows.take(np.isin(windows.subject, own)), levelled, k) for k, own in enumerate(draws)]
         scores = [mean(scores_of(levelled, p.probability)[0]) for p in said]
         note = f"{len(draws[0])} of {len(people)} people, {len(windows) // len(people)} windows each"
         rows.append(row(f"radhar/ablation/clips {name}", scores, "trees", note=note, **about))
@@ -167,7 +167,8 @@ def with_body(recipe: Recipe, body: str) -> Recipe:
 def answers(windows: Windows, real: Real, seed: int) -> Predictions:
     """What trees on synthetic windows alone say of the recordings."""
     classes, apart = real.data.classes, real.data.apart
-    said = train(synthetic_table(windows, classes, seed), real.classes, seed).probabilities(real.apart)
+    forest = grow_synthetic(synthetic_tables(windows, classes, seed), real.classes, ON_SYNTHETIC, seed)
+    said = forest.probabilities(real.apart)
     empty = np.diff(apart.offsets) == 0
     return Predictions(classes, apart.clip, apart.start, apart.activity, said, empty, apart.duration)
 

@@ -11,13 +11,15 @@ from mmsynth import metrics
 from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training.adapt import AdaptSettings, adapt, by_clip
-from mmsynth.training.augment import COPIES, with_copies
 from mmsynth.training.blend import Blend, fit_blend
 from mmsynth.training.features import features
+from mmsynth.training.forests import Table, grow_synthetic, join_tables
 from mmsynth.training.trees import Forest, TreeSettings, grow
-from mmsynth.training.windows import Windows
 
 Array = NDArray[Any]
+# One drawn synthetic set, see `synthetic_tables`.
+Synthetic = list[Table]
+ON_SYNTHETIC = TreeSettings(leaf=3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,41 +40,21 @@ class Real:
         return (self.data.dense if dense else self.data.apart).labels(self.data.classes)
 
 
-@dataclass(frozen=True, eq=False)
-class Synthetic:
-    """One drawn synthetic set as a feature table with its labels."""
-
-    table: Array
-    labels: Array
-
-
 def real_tables(data: Corpus) -> Real:
     """Features of recordings, computed once."""
     return Real(data, features(data.dense), features(data.apart))
 
 
-def synthetic_table(windows: Windows, classes: Sequence[str], seed: int, copies: int = COPIES) -> Synthetic:
-    """Features of synthetic windows and of `copies` augmented ones each."""
-    every = with_copies(windows, np.random.default_rng([seed, 7]), copies)
-    return Synthetic(features(every), every.labels(classes))
-
-
-def train(synthetic: Synthetic, classes: int, seed: int) -> Forest:
-    """Trees on synthetic data alone."""
-    weight = np.ones(len(synthetic.labels))
-    return grow(synthetic.table, synthetic.labels, classes, TreeSettings(leaf=3), seed, weight)
-
-
 def base_of(real: Real, sets: Sequence[Synthetic]) -> tuple[Array, Array]:
     """Class probabilities of the windows of `dense` and `apart`: the mean over trees on each synthetic set."""
-    forests = [train(s, real.classes, k) for k, s in enumerate(sets)]
+    forests = [grow_synthetic(s, real.classes, ON_SYNTHETIC, k) for k, s in enumerate(sets)]
     dense, apart = (np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
     return dense, apart
 
 
 def zero_shot(real: Real, synthetic: Synthetic, seed: int) -> tuple[list[Scores], list[Scores]]:
     """Scores by window and by file vote of each group of recordings, none of which is trained on."""
-    return scores_of(real, train(synthetic, real.classes, seed).probabilities(real.apart))
+    return scores_of(real, grow_synthetic(synthetic, real.classes, ON_SYNTHETIC, seed).probabilities(real.apart))
 
 
 def scores_of(real: Real, probability: Array) -> tuple[list[Scores], list[Scores]]:
@@ -85,7 +67,7 @@ def adapted(real: Real, synthetic: Synthetic, seed: int, settings: AdaptSettings
     found = []
     for fold in folds(real.data):
         unlabelled, clip = real.dense[fold.train], real.data.dense.clip[fold.train]
-        forest = adapt((synthetic.table, synthetic.labels), (unlabelled, clip), real.classes, settings, seed)
+        forest = adapt(join_tables(synthetic), (unlabelled, clip), real.classes, settings, seed)
         found.append(forest.probabilities(real.apart))
     return _scored(real, found)
 
@@ -104,7 +86,7 @@ def self_trained(real: Real, synthetic: Synthetic, seed: int, own: bool) -> tupl
     for fold in folds(real.data):
         rows = np.flatnonzero(fold.train != own)
         table, clip = real.dense[rows], real.data.dense.clip[rows]
-        voters = adapt((synthetic.table, synthetic.labels), (table, clip), real.classes, AdaptSettings(), seed)
+        voters = adapt(join_tables(synthetic), (table, clip), real.classes, AdaptSettings(), seed)
         guess = by_clip(voters.probabilities(table), clip).argmax(1)
         few = grow_few(real, base[0], rows, seed, (guess, guess))
         found.append(few.answers(real.apart, base[1])[2])

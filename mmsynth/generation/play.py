@@ -73,7 +73,8 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
     motions = (motion, *_others(recipe, body, index, person, motion))
     clothing = recipe.subjects.clothing[integer(len(recipe.subjects.clothing), draw)]
-    labels = Labels(activity.label, f"{recipe.name}-s{person:04d}", recipe.name, "synthetic")
+    # A recipe's seed makes other people: sets that differ in it may be trained on as one.
+    labels = Labels(activity.label, f"{recipe.name}-{recipe.seed}-s{person:04d}", recipe.name, "synthetic")
     file = motion.labels.source if activity.files else ""
     return Play(index, labels, subject, motions, world_from_radar, clothing, file)
 

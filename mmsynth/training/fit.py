@@ -94,7 +94,8 @@ def fit_model(
         return own, ""
     assert material.real is not None and material.synthetic is not None
     # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
-    base = grow_synthetic(recipe, synthetic_tables(recipe, material), len(material.classes))
+    made = synthetic_tables(material.synthetic, material.classes, recipe.seed)
+    base = grow_synthetic(made, len(material.classes), recipe.trees, recipe.seed)
     return BlendedNetwork(own, blend_trees(recipe, table_of(material.real, material.classes), base)), ""
 
 

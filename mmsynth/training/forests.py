@@ -13,7 +13,7 @@ from mmsynth.training.features import features
 from mmsynth.training.loop import Material
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedTrees, Model, TreeModel
-from mmsynth.training.trees import Forest, grow, join_forests
+from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import Windows
 
 Array = NDArray[Any]
@@ -33,9 +33,10 @@ def fit_trees(recipe: Recipe, material: Material) -> tuple[Model, str]:
     Returns:
         The model, and what there is to say of recordings without labels; "" = nothing.
     """
-    made = synthetic_tables(recipe, material) if material.synthetic is not None else []
+    synthetic, classes, seed = material.synthetic, material.classes, recipe.seed
+    made = synthetic_tables(synthetic, classes, seed) if synthetic is not None else []
     mixed = recipe.data.schedule == "mix" and (material.real is not None or material.unlabelled is not None)
-    base = grow_synthetic(recipe, made, len(material.classes)) if made and not mixed else None
+    base = grow_synthetic(made, len(classes), recipe.trees, seed) if made and not mixed else None
     real = table_of(material.real, material.classes) if material.real is not None else None
     if recipe.adapt.method != "self-training":
         return _teach(recipe, real, made, base, material.classes), ""
@@ -46,7 +47,7 @@ def fit_trees(recipe: Recipe, material: Material) -> tuple[Model, str]:
     else:
         model = _teach(recipe, real, made, base, material.classes)
     guess, note = _label(recipe, (table, clip), model, material.classes)
-    known = (table, guess) if real is None else _joined([real, (table, guess)])
+    known = (table, guess) if real is None else join_tables([real, (table, guess)])
     return _teach(recipe, known, made, base, material.classes), note
 
 
@@ -72,7 +73,7 @@ def _teach(
 def _adapted(recipe: Recipe, unlabelled: tuple[Array, Array], made: list[Table], classes: int) -> TreeModel:
     """Trees that go over by degrees from synthetic windows to recordings of which none has a label."""
     settings = AdaptSettings(vote=recipe.adapt.one_activity, trees=recipe.trees.count)
-    return TreeModel(adapt(_joined(made), unlabelled, classes, settings, recipe.seed))
+    return TreeModel(adapt(join_tables(made), unlabelled, classes, settings, recipe.seed))
 
 
 def _label(
@@ -101,29 +102,31 @@ def _label(
     return guess, note
 
 
-def synthetic_tables(recipe: Recipe, material: Material) -> list[Table]:
-    """Features and labels of synthetic windows and their copies, a table for each part of the people if these are many.
+def synthetic_tables(windows: Windows, classes: tuple[str, ...], seed: int) -> list[Table]:
+    """Synthetic windows and their copies, a table for each part of the people if these are many.
 
     Trees that each know some of the people carry over to recordings better than trees that know all.
+
+    Args:
+        windows: of all people, who are told apart by `subject`.
+        classes: activities in order.
+        seed: of what alters the copies.
     """
-    synthetic = material.synthetic
-    assert synthetic is not None
-    _, person = np.unique(synthetic.subject.astype(str), return_inverse=True)
+    _, person = np.unique(windows.subject.astype(str), return_inverse=True)
     parts = min(PARTS, max(1, (int(person.max()) + 1) // PEOPLE))
     tables = []
     for part in range(parts):
-        own = synthetic.take(np.flatnonzero(person % parts == part))
-        copied = with_copies(own, np.random.default_rng([recipe.seed, 7]))
-        tables.append((features(copied), copied.labels(material.classes)))
+        own = windows.take(np.flatnonzero(person % parts == part))
+        tables.append(table_of(with_copies(own, np.random.default_rng([seed, 7])), classes))
     return tables
 
 
-def grow_synthetic(recipe: Recipe, made: list[Table], classes: int) -> Forest:
+def grow_synthetic(made: list[Table], classes: int, settings: TreeSettings, seed: int) -> Forest:
     """A share of the trees for each table of `synthetic_tables`."""
-    few = replace(recipe.trees, count=max(1, recipe.trees.count // len(made)))
+    few = replace(settings, count=max(1, settings.count // len(made)))
     return join_forests(
         [
-            _grow(replace(recipe, trees=few, seed=recipe.seed + part), table, labels, classes)
+            grow(table, labels, classes, few, seed + part, np.ones(len(labels)))
             for part, (table, labels) in enumerate(made)
         ]
     )
@@ -143,13 +146,14 @@ def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Arr
 
 def _grow_mixed(recipe: Recipe, real: Table, made: list[Table], classes: int) -> Forest:
     """Everything at once: synthetic windows, each with its copies, weigh `synthetic_share` of the whole."""
-    synthetic, share = _joined(made), recipe.data.synthetic_share
-    table, labels = _joined([real, synthetic])
+    synthetic, share = join_tables(made), recipe.data.synthetic_share
+    table, labels = join_tables([real, synthetic])
     sizes = len(real[1]), len(synthetic[1])
     weight = len(labels) * np.repeat([(1 - share) / sizes[0], share / sizes[1]], sizes)
     used = weight > 0
     return _grow(recipe, table[used], labels[used], classes, weight[used])
 
 
-def _joined(tables: list[Table]) -> Table:
+def join_tables(tables: list[Table]) -> Table:
+    """All windows of several tables as one."""
     return np.concatenate([table for table, _ in tables]), np.concatenate([labels for _, labels in tables])

@@ -12,10 +12,11 @@ from mmsynth.evaluation.curve import Drawn, chain_row, transfer_rows
 from mmsynth.evaluation.fewshot import Curve, tree_curve
 from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.protocol import corpus, draw_rows, folds
-from mmsynth.evaluation.transfer import few_shot, real_tables, self_trained, synthetic_table
+from mmsynth.evaluation.transfer import few_shot, real_tables, self_trained
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.adapt import AdaptSettings, adapt, believed, evenly, likeness, mixed_clips
 from mmsynth.training.blend import FLOOR
+from mmsynth.training.forests import synthetic_tables
 from mmsynth.training.trees import TreeSettings
 
 
@@ -95,11 +96,11 @@ def test_rows_of_the_ledger_from_made_up_recordings(recordings: Path, generated:
     data = corpus(Dataset.open(recordings), WindowSettings(heights="relative"))
     real = real_tables(data)
     windows = cut(Dataset.open(generated), WindowSettings(heights="relative"))
-    drawn = Drawn((synthetic_table(windows, data.classes, 0, copies=1),), "facets", 12, 8)
+    drawn = Drawn((synthetic_tables(windows, data.classes, 0),), "facets", 12, 8)
     rows = {r.experiment: r for r in transfer_rows(real, drawn)}
     assert rows["radhar/zero_shot"].value > 0.9 and rows["radhar/zero_shot"].facets == 12
     # Sets with exchanged labels get nearly everything wrong, so that the chain gains what it reaches, on either day.
-    wrong = replace(drawn.sets[0], labels=1 - drawn.sets[0].labels)
+    wrong = [(table, 1 - labels) for table, labels in drawn.sets[0]]
     gain = chain_row(real, drawn, Drawn((wrong,), "surface", 0, 8))
     assert gain.value > 0.8 and gain.method == "surface" and gain.note.count("+") == 2
     # Recordings that took the labels of synthetic clips are classified right themselves.

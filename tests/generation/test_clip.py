@@ -175,6 +175,10 @@ def test_a_subject_keeps_body_and_style_between_clips(recipe: Recipe) -> None:
     ready = stage(recipe)
     assert draw_take(ready, 0).play.subject == draw_take(ready, 1).play.subject
     assert draw_take(ready, 0).play.subject != draw_take(ready, 2).play.subject
+    other = draw_take(stage(replace(recipe, seed=recipe.seed + 1)), 0)
+    assert draw_take(ready, 0).play.subject != other.play.subject
+    names = {draw_take(ready, 0).play.labels.subject, other.play.labels.subject}
+    assert len(names) == 2, "sets of two seeds may be trained on as one"
 
 
 def test_one_worker_two_workers_and_resumed_make_the_same_bytes(recipe: Recipe, tmp_path: Path) -> None:
