@@ -9,8 +9,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from mmsynth.motion.clip import Clip, rhythm, standing
-from mmsynth.motion.posing import Pose, about, aim, flat_foot, hang, keep_reachable, shifted, stack
+from mmsynth.motion.clip import Clip, ease, rhythm, standing
+from mmsynth.motion.posing import Pose, about, aim, body_turn, flat_foot, hang, hips, keep_reachable, shifted, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT, offset
 
 
@@ -105,16 +105,17 @@ def extend_limb(clip: Clip, side: int) -> Pose:
     lean, shift = -0.28 * sign * up, -0.085 * sign * up
     pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.5 * share))
     pose = shifted(pose, pelvis=(shift, 0.0, 0.0), turn=(0.0, 0.0, lean), spine=(0.0, 0.0, -0.35 * lean))
-    # The leg swings about its hip: from where the foot stood to where the straight leg carries it.
-    leg = 0.99 * float(offset("left_knee").norm() + offset("left_ankle").norm())
-    swing = s["leg"] * up
-    hip = pose.pelvis + stack(sign * 0.109, -0.085, 0.03, like=up)
-    raised = hip + leg * stack(sign * swing.sin(), -swing.cos(), 0.05 * up, like=up)
+    # The leg swings about its hip: from where the foot stood to where the straight leg carries it, a little bent on the
+    # way. By direction and length, so that the knee neither locks nor folds as the foot leaves the floor.
+    straight = float(offset("left_knee").norm() + offset("left_ankle").norm())
+    swing, free = s["leg"] * up, ease(4 * up)
+    hip = hips(pose.pelvis, body_turn(pose.turn))[:, side]
+    stood = pose.ankle[:, side] - hip
+    length, way = stood.norm(dim=1), stack(sign * swing.sin(), -swing.cos(), 0.05 * up, like=up)
+    way = stood / length[:, None] + free[:, None] * (way - stood / length[:, None])
+    length = length + free * (0.996 * straight - length) - 0.04 * free * (1 - free)
     ankle, foot = pose.ankle.clone(), pose.foot.clone()
-    free = (4 * up).clamp(0, 1)[:, None] ** 2
-    free = free * (3 - 2 * free)
-    ankle[:, side] = ankle[:, side] + free * (raised - ankle[:, side])
-    ankle[:, side, 1] = ankle[:, side, 1] + (0.1 * free * (1 - free))[:, 0]
+    ankle[:, side] = hip + length[:, None] * torch.nn.functional.normalize(way, dim=1)
     foot[:, side] = about("z", 0.6 * sign * swing) @ foot[:, side]
     planted = 1 - share.clamp(0, 0.25) * 4
     return keep_reachable(dataclasses.replace(pose, ankle=ankle, foot=foot), planted)

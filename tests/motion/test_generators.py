@@ -49,6 +49,19 @@ def test_hands_of_runners_are_not_stopped_at_once():
     assert float(speed.diff(dim=0).norm(dim=-1).max()) < 1.0
 
 
+def fastest_change(motion) -> float:
+    """Greatest acceleration in m/s^2 of any joint, from frame to frame."""
+    rate = (len(motion.times) - 1) / float(motion.times[-1])
+    return rate**2 * float(forward(motion).diff(dim=0).diff(dim=0).norm(dim=-1).max())
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_lifted_legs_do_not_snap_straight(side):
+    """A leg that is lifted sideways at some 1 m/s: no joint beyond 5 g."""
+    generator = torch.Generator().manual_seed(2)
+    assert fastest_change(generate_motion(f"{side}_limb_extension", 4.0, Subject(2), generator, 1000.0)) < 50
+
+
 def test_same_seed_same_clip_and_style_stays():
     first, second = clip("squat"), clip("squat")
     assert torch.equal(first.rotations, second.rotations)
