@@ -72,7 +72,9 @@ class Hop:
 
     Attributes:
         flight: height in m over take-off.
+        lag: how far the feet stay below it while they gain the speed that rolling has not given them, in m.
         crouch: how much the pelvis is lowered, in m.
+        fold: as deep, but over before the feet leave, for what does not fly: trunks unfold first.
         roll: heel-up pitch of the foot while it rolls over the ball, in rad; stays in the air what it was at take-off.
         pitch: that of the foot itself: in the air it points further down.
         drift: how far the ankles swing forward in the air, in m, from the speed that rolling has given them.
@@ -80,7 +82,9 @@ class Hop:
     """
 
     flight: Tensor
+    lag: Tensor
     crouch: Tensor
+    fold: Tensor
     roll: Tensor
     pitch: Tensor
     drift: Tensor
@@ -92,7 +96,7 @@ class Hop:
 
 def no_hop(times: Tensor) -> Hop:
     """Standing."""
-    return Hop(*(torch.zeros_like(times) for _ in range(6)))
+    return Hop(*(torch.zeros_like(times) for _ in range(8)))
 
 
 def hop(times: Tensor, start: float, height: float, before: float, after: float) -> Hop:
@@ -121,9 +125,11 @@ def hop(times: Tensor, start: float, height: float, before: float, after: float)
     def stretch(v: Tensor, length: float) -> Tensor:
         return length * (slope * v**2 * (1 - v) + 16 * 0.148 * deep * v**2 * (1 - v) ** 2)
 
-    crouch = stretch(progress(times, Beat(start, before, 1.0)), before)
-    crouch = crouch + stretch(1 - progress(times, Beat(leave + flying, after, 1.0)), after)
-    return Hop(flight, crouch, roll, pitch, drift, torch.sin(math.pi * u) ** 2)
+    down, up = progress(times, Beat(start, before, 1.0)), 1 - progress(times, Beat(leave + flying, after, 1.0))
+    crouch = stretch(down, before) + stretch(up, after)
+    fold = 16 * 0.148 * speed * (before * (down * (1 - down)) ** 2 + after * (up * (1 - up)) ** 2)
+    lag = (speed - gained) * coast
+    return Hop(flight, lag, crouch, fold, roll, pitch, drift, torch.sin(math.pi * u) ** 2)
 
 
 def _take_off(speed: float, span: float) -> tuple[float, float]:
@@ -142,7 +148,7 @@ def _take_off(speed: float, span: float) -> tuple[float, float]:
 
 def _airborne(pose: Pose, yaw: Tensor, course: Hop) -> Pose:
     """The pose with feet and pelvis on the course of the jumps."""
-    lifted = pose.ankle + stack(0.0, course.flight, 0.0, like=course.flight)[:, None]
+    lifted = pose.ankle + stack(0.0, course.flight - course.lag, 0.0, like=course.flight)[:, None]
     ankle, _ = flat_foot(lifted, yaw, course.roll[:, None].expand(-1, 2))
     _, foot = flat_foot(lifted, yaw, course.pitch[:, None].expand(-1, 2))
     rise = 0.5 * (ankle - lifted)[:, 0, 1]
@@ -197,10 +203,10 @@ def jump(clip: Clip) -> Pose:
             (land + before, 0.0),
         ]
         swing = swing + track(clip.times, keys)
-    fold = s["fold"] * course.crouch
+    fold = s["fold"] * course.fold
     pose = shifted(
         _airborne(base, torch.tensor([0.1, -0.1], dtype=torch.float64).expand(len(swing), 2), course),
-        pelvis=(0.0, -0.008, -0.35 * course.crouch),
+        pelvis=(0.0, -0.008, -0.35 * course.fold),
         turn=(0.0, 0.55 * fold, 0.0),
         spine=(0.0, 0.35 * fold, 0.0),
         head=(0.0, -0.5 * fold, 0.0),
@@ -242,7 +248,7 @@ def jack(clip: Clip) -> Pose:
         arm=hang(flexion, s["low"] + (s["arms"] - s["low"]) * lift, 0.15 - 0.9 * lift),
         elbow=0.15 + s["elbow"] * (0.4 + 0.6 * lift),
     )
-    fold = s["fold"] * course.crouch
+    fold = s["fold"] * course.fold
     pose = shifted(pose, pelvis=(0.0, -0.012, 0.0), turn=(0.0, 0.6 * fold, 0.0), spine=(0.0, 0.4 * fold, 0.0))
     pose = _travelling(pose, clip, flights)
     return keep_reachable(pose, torch.ones(len(spread), 2, dtype=torch.float64), 0.985)
