@@ -17,12 +17,11 @@ from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints
 from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, label_points, range_doppler
-from mmsynth.scene import load_room, movers, person_materials
+from mmsynth.scene import LoadedRoom, load_room, movers, person_materials
 from mmsynth.simulation import Simulation, knot_times, receive, settled, simulate_clean, simulate_traced
 from mmsynth.types import (
     AdcFrames,
     Cfar,
-    Material,
     MeshSequence,
     Motion,
     Paths,
@@ -186,7 +185,7 @@ def _scene(
 
 
 @lru_cache(maxsize=8)
-def _surroundings(path: str, frequency: float) -> tuple[MeshSequence, Tensor, tuple[str, ...], dict[str, Material]]:
+def _surroundings(path: str, frequency: float) -> LoadedRoom:
     """What stands still in a room; kept, since every clip stands in it."""
     return load_room(room_of(path), frequency)
 

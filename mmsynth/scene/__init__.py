@@ -7,6 +7,7 @@ from mmsynth.scene.materials import person_materials as person_materials
 from mmsynth.scene.movers import Door as Door
 from mmsynth.scene.movers import Fan as Fan
 from mmsynth.scene.movers import movers as movers
+from mmsynth.scene.rooms import LoadedRoom as LoadedRoom
 from mmsynth.scene.rooms import Room as Room
 from mmsynth.scene.rooms import around_radar as around_radar
 from mmsynth.scene.rooms import load_room as load_room

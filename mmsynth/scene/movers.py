@@ -102,15 +102,15 @@ def _fan(fan: Fan) -> tuple[_Array, _Array]:
     """Blades along the axis z, at rest."""
     vertices, faces = _sheet(fan.length - _HUB, fan.width, 0.002, 0.01)
     vertices = vertices + [_HUB, -fan.width / 2, 0.0]
-    vertices = vertices @ _about("x", fan.pitch).T
-    parts = [vertices @ _about("z", math.tau * k / fan.blades).T for k in range(fan.blades)]
+    vertices = vertices @ about("x", fan.pitch).T
+    parts = [vertices @ about("z", math.tau * k / fan.blades).T for k in range(fan.blades)]
     offsets = len(vertices) * np.arange(fan.blades)[:, None, None]
     return np.concatenate(parts), (faces + offsets).reshape(-1, 3)
 
 
 def _door(door: Door) -> tuple[_Array, _Array]:
     vertices, faces = _sheet(door.width, door.height, 0.04, 0.04)
-    return vertices @ _about("x", math.pi / 2).T, faces
+    return vertices @ about("x", math.pi / 2).T, faces
 
 
 def _fan_turn(fan: Fan, times: Tensor) -> Tensor:
@@ -131,7 +131,8 @@ def _turns(angle: Tensor) -> Tensor:
     return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], 1).reshape(-1, 3, 3)
 
 
-def _about(axis: str, angle: float) -> _Array:
+def about(axis: str, angle: float) -> _Array:
+    """The matrix [3, 3] that turns by an angle in rad about the axis "x" or "z"."""
     c, s = math.cos(angle), math.sin(angle)
     if axis == "x":
         return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])

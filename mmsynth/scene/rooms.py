@@ -12,7 +12,7 @@ position = [1.5, 3.0, 0.0]  # of the middle of its underside
 yaw_deg = 30
 material = "wood"
 
-[[mesh]]                    # an OBJ, PLY or GLB file, metres, z up
+[[mesh]]                    # an OBJ, PLY or GLB file in metres
 file = "chair.obj"
 position = [-1.0, 3.0, 0.0]
 material = "plywood"
@@ -25,7 +25,6 @@ position = [0.0, 0.1, 1.8]
 tilt_deg = -15
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +36,8 @@ from torch import Tensor
 
 from mmsynth import config, geometry
 from mmsynth.scene.materials import DEFAULT_FREQUENCY, material
-from mmsynth.scene.movers import Door, Fan
+from mmsynth.scene.meshes import MeshFile, read_mesh
+from mmsynth.scene.movers import Door, Fan, about
 from mmsynth.types import Material, MeshSequence
 
 # A box's corners, and its sides as quads of them, counter-clockwise seen from outside: -x, +x, -y, +y, bottom, top.
@@ -45,8 +45,6 @@ _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z i
 _SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 # Furniture sides smaller than this (m^2) make no mirror: at 2 m a first Fresnel zone is about 0.01 m^2.
 SMALLEST_MIRROR = 0.04
-# m across; without walls that say it better, a larger mesh is one in other units.
-_LARGEST_MESH = 100.0
 
 
 @dataclass(frozen=True)
@@ -72,22 +70,6 @@ class Furniture:
 
 
 @dataclass(frozen=True)
-class MeshFile:
-    """A mesh from a file that trimesh reads, in metres with z up after `scale`.
-
-    The simulator sees faces from their front alone, so that closed bodies are turned to have it towards the radar's
-    side: outwards, or inwards if the radar is within. Open surfaces stay as the file has them.
-    """
-
-    file: str
-    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    name: str = "mesh"
-    yaw: float = 0.0
-    scale: float = 1.0
-    material: str = "wood"
-
-
-@dataclass(frozen=True)
 class Mount:
     """Where the radar hangs: `position` in m, turned left by `yaw`, boresight raised by `tilt` (rad)."""
 
@@ -108,7 +90,7 @@ class Room:
     radar: Mount = Mount()
 
 
-Loaded = tuple[MeshSequence, Tensor, tuple[str, ...], dict[str, Material]]
+LoadedRoom = tuple[MeshSequence | None, Tensor, tuple[str, ...], dict[str, Material]]
 
 
 def read_room(source: Path | str | Mapping[str, Any]) -> Room:
@@ -124,8 +106,10 @@ def read_room(source: Path | str | Mapping[str, Any]) -> Room:
     return replace(room, mesh=tuple(replace(m, file=str(folder / m.file)) for m in room.mesh))
 
 
-def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = DEFAULT_FREQUENCY) -> Loaded:
+def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = DEFAULT_FREQUENCY) -> LoadedRoom:
     """What stands still in a room: its mesh, its mirrors [mirrors, 4, 3] with a region each, and all materials.
+
+    Where nothing stands but fans and doors there is no mesh.
 
     Fans and doors move: `movers(read_room(source).fan + read_room(source).door, times)` are people to the simulator;
     their materials are here too.
@@ -135,20 +119,24 @@ def load_room(source: Path | str | Mapping[str, Any] | Room, frequency: float = 
         frequency: Hz at which permittivities are taken.
 
     Raises:
-        ValueError: as of `read_room`; nothing stands in it; or a mesh is missing, damaged or larger than the room.
+        ValueError: as of `read_room`; nothing is in it; or a mesh is missing, damaged or larger than the room.
     """
     room = source if isinstance(source, Room) else read_room(source)
     parts = [_box_room(room.room)] if room.room is not None else []
     parts += [_furniture(item) for item in room.furniture]
     parts = [part for part in parts if len(part[0])]
-    meshes = [_quads(corners, names) for corners, names in parts] + [_read_mesh(item, room) for item in room.mesh]
+    meshes = [_quads(corners, names) for corners, names in parts] + [
+        read_mesh(item, room.room.size if room.room else None, room.radar.position) for item in room.mesh
+    ]
+    if not (meshes or room.fan or room.door):
+        raise ValueError("room: expected walls, furniture, a mesh, a fan or a door, got an empty room")
     regions = {region for _, _, names in meshes for region in names}
     regions |= {f"{item.material}:{item.name}" for group in (room.fan, room.door) for item in group}
     materials = {region: material(region.split(":")[0], frequency) for region in sorted(regions)}
     mirrors = [(quad, name) for corners, names in parts for quad, name in zip(corners, names, strict=True)]
     large = [(quad, name) for quad, name in mirrors if _quad_area(quad) >= SMALLEST_MIRROR]
     quads = torch.tensor(np.array([quad for quad, _ in large]).reshape(-1, 4, 3))
-    return _merge(meshes), quads, tuple(name for _, name in large), materials
+    return _merge(meshes) if meshes else None, quads, tuple(name for _, name in large), materials
 
 
 def mounted(source: Path | str | Mapping[str, Any] | Room) -> Tensor:
@@ -183,7 +171,7 @@ def around_radar(room: Room) -> str:
     """The furniture in which the room's radar hangs, or the side of the box beyond which it does; "" = free."""
     place = np.array(room.radar.position)
     for item in room.furniture:
-        x, y, z = _yaw(-item.yaw) @ (place - item.position)
+        x, y, z = about("z", -item.yaw) @ (place - item.position)
         if 2 * abs(x) < item.size[0] and 2 * abs(y) < item.size[1] and 0 < z < item.size[2]:
             return item.name
     if room.room is None:
@@ -203,7 +191,7 @@ def _box_room(box: Box) -> tuple[np.ndarray, list[str]]:
 
 
 def _furniture(item: Furniture) -> tuple[np.ndarray, list[str]]:
-    corners = (_CORNERS * item.size) @ _yaw(item.yaw).T + item.position
+    corners = (_CORNERS * item.size) @ about("z", item.yaw).T + item.position
     return corners[np.array(_SIDES)], [f"{item.material}:{item.name}"] * 6
 
 
@@ -214,70 +202,7 @@ def _quads(corners: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
     return corners.reshape(-1, 3), faces, [name for name in names for _ in range(2)]
 
 
-def _read_mesh(item: MeshFile, room: Room) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    import trimesh
-
-    path = Path(item.file)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file (mesh '{item.name}')")
-    try:
-        found = trimesh.load(path, force="mesh", process=False)
-        vertices = np.asarray(found.vertices, dtype=np.float64) * item.scale
-        faces = np.asarray(found.faces, dtype=np.int64)
-    # trimesh raises whatever its readers raise.
-    except Exception as error:
-        raise ValueError(f"{path}: not a mesh that can be read: {error}") from None
-    if len(faces) == 0 or not np.isfinite(vertices).all():
-        raise ValueError(f"{path}: expected a mesh of finite triangles, got {len(faces)} triangles")
-    across = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
-    limit = math.hypot(*room.room.size) if room.room else _LARGEST_MESH
-    if across > limit:
-        raise ValueError(
-            f"{path}: expected a mesh of at most {limit:.3g} m, got one {across:.4g} m across; `scale = 0.001` is for "
-            "files in millimetres"
-        )
-    vertices = vertices @ _yaw(item.yaw).T + item.position
-    try:
-        faces = _turned(vertices, faces, np.array(room.radar.position))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return vertices, faces, [f"{item.material}:{item.name}"] * len(faces)
-
-
-def _turned(vertices: np.ndarray, faces: np.ndarray, radar: np.ndarray) -> np.ndarray:
-    """The faces [faces, 3], those of closed bodies in the order that shows their front to the side of the radar.
-
-    Raises:
-        ValueError: faces of a closed body look to either side.
-    """
-    import trimesh
-
-    # Files of flat shaded bodies have their corners once a face.
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
-    mesh.merge_vertices(merge_tex=True, merge_norm=True)
-    body = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(faces))
-    faces = faces.copy()
-    for rows in np.split(body.argsort(kind="stable"), np.bincount(body).cumsum()[:-1]):
-        edges = mesh.faces[rows][:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-        if (np.unique(np.sort(edges, 1), axis=0, return_counts=True)[1] != 2).any():
-            continue
-        if len(np.unique(edges, axis=0)) < len(edges):
-            raise ValueError("expected all faces of a closed body to look outwards, got some that look inwards")
-        a, b, c = (vertices[faces[rows]] - radar).transpose(1, 0, 2)
-        x, y, z = (np.linalg.norm(corner, axis=1) for corner in (a, b, c))
-        volume = (a * np.cross(b, c)).sum(1)
-        # The solid angle of each face from the radar: van Oosterom and Strackee 1983, eq. 8.
-        near = x * y * z + (a * b).sum(1) * z + (b * c).sum(1) * x + (c * a).sum(1) * y
-        around = 2 * np.arctan2(volume, near).sum()
-        within = abs(around) > math.tau
-        if (volume.sum() < 0) != within:
-            faces[rows] = faces[rows][:, ::-1]
-    return faces
-
-
 def _merge(meshes: list[tuple[np.ndarray, np.ndarray, list[str]]]) -> MeshSequence:
-    if not meshes:
-        raise ValueError("room: expected walls, furniture or a mesh, got an empty room")
     offsets = np.cumsum([0] + [len(vertices) for vertices, _, _ in meshes])
     faces = np.concatenate([faces + offset for (_, faces, _), offset in zip(meshes, offsets, strict=False)])
     regions = [name for _, _, names in meshes for name in names]
@@ -289,11 +214,6 @@ def _merge(meshes: list[tuple[np.ndarray, np.ndarray, list[str]]]) -> MeshSequen
         region=torch.tensor([table.index(name) for name in regions]),
         region_names=table,
     )
-
-
-def _yaw(angle: float) -> np.ndarray:
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _quad_area(quad: np.ndarray) -> float:

@@ -161,7 +161,8 @@ BOX = "[room]\nsize = [4.0, 6.0, 2.5]\ncenter = [0.0, 2.5]\n"
         (BOX + "[[furniture]]\nsize = [2.0, 0.2, 1.5]\nposition = [0.0, 0.9, 0.0]\nyaw_deg = 90\n", "'furniture'"),
         (BOX + "[[furniture]]\nsize = [2.0, 0.2, 1.5]\nposition = [0.9, 0.0, 0.0]\nyaw_deg = 90\n", None),
         (BOX + '[[mesh]]\nfile = "none.ply"\n', "none.ply: no such file"),
-        ("[[fan]]\nposition = [0.0, 4.0, 1.0]\n", "got an empty room"),
+        ("[radar]\nposition = [0.0, 4.0, 1.0]\n", "got an empty room"),
+        ("[[fan]]\nposition = [0.0, 4.0, 1.0]\n", None),
     ],
 )
 def test_what_is_wrong_with_a_room_is_told_with_the_recipe(tmp_path: Path, room: str, message: str | None) -> None:

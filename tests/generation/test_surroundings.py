@@ -73,6 +73,13 @@ def test_a_fan_in_the_room_s_file_is_a_distractor_that_says_so(tmp_path: Path) -
     assert with_fan.labels == without.labels
 
 
+def test_a_fan_alone_in_free_space_is_seen(tmp_path: Path) -> None:
+    cloud = (alone := sample_of(written(tmp_path, FAN + FRONT))).cloud
+    fan = points_of(alone, "metal:fan")
+    assert int(fan.sum()) >= 4 and bool((cloud.velocity[fan] != 0).any())
+    assert not bool(points_of(alone, "concrete").any())
+
+
 def test_a_room_that_has_changed_is_read_again(tmp_path: Path) -> None:
     before = sample_of(written(tmp_path, ROOM + FRONT))
     changed = sample_of(written(tmp_path, ROOM + FAN + FRONT))  # in the same process

@@ -83,10 +83,11 @@ def test_radar_mounts():
     assert torch.allclose(ceiling[:3, 1], torch.tensor([0.0, 0.0, -1.0], dtype=torch.float64), atol=1e-12)
 
 
-@pytest.mark.parametrize("suffix", ["obj", "ply", "glb"])
-def test_mesh_files(tmp_path, suffix):
-    trimesh.creation.box(extents=(1, 2, 3)).export(tmp_path / f"box.{suffix}")
-    text = f'[[mesh]]\nfile = "box.{suffix}"\nposition = [0, 4, 1.5]\nyaw_deg = 90\nmaterial = "metal"\n'
+@pytest.mark.parametrize(("suffix", "up"), [("obj", ""), ("ply", ""), ("glb", "z"), ("glb", ""), ("obj", "y")])
+def test_mesh_files(tmp_path, suffix, up):
+    standing = up == "z" or (suffix != "glb" and not up)  # glTF has y upwards
+    trimesh.creation.box(extents=(1, 2, 3) if standing else (1, 3, 2)).export(tmp_path / f"box.{suffix}")
+    text = f'[[mesh]]\nfile = "box.{suffix}"\nposition = [0, 4, 1.5]\nyaw_deg = 90\nmaterial = "metal"\nup = "{up}"\n'
     (tmp_path / "room.toml").write_text(text)
     mesh, mirrors, _, materials = load_room(tmp_path / "room.toml")
     low, high = mesh.vertices[0].amin(0), mesh.vertices[0].amax(0)
@@ -95,7 +96,41 @@ def test_mesh_files(tmp_path, suffix):
     assert mirrors.shape == (0, 4, 3) and materials["metal:mesh"].permittivity is None
 
 
+def test_a_glb_of_several_nodes_stands_as_gltf_says(tmp_path):
+    # Blender's exporter: z up becomes y up, and what looked along the world's -y looks along z.
+    scene = trimesh.Scene()
+    for place, size in (((1.0, 0.5, 0.0), 1.0), ((0.0, 0.1, 2.0), 0.2)):
+        node = np.diag([size, size, size, 1.0])
+        node[:3, 3] = place
+        scene.add_geometry(trimesh.creation.box(extents=(1, 1, 1)), transform=node)
+    scene.export(tmp_path / "two.glb")
+    mesh, *_ = load_room({"mesh": [{"file": str(tmp_path / "two.glb"), "position": [0, 5, 0]}]})
+    aside = mesh.vertices[0][:, 0] > 0.3
+    for node, low, high in ((aside, [0.5, 4.5, 0.0], [1.5, 5.5, 1.0]), (~aside, [-0.1, 2.9, 0.0], [0.1, 3.1, 0.2])):
+        bounds = torch.tensor([low, high], dtype=torch.float64)
+        corners = mesh.vertices[0][node]
+        assert torch.allclose(torch.stack([corners.amin(0), corners.amax(0)]), bounds, atol=1e-6)
+
+
+def test_a_file_that_shows_the_radar_its_back_alone_is_refused(tmp_path):
+    wall = trimesh.Trimesh([[-1, 3, 0], [1, 3, 0], [1, 3, 2], [-1, 3, 2]], [[0, 1, 2], [0, 2, 3]], process=False)
+    wall.export(tmp_path / "wall.obj")
+    front = {"mesh": [{"file": str(tmp_path / "wall.obj")}]}
+    assert len(load_room(front)[0].faces) == 2
+    with pytest.raises(ValueError, match=r"wall\.obj: expected faces that look towards the radar.*its back"):
+        load_room(front | {"radar": {"position": [0.0, 5.0, 1.0]}})
+
+
+def test_a_fan_or_a_door_needs_no_room_around_it():
+    mesh, mirrors, regions, materials = load_room({"fan": [{"position": [0, 2, 1]}], "door": [{"position": [1, 2, 0]}]})
+    assert mesh is None and mirrors.shape == (0, 4, 3) and regions == ()
+    assert set(materials) == {"metal:fan", "wood:door"}
+
+
 def test_what_is_wrong_is_said(tmp_path):
+    (tmp_path / "nan.obj").write_text("v 0 2 0\nv 1 2 0\nv nan 2 1\nv 0 2 1\nf 1 2 4\nf 2 3 4\n")
+    with pytest.raises(ValueError, match=r"nan\.obj: expected .* got 2 triangles and 1 vertices that are NaN"):
+        load_room({"mesh": [{"file": str(tmp_path / "nan.obj")}]})
     with pytest.raises(ValueError, match=r"unknown key 'room\.sise'.*'size'"):
         read_room({"room": {"sise": [1, 1, 1]}})
     with pytest.raises(ValueError, match="nearest: 'concrete'"):
