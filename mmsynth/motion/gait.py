@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmsynth.motion.clip import Clip, ease, standing, track
 from mmsynth.motion.paths import Path, loop, plan_path, to_and_fro
-from mmsynth.motion.posing import Pose, flat_foot, hang, keep_reachable, stack
+from mmsynth.motion.posing import Pose, flat_foot, hang, hold_back, keep_reachable, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT
 
 
@@ -216,7 +216,8 @@ def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose,
         arm=arms,
         elbow=elbow,
     )
-    return keep_reachable(pose, torch.stack([left.claim, right.claim], 1), 0.998), (left, right)
+    claim = torch.stack([left.claim, right.claim], 1)
+    return hold_back(keep_reachable(pose, claim, 0.998), claim), (left, right)
 
 
 # --------------------------------------------------------------------------------------------- walk and run

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from mmsynth.motion.clip import Clip, track
 
+# m/s^2; a default of ours: 1.2 m/s round a circle of 1 m radius, 0.67 m/s round one of 0.3 m.
+_SIDEWARD = 1.5
+
 
 @dataclass(frozen=True, eq=False)
 class Path:
@@ -70,8 +73,12 @@ def to_and_fro(clip: Clip, speed: float, extent: float, kind: str) -> Path:
 
 
 def loop(clip: Clip, speed: float, extent: float) -> Path:
-    """A path round and round, `extent` m across, now wider and now narrower, in a sense of its own."""
+    """A path round and round, `extent` m across, now wider and now narrower, in a sense of its own.
+
+    Narrow rounds are walked more slowly: people accelerate by no more than `_SIDEWARD` towards the middle.
+    """
     sense = 1 if clip.uniform() < 0.5 else -1
+    speed = min(speed, math.sqrt(_SIDEWARD * 0.5 * extent))
     now, yaw = -2.5, clip.uniform(-math.pi, math.pi)
     speeds, yaws = [(now, speed, 0.0)], [(now, yaw)]
     while now < clip.duration + 3.0:

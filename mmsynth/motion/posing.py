@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmsynth.arrays import check_shapes
 from mmsynth.geometry import matrix_from_rotvec
-from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, offset, two_bone
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, HEEL, offset, soft_ceiling, two_bone
 
 SIDES = ("left", "right")
 SIGN = (1.0, -1.0)
@@ -161,6 +161,23 @@ def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.994) -> Pose:
     claims = torch.cat([-sharp * ceiling, torch.zeros_like(ceiling[:, :1])], 1)
     sink = cover(claims.logsumexp(1) / sharp, pose.times, 0.07)
     return dataclasses.replace(pose, pelvis=pose.pelvis - stack(0.0, sink, 0.0, like=sink))
+
+
+def hold_back(pose: Pose, planted: Tensor) -> Pose:
+    """The pose with feet in the air held back softly as their legs straighten, as muscles do it: no knee locks.
+
+    Args:
+        pose: as wanted.
+        planted: weight [frames, 2]: 1 on the floor, where the foot stays up to 0.998 of the straight leg's length;
+            0 in the air, where it yields from 0.06 of that length before on.
+    """
+    straight = float((offset("left_knee") + offset("left_ankle")).norm())
+    at = hips(pose.pelvis, body_turn(pose.turn))
+    gap = pose.ankle - at
+    length = gap.norm(dim=-1)
+    start = (0.998 - 0.06 * (1 - planted)) * straight
+    held = soft_ceiling(length, start, torch.full_like(start, 0.9996 * straight))
+    return dataclasses.replace(pose, ankle=at + gap * (held / length)[..., None])
 
 
 def cover(value: Tensor, times: Tensor, width: float) -> Tensor:

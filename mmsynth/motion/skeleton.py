@@ -105,7 +105,7 @@ def two_bone(
     swing, phase = torch.hypot(even, odd), torch.atan2(odd, even)
     base = upper @ upper + lower @ lower + 2 * along
     reach = (base + 2 * swing).sqrt()
-    distance = _soft_ceiling(target.norm(dim=-1), free * reach, (0.06 * free + 0.94) * reach)
+    distance = soft_ceiling(target.norm(dim=-1), free * reach, (0.06 * free + 0.94) * reach)
     cosine = ((distance**2 - base) / (2 * swing)).clamp(-0.98, 1.0)
     angle = phase + cosine.acos()
     end = upper + (matrix_from_rotvec(angle[..., None] * hinge) @ lower)
@@ -113,7 +113,7 @@ def two_bone(
     return frame(target, hint.expand_as(target)) @ rest.transpose(-1, -2), angle
 
 
-def _soft_ceiling(value: Tensor, start: Tensor, ceiling: Tensor) -> Tensor:
+def soft_ceiling(value: Tensor, start: Tensor, ceiling: Tensor) -> Tensor:
     """The value below `start`; above, it approaches `ceiling` with continuous slope."""
     room = ceiling - start
     return torch.where(value <= start, value, ceiling - room * torch.exp(-(value - start).clamp_min(0) / room))
