@@ -87,7 +87,7 @@ def _widened(factor: float) -> Change:
 
 def _slower(name: str, low: float, high: float) -> tuple[float, float]:
     """Repetitions last 1.6 times as long, and who walks takes 1.6 times as long for his way."""
-    factor = {"tempo": 1.6, "speed": 1 / 1.6}.get(name, 1.0)
+    factor = {"tempo": 1.6, "rate": 1 / 1.6, "speed": 1 / 1.6}.get(name, 1.0)
     return low * factor, high * factor
 
 

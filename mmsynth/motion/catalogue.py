@@ -82,7 +82,7 @@ ACTIVITIES: Mapping[str, Activity] = {
         gait.run,
         {
             "speed": Range(1.8, 3.4, "m/s; jogging"),
-            "tempo": Range(2.5, 3.0, "steps/s; 150-180 a minute"),
+            "rate": Range(2.5, 3.0, "steps/s; 150-180 a minute"),
             "extent": Range(0.0, 8.0, "m covered before coming back; under 0.5 on the spot"),
             "lift": Range(0.12, 0.28, "m"),
             "drop": Range(0.02, 0.05, "m that the pelvis is carried lower than standing"),
@@ -165,7 +165,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "wave": Activity(
         exercises.wave,
         {
-            "tempo": Range(0.9, 2.2, "Hz"),
+            "rate": Range(0.9, 2.2, "Hz"),
             "swing": Range(0.45, 0.95, "rad"),
             "lift": Range(0.9, 1.9, "rad of the upper arm"),
             "elbow": Range(1.1, 1.8, "rad"),
@@ -194,7 +194,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "pull": Activity(partial(everyday.push, pull=True), _PUSH, "pulling with both hands"),
     "clap": Activity(
         everyday.clap,
-        {"tempo": Range(1.8, 4.2, "Hz"), "wide": Range(0.08, 0.2, "m from the middle to each hand")},
+        {"rate": Range(1.8, 4.2, "Hz"), "wide": Range(0.08, 0.2, "m from the middle to each hand")},
         "clapping",
     ),
     "kick": Activity(

@@ -212,7 +212,7 @@ def clap(clip: Clip) -> Pose:
     """Clapping in front of the chest, in bursts."""
     s, t = clip.style, clip.times
     apart = torch.zeros_like(t)
-    for beat in beats(clip, 1 / s["tempo"], 0.0, 0.05):
+    for beat in beats(clip, 1 / s["rate"], 0.0, 0.05):
         apart = apart + min(beat.size, 1.2) * torch.sin(math.pi * progress(t, beat)) ** 2
     burst = ease(1.5 + 2.5 * clip.noise(1.0, 0.05, 0.2)[:, 0])
     wide = 0.16 - (0.155 - s["wide"] * apart) * burst

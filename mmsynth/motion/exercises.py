@@ -269,7 +269,7 @@ def wave(clip: Clip) -> Pose:
         main = 1 - main
     for side in (0, 1) if both else (main,):
         beat = clip.noise(0.12, 0.05, 0.4)[:, 0]
-        phase = 2 * math.pi * s["tempo"] * (times + 0.3 * beat) + clip.uniform(0, 6.28)
+        phase = 2 * math.pi * s["rate"] * (times + 0.3 * beat) + clip.uniform(0, 6.28)
         size = s["swing"] * (1 + clip.noise(0.12, 0.1, 0.6)[:, 0])
         lift = torch.full_like(times, s["lift"]) + clip.noise(0.03, 0.1, 0.5)[:, 0]
         flexion = 0.35 + 0.06 * phase.sin()
@@ -278,6 +278,6 @@ def wave(clip: Clip) -> Pose:
         pair[2] = pair[2] + (0.55 * size * phase.sin())[:, None]
         arms[:, side] = hang(*pair)[:, side]
         elbows[:, side] = s["elbow"] + 0.6 * size * (phase + 0.3).sin()
-    sway = 0.012 * (2 * math.pi * s["tempo"] * times).sin() * (1.0 if main == 0 else -1.0)
+    sway = 0.012 * (2 * math.pi * s["rate"] * times).sin() * (1.0 if main == 0 else -1.0)
     pose = dataclasses.replace(base, arm=arms, elbow=elbows, spine=base.spine + stack(0.5 * sway, 0.0, sway, like=sway))
     return keep_reachable(pose, torch.ones(len(times), 2, dtype=torch.float64))

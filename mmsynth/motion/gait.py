@@ -259,7 +259,7 @@ def run(clip: Clip) -> Pose:
         if still
         else to_and_fro(clip, s["speed"], s["extent"], "turn")
     )
-    gait = Gait(0.63, 1.0, s["tempo"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True)
+    gait = Gait(0.63, 1.0, s["rate"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True)
     pose, (left, right) = follow(clip, path, gait, 0.0)
     # The legs' phase: by where the feet are when moving, by which one is up on the spot.
     ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)

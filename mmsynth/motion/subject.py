@@ -113,15 +113,16 @@ def style(subject: Subject, activity: str, parameters: Mapping[str, Range]) -> d
     """The person's own value of every parameter: the same in each clip, whatever else is asked for.
 
     Each parameter is keyed by (seed, activity, name), so that a new one changes no other. Parameters called "tempo"
-    share half of their spread across activities: who walks briskly also squats briskly. "speed" falls by 1 % a year
-    from 65 years on, a default of ours: healthy women in their seventies walk at 1.27 m/s (Bohannon 1997), all people
-    over 65 (73.5 years on average) at 0.92 (Studenski 2011).
+    (s) and "rate" (1/s) share half of their spread across activities: who waves briskly also squats briskly. "speed"
+    falls by 1 % a year from 65 years on, a default of ours: healthy women in their seventies walk at 1.27 m/s (Bohannon
+    1997), all people over 65 (73.5 years on average) at 0.92 (Studenski 2011).
     """
     values = {}
     for name, span in parameters.items():
         share = _uniform(subject.seed, activity, name)
-        if name == "tempo":
-            share = 0.5 * share + 0.5 * _uniform(subject.seed, "", name)
+        if name in ("tempo", "rate"):
+            slow = _uniform(subject.seed, "", "tempo")
+            share = 0.5 * share + 0.5 * (slow if name == "tempo" else 1 - slow)
         values[name] = span.at(share)
         if name == "speed":
             values[name] *= max(0.5, 1 - 0.01 * max(0.0, subject.age - 65))

@@ -188,10 +188,10 @@ def rate_of(signal: torch.Tensor, low: float, high: float) -> float:
 @pytest.mark.parametrize(
     ("activity", "overrides", "joint", "axis", "rate"),
     [
-        ("wave", {"tempo": 1.5, "side": 1.0, "both": 0.0}, "right_wrist", 0, 1.5),
+        ("wave", {"rate": 1.5, "side": 1.0, "both": 0.0}, "right_wrist", 0, 1.5),
         ("squat", {"tempo": 2.0, "rest": 0.0}, "pelvis", 2, 0.5),
         ("jack", {"tempo": 1.0, "rest": 0.0}, "left_wrist", 2, 1.0),
-        ("clap", {"tempo": 3.0}, "left_wrist", 0, 3.0),
+        ("clap", {"rate": 3.0}, "left_wrist", 0, 3.0),
     ],
 )
 def test_tempo_is_what_the_style_says(activity, overrides, joint, axis, rate):
