@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmsynth.datasets.raw.beats import forwardness, mirrored
 from mmsynth.datasets.raw.hsi import Headers, find_headers
 from mmsynth.datasets.raw.recording import Recording, board_correction, board_rx, step_of
 from mmsynth.datasets.raw.words import Stream
@@ -125,22 +126,12 @@ def _order_in(frame: NDArray[np.int16], radar: Radar, headers: Headers | None) -
     if not board.interleaved:
         choices += [replace(expected, swap=swap, paired=not expected.paired) for swap in (False, True)]
     best = max(choices, key=lambda order: forwardness(_decode(frame, radar, order)))
-    clear = forwardness(_decode(frame, radar, best)) > 10 > forwardness(_decode(frame, radar, expected))
+    new, old = (_decode(frame, radar, order) for order in (best, expected))
+    clear = forwardness(new) > 10 > forwardness(old)
+    # Pairs taken apart wrongly turn a beat beyond a quarter of the rate into one below, but leave images of it.
+    if best.paired != expected.paired:
+        clear &= mirrored(old) > 2 * mirrored(new)
     return best if clear else expected
-
-
-def forwardness(samples: Tensor) -> float:
-    """Power of complex samples [..., samples] at low positive beat frequencies over that at low negative ones.
-
-    What stands in front of a radar is at positive ones; noise, and samples too few to tell, give one.
-    """
-    count = samples.shape[-1]
-    if count < 16:
-        return 1.0
-    tapered = (samples - samples.mean(-1, keepdim=True)) * torch.hann_window(count, device=samples.device)
-    power = torch.fft.fft(tapered).abs().square().reshape(-1, count).mean(0)
-    quarter, tiny = count // 4, torch.finfo(power.dtype).tiny
-    return float((power[3 : quarter + 1].sum() + tiny) / (power[-quarter:-2].sum() + tiny))
 
 
 def write_dca1000(

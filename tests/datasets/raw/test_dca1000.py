@@ -222,10 +222,10 @@ def _target(radar: Radar, position: np.ndarray) -> AdcFrames:
     return AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64))
 
 
-def facing(setup: RadarSetup, frames: int = 1) -> AdcFrames:
-    """A target at 2 m, in whole ADC steps: its beat is positive."""
+def facing(setup: RadarSetup, frames: int = 1, distance: float = 2) -> AdcFrames:
+    """A target at a distance in m, in whole ADC steps: its beat is positive."""
     w, radar = setup.radar.waveform, setup.radar
-    beat = torch.polar(torch.ones(w.samples), (4 * math.pi * w.slope * 2 / LIGHT * w.sample_times()).float())
+    beat = torch.polar(torch.ones(w.samples), (4 * math.pi * w.slope * distance / LIGHT * w.sample_times()).float())
     steps = (9000 * torch.view_as_real(beat)).round() / 32768
     shape = (frames, w.loops, radar.slots, len(radar.rx), w.samples)
     samples = torch.view_as_complex(steps).expand(shape).contiguous()
@@ -246,6 +246,17 @@ def test_the_order_of_i_and_q_is_found_from_where_the_beats_lie(tmp_path, swap, 
     # An order that is given is kept, and its beats are told of.
     (note,) = read_dca1000(file, setup, replace(order, swap=not swap)).notes
     assert "beat frequencies are negative" in note
+
+
+def test_the_board_s_order_is_kept_for_targets_beyond_a_quarter_of_the_range(tmp_path):
+    """Another order would bring beats of a little over a quarter of the rate to below it, with images."""
+    setup = load_radar("iwr1642_demo")
+    noise = torch.Generator().manual_seed(3)
+    for distance in (2.4, 2.7, 2.9, 3.2, 3.6, 4.5, 6.0):
+        adc = facing(setup, distance=distance)
+        extra = 100 / 32768 * torch.randn(adc.samples.shape, generator=noise, dtype=torch.complex64)
+        (file,) = write_dca1000(tmp_path / f"{distance}.bin", replace(adc, samples=adc.samples + extra))
+        assert read_dca1000(file, setup).notes == ()
 
 
 def test_swapped_words_of_four_lanes_are_found_too(tmp_path):
