@@ -28,4 +28,5 @@ def _spectrum(samples: Tensor) -> Tensor:
     """Mean power [samples] of the tapered spectra of samples [..., samples]."""
     count = samples.shape[-1]
     tapered = (samples - samples.mean(-1, keepdim=True)) * torch.hann_window(count, device=samples.device)
-    return torch.fft.fft(tapered).abs().square().reshape(-1, count).mean(0)
+    power: Tensor = torch.fft.fft(tapered).abs().square().reshape(-1, count).mean(0)
+    return power
