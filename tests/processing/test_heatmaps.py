@@ -161,6 +161,9 @@ def test_maps_keep_their_figures_in_float16(radhar, targets):
 def test_windows_are_the_textbooks(kind):
     numpy = {"blackman": np.blackman, "hann": np.hanning, "hamming": np.hamming}[kind](33)
     np.testing.assert_allclose(window(kind, 33).numpy(), numpy / numpy.sum(), atol=1e-8)
+    # A frame of one or two loops still has a Doppler FFT.
+    for size in (1, 2):
+        assert window(kind, size).tolist() == [1 / size] * size
 
 
 def test_micro_doppler_follows_a_swing(radar, targets):

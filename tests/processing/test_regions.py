@@ -6,16 +6,17 @@ import pytest
 import torch
 
 from mmsynth.processing import detect, label_points, range_doppler
+from mmsynth.processing.regions import path_features
 from mmsynth.types import AdcFrames, Paths, Processing
 
 LIGHT = 299792458.0
 
 
-def paths_to(radar, targets, gains, regions) -> Paths:
-    """Two knots of the exact delays to moving points."""
+def paths_to(radar, targets, gains, regions, knots=2) -> Paths:
+    """Knots of the exact delays to moving points."""
     place = torch.tensor([p for p, _ in targets], dtype=torch.float64)
     velocity = torch.tensor([v for _, v in targets], dtype=torch.float64)
-    knots = torch.tensor([0.0, radar.active_time], dtype=torch.float64)
+    knots = torch.linspace(0, radar.active_time, knots, dtype=torch.float64)
     at = place[:, None] + velocity[:, None] * knots[:, None]
     legs = [(at[:, None] - antennas[None, :, None]).norm(dim=-1) / LIGHT for antennas in (radar.tx, radar.rx)]
     return Paths(
@@ -60,6 +61,37 @@ def test_folded_velocities_are_compared_folded(radhar, targets):
     cloud = detect(range_doppler(targets(radhar, fast), Processing()), Processing(max_points=1))
     assert float(cloud.velocity[0]) < 0
     assert label_points(cloud, [paths_to(radhar, [fast], [1.0], [2])], radhar).region.tolist() == [2]
+
+
+def test_two_of_one_range_are_told_apart_by_height(radhar, targets):
+    upright = replace(radhar, tx=radhar.tx[:, [2, 1, 0]], rx=radhar.rx[:, [2, 1, 0]])
+    bodies = [((0.0, 2.0, 0.9), (0.0,) * 3), ((0.0, 2.0, -0.9), (0.0,) * 3)]
+    for body, region in zip(bodies, (0, 1), strict=True):
+        cloud = detect(range_doppler(targets(upright, body), Processing()), Processing(max_points=1))
+        assert label_points(cloud, [paths_to(upright, bodies, [1.0, 1.0], [0, 1])], upright).region.tolist() == [region]
+
+
+def test_power_counts_and_only_what_lies_within_four_cells(radhar, targets):
+    here = ((0.0, 3.0, 0.0), (0.0, 0.0, 0.0))
+    cloud = detect(range_doppler(targets(radhar, here), Processing()), Processing(max_points=1))
+    # Three paths of half the amplitude hold 3/4 of the power of the one.
+    several = paths_to(radhar, [here] * 4, [0.5, 0.5, 0.5, 1.0], [0, 0, 0, 1])
+    assert label_points(cloud, [several], radhar).region.tolist() == [1]
+    at = float(cloud.position[0].norm())
+    for cells, region in ((3.5, 2), (4.5, -1)):
+        beyond = ((0.0, at + cells * radhar.waveform.range_resolution, 0.0), (0.0, 0.0, 0.0))
+        assert label_points(cloud, [paths_to(radhar, [beyond], [1.0], [2])], radhar).region.tolist() == [region]
+
+
+def test_features_of_a_path_are_those_of_mid_frame(workload_m):
+    place, velocity = (0.5, 3.0, 0.4), (0.3, -3.5, 1.0)
+    paths = paths_to(workload_m, [(place, velocity)], [0.5], [0], knots=3)
+    distance, speed, _, power = path_features(paths)
+    middle = torch.tensor(place).double() + torch.tensor(velocity).double() * workload_m.active_time / 2
+    # Antennas stand within 2 cm of the radar's origin.
+    assert float(distance[0]) == pytest.approx(float(middle.norm()), abs=4e-3)
+    assert float(speed[0]) == pytest.approx(float(middle @ torch.tensor(velocity).double() / middle.norm()), rel=0.01)
+    assert float(power[0]) == 0.25
 
 
 def test_frames_must_match(radhar):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.processing.tracking import Tracking, cluster_points, track_people
+from mmsynth.processing.tracking import Tracking, _Person, _predict, cluster_points, track_people
 from mmsynth.types import PointCloud
 
 
@@ -83,6 +83,22 @@ def test_what_was_not_recorded_is_no_reason_to_lose_anybody():
     assert set(tracks.person.tolist()) == {0}
     assert (tracks.point_person[::12] == -1).all()
     assert float((tracks.point_person == 0).double().mean()) > 0.85  # of 11/12
+
+
+def test_what_is_not_known_of_a_person_grows_with_time_and_not_with_frames():
+    # A start of none: after 0.9 s in one step or in thirty, the spread of one who draws another acceleration every
+    # `persistence` and keeps it (variances of the sums by hand; the filter's white one lacks what is within a draw).
+    settings = Tracking(acceleration=2.0, persistence=0.03)
+    one, many = (_Person(np.zeros(4), np.zeros((4, 4)), 0.0, [], []) for _ in range(2))
+    _predict(one, 0.9, settings)
+    for _ in range(30):
+        _predict(many, 0.03, settings)
+    np.testing.assert_allclose(one.spread, many.spread, rtol=1e-9)
+    draws, steps = 30, 0.03
+    after = (draws - 0.5 - np.arange(draws)) * steps  # m/s of each draw are so long on the way
+    want = (2.0 * steps) ** 2 * np.array([[(after**2).sum(), after.sum()], [after.sum(), draws]])
+    np.testing.assert_allclose(one.spread[np.ix_([0, 2], [0, 2])], want, rtol=2e-3)
+    np.testing.assert_allclose(one.spread[np.ix_([0, 2], [1, 3])], 0)
 
 
 def test_an_empty_cloud_has_no_tracks():
