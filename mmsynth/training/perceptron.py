@@ -85,9 +85,9 @@ def frame_model(tensors: Mapping[str, Tensor]) -> FrameModel:
     network.load_state_dict(weights)
     sizes = None
     if "sizes/weights" in tensors:
-        level, spread, noise = (float(tensors[f"sizes/{name}"]) for name in ("level", "spread", "noise"))
+        spread, noise, own, level = (float(tensors[f"sizes/{n}"]) for n in ("spread", "noise", "own", "level"))
         people, recordings = (int(tensors[f"sizes/{name}"]) for name in ("people", "recordings"))
-        sizes = Sizes(tensors["sizes/weights"].numpy(), spread, noise, level, people, recordings)
+        sizes = Sizes(tensors["sizes/weights"].numpy(), spread, noise, own, level, people, recordings)
     return FrameModel(network.eval(), tensors["mean"], float(tensors["floor"]), sizes)
 
 

@@ -17,9 +17,11 @@ class Sizes:
     """How much larger than people whose sizes are known others are, estimated from the heights of their points.
 
     Attributes:
-        weights: of the heights in the logarithm of the size in m, to within what is the same for everybody.
+        weights: of the heights in the logarithm of the size in m, to within what is the same for everybody; of people
+            who are larger by one, they say one on average.
         spread: variance of that logarithm from person to person.
-        noise: variance of the estimates from single recordings of one person, at least that of the errors over people.
+        noise: variance of the estimates from single recordings of one person.
+        own: variance of what a person's build adds to the estimate in all recordings alike.
         level: the estimate from the recordings of the known people, mean over frames.
         people, recordings: how many these are.
     """
@@ -27,6 +29,7 @@ class Sizes:
     weights: Annotated[Array, "quantiles", "1/m"]
     spread: float
     noise: float
+    own: float
     level: float
     people: int
     recordings: int
@@ -48,14 +51,14 @@ class Sizes:
     def factors(self, frames: Frames) -> Array:
         """How much larger [frames] than the known people each frame's person is, by all of their recordings here.
 
-        The estimate is shrunk by its variance, noise / recordings on either side, against that of the true difference,
-        which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data
+        The estimate is shrunk by its variance, own / people + noise / recordings on either side, against that of the
+        true difference, which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data
         Analysis, eq. 2.12).
         """
         heights, person, recording = _recordings(frames)
         estimate, seen = self._estimates(heights, person)
         true = self.spread * (1 + 1 / self.people)
-        error = self.noise * (1 / np.maximum(seen, 1) + 1 / self.recordings)
+        error = self.own * (1 + 1 / self.people) + self.noise * (1 / np.maximum(seen, 1) + 1 / self.recordings)
         sure = np.where(seen > 0, true / np.maximum(true + error, 1e-12), 0.0)
         return np.asarray(np.exp(sure * (np.nan_to_num(estimate) - self.level))[person][recording])
 
@@ -72,6 +75,9 @@ def fit_sizes(frames: Frames, ridge: float = 0.1) -> Sizes:
     """Ridge regression over people whose sizes are known, on the mean heights of their recordings.
 
     Each person counts once: differences between one person's moves would else be taken for noise about the size.
+    A regression's answers are drawn towards the mean already, by how sure they are with as many recordings as people
+    have here. As `Sizes.factors` does that by the recordings that there are, the answers are stretched first until
+    they grow with the size itself (calibration: Osborne, Int. Stat. Rev. 59, 1991).
 
     Args:
         frames: of many people.
@@ -88,13 +94,16 @@ def fit_sizes(frames: Frames, ridge: float = 0.1) -> Sizes:
     scale = table.std(0) + 1e-6
     standard = (table - table.mean(0)) / scale
     penalty = ridge * len(table) * np.eye(table.shape[1])
-    solved = np.linalg.solve(standard.T @ standard + penalty, standard.T @ (logarithm - logarithm.mean()))
-    weights = solved / scale
+    truth = logarithm - logarithm.mean()
+    solved = np.linalg.solve(standard.T @ standard + penalty, standard.T @ truth)
+    # By a thousandth at least: where heights tell nothing, errors grow with what they tell and nothing is believed.
+    grown = max(float(truth @ standard @ solved) / max(float(truth @ truth), 1e-12), 1e-3)
+    solved, weights = solved / grown, solved / grown / scale
     within = (heights - table[person]) @ weights
-    left = logarithm - logarithm.mean() - standard @ solved
-    # With one recording a person, how recordings differ is not known: the regression's errors over people stand for it.
-    noise = max(float((within**2).sum() / max(len(within) - len(table), 1)), float(left.var()))
-    taught = Sizes(weights, float(logarithm.var()), noise, 0.0, len(table), len(heights))
+    noise = float((within**2).sum() / max(len(within) - len(table), 1))
+    # With one recording a person, how recordings differ is not known: all of the error is taken for the person's own.
+    own = max(float((standard @ solved - truth).var() - noise * (1 / count).mean()), 0.0)
+    taught = Sizes(weights, float(logarithm.var()), noise, own, 0.0, len(table), len(heights))
     return taught.relative_to(frames)
 
 
