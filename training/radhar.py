@@ -27,7 +27,6 @@ from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledge
 from mmsynth.evaluation.transfer import Real, base_of, real_tables
 from mmsynth.training import WindowSettings, cut, load_recipe
 from mmsynth.training.forests import synthetic_tables
-from mmsynth.training.windows import concatenate
 
 HERE = Path(__file__).parent
 RECORDED = WindowSettings()
@@ -55,9 +54,7 @@ def main() -> None:
     curve_.add_argument("--seeds", type=int, default=3, help="draws of recordings, and weights")
     curve_.add_argument("--rest", action="store_true", help="trees learn from the other files too, unlabelled")
     curve_.add_argument("--first", type=int, default=0, help="seed of the first draw")
-    curve_.add_argument("--steps", type=int, default=500, help="of the optimiser, with and without synthetic data")
-    curve_.add_argument("--pretrain-steps", type=int, nargs="+", default=[100], help="of these on synthetic data")
-    curve_.add_argument("--tune-rate", type=float, nargs="+", default=[3e-3], help="learning rate after them")
+    curve_.add_argument("--steps", type=int, default=500, help="of the optimiser")
     curve_.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the recordings")
     curve_.add_argument("--device", default="cpu", help="where networks train")
     curve_.add_argument("--workers", type=int, default=1, help="networks that train at the same time")
@@ -143,19 +140,12 @@ def curve(options: argparse.Namespace) -> list[Row]:
         found = tree_curve(real, drawn, seeds, show, options.shares, options.rest)
         found.save(options.out)
     else:
-        files = [Dataset.open(f / "dataset.h5") for f in options.synthetic]
-        base = NetworkPlan(
+        plan = NetworkPlan(
             options.model, options.steps, seeds=tuple(seeds), shares=tuple(options.shares), device=options.device
         )
-        plans = tuple(
-            replace(base, pretrain_steps=steps, tune_rate=rate)
-            for steps in options.pretrain_steps
-            for rate in options.tune_rate
-        )
-        windows = concatenate([cut(f, RECORDED) for f in files])
-        study = Study(real, base_of(real, drawn.sets), windows, plans, options.out)
+        study = Study(real, base_of(real, drawn.sets), plan, options.out)
         found = network_curve(study, show, options.workers)
-        more["note"] = f"{options.steps} steps in all, pre-trained on {len(files)} sets as one"
+        more["note"] = f"{options.steps} steps; synthetic trees of {len(drawn.sets)} sets"
     print(found.text(), flush=True)
     rows = found.rows("real alone", **more)
     return rows if options.model == "trees" else rows + found.rows(*ALONE, **more)

@@ -89,11 +89,10 @@ def fit_model(
         trees, note = fit_trees(recipe, material)
         progress(1, 1)
         return trees, note
-    own = train_network(recipe, material, folder, progress, team)
+    own = train_network(recipe, _of_network(recipe, material), folder, progress, team)
     if not _blends(recipe, material):
         return own, ""
     assert material.real is not None and material.synthetic is not None
-    # Trees carry over from synthetic windows to recordings better than networks do (training/RESULTS.md).
     made = synthetic_tables(material.synthetic, material.classes, recipe.seed)
     base = grow_synthetic(made, len(material.classes), recipe.trees, recipe.seed)
     return BlendedNetwork(own, blend_trees(recipe, table_of(material.real, material.classes), base)), ""
@@ -103,6 +102,15 @@ def _blends(recipe: Recipe, material: Material) -> bool:
     """Whether a network is joined with trees."""
     staged = recipe.data.schedule == "pretrain" and material.staged
     return staged and recipe.task == "activity" and recipe.model != "heatmaps"
+
+
+def _of_network(recipe: Recipe, material: Material) -> Material:
+    """What a network itself learns: where trees are blended with it, these alone know the synthetic windows.
+
+    Trees carry over from such windows to recordings better than networks do. Beside them a network that was pre-trained
+    is worth no more where little is recorded, and less where much is (training/notes/radhar.md).
+    """
+    return replace(material, synthetic=None) if _blends(recipe, material) else material
 
 
 def estimate(recipe: Recipe) -> Estimate:
@@ -115,7 +123,7 @@ def estimate(recipe: Recipe) -> Estimate:
         return Estimate(_seconds_of_forests(recipe, material), peak_memory("cpu"), 0, windows)
     network = build(recipe, material.targets)
     parameters = sum(p.numel() for p in network.parameters())
-    seconds = float(np.median(list(steps_timed(recipe, material, 12))[2:])) * recipe.optimise.steps
+    seconds = float(np.median(list(steps_timed(recipe, _of_network(recipe, material), 12))[2:])) * recipe.optimise.steps
     if material.validation is not None:
         model, began = NetworkModel(network.to(recipe.device).eval(), material.targets), time.perf_counter()
         validation_score(model, material.validation)

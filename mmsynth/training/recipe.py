@@ -26,9 +26,10 @@ class Data:
             recordings its training clips alone are trained on, its validation clips, where it has any, choose among a
             network's states, and its test clips are what `evaluate` scores.
         real_fraction: of the recordings' clips that is used (whole clips, stratified by activity).
-        schedule: "pretrain" = on synthetic data first, then on real (trees: one forest for each); a model of activities
-            from points is then joined with trees on the recordings and blended with trees on synthetic data alone, the
-            less the more recordings there are; "mix" = both in every batch (trees: in one forest).
+        schedule: "pretrain" = on synthetic data first, then on real; for activities from points these are two models:
+            trees on synthetic data, and trees on recordings that are told what those answer, joined with a network on
+            recordings alone if `model` is one; they are blended, with less of the first the more recordings there are;
+            "mix" = both in every batch (trees: in one forest).
         synthetic_share: of a mix.
         validation: share of the training clips that chooses among a network's states (of synthetic clips alone: of
             their people); trees learn from all.
@@ -59,7 +60,8 @@ class Optimise:
     """The loop of a network's training.
 
     Attributes:
-        steps: in all; pretrain_steps: of these on synthetic data alone, where both kinds are there.
+        steps: in all; pretrain_steps: of these on synthetic data alone, where one network learns both kinds (poses, or
+            activities from heatmaps; `data.schedule`).
         batch: windows a step, classes balanced.
         rate: peak learning rate; warmup: steps up to it; then a cosine down to zero.
         decay: of the weights; clip: largest norm of a step's gradient.
@@ -100,9 +102,9 @@ class Adapt:
 
     Attributes:
         method: "statistics" = after training, those of its normalisation layers are taken from the recordings (AdaBN);
-            "adversarial" = trained against a critic that tells synthetic from recorded windows; "self-training" = trees
-            learn from them too, each clip labelled with the one activity that trees before took it for: those of the
-            labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
+            "adversarial" = trained against a critic that tells what is learnt from what has no label; "self-training" =
+            trees learn from them too, each clip labelled with the one activity that trees before took it for: those of
+            the labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
         weight: of the adversary, reached half way through the training.
         one_activity: each clip without a label shows one activity all along, so that its windows vote on it in
             self-training; false = each window is labelled by itself, which is worth less.
@@ -136,7 +138,8 @@ class Recipe:
             lower from one recording to another (5 cm look like 10 % of a person's size).
         seed: of everything random.
         width: of the network.
-        initial: folder of a finished run of the same network, whose weights this one starts from.
+        initial: folder of a finished run of the same network, whose weights this one starts from: one on synthetic data
+            pre-trains any network.
         smoothing: share of every label that is spread over the classes.
         device: where the network trains.
         tensorboard: log events for it too (needs the extra of that name).

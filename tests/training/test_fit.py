@@ -24,9 +24,10 @@ from mmsynth.training.features import features
 from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import blend_trees
 from mmsynth.training.gather import gather
+from mmsynth.training.loop import Material, train_network
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.run import BlendedNetwork, BlendedTrees, Targets, TreeModel, build
+from mmsynth.training.run import BlendedNetwork, BlendedTrees, NetworkModel, Targets, TreeModel, build
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import WindowSettings, cut
 from mmsynth.training.workers import local_device, team
@@ -149,6 +150,33 @@ def test_a_model_of_few_recordings_is_blended_with_one_of_synthetic_windows(
     assert real is not None and trees.blend.trust == pytest.approx(100 / (100 + len(real)))
     found = predict(run, Dataset.open(recordings))
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+
+
+def test_a_network_beside_trees_learns_recordings_alone(
+    recordings: Path, generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, few = Data((recordings,), (generated,)), TreeSettings(5)
+    recipe = Recipe(data, model="points", width=16, optimise=QUICK, trees=few)
+    material = gather(recipe)
+    blended, _ = fit_model(recipe, material, tmp_path, quiet)
+    assert isinstance(blended, BlendedNetwork) and material.synthetic is not None
+    own = train_network(recipe, replace(material, synthetic=None), None, quiet)
+    for name, value in own.network.state_dict().items():
+        assert torch.equal(value, blended.network.network.state_dict()[name]), name
+    # In one batch with recordings there are no trees, and the network learns both.
+    mixed = replace(recipe, data=replace(recipe.data, schedule="mix"))
+    (tmp_path / "mixed").mkdir()
+    both, _ = fit_model(mixed, material, tmp_path / "mixed", quiet)
+    assert isinstance(both, NetworkModel)
+    first, second = (model.network.head.state_dict() for model in (own, both))
+    assert any(not torch.equal(value, second[name]) for name, value in first.items())
+    timed: list[Material] = []
+    module = sys.modules[fit.__module__]
+    monkeypatch.setattr(module, "steps_timed", lambda _, given, count: (timed.append(given), [1.0] * count)[1])
+    monkeypatch.setattr(module, "_seconds_of_forests", lambda *_: 0.0)
+    for each in (recipe, mixed):
+        estimate(each)
+    assert [given.synthetic is None for given in timed] == [True, False]
 
 
 def test_recordings_without_labels_are_learnt_by_what_trees_take_them_for(recordings: Path, generated: Path) -> None:
