@@ -27,14 +27,14 @@ def run_demo(out: Path, bar: Bar, workers: int, device: str = "cpu", clips: int 
     """Generate, train, score on held-out synthetic people, draw; yields the lines to print as they come.
 
     Args:
-        out: folder that does not exist yet, or that an interrupted demo left.
+        out: folder that does not exist yet, or that a demo left, interrupted or not.
         bar: makes a progress bar for a named step.
         workers: processes that generate.
         device: of torch and Warp.
         clips: to train on; 0 = as many as the recipe says.
 
     Raises:
-        ValueError: `out` holds a finished demo or something else.
+        ValueError: `out` holds something else.
     """
     recipe = load_recipe(data_file("datasets", "demo.toml"))
     recipe = replace(recipe, clips=clips or recipe.clips)

@@ -79,6 +79,20 @@ def test_the_time_left_is_told_however_slow_clips_are_and_however_many_workers(t
     assert progress.bar.tasks[0].time_remaining == pytest.approx(280 / together * pause, rel=0.15)
 
 
+def test_a_log_gets_lines_instead_of_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress("clips") as progress:
+        for done in range(11):
+            progress(done, 10)
+            now[0] += 10.0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == [f"clips {done} of 10" for done in (0, 3, 6, 9, 10)]
+    with Progress("steps", shown=False) as progress:
+        progress(1, 2)
+    assert capsys.readouterr().err == ""
+
+
 def test_generate_info_train_predict_evaluate(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

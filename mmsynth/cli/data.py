@@ -49,15 +49,18 @@ def generate(
 ) -> None:
     """Make a synthetic data set, one for each radar of the recipe; after an interruption the same command continues.
 
+    While it works, it needs the disk of the set twice.
+
     `mmsynth generate my_recipe.toml --out data/mine --workers 8 --radar my.cfg`
     """
     from mmsynth.generation import generate, load_recipe, resolve_radar
 
     loaded = load_recipe(recipe, radar, overlay)
     say(*(note for one in loaded.apart() for note in resolve_radar(one).notes))
+    before = set(out.glob("*.h5"))
     with Progress("clips") as progress:
         paths = generate(loaded, out, progress, workers, device)
-    say(*(f"{path}: {loaded.samples} clips" for path in paths))
+    say(*(f"{path}: {loaded.samples} clips{' (there already)' if path in before else ''}" for path in paths))
 
 
 @app.command("import")

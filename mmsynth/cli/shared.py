@@ -1,5 +1,6 @@
 """What the commands share: the app, its options, and how they print."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,16 +62,23 @@ def table(rows: dict[str, Any]) -> None:
     say(*(f"{name:{width}}  {f'{value:.4g}' if isinstance(value, float) else value}" for name, value in rows.items()))
 
 
+# Seconds between lines that tell how far it is where no terminal shows a bar.
+LINES = 30.0
+
+
 class Progress:
-    """A bar on stderr, unless it is not to be shown, called with (done, total); total None = not known."""
+    """A bar on stderr, or lines where that is no terminal, called with (done, total); total None = not known."""
 
     def __init__(self, what: str, shown: bool = True) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         # The time left is told by the last hour: rich's half a minute may hold no clip, or those of all workers.
-        self.bar = Progress(*columns, console=console, disable=not shown, speed_estimate_period=3600.0)
+        hidden = not (shown and console.is_terminal)
+        self.bar = Progress(*columns, console=console, disable=hidden, speed_estimate_period=3600.0)
         self.task = self.bar.add_task(what, total=None)
+        self.lines = shown and hidden
+        self.told, self.at = -1, 0.0  # what the last line told, and when
 
     def __enter__(self) -> "Progress":
         self.bar.start()
@@ -80,7 +88,21 @@ class Progress:
         if kind is not None and not self.bar.tasks[0].total:
             self.bar.update(self.task, visible=False)  # nothing was begun: the error stands alone
         self.bar.stop()
+        if kind is None:
+            self._line(0.0)
 
     def __call__(self, done: int, total: int | None) -> None:
         """Show how far it is."""
         self.bar.update(self.task, completed=done, total=total)
+        self._line(LINES)
+
+    def _line(self, pause: float) -> None:
+        """A line, if it tells more than the last one and that was so many seconds ago; the first call has one."""
+        task, now = self.bar.tasks[0], time.monotonic()
+        if not self.lines or task.completed == self.told or (self.told >= 0 and now - self.at < pause):
+            return
+        self.told, self.at = int(task.completed), now
+        seconds = task.time_remaining
+        of = f" of {task.total:.0f}" if task.total else ""
+        left = f", {seconds / 60:.0f} min left" if seconds else ""
+        console.print(f"{task.description} {self.told}{of}{left}", markup=False, highlight=False, soft_wrap=True)

@@ -39,25 +39,29 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
     one that its radar makes alone (`Recipe.apart`): who does what and where is drawn once, and every radar poses the
     body at the knots of its own frames. Each clip goes to a file of its own under `out/parts`; these are joined, in
     order and while workers make others, into the set, which is written beside and renamed when all are in it. Then the
-    parts go. Called again after an interruption with the same recipe it goes on where it stopped.
+    parts go. Called again after an interruption with the same recipe it goes on where it stopped; where all is there it
+    does nothing.
 
     Args:
         recipe: a checked recipe (`load_recipe`).
-        out: a folder that does not exist, or one left by an interrupted run of the same recipe.
+        out: a folder that does not exist, or one left by a run of the same recipe, interrupted or not.
         progress: called with (clips done, clips in all).
         workers: processes, one thread each.
         device: of torch and Warp in each worker.
 
     Raises:
-        ValueError: a motion file cannot be read, or an activity's are all too short; `out` holds a finished data set,
-            something else, a run of another recipe or version, or one that another process is at; two radars have one
-            name; or there is no such body or device.
+        ValueError: a motion file cannot be read, or an activity's are all too short; `out` holds something else, a run
+            of another recipe or version, finished or not, or one that another process is at; two radars have one name;
+            or there is no such body or device.
         OSError: the disk is full, or not writable; memory does not hold a clip; or a worker died.
     """
     check_device(device)
     load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
     targets = _targets(recipe, out)
     check_motions(recipe)
+    if _finished(recipe, out, targets):
+        progress(recipe.clips, recipe.clips)
+        return targets
     with _prepared(recipe, out, targets):
         _fill(recipe, targets, progress, (workers, device))
         shutil.rmtree(out / "parts")
@@ -98,6 +102,13 @@ def _targets(recipe: Recipe, out: Path) -> tuple[Path, ...]:
     if len(set(stems)) < len(stems):
         raise ValueError(f"radar: expected radars of different names, got {', '.join(names)}")
     return tuple(out / f"{stem}.h5" for stem in stems)
+
+
+def _finished(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> bool:
+    """Whether a run of this recipe has made all that it makes."""
+    note = out / "recipe.toml"
+    there = note.exists() and not (out / "parts").exists() and all(target.exists() for target in targets)
+    return there and note.read_text(encoding="utf-8") == _note(recipe)
 
 
 @contextmanager

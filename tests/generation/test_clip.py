@@ -444,8 +444,13 @@ def test_a_run_for_several_radars_goes_on_where_it_stopped(recipe: Recipe, tmp_p
     (out / "parts").mkdir()
     files[1].unlink()
     assert [digest(file) for file in generate(both, out, quiet)] == whole
+    # What is finished is finished again at once, as of an array of jobs that is started anew; another recipe's is not.
+    written, told = [file.stat().st_mtime_ns for file in files], list[tuple[int, int]]()
+    assert generate(both, out, lambda done, total: told.append((done, total))) == files
+    assert told == [(both.clips, both.clips)] and not (out / "parts").exists()
     with pytest.raises(ValueError, match="exists already"):
-        generate(both, out, quiet)
+        generate(replace(both, seed=both.seed + 1), out, quiet)
+    assert [file.stat().st_mtime_ns for file in files] == written
 
 
 def test_workers_that_end_before_their_time_are_told(
