@@ -164,6 +164,33 @@ def triangle_field(corners, transmitter, receiver, wavelength, pieces):
     return (facing * np.exp(1j * k * (r_t + r_r))).sum() * area / pieces**2
 
 
+def plate_field(corner, sides, ends, wavelength):
+    """Physical-optics integral over a flat conducting parallelogram in exp(+j omega tau), nothing expanded.
+
+    `∫ (cos_i + cos_s) / 2 exp(j k (R_t + R_r)) / (R_t R_r) dS` by Gauss and Legendre's rule, which wants more than pi
+    nodes for each turn of the phase.
+
+    Args:
+        corner: place [3] in m.
+        sides: vectors [2, 3] in m from there, whose product points to the front.
+        ends: places [2, 3] of TX and RX.
+        wavelength: in m.
+    """
+    rules = []
+    for side in sides:
+        way = [sum(np.linalg.norm(place - end) for end in ends) for place in (corner, corner + side)]
+        rules.append(np.polynomial.legendre.leggauss(100 + int(4 * abs(way[1] - way[0]) / wavelength)))
+    (at, weight), (aside, other) = rules
+    u, v = np.meshgrid((at + 1) / 2, (aside + 1) / 2, indexing="ij")
+    points = corner + u[..., None] * sides[0] + v[..., None] * sides[1]
+    area = np.cross(*sides)
+    there, back = points - ends[0], points - ends[1]
+    r_t, r_r = np.linalg.norm(there, axis=-1), np.linalg.norm(back, axis=-1)
+    facing = -(there @ area / r_t + back @ area / r_r) / 2
+    field = facing / (r_t * r_r) * np.exp(2j * np.pi / wavelength * (r_t + r_r))
+    return (weight[:, None] * other / 4 * field).sum()
+
+
 # ------------------------------------------------------------------------------------------------ receiver
 
 

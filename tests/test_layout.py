@@ -31,7 +31,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 SIMULATION = [
     {"settings", "surface", "budget", "memory", "lowpass", "kernels"},
     {"scattering", "rays", "receiver", "synthesis"},
-    {"pose", "legs"},
+    {"pose", "legs", "cutting"},
     {"visible", "bones"},
     {"facets"},
     {"mirrors", "tubes"},

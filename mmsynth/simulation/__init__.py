@@ -10,7 +10,8 @@ From the top down, each importing only what stands below it:
 * bones: SynMotion's ellipsoids, for comparison.
 * visible: which facets the antennas see.
 * legs/: the way from the antennas to a surface, straight or over mirrors.
-* pose, surface: the surfaces of a scene at the knots of a frame, and the geometry of their facets.
+* pose, surface: the surfaces of a scene at the knots of a frame, and the geometry of their facets. cutting: large ones
+  near by in pieces.
 * scattering: Fresnel, phase integrals, roughness, Lambert, materials.
 * rays/: shadow rays.
 * synthesis/: from paths to samples. receiver, lowpass: noise and imperfections of the device.

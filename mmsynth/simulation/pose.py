@@ -1,18 +1,22 @@
 """The surfaces of a scene at the knots of a frame, or of several: what every kind of path starts from."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from mmsynth.simulation import scattering, surface
+from mmsynth.simulation.cutting import Cut, cut_surface, cut_vertices, pieces
 from mmsynth.simulation.rays.bvh import Bvh
 from mmsynth.simulation.settings import HELD_TIME, Simulation, frame_knots
 from mmsynth.types import Radar, Scene, gain_rows
 
-# The topology and the BVH of a scene, as long as the scene lives: a memo, which changes no result.
-_stages: "WeakKeyDictionary[Scene, dict[float, tuple[surface.Surface, Bvh | None]]]" = WeakKeyDictionary()
+# The topology and the BVH of a scene, and how it is cut for a radar, as long as the scene lives: memos, which change no
+# result.
+_stages: "WeakKeyDictionary[Scene, dict[Any, tuple[surface.Surface, Cut | None, Bvh | None]]]" = WeakKeyDictionary()
+_pieces: "WeakKeyDictionary[Scene, WeakKeyDictionary[Radar, Tensor | None]]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +84,8 @@ def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, see
     knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
     size = len(knots)
     instants = (size // 2,) if radar.active_time <= HELD_TIME else (0, size - 1)
-    topology, bvh = _stage(scene, settings.grain, len(instants))
-    vertices = surface.posed_vertices(scene, slice(frame * size, (frame + count) * size))
+    topology, cut, bvh = _stage(scene, radar, settings, len(instants))
+    vertices = _posed(scene, slice(frame * size, (frame + count) * size), cut)
     anchor = vertices[size // 2].detach().mean(1)
     local = (vertices - anchor[:, None]).to(torch.float32)
     faces = topology.faces[:, : topology.moving]
@@ -100,11 +104,36 @@ def fade_weights(knots: Tensor) -> Tensor:
     return torch.stack([1 - place, place], 1).to(torch.float32)
 
 
-def _stage(scene: Scene, grain: float, poses: int) -> tuple[surface.Surface, Bvh | None]:
-    stages = _stages.setdefault(scene, {})
-    topology, bvh = stages[grain] if grain in stages else (surface.merge_surface(scene, grain), None)
+def _stage(
+    scene: Scene, radar: Radar, settings: Simulation, poses: int
+) -> tuple[surface.Surface, Cut | None, Bvh | None]:
+    count = None
+    if settings.method == "facets" and settings.coherent:
+        of_radar = _pieces.setdefault(scene, WeakKeyDictionary())
+        if radar not in of_radar:
+            of_radar[radar] = pieces(scene, radar)
+        count = of_radar[radar]
+    stages, key = _stages.setdefault(scene, {}), settings.grain if count is None else (settings.grain, radar)
+    topology, cut, bvh = stages[key] if key in stages else (*_topology(scene, settings.grain, count), None)
     if topology.faces.shape[1] and (bvh is None or bvh.poses < poses):
         # Built on the first pose, so that it depends on the scene alone and not on the frames traced before.
-        bvh = Bvh(surface.posed_vertices(scene, slice(0, 1))[0].T, topology.faces.T, poses)
-    stages[grain] = (topology, bvh)
-    return stages[grain]
+        bvh = Bvh(_posed(scene, slice(0, 1), cut)[0].T, topology.faces.T, poses)
+    stages[key] = (topology, cut, bvh)
+    return stages[key]
+
+
+def _topology(scene: Scene, grain: float, count: Tensor | None) -> tuple[surface.Surface, Cut | None]:
+    """The topology of a scene whose faces are cut in `count`, and where its vertices lie; None = they stay whole."""
+    whole = surface.merge_surface(scene, grain)
+    if count is None:
+        return whole, None
+    found, cut = cut_surface(whole, count)
+    moving = slice(found.moving)
+    corner = surface.gather(_posed(scene, slice(0, 1), cut)[0].detach(), found.faces[:, moving])
+    patch, patches = surface.patches(corner, (found.person[moving], found.region[moving]), grain)
+    return replace(found, patch=patch, patches=patches), cut
+
+
+def _posed(scene: Scene, rows: slice, cut: Cut | None) -> Tensor:
+    vertices = surface.posed_vertices(scene, rows)
+    return vertices if cut is None else cut_vertices(vertices, cut)

@@ -23,7 +23,7 @@ class Surface:
         faces: [3, faces] into the merged vertices.
         moving: number of faces that belong to people.
         person: [faces] index of the person, -1 for the room.
-        facet: [faces] index of the face in its own mesh.
+        facet: [faces] a number of the face's own in its mesh.
         region: [faces] index into `region_names`.
         vertices: how many there are.
         patch: [moving] index below `patches` of the patch of each face of the people.
@@ -74,15 +74,18 @@ def merge_surface(scene: Scene, grain: float) -> Surface:
         return Surface(empty.reshape(3, 0), 0, empty, empty, empty, (), 0, empty, 0)
     moving = sum(len(mesh.faces) for mesh in scene.people)
     merged = (torch.cat(faces, 1), moving, torch.cat(person), torch.cat(facet), torch.cat(region), names, offset)
-    patch = _patches(scene, merged[0][:, :moving], (merged[2][:moving], merged[4][:moving]), grain)
-    return Surface(*merged, patch, int(patch.max()) + 1 if moving else 0)
+    corner = gather(posed_vertices(scene, slice(0, 1))[0].detach(), merged[0][:, :moving])
+    return Surface(*merged, *patches(corner, (merged[2][:moving], merged[4][:moving]), grain))
 
 
-def _patches(scene: Scene, faces: Tensor, owner: tuple[Tensor, Tensor], grain: float) -> Tensor:
-    """Patch [faces] of each face: those of one person, region and side whose centres share a cube of edge `grain`."""
-    if grain == 0 or faces.shape[1] == 0:
-        return torch.arange(faces.shape[1], device=faces.device)
-    corner = gather(posed_vertices(scene, slice(0, 1))[0].detach(), faces)
+def patches(corner: Tensor, owner: tuple[Tensor, Tensor], grain: float) -> tuple[Tensor, int]:
+    """Patch [faces] of each face of `corner` [3, 3, faces], and how many there are.
+
+    A patch has the faces of one person, region (`owner`) and side whose centres share a cube of edge `grain` m; 0 = one
+    face a patch.
+    """
+    if grain == 0 or corner.shape[2] == 0:
+        return torch.arange(corner.shape[2], device=corner.device), corner.shape[2]
     cube = torch.floor(centroid(corner) / grain).long()
     side = (area_vectors(corner) > 0).long()
     # One number a face in mixed radix: sorting numbers is 20 times faster than sorting columns.
@@ -90,8 +93,8 @@ def _patches(scene: Scene, faces: Tensor, owner: tuple[Tensor, Tensor], grain: f
     for digit in (*owner, *cube, *side):
         low = digit.min()
         key = key * (digit.max() - low + 1) + (digit - low)
-    found: Tensor = torch.unique(key, return_inverse=True)[1]
-    return found
+    distinct, found = torch.unique(key, return_inverse=True)
+    return found, len(distinct)
 
 
 def posed_vertices(scene: Scene, rows: slice) -> Tensor:

@@ -28,8 +28,8 @@ ROOM = {
 
 def furnished() -> Scene:
     """A capsule that walks past a metal cabinet."""
-    # Facets of 1.2 m, as the capsule has them, are cut too little for the near field of a floor.
-    shape = trimesh.creation.capsule(height=1.2, radius=0.2, count=[20, 20]).subdivide_to_size(0.3)
+    # Flat facets of 1.2 m, as the capsule has them, would be cut into many more.
+    shape = trimesh.creation.capsule(height=1.2, radius=0.2, count=[20, 20]).subdivide_to_size(0.12)
     person = mesh(shape.vertices + [-0.3, 2.4, 0.3], shape.faces, velocity=(20.0, 0.0, 0.0))
     room, mirrors, regions, materials = load_room(ROOM)
     pose = geometry.radar_pose((0.3, 0.0, 1.1))
