@@ -10,8 +10,8 @@ from oracles import beat_tone, butterworth_power, folded_first_order, thermal_no
 from simulation.scenes import free_space, mesh, plate, small_radar
 
 from mmsynth.simulation import Simulation, receive, simulate_clean
-from mmsynth.simulation.lowpass import lowpass_response
-from mmsynth.types import Radar, Receiver
+from mmsynth.simulation.lowpass import lowpass_response, lowpassed
+from mmsynth.types import Paths, Radar, Receiver
 
 RATE = 10e6
 
@@ -102,6 +102,16 @@ def test_leakage_passes_too():
     got = receive(silence(radar, 1), radar, torch.Generator().manual_seed(1))[0, 0, 0, 0].numpy()
     want = 0.01 * beat_tone(radar.waveform, 40e-9) / (1 + 1j)
     assert got == pytest.approx(want, abs=1e-5)
+
+
+def test_the_beat_of_a_way_is_that_of_both_its_legs_at_mid_frame():
+    radar = radar_with(lowpass=4e6)
+    delay = 1e-9 * torch.tensor([[[10.0, 20.0, 90.0]], [[40.0, 50.0, 0.0]]], dtype=torch.float64)
+    knots, flat = torch.linspace(0, radar.active_time, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.long)
+    ways = torch.zeros(1, 3)
+    paths = Paths(torch.ones(1, 2) + 0j, delay[:1], delay[1:], knots, ways, ways, flat, flat)
+    # 70 ns of 100 MHz/us are 7 MHz.
+    assert complex(lowpassed(paths, radar).gain[0, 0]) == pytest.approx(1 / (1 + 1j * 7 / 4))
 
 
 def test_an_order_below_one_is_refused():

@@ -73,6 +73,21 @@ def test_leakage_is_the_echo_of_its_delay() -> None:
     radar = radar_with(loops=2, leakage=0.01, leakage_delay=0.5e-9, gain=3.0)
     got = receive(silence(radar), radar, seeded())
     torch.testing.assert_close(got, echo(radar, 0.5e-9, 0.03), rtol=0, atol=3e-6)
+    # In volts: of 16 mW into each TX, over 50 ohm; of several TX at once, the sum with their signs.
+    codes = torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    strong = replace(radar, tx_power=0.016, codes=codes, receiver=replace(radar.receiver, load=50.0))
+    want = echo(radar, 0.5e-9, 0.03 * math.sqrt(0.016 * 50)) * torch.tensor([2.0, 0.0, 1.0])[:, None, None]
+    torch.testing.assert_close(receive(silence(strong), strong, seeded()), want, rtol=0, atol=3e-6)
+
+
+def test_thermal_noise_passes_the_highpass():
+    radar = radar_with(temperature=290, noise_figure=20.0, gain=1000.0, load=50.0, highpass=500e3)
+    spectrum = torch.fft.fft(receive(silence(radar), radar, seeded())).abs().square().mean((0, 1, 2, 3))
+    frequency = torch.arange(256) * radar.waveform.sample_rate / 256
+    shape = (frequency / 500e3) ** 2 / (1 + (frequency / 500e3) ** 2)
+    want = thermal_noise_power(290, radar.waveform.sample_rate, 20.0) * 50 * 1000**2 * 256 * shape
+    assert spectrum[1:].numpy() == pytest.approx(want[1:].numpy(), rel=0.2)  # 768 chirps: 4 % a bin
+    assert float(spectrum[0]) < 1e-3 * float(want.max())
 
 
 def test_real_samples_hold_the_in_phase_part_of_leakage_and_of_what_passes_the_highpass() -> None:
@@ -103,6 +118,13 @@ def test_adc_clips_at_full_scale_and_levels_are_fixed_points() -> None:
     assert torch.equal(torch.unique(got.real), levels)
     assert torch.equal(torch.unique(got.imag), levels)
     assert torch.equal(quantised(got, 1.0, 4), got)
+
+
+def test_whatever_else_a_receiver_does_its_samples_are_levels_of_the_adc():
+    terms = {"iq_gain": 0.1, "iq_phase": 0.1, "dc": 0.3, "adc_noise": 0.02, "highpass": 1e5, "temperature": 290.0}
+    radar = radar_with(loops=2, bits=6, full_scale=0.5, **terms)
+    got = torch.view_as_real(receive(echo(radar, 20e-9, 0.4), radar, seeded())) / (0.5 / 32)
+    assert torch.equal(got, got.round()) and float(got.max()) == 31 and float(got.min()) >= -32
 
 
 def test_iq_errors_put_an_image_at_the_negative_frequency() -> None:
@@ -144,6 +166,12 @@ def test_phase_noise_of_an_echo_grows_with_its_delay(delay: float) -> None:
     torch.testing.assert_close(noise[..., 0, :], noise[..., 3, :])
     # Chirps are independent: their noise, of the one echo, has 2 % in common of 64 * 192 samples.
     assert float((noise[:, :, 0] * noise[:, :, 1].conj()).mean().abs()) < 0.1 * want
+    two = (receive(clean.repeat(2, 1, 1, 1, 1), radar, seeded()) - clean)[..., 32:-32]
+    assert float((two[0] * two[1].conj()).mean().abs()) < 0.1 * want
+    # Antenna coupling is an echo too.
+    leaking = replace(radar, receiver=replace(radar.receiver, leakage=1.0, leakage_delay=delay))
+    same = (receive(silence(radar), leaking, seeded()) - clean)[..., 32:-32]
+    torch.testing.assert_close(same, noise, rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize(("complex_samples", "bins"), [(True, 0.5), (True, 1.5), (True, 5.5), (False, 5.5)])
@@ -177,15 +205,51 @@ def test_channel_errors_are_fixed_for_a_recording() -> None:
         assert float(ratio.abs().log().std()) == pytest.approx(0.1 * math.sqrt(2), rel=0.1)
 
 
-def test_crossing_interferer_hits_the_share_of_samples_in_which_it_sweeps_through_the_band() -> None:
+def test_channel_errors_of_a_slot_are_the_mean_of_those_of_its_transmitters():
+    radar = radar_with(loops=1, channel_gain=0.1, channel_phase=0.2)
+    codes = torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    alone, both = (
+        receive(silence(radar) + 1, replace(radar, codes=c), seeded())[0, 0, :, :, 0] for c in (torch.eye(3), codes)
+    )
+    mean = (alone[0] + alone[1]) / 2
+    torch.testing.assert_close(both, torch.stack([mean, mean, alone[2]]), atol=1e-5, rtol=0)
+
+
+def test_a_carrier_beside_ours_is_the_product_of_both_and_of_one_sign():
+    # Our ramp rises by 0.6 MHz only: a carrier 1 MHz under its start is in the band in every sample of the frame, in
+    # which it turns on and on while each of our ramps starts anew.
+    own = replace(radar_with().waveform, slope=1e10)
+    for below, band, more in ((1e6, True, {}), (-1e6, False, {"lowpass": 1e15})):
+        terms = {"interference": 1e-6, "interference_slope": 0.0, "interference_offset": -below} | more
+        radar = replace(radar_with(loops=8, gain=3.0, interference_period=1.0, **terms), waveform=replace(own, loops=8))
+        got = receive(silence(radar), radar, seeded())[0, :, :, 0].to(torch.complex128)
+        if not band:  # complex samples have no negative frequencies
+            assert float(got.abs().max()) < 1e-6
+            continue
+        time, fast = radar.chirp_times()[..., None] + own.sample_times(), own.sample_times()
+        cycles = own.start_frequency * fast + own.slope * fast**2 / 2 - (own.start_frequency - below) * time
+        turned = got * torch.polar(torch.ones_like(cycles), -math.tau * torch.remainder(cycles, 1.0))
+        # One unknown phase; 1 uW over 1 ohm is 1 mV, times the gain.
+        torch.testing.assert_close(turned, turned.mean().expand_as(turned), atol=2e-6, rtol=0)
+        assert float(turned.mean().abs()) == pytest.approx(3e-3, rel=1e-3)
+        # As often as it starts anew, it has another phase.
+        short = replace(radar, receiver=replace(radar.receiver, interference_period=own.chirp_time))
+        first = receive(silence(short, 8), short, seeded())[..., 0, 100].flatten()
+        turns = first[1:] * first[:-1].conj()
+        assert float((turns / turns.abs()).mean().abs()) < 0.3  # 191 of them: 0.07
+
+
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_crossing_interferer_hits_the_share_of_samples_in_which_it_sweeps_through_the_band(complex_samples) -> None:
     ramp, period = 30e12, 91.3e-6
-    radar = radar_with(loops=64, interference=1e-6, interference_slope=ramp, interference_period=period)
+    radar = radar_with(64, complex_samples, interference=1e-6, interference_slope=ramp, interference_period=period)
     wave = radar.waveform
     got = torch.cat([receive(silence(radar), radar, seeded(s)) for s in range(6)])
     hit = got.abs() > 1e-6
-    torch.testing.assert_close(
-        got[hit].abs(), torch.full((int(hit.sum()),), 1e-3), rtol=2e-3, atol=0
-    )  # sqrt(1 uW 1 ohm)
+    # sqrt(1 uW 1 ohm), rms
+    if complex_samples:
+        torch.testing.assert_close(got[hit].abs(), torch.full((int(hit.sum()),), 1e-3), rtol=2e-3, atol=0)
+    assert float(got[hit].abs().square().mean()) == pytest.approx(1e-6, rel=0.05)
     # Starting instants are uniform over the period, and so is its frequency over the sweep: as long as ours is inside
     # that sweep too, the difference is in the band for rate / sweep of the samples.
     sweep = ramp * period
