@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmsynth.radar import advice, describe, load_radar, radar_names
 from mmsynth.radar.describe import angle_resolution, beam_width, data_rate, noise_voltage, snr
@@ -47,6 +48,9 @@ def test_link_budget_is_the_radar_equation():
     assert 10 * math.log10(snr(radar, 3.0)) == pytest.approx(received - noise, abs=1e-9)
     assert snr(radar, 2.0) / snr(radar, 4.0) == pytest.approx(16)
     assert snr(radar, 2.0, rcs=0.1) == pytest.approx(snr(radar, 2.0) / 10)
+    # Two TX at once send twice the energy.
+    coded = replace(radar, codes=torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 1.0]]))
+    assert snr(coded, 3.0) == pytest.approx(2 * snr(radar, 3.0))
 
 
 def test_noise_is_ktbf():
@@ -64,6 +68,12 @@ def test_angles():
     for n in (2, 8, 86):
         assert angle_resolution((n - 1) * 0.5, 1.0) == pytest.approx(2 / n)
     assert math.isnan(angle_resolution(0.0, 1.0))
+    # A whole wavelength apart they tell +-30 degrees from each other, and a single row no heights.
+    radar = load_radar("mmmesh").radar
+    row = torch.zeros(4, 3, dtype=torch.float64)
+    row[:, 0] = torch.arange(4) * radar.waveform.wavelength
+    wide = describe(replace(radar, tx=row[:1], rx=row, codes=torch.ones(1, 1)))
+    assert (wide["unambiguous azimuth (deg)"], wide["unambiguous elevation (deg)"]) == ("+-30", "none")
     cascade = describe(load_radar("cascade_mimo").radar)
     # TI states 1.4 deg of azimuth for the 86 elements and 18 deg of elevation.
     assert cascade["azimuth resolution (deg)"] == pytest.approx(1.4, abs=0.1)

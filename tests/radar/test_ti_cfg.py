@@ -101,6 +101,11 @@ def test_a_board_is_known_by_its_calibration():
     assert parse_cfg(f"{eight}\ncompRangeBiasAndRxChanPhase 0.0{' 1 0' * 8}").radar.name == "IWR1642BOOST/cfg"
 
 
+def test_each_transmitter_has_its_byte_of_backoff_and_the_first_one_counts():
+    plain, less = (parse_cfg(RADHAR.replace("57.14 0 0 70", f"57.14 {n} 0 70")).radar for n in (0, 6 + (3 << 8)))
+    assert 10 * math.log10(plain.tx_power / less.tx_power) == pytest.approx(6)
+
+
 def test_phases_and_subframes_that_are_left_out_are_told():
     text = RADHAR.replace("57.14 0 0 70", "57.14 0 14970880 70")
     assert "line 7: profileCfg: phases of the TX are not simulated" in parse_cfg(text).notes
@@ -118,6 +123,9 @@ def test_thresholds_before_sdk_3_count_the_chips_log_steps():
     assert setup.processing.range_cfar == Cfar("CA", 8, 4, pytest.approx(9.0))
     assert setup.processing.doppler_cfar == Cfar("CA", 4, 2, pytest.approx(9.0))
     assert (setup.processing.peak_grouping_range, setup.processing.peak_grouping_doppler) == (False, True)
+    # With one TX in use the sum is of four.
+    one = parse_cfg(demo("xWR16xx", "0 77 39 7 57.14 0 0 70 1 256 5209 0 0 30", (1,), 16, "33.333", rest))
+    assert one.processing.range_cfar.threshold_db == pytest.approx(18.0)
     # Its header: 79.21 GHz, 4.4 cm, +-4.921 m/s, 0.615 m/s.
     assert setup.radar.waveform.center_frequency == pytest.approx(79.21e9, rel=1e-4)
     assert setup.radar.max_velocity == pytest.approx(4.921, abs=1e-3)

@@ -218,7 +218,8 @@ def test_channel_errors_of_a_slot_are_the_mean_of_those_of_its_transmitters():
 def test_a_carrier_beside_ours_is_the_product_of_both_and_of_one_sign():
     # Our ramp rises by 0.6 MHz only: a carrier 1 MHz under its start is in the band in every sample of the frame, in
     # which it turns on and on while each of our ramps starts anew.
-    own = replace(radar_with().waveform, slope=1e10)
+    # No whole number of turns from chirp to chirp, as 77 GHz would make.
+    own = replace(radar_with().waveform, slope=1e10, start_frequency=77.0123e9)
     for below, band, more in ((1e6, True, {}), (-1e6, False, {"lowpass": 1e15})):
         terms = {"interference": 1e-6, "interference_slope": 0.0, "interference_offset": -below} | more
         radar = replace(radar_with(loops=8, gain=3.0, interference_period=1.0, **terms), waveform=replace(own, loops=8))
