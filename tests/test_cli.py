@@ -88,8 +88,11 @@ def test_a_log_gets_lines_instead_of_a_bar(monkeypatch: pytest.MonkeyPatch, caps
             now[0] += 10.0
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == [f"clips {done} of 10" for done in (0, 3, 6, 9, 10)]
+    assert lines[2].endswith(", 1 min left")  # of 40 s
     with Progress("steps", shown=False) as progress:
         progress(1, 2)
+    with Progress("nothing that takes time"):
+        pass
     assert capsys.readouterr().err == ""
 
 

@@ -1,5 +1,6 @@
 """What the commands share: the app, its options, and how they print."""
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,7 +89,7 @@ class Progress:
         if kind is not None and not self.bar.tasks[0].total:
             self.bar.update(self.task, visible=False)  # nothing was begun: the error stands alone
         self.bar.stop()
-        if kind is None:
+        if kind is None and self.told >= 0:
             self._line(0.0)
 
     def __call__(self, done: int, total: int | None) -> None:
@@ -104,5 +105,5 @@ class Progress:
         self.told, self.at = int(task.completed), now
         seconds = task.time_remaining
         of = f" of {task.total:.0f}" if task.total else ""
-        left = f", {seconds / 60:.0f} min left" if seconds else ""
+        left = f", {math.ceil(seconds / 60)} min left" if seconds else ""
         console.print(f"{task.description} {self.told}{of}{left}", markup=False, highlight=False, soft_wrap=True)
