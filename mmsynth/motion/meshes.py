@@ -17,6 +17,8 @@ from mmsynth.types import Labels, MeshSequence
 _RATES = ("fps", "frame_rate", "framerate")
 _SUFFIXES = (".obj", ".ply")
 MOST_VALUES = 500_000_000
+# Edges of which the faces look to either side, of all: a scan has a few.
+_TORN = 0.01
 
 
 def is_mesh(data: dict[str, Any]) -> bool:
@@ -73,6 +75,15 @@ def read_folder(folder: Path, frame_rate: float | None) -> MeshSequence:
     return _sequence(torch.from_numpy(np.stack(frames)), torch.from_numpy(faces), frame_rate, "")
 
 
+def _torn(faces: Tensor) -> float:
+    """The share of edges along which both faces [faces, 3] run in one direction: one of the two is inside out."""
+    edges = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    _, owner, count = torch.unique(edges.sort(1).values, dim=0, return_inverse=True, return_counts=True)
+    forward = torch.zeros_like(count).index_add_(0, owner, (edges[:, 0] < edges[:, 1]).long())
+    shared = count == 2
+    return float((forward[shared] != 1).double().mean()) if bool(shared.any()) else 0.0
+
+
 def _order(path: Path) -> tuple[list[int], str]:
     return [int(n) for n in re.findall(r"\d+", path.stem)], path.name
 
@@ -82,12 +93,18 @@ def _sequence(vertices: Tensor, faces: Tensor, rate: float | None, up: str) -> M
 
     Where `up` is not given, it is the longer side of y and z in the first half second, before anybody falls or lies
     down: arms may be spread wider than a person is tall.
+
+    Raises:
+        ValueError: nobody is that small or large, or neighbouring faces look to either side.
     """
     first = vertices[: max(1, round(FIRST * (rate or 30.0)))]
     extent = (first.amax(1) - first.amin(1)).median(0).values
     axis = up or ("+y" if extent[1] >= extent[2] else "+z")
     if not 0.2 < float(extent.max()) < 50:
         raise ValueError(f"vertices: expected a body in m, got one of {float(extent.max()):.4g}")
+    torn = _torn(faces)
+    if torn > _TORN:
+        raise ValueError(f"faces: expected all to look outwards, got {torn:.0%} of neighbours that look to either side")
     turned = vertices @ (UPRIGHT @ upright_from(axis)).T
     turned = turned - torch.tensor([0.0, 0.0, 1.0], dtype=turned.dtype) * turned[..., 2].min()
     step = f"{rate:g} Hz" if rate else "30 Hz assumed"

@@ -313,6 +313,19 @@ def test_meshes_are_seen_from_outside_and_stand_with_their_arms_spread(tmp_path,
     assert ("faces turned outward" in found.labels.source) == inside_out
 
 
+def test_a_mesh_that_is_partly_inside_out_is_refused(tmp_path):
+    """The simulator would not see every second face."""
+    body = trimesh.creation.capsule(height=1.2, radius=0.25)
+    faces = body.faces.copy()
+    faces[::2] = faces[::2, ::-1]
+    np.savez(tmp_path / "mixed.npz", vertices=body.vertices[None], faces=faces, fps=25)
+    with pytest.raises(ValueError, match=r"mixed\.npz: faces: expected all to look outwards, got \d+% of neighbours"):
+        read_motion(tmp_path / "mixed.npz")
+    # An open one, whose border has one face, is none of that kind.
+    np.savez(tmp_path / "open.npz", vertices=body.vertices[None], faces=body.faces[:-40], fps=25)
+    assert len(read_motion(tmp_path / "open.npz").faces) == len(body.faces) - 40
+
+
 # ------------------------------------------------------------------------------- bad input
 
 
