@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
 
+from mmsynth import geometry
 from mmsynth.calibration import Calibration, CalibrationSettings, Distance, calibrate
 from mmsynth.calibration.calibrate import _kept
 from mmsynth.calibration.errors import floors, replicas
-from mmsynth.calibration.placing import placement_from
-from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure
+from mmsynth.calibration.placing import placement_from, stood
+from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure, places
 from mmsynth.calibration.search import _lowest
 from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
@@ -173,6 +175,43 @@ def test_how_long_a_recording_is_does_not_matter() -> None:
     name = "range, less the window's median (m)"
     assert np.abs(cut[name].values).max() == pytest.approx(0.2, abs=0.01)
     assert np.abs(measure(points(np.array([0])), 20.0)[name].values).max() == pytest.approx(2.0, abs=0.01)
+
+
+def test_what_is_measured_of_a_recording_is_what_its_points_say() -> None:
+    # Two frames: moving to the right and above, at rest to the left and below; beyond 6 m is nobody of interest.
+    rows = [(1.0, 2.0, 0.5, -0.6, 0, 12.0, 0), (-1.0, 2.0, -0.3, 0.0, 0, 20.0, 0)]
+    rows += [(1.2, 2.1, 0.1, 0.4, 0, np.nan, 0), (0.0, 9.0, 0.0, 1.0, 0, 30.0, 0)]
+    values = np.array(rows, np.float32)
+    found = FlatPoints(values, np.array([0, 0, 1, 1]), np.array([0, 2, 4]), np.array([0.0, 0.1]), np.array([0, 2]))
+    x, y, z = values[[0, 2], :3].astype(np.float64).T
+    away = np.sqrt(x**2 + y**2 + z**2)
+    want = {
+        "moving points a frame": [1.0],
+        "speed (m/s)": [0.6, 0.4],
+        "range (m)": away,
+        "range, less the window's median (m)": away - away.mean(),
+        "azimuth (rad)": np.arctan(x / y),
+        "lateral, less the window's median (m)": [-0.1, 0.1],
+        "height (m)": z,
+        "SNR (dB)": [12.0],
+        "share of points at rest": [1 / 3],
+    }
+    got = measure(found, 0.2, at_rest=True)
+    assert list(got) == list(want)
+    for name, sample in want.items():
+        np.testing.assert_allclose(got[name].values, sample, atol=1e-6, err_msg=name)
+    middle = np.median([away, np.arctan(x / y)], 1)
+    np.testing.assert_allclose(places(found, 0.2, fewest=2), [middle], atol=1e-6)
+    assert np.isnan(places(found, 0.2, fewest=3)).all()
+
+
+def test_where_somebody_stood_is_told_over_the_floor_by_a_tilted_radar() -> None:
+    # The radar looks down by 0.3 rad from 2 m; joints are at (0.6, 2.5), on the floor and at 1.6 m.
+    pose = geometry.radar_pose((0.0, 0.0, 2.0), tilt=-0.3)
+    world = torch.tensor([[[0.6, 2.5, 0.0], [0.6, 2.5, 1.6]]], dtype=torch.float64)
+    joints = geometry.apply(geometry.inverse(pose), world)
+    traced = SimpleNamespace(take=SimpleNamespace(play=SimpleNamespace(world_from_radar=pose)), joints=joints)
+    np.testing.assert_allclose(stood(traced), [np.hypot(0.6, 2.5), np.arctan(0.6 / 2.5)], atol=1e-6)
 
 
 def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:

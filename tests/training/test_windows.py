@@ -97,6 +97,59 @@ def test_rhythm_is_found_in_its_band(windows: Windows) -> None:
     assert np.all(np.abs(lag[fast] - 1 / 1.5) < 0.15 / 1.5 + 1.5 / 15)
 
 
+def test_features_are_what_their_names_say(windows: Windows) -> None:
+    # Four points: one that comes near and high, three that go away. Ranges over the floor are 5, 5, 5.2 and 2.6 m.
+    position = np.array([[3, 4, 0.5], [-3, 4, -0.5], [2, 4.8, -0.5], [1, 2.4, 0.1]], np.float32)
+    velocity = np.array([-1.0, 0.5, 0.5, 0.8], np.float32)
+    few = replace(
+        windows.take([0]),
+        time=np.array([0.1, 0.2, 1.0, 1.9], np.float32),
+        position=position,
+        velocity=velocity,
+        intensity=np.zeros(4, np.float32),
+        offsets=np.array([0, 4]),
+    )
+    found = dict(zip(feature_names(), features(few)[0].tolist(), strict=True))
+    centred = velocity - 0.2
+    depth, aside = np.array([0.0, 0.0, 0.2, -2.4]), np.abs(position[:, 0] - 1.5)
+    want = {
+        "points": np.log1p(4 / 40),
+        "receding": 0.75,
+        "fast": 0.25,
+        "drift": 0.8 / 40,
+        "v_mean": 0.2,
+        "v_spread": centred.std(),
+        "v_skew": (centred**3).mean() / centred.std() ** 3,
+        "range_mean": depth.mean(),
+        "lateral_4": 0.5,  # over 0.5 to 0.8 m aside are two: 0.5 and 0.5 m
+        "z_away_less_toward": -0.3 - 0.5,
+        "lateral_away_less_toward": aside[1:].mean() - aside[0],
+        "range_fast_less_slow": 0 - depth[1:].mean(),
+        "corr_v_z": np.corrcoef(velocity, position[:, 2])[0, 1],
+        "corr_v_range": np.corrcoef(velocity, depth)[0, 1],
+        "range_trend": abs(np.corrcoef(few.time, depth)[0, 1]),
+        "sign_range_height_2": 0.25,  # comes, not farther than the median, high
+        "sign_range_height_6": 0.25,  # goes, near, low
+        "sign_range_height_7": 0.25,  # goes, near, middle
+        "sign_range_height_9": 0.25,  # goes, far, low
+    }
+    for name, value in want.items():
+        assert found[name] == pytest.approx(value, abs=1e-5), name
+    # One point a bin that swings at 1.4 Hz: between 1.2 and 1.6 Hz.
+    time = (np.arange(30) + 0.5) / 15
+    swing = replace(
+        few,
+        time=time.astype(np.float32),
+        position=np.full((30, 3), 2, np.float32),
+        velocity=np.sin(2 * np.pi * 1.4 * time).astype(np.float32),
+        intensity=np.zeros(30, np.float32),
+        offsets=np.array([0, 30]),
+    )
+    found = dict(zip(feature_names(), features(swing)[0].tolist(), strict=True))
+    assert found["v_band_3"] == max(found[f"v_band_{k}"] for k in range(10)) > 0.5
+    assert found["v_repeat_lag"] == pytest.approx(1 / 1.4, abs=1 / 15)
+
+
 def test_features_of_a_window_without_points_are_finite(windows: Windows) -> None:
     none = replace(
         windows.take([0]),
