@@ -305,15 +305,19 @@ def test_antennas_off_their_place_turn_the_phases_of_their_channels() -> None:
         return simulate_clean(free_space(target), device, 1, settings, seed)[0].mean((0, 3))
 
     wave_number = 2 * math.pi / radar.waveform.wavelength
-    turns = []
+    turns, first = [], []
     for seed in range(40):
         moved = misplaced(off, seed)
+        first.append(torch.stack([moved.tx[0] - radar.tx[0], moved.rx[0] - radar.rx[0]]))
         # [tx, rx]: the slots and channels of a TDM radar
         ways = [(a.tx - at).norm(dim=1)[:, None] + (a.rx - at).norm(dim=1) for a in (moved, radar)]
         turn = (channels(off, seed) / channels(radar, seed)).angle().double()
         # The plate's own phase goes with the bisector of both legs; float32 gains.
         assert turn == pytest.approx(wave_number * (ways[0] - ways[1]), abs=0.01)
         turns.append(turn)
+    # Each antenna has a draw of its own: 120 numbers of two have 9 % in common.
+    tx, rx = torch.stack(first, 1).flatten(1)
+    assert abs(float(tx @ rx / (tx.norm() * rx.norm()))) < 0.35
     # Every antenna has an error along the way to the target; a channel has those of its TX and of its RX.
     rms = float(torch.stack(turns).square().mean().sqrt())
     assert rms == pytest.approx(wave_number * spread * math.sqrt(2), rel=0.2)  # 5 antennas, 40 draws: 10 %

@@ -12,9 +12,10 @@ from simulation.scenes import mesh, plate, rcs, small_radar
 
 from mmsynth.geometry import radar_pose
 from mmsynth.scene import load_room
-from mmsynth.simulation import Simulation, knot_times, simulate_clean, synthesize, trace_room
-from mmsynth.simulation.room import cut_mesh
-from mmsynth.types import Material, MeshSequence, Scene
+from mmsynth.simulation import Simulation, frame_knots, knot_times, simulate, simulate_clean, synthesize, trace_room
+from mmsynth.simulation.paths import trace
+from mmsynth.simulation.room import PATCH, cut_mesh
+from mmsynth.types import Material, MeshSequence, Receiver, Scene
 
 STONE = Material("stone", complex(5.2, -0.2), frequency=60e9)
 METAL = Material("metal", None)
@@ -73,6 +74,41 @@ def test_corner_sends_the_wave_back_by_its_edge() -> None:
     assert float(paths.gain[path, 0].abs()) == pytest.approx(amplitude, rel=1e-4)
 
 
+def test_a_corner_of_two_materials_reflects_by_each_at_its_own_angle() -> None:
+    # Straight back from the corner at (1, 3): 18 degrees off one wall, 72 off the other, both across.
+    ahead = np.array([[-2.0, 3, -2], [1, 3, -2], [1, 3, 2], [-2, 3, 2]])
+    aside = np.array([[1.0, 3, -2], [1, -1, -2], [1, -1, 2], [1, 3, 2]])
+    found = room([ahead, aside])
+    assert found.room is not None
+    names = ("ahead", "aside")
+    walls = replace(found.room, region=torch.tensor([0, 0, 1, 1]), region_names=names)
+    materials = {"ahead": STONE, "aside": replace(STONE, permittivity=complex(2.0, -0.4))}
+    radar, angle = small_radar(), math.atan2(1, 3)
+    scene = replace(found, room=walls, mirror_regions=names, materials=materials)
+    paths = trace_room(scene, radar, replace(QUIET, bounces=1), 0)
+    assert paths is not None and int((paths.order == 1).sum()) == 1
+    power = [
+        fresnel_power(materials[name].permittivity, at, "te")
+        for name, at in zip(names, (angle, math.pi / 2 - angle), strict=True)
+    ]
+    _, amplitude = image_echo(2 * math.hypot(1, 3), radar.waveform.wavelength, power[0] * power[1])
+    assert float(paths.gain[paths.order == 1].abs()[0, 0]) == pytest.approx(amplitude, rel=1e-3)
+
+
+def test_a_path_is_of_the_wall_that_it_comes_from() -> None:
+    behind = wall_ahead(-1.5)[::-1]
+    scene = room([wall_ahead(2.5), behind])
+    assert scene.room is not None
+    walls = replace(scene.room, region=torch.tensor([0, 0, 1, 1]), region_names=("ahead", "behind"))
+    scene = replace(scene, room=walls, mirror_regions=("ahead", "behind"), materials={"ahead": METAL, "behind": METAL})
+    paths = trace_room(scene, small_radar(), replace(QUIET, bounces=2), 0)
+    assert paths is not None and torch.bincount(paths.order).tolist() == [2, 2, 2]
+    for region, way in zip(paths.region.tolist(), paths.arrival[:, 1].tolist(), strict=True):
+        assert (paths.region_names[region] == "ahead") == (way > 0)
+    # Over an even number of walls it leaves by the other one.
+    assert (paths.departure[:, 1] * paths.arrival[:, 1] > 0).tolist() == (paths.order != 1).tolist()
+
+
 def test_corners_send_back_wherever_the_room_stands() -> None:
     # Close to the edge of two walls a ray is shorter than a millimetre: whether it arrived was a matter of rounding.
     radar, settings = small_radar(), Simulation(bounces=1, diffuse=False)
@@ -114,6 +150,28 @@ def test_furniture_hides_the_wall_behind_it() -> None:
     assert ranges.tolist() == pytest.approx([1.0])
 
 
+def test_a_wall_hides_what_is_no_mirror_behind_it() -> None:
+    board = np.array([[-0.3, 1.0, -0.3], [0.3, 1.0, -0.3], [0.3, 1.0, 0.3], [-0.3, 1.0, 0.3]])
+    nearest = []
+    for aside in (0.0, 2.0):
+        scene = room([board + [aside, 0, 0]])
+        assert scene.room is not None
+        points, faces = plate(0.1, 0.1, 2.0, cells=2)
+        thing = torch.as_tensor(points, dtype=torch.float64)
+        both = replace(
+            scene.room,
+            vertices=torch.cat([scene.room.vertices, thing[None]], 1),
+            faces=torch.cat([scene.room.faces, torch.as_tensor(faces) + 4]),
+            region=torch.cat([scene.room.region, torch.ones(len(faces), dtype=torch.long)]),
+            region_names=("wall", "thing"),
+        )
+        there = replace(scene, room=both, materials={"wall": METAL, "thing": METAL})
+        paths = trace_room(there, small_radar(), QUIET, 0)
+        assert paths is not None
+        nearest.append({paths.region_names[k] for k in paths.region.tolist()})
+    assert nearest == [{"wall"}, {"thing"}]  # aside, the board is no mirror of the radar's
+
+
 def test_diffuse_patches_hold_the_power_of_lambert_s_law() -> None:
     rough = replace(STONE, roughness=5e-3)  # nothing is left of the mirror image at 60 GHz
     radar, distance, half = small_radar(), 4.0, 0.25
@@ -126,6 +184,22 @@ def test_diffuse_patches_hold_the_power_of_lambert_s_law() -> None:
     sigma = 4 * lost * (2 * half) ** 2
     want = sigma * radar.waveform.wavelength**2 / ((4 * math.pi) ** 3 * distance**4)
     assert float(paths.gain[:, 0].abs().square().sum()) == pytest.approx(want, rel=0.03)  # cosines down to 0.996
+
+
+def test_phases_of_rough_walls_are_not_those_of_the_first_person() -> None:
+    scene, radar = room([wall_ahead(4.0)], replace(STONE, roughness=5e-3)), small_radar()
+    settings, knots = (
+        Simulation(coherent=False, drop=0.0, knots=2, grain=0.0),
+        frame_knots(small_radar(), Simulation(knots=2)),
+    )
+    assert scene.room is not None
+    body = cut_mesh(scene.room, torch.ones(2, dtype=torch.bool), PATCH, knots)
+    person = trace(replace(scene, people=(body,), room=None, mirrors=None, mirror_regions=()), radar, 0, settings, 3)
+    walls = trace_room(scene, radar, settings, 3)
+    assert walls is not None and len(walls) == len(person) > 500
+    torch.testing.assert_close(walls.gain.abs(), person.gain.abs())
+    turn = torch.polar(torch.ones(len(walls)), (walls.gain[:, 0] * person.gain[:, 0].conj()).angle())
+    assert float(turn.mean().abs()) < 0.15
 
 
 def test_cut_triangles_keep_area_side_and_place() -> None:
@@ -163,3 +237,9 @@ def test_room_is_the_same_in_every_loop_and_frame_and_adds_to_the_people() -> No
     # float32 sums of the two
     torch.testing.assert_close(still, want.expand_as(still), rtol=0, atol=2e-3 * scale)
     assert float((whole[0] - whole[1]).abs().max()) > 1e-3 * float(people.abs().max())
+    # Through a filter whose corner is the wall's beat frequency: 1 / (1 + j), in fast time no more than a factor.
+    low = replace(radar, receiver=Receiver(lowpass=radar.waveform.slope * 5 / 299792458))
+    passed = [simulate_clean(scene, low, 2, replace(settings, static_room=static), 0) for static in (True, False)]
+    torch.testing.assert_close((passed[0] - passed[1]) * (1 + 1j), still, rtol=0, atol=2e-3 * scale)
+    frames = simulate(scene, radar, 2, settings, torch.Generator().manual_seed(0))
+    assert frames.times.tolist() == [0, radar.waveform.frame_period]

@@ -8,13 +8,13 @@ import torch
 import trimesh
 from simulation.scenes import mesh, plate, response, small_radar
 
-from mmsynth.geometry import radar_pose
+from mmsynth.geometry import apply, radar_pose
 from mmsynth.scene import load_room
 from mmsynth.simulation import Simulation, frame_knots, knot_times, simulate_clean, trace_room
 from mmsynth.simulation.paths import join, select, trace
 from mmsynth.simulation.retrace import retraced
 from mmsynth.simulation.shadows import shadow_paths
-from mmsynth.types import Material, MeshSequence, Scene
+from mmsynth.types import Material, MeshSequence, Scene, gain_rows
 
 QUIET = Simulation(diffuse=False, drop=0.0)
 
@@ -36,13 +36,33 @@ def screen(aside):
 
 def test_a_person_in_the_way_takes_the_echo_of_the_wall_away():
     radar = small_radar(60e9)
-    for aside, left in ((0.0, 0.0), (1.0, 1.0)):
+    # Turned and shifted as a whole as well: the radar looks elsewhere in the world.
+    elsewhere = radar_pose((3.0, -2.0, 1.0), yaw=0.7, tilt=-0.3)
+    for aside, left, world in ((0.0, 0.0, None), (1.0, 1.0, None), (0.0, 0.0, elsewhere), (1.0, 1.0, elsewhere)):
         scene = wall_scene(screen(aside))
+        if world is not None:
+            person, wall = (replace(m, vertices=apply(world, m.vertices)) for m in (*scene.people, scene.room))
+            scene = replace(
+                scene, world_from_radar=world, people=(person,), room=wall, mirrors=apply(world, scene.mirrors)
+            )
         room = trace_room(scene, radar, QUIET, 1)
         shadow = shadow_paths(scene, radar, 0, QUIET, room)
         whole = response(room, radar)
         rest = whole + (0 if shadow is None else response(shadow, radar))
         assert float(rest.abs() / whole.abs()) == left
+
+
+def test_each_frame_has_its_own_shadow():
+    radar = small_radar(60e9)
+    times = knot_times(radar, 2, QUIET)
+    still = screen(0.0)
+    step = torch.zeros(len(times), 1, 3, dtype=torch.float64)
+    step[len(times) // 2 :, 0, 0] = 1.0  # 1 m aside in the second frame
+    scene = wall_scene(replace(still, vertices=still.vertices[:1] + step, times=times))
+    room = trace_room(scene, radar, QUIET, 1)
+    shadows = [shadow_paths(scene, radar, frame, QUIET, room) for frame in range(2)]
+    torch.testing.assert_close(shadows[0].gain[:, 0], -room.gain[:, 0])
+    assert shadows[1] is None
 
 
 def test_patches_behind_a_person_and_no_others_are_hidden():
@@ -132,6 +152,13 @@ def test_the_shadow_on_a_double_bounce_fades_as_somebody_leaves_its_second_leg()
     shadow = shadow_paths(scene, radar, 0, settings, room)
     torch.testing.assert_close(shadow.gain[:, 0], -room.gain[:, 0])
     assert float(shadow.gain[:, -1].abs().max()) == 0
+    # In proportion to the time.
+    fine = replace(settings, knots=7)
+    still = board(0.4, 1.5)
+    rows = mesh(still.vertices[0], still.faces.numpy(), 7, (0, 50, 0))
+    shadow = shadow_paths(wedge_scene(rows), radar, 0, fine, room)
+    place = (shadow.knots / shadow.knots[-1])[list(gain_rows(7))].float()
+    torch.testing.assert_close(shadow.gain, -room.gain[:, :1] * (1 - place))
 
 
 def furnished(*still):

@@ -238,6 +238,20 @@ def test_one_person_stands_in_the_shadow_of_another():
     assert len(open_) > len(wall.faces)
 
 
+def test_the_edge_of_a_shadow_is_the_same_both_ways_round():
+    # TX and RX 5 cm apart share their rays, from the middle: a screen 1 m away ends there, and so does the half ball.
+    radar = small_radar(60e9, tx=((-0.025, 0, 0),), rx=((0.025, 0, 0),))
+    swapped = replace(radar, tx=radar.rx, rx=radar.tx)
+    points, faces = plate(0.5, 0.5, 1.0, cells=2)
+    scene = free_space(ball(radius=0.2, place=(0, 4, 0)), mesh(points + [0.25, 0, 0], faces))
+    settings = Simulation(drop=0.0, grain=0.0)
+    one, two = (trace(scene, r, 0, settings, 1) for r in (radar, swapped))
+    torch.testing.assert_close(one.tx_delay, two.rx_delay)
+    far = 299792458.0 * one.tx_delay[:, 0, 0] > 3
+    across = one.departure[far, 0] - 0.025 / 4
+    assert int(far.sum()) > 100 and float(across.max()) < 0.02 / 4  # a facet of the ball measures 2 cm
+
+
 def test_visibility_is_that_of_brute_force():
     # Every facet of two capsules, against Moeller-Trumbore over all triangles in float64.
     radar = small_radar(60e9)
