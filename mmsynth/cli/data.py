@@ -53,11 +53,13 @@ def generate(
 
     `mmsynth generate my_recipe.toml --out data/mine --workers 8 --radar my.cfg`
     """
-    from mmsynth.generation import generate, load_recipe, resolve_radar
+    from mmsynth.generation import generate, load_recipe, remarks, resolve_radar
 
     loaded = load_recipe(recipe, radar, overlay)
     say(*(note for one in loaded.apart() for note in resolve_radar(one).notes))
     before = set(out.glob("*.h5"))
+    if not before:
+        say(*remarks(loaded))
     with Progress("clips") as progress:
         paths = generate(loaded, out, progress, workers, device)
     say(*(f"{path}: {loaded.samples} clips{' (there already)' if path in before else ''}" for path in paths))

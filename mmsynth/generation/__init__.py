@@ -4,4 +4,5 @@ from mmsynth.generation.clip import make_clip as make_clip
 from mmsynth.generation.load import load_recipe as load_recipe
 from mmsynth.generation.load import resolve_radar as resolve_radar
 from mmsynth.generation.recipe import Recipe as Recipe
+from mmsynth.generation.remarks import remarks as remarks
 from mmsynth.generation.run import generate as generate

@@ -10,7 +10,7 @@ from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
 from mmsynth.motion.together import Area
 from mmsynth.radar import load_radar, radar_file
-from mmsynth.scene import around_radar, load_room, mounted, read_room
+from mmsynth.scene import around, load_room, mounted, read_room
 from mmsynth.types import RadarSetup
 
 # Bearings at which the far side of a placement is held against the walls.
@@ -92,7 +92,7 @@ def check_room(recipe: Recipe) -> None:
         return
     room = read_room(recipe.room)
     load_room(room)  # its meshes are read before there is a folder
-    if blind := around_radar(room):
+    if blind := around(room, room.radar.position):
         place = ", ".join(f"{x:g}" for x in room.radar.position)
         raise ValueError(f"{recipe.room}: [radar] position ({place}): expected a free place, got one behind '{blind}'")
     for name in ("radar_height", "radar_tilt"):

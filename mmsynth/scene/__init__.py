@@ -9,7 +9,7 @@ from mmsynth.scene.movers import Fan as Fan
 from mmsynth.scene.movers import movers as movers
 from mmsynth.scene.rooms import LoadedRoom as LoadedRoom
 from mmsynth.scene.rooms import Room as Room
-from mmsynth.scene.rooms import around_radar as around_radar
+from mmsynth.scene.rooms import around as around
 from mmsynth.scene.rooms import load_room as load_room
 from mmsynth.scene.rooms import mounted as mounted
 from mmsynth.scene.rooms import read_room as read_room

@@ -167,16 +167,15 @@ def _checked(room: Room, where: str) -> Room:
     return room
 
 
-def around_radar(room: Room) -> str:
-    """The furniture in which the room's radar hangs, or the side of the box beyond which it does; "" = free."""
-    place = np.array(room.radar.position)
+def around(room: Room, place: tuple[float, float, float]) -> str:
+    """The furniture in which a place (x, y, z) lies, or the side of the box beyond which it does; "" = free."""
     for item in room.furniture:
-        x, y, z = about("z", -item.yaw) @ (place - item.position)
+        x, y, z = about("z", -item.yaw) @ np.subtract(place, item.position)
         if 2 * abs(x) < item.size[0] and 2 * abs(y) < item.size[1] and 0 < z < item.size[2]:
             return item.name
     if room.room is None:
         return ""
-    aside = 2 * np.abs(place[:2] - room.room.center) > room.room.size[:2]
+    aside = 2 * np.abs(np.subtract(place[:2], room.room.center)) > room.room.size[:2]
     beyond = {"walls": aside.any(), "floor": place[2] < 0, "ceiling": place[2] > room.room.size[2]}
     return next((side for side, out in beyond.items() if out and getattr(room.room, side)), "")
 

@@ -1,0 +1,74 @@
+"""What a recipe's first clips do that no recording would hold is told before they are made."""
+
+import re
+from pathlib import Path
+
+from mmsynth.generation import load_recipe, remarks
+
+RECIPE = """
+name = "doubtful"
+radar = "IWR1443BOOST/radhar"
+clips = 2
+seconds = 3.0
+seed = 1
+
+[[activities]]
+label = "move"
+motion = "push"
+
+[placement]
+distance = [2.0, 2.0]
+bearing_deg = [0, 0]
+facing_deg = [0, 0]
+"""
+ROOM = """
+[room]
+size = [3.0, 3.0, 2.5]
+center = [0.0, 1.5]
+
+[radar]
+position = [0.0, 0.1, 1.0]
+"""
+CABINET = """
+[[furniture]]
+name = "cabinet"
+size = [0.8, 0.8, 1.8]
+position = [0.0, 1.6, 0.0]
+"""
+
+
+def told(folder: Path, *changes: tuple[str, str], room: str = "") -> list[str]:
+    text = RECIPE
+    for before, after in changes:
+        text = text.replace(before, after)
+    if room:
+        (folder / "room.toml").write_text(room)
+        text = text.replace("[[act", 'room = "room.toml"\n[[act', 1)
+    (folder / "recipe.toml").write_text(text)
+    return remarks(load_recipe(folder / "recipe.toml"))
+
+
+def test_nothing_is_said_where_nothing_is_wrong(tmp_path: Path) -> None:
+    assert told(tmp_path) == []
+
+
+def test_who_walks_into_the_radar_is_told(tmp_path: Path) -> None:
+    (line,) = told(tmp_path, ('"push"', '"walk"'), ("[2.0, 2.0]", "[0.2, 0.2]\nradar_height = [1.0, 1.0]"))
+    assert re.search(r"of the first 2 clips somebody comes within 0.1 m of the radar \(0.0\d m in clip \d\)", line)
+
+
+def test_walks_out_of_the_range_or_through_a_wall_are_told(tmp_path: Path) -> None:
+    walk = ('"push"', '"walk"')
+    (line,) = told(tmp_path, walk, ("[2.0, 2.0]", "[10.4, 10.4]"))
+    assert re.search(r"somebody goes beyond the 10.46 m that the radar measures \(1\d.\d\d m in clip \d\)", line)
+    (line,) = told(tmp_path, walk, ("[2.0, 2.0]", "[2.8, 2.8]"), room=ROOM)
+    assert "somebody goes through 'walls' of the room (clip 0)" in line
+
+
+def test_who_stands_in_furniture_is_told(tmp_path: Path) -> None:
+    (line,) = told(tmp_path, ("[2.0, 2.0]", "[1.5, 1.5]"), room=ROOM + CABINET)
+    assert line.startswith("in 2 of the first 2 clips somebody goes through 'cabinet' of the room (clip 0)")
+
+
+def test_who_stays_in_the_room_is_not_told(tmp_path: Path) -> None:
+    assert told(tmp_path, ("[2.0, 2.0]", "[1.5, 1.5]"), room=ROOM) == []
