@@ -43,6 +43,7 @@ def test_a_shift_of_the_values_is_the_distance() -> None:
     # A shift of 2 on an axis of 10, within a bin of 0.1.
     assert quantity.distance(values(sample), values(sample + 2)) == pytest.approx(0.2, abs=0.01)
     assert quantity.distance(values(sample), values(sample)) == 0
+    assert quantity.distance(values(np.array([3.05])), values(np.array([5.05]))) == pytest.approx(0.2)  # 20 of 100 bins
     assert quantity.distance(values(sample), values(sample[:0])) == 1
     # What lies on or beyond the last edge counts in the last bin, clip by clip.
     counts = quantity.counts(values(np.array([0.0, 10.0, 12.0]), np.array([-1.0])))
@@ -140,14 +141,14 @@ def test_places_count_windows_not_points_and_are_corrected_by_the_simulated_body
     recorded = np.stack([rng.uniform(1.0, 3.0, 4000), rng.normal(0.1, 0.2, 4000)], 1)
     recorded[::7] = np.nan
     truth = np.stack([rng.uniform(1, 4, 30), rng.uniform(-0.5, 0.5, 30)], 1)
-    # Points lie 0.15 m nearer than the person stands.
-    seen = truth - [0.15, 0.0]
+    # Points lie 0.15 m nearer than the person stands, and to the left of it.
+    seen = truth - [0.15, 0.05]
     seen[3] = np.nan
     place = Placement(facing=(-1.0, 1.0))
     found = placement_from(place, recorded, seen, truth, 3.0)
     # Quantiles of 3,428 windows err by 0.017 m in the middle; nobody stands beyond what the radar measures.
     assert np.allclose(found.distance, np.minimum(1.15 + 2 * np.linspace(0.05, 0.95, 9), 3.0), atol=0.06)
-    assert np.allclose(found.bearing, 0.1 + 0.2 * norm.ppf(np.linspace(0.05, 0.95, 9)), atol=0.03)
+    assert np.allclose(found.bearing, 0.15 + 0.2 * norm.ppf(np.linspace(0.05, 0.95, 9)), atol=0.03)
     assert (found.facing, found.radar_height) == (place.facing, place.radar_height)
     assert placement_from(place, recorded[:9], seen, truth, 3.0) is place
     assert placement_from(place, recorded, np.full_like(seen, np.nan), truth, 3.0) is place
@@ -163,7 +164,7 @@ def test_how_long_a_recording_is_does_not_matter() -> None:
     """A person who walks away through a long recording is as far spread in every window as in a short clip."""
     time = np.arange(600) / 30
     values = np.zeros((600, 7), np.float32)
-    values[:, 1], values[:, 3] = 1 + 0.2 * time, 0.2
+    values[:, 0], values[:, 1], values[:, 3] = 0.01 * time, 1 + 0.2 * time, 0.2
 
     def points(starts: np.ndarray) -> FlatPoints:
         bounds = np.concatenate([starts, [600]])
@@ -174,6 +175,7 @@ def test_how_long_a_recording_is_does_not_matter() -> None:
     assert all(np.allclose(whole[name].values, cut[name].values, atol=1e-6) for name in whole)
     name = "range, less the window's median (m)"
     assert np.abs(cut[name].values).max() == pytest.approx(0.2, abs=0.01)
+    assert np.abs(cut["lateral, less the window's median (m)"].values).max() == pytest.approx(0.01, abs=1e-3)
     assert np.abs(measure(points(np.array([0])), 20.0)[name].values).max() == pytest.approx(2.0, abs=0.01)
 
 

@@ -61,6 +61,10 @@ def test_noise_is_ktbf():
     real = replace(radar, waveform=replace(radar.waveform, complex_samples=False))
     assert noise_voltage(radar) / noise_voltage(real) == pytest.approx(math.sqrt(2))
     assert data_rate(radar) / data_rate(real) == pytest.approx(2)
+    # What the ADC adds is in each of I and Q.
+    for one, parts in ((radar, 2), (real, 1)):
+        cold = replace(one, receiver=replace(one.receiver, temperature=1e-9, adc_noise=0.01))
+        assert noise_voltage(cold) == pytest.approx(0.01 * math.sqrt(parts))
 
 
 def test_angles():

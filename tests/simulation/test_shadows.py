@@ -52,6 +52,14 @@ def test_a_person_in_the_way_takes_the_echo_of_the_wall_away():
         assert float(rest.abs() / whole.abs()) == left
 
 
+def test_who_stands_behind_a_wall_casts_no_shadow_on_it():
+    radar = small_radar(60e9)
+    vertices, faces = plate(0.3, 0.3, 5.0, cells=2)
+    for roughness, settings in ((0.0, QUIET), (3e-4, Simulation(coherent=False, drop=0.0))):
+        scene = wall_scene(mesh(vertices, faces), roughness)
+        assert shadow_paths(scene, radar, 0, settings, trace_room(scene, radar, settings, 1)) is None
+
+
 def test_each_frame_has_its_own_shadow():
     radar = small_radar(60e9)
     times = knot_times(radar, 2, QUIET)
@@ -142,6 +150,9 @@ def test_whoever_stands_in_any_leg_of_a_double_bounce_takes_it_away():
         shadow = shadow_paths(wedge_scene(board(*place)), radar, 0, settings, room)
         rest = response(room, radar) + (0 if shadow is None else response(shadow, radar))
         assert float(rest.abs() / response(room, radar).abs()) == left, place
+    # One is enough, wherever somebody else stands.
+    shadow = shadow_paths(wedge_scene(board(0.0, 2.5), board(*inside[0])), radar, 0, settings, room)
+    assert float((response(room, radar) + response(shadow, radar)).abs()) == 0
 
 
 def test_the_shadow_on_a_double_bounce_fades_as_somebody_leaves_its_second_leg():

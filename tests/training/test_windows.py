@@ -171,6 +171,7 @@ def test_augmentation_off_changes_nothing_and_on_keeps_labels(windows: Windows) 
     assert np.array_equal(changed.clip, windows.clip) and len(changed) == len(windows)
     # Each window loses a share drawn from 0 to 0.5: a quarter on average, 0.144 / sqrt(48) = 0.02 of spread.
     assert abs(len(changed.time) / len(windows.time) - 0.75) < 0.08
+    assert (np.diff(changed.offsets) / np.diff(windows.offsets)).std() > 0.1
     assert changed.time.min() >= 0 and changed.time.max() <= windows.duration
 
 
@@ -206,6 +207,29 @@ def centres(windows: Windows) -> np.ndarray:
     _, columns = grid(windows.map_kinds[0], (0.35, 5.1))
     level = windows.maps[:, 0, 0, ROWS // 2].astype(float)
     return (level * columns).sum(1) / level.sum(1)
+
+
+def test_a_window_moves_in_depth_and_in_height_each_by_itself(windows: Windows) -> None:
+    still = {"drop": 0, "ghost": 0, "jitter": 0, "shift": 0, "mirror": 0, "level": 0, "speed": 0}
+    moved = augment(windows, Augment(**still, move=0.1), np.random.default_rng(0))
+    x, y, z = (moved.position - windows.position)[windows.offsets[:-1]].T
+    assert np.abs(x).max() < 1e-5
+    # 48 windows: 10 % of a standard deviation, 14 % of a correlation.
+    assert y.std() == pytest.approx(0.1, rel=0.35) and z.std() == pytest.approx(0.1, rel=0.35)
+    assert abs(np.corrcoef(y, z)[0, 1]) < 0.5
+
+
+def test_maps_lie_farther_where_the_points_do(windows: Windows) -> None:
+    still = {"drop": 0, "ghost": 0, "jitter": 0, "shift": 0, "mirror": 0, "move": 0, "level": 0, "speed": 0}
+    maps = np.zeros((len(windows), windows.bins, 1, ROWS, COLUMNS), np.float16)
+    maps[:, :, :, ROWS // 2] = 1
+    far = replace(windows, maps=maps, map_kinds=("range_azimuth",), map_step=4.75 / ROWS)
+    changed = augment(far, Augment(**still, range=0.5), np.random.default_rng(0))
+    before, after = (np.linalg.norm(w.position, axis=1)[w.offsets[:-1]] for w in (far, changed))
+    rows = changed.maps[:, 0, 0].max(2).argmax(1) - ROWS // 2
+    assert np.ptp(rows) > 5
+    # By whole cells of 0.1 m; single points lie beside the line of sight to the middle.
+    np.testing.assert_allclose(rows * far.map_step, after - before, atol=0.5 * far.map_step + 0.05)
 
 
 def test_maps_go_faster_and_turn_with_the_points(windows: Windows) -> None:
