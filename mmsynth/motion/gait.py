@@ -37,6 +37,7 @@ class Gait:
         vault: how much higher than that over the standing leg, in m; what the legs cannot reach comes on top of it.
         lead: share of the stance after which the pelvis is over the ankle.
         always: step even where the foot would come down where it is.
+        early: power of the share of the swing by which the foot is lifted: below 1 it is sooner, and starts at once.
     """
 
     swing: float = 0.43
@@ -50,6 +51,7 @@ class Gait:
     vault: float = 0.03
     lead: float = 0.5
     always: bool = False
+    early: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> Foo
             yaw + g * (new.yaw - old.yaw),
         )
         bump = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1)) ** 2, torch.zeros_like(u))
-        early = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1) ** 0.7) ** 2, torch.zeros_like(u))
+        early = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1) ** gait.early) ** 2, torch.zeros_like(u))
         lift, air = lift + gait.lift * early, air + bump
         claim = claim - torch.where(inside, ease(u / 0.4) - ease((u - 0.6) / 0.4), torch.zeros_like(u)) * (1 - 1e-6)
         pitch += _roll(old, new, gait)
@@ -259,7 +261,7 @@ def run(clip: Clip) -> Pose:
         if still
         else to_and_fro(clip, s["speed"], s["extent"], "turn")
     )
-    gait = Gait(0.63, 1.0, s["rate"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True)
+    gait = Gait(0.63, 1.0, s["rate"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True, 1.0)
     pose, (left, right) = follow(clip, path, gait, 0.0)
     # The legs' phase: by where the feet are when moving, by which one is up on the spot.
     ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)
@@ -267,7 +269,8 @@ def run(clip: Clip) -> Pose:
     # Long steps do not swing the arms farther; a clamp would stop the hands at once.
     apart = (left.air - right.air) if still else apart / (1 + (apart / 1.4) ** 4) ** 0.25
     # Lowest in mid-stance, highest in mid-flight, twice a stride.
-    bounce = s["bounce"] * (1 - 2 * ((1 - left.air) ** 2 + (1 - right.air) ** 2).clamp(max=1.2) / 1.2)
+    low = ((1 - left.air) ** 2 + (1 - right.air) ** 2) / 1.2
+    bounce = s["bounce"] * (1 - 2 * low / (1 + low**8) ** 0.125)
     lean = 0.16 if not still else 0.06
     swing = s["arms"] * torch.stack([-apart, apart], 1)
     pose = dataclasses.replace(
