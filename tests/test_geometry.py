@@ -64,3 +64,10 @@ def test_right_is_positive_azimuth_and_up_positive_elevation() -> None:
     a, e = g.azimuth_elevation(torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64))
     assert math.isclose(float(a), math.pi / 4, rel_tol=1e-12)
     assert math.isclose(float(e), math.asin(1 / math.sqrt(3)), rel_tol=1e-12)
+
+
+def test_a_radar_is_tilted_about_its_own_horizon_whichever_way_it_looks() -> None:
+    pose = g.radar_pose((1.0, 2.0, 3.0), yaw=0.7, tilt=-0.3)
+    ahead = [-math.sin(0.7) * math.cos(0.3), math.cos(0.7) * math.cos(0.3), -math.sin(0.3)]
+    torch.testing.assert_close(pose[:3, 1], torch.tensor(ahead, dtype=torch.float64))
+    assert abs(float(pose[2, 0])) < 1e-12  # its right stays level

@@ -67,6 +67,17 @@ def test_a_person_who_is_lost_for_half_a_second_is_the_same_one():
     assert set(track_people(gap, Tracking(forget=0.2)).person.tolist()) == {0, 1}
 
 
+def test_people_are_counted_as_they_appear():
+    cloud, who = crowd([lambda t: (-1.0, 2.5), lambda t: (1.0, 4.0)], frames=40, clutter=0)
+    # The first of the two comes a second later.
+    keep = ~((who == 0) & (cloud.frame_index() < 20))
+    offsets = torch.nn.functional.pad(torch.bincount(cloud.frame_index()[keep], minlength=40).cumsum(0), (1, 0))
+    fields = (cloud.position, cloud.velocity, cloud.intensity, cloud.snr_db, cloud.noise_db)
+    tracks = track_people(PointCloud(*(f[keep] for f in fields), offsets, cloud.times), Tracking())
+    assert tracks.frame[tracks.person == 0].min() == 0 and tracks.frame[tracks.person == 1].min() == 20
+    assert tracks.point_person[who[keep] == 0].unique().tolist() == [1]
+
+
 def test_scattered_clutter_is_nobody():
     cloud, _ = crowd([], clutter=6)
     assert int((cluster_points(cloud, Tracking()) >= 0).sum()) < 0.1 * len(cloud.velocity)
