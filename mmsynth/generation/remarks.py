@@ -1,12 +1,9 @@
 """What is doubtful about where the people of a recipe come, told before its clips are made."""
 
-import torch
-
 from mmsynth.body_models import load_body
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import draw_play, room_of
 from mmsynth.generation.recipe import Recipe
-from mmsynth.geometry import apply, inverse
 from mmsynth.scene import around
 
 # Clips that are looked at, and how near in m skin may come to the radar: nearer, it may be in its case.
@@ -28,12 +25,12 @@ def remarks(recipe: Recipe) -> list[str]:
         play = draw_play(recipe, body, index)
         for motion in play.motions:
             mesh, world = body(motion), body.joints(motion).double()
-            skin = torch.cdist(play.world_from_radar[None, :3, 3].to(mesh.vertices), mesh.vertices.flatten(0, 1)).min()
-            way = apply(inverse(play.world_from_radar), world).norm(dim=-1)
-            if float(skin) < NEAR:
-                near[index] = min(near.get(index, NEAR), float(skin))
-            if float(way[:, 0].max()) > limit:
-                far[index] = max(far.get(index, limit), float(way[:, 0].max()))
+            # Of the nearest skin in each frame.
+            way = (mesh.vertices - play.world_from_radar[:3, 3].to(mesh.vertices)).norm(dim=-1).amin(1)
+            if float(way.min()) < NEAR:
+                near[index] = min(near.get(index, NEAR), float(way.min()))
+            if float(way.max()) > limit:
+                far[index] = max(far.get(index, limit), float(way.max()))
             for x, y, z in world[:, 0].tolist() if recipe.room else ():
                 if behind := around(room_of(recipe.room), (x, y, z)):
                     hidden[index] = behind
