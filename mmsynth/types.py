@@ -295,7 +295,8 @@ class Receiver:
         lowpass: corner frequency in Hz of the (Butterworth) filter before the ADC; 0 = sharp, at the edge of the band.
         lowpass_order: its order.
         adc_noise: rms in V that the ADC adds to a sample (each of I and Q), beyond its rounding.
-        channel_gain, channel_phase: spread (standard deviation; linear, rad) of fixed channel errors.
+        channel_gain, channel_phase: spread (standard deviation; linear, rad) of fixed channel errors; of real samples
+            phases are not off.
         antenna_offset: spread in m, along each axis, of where antennas stand about the place that processing believes.
         interference: power in W at each RX antenna from another FMCW radar; 0 = none.
         interference_slope: Hz/s, interference_period: s, of its ramps, which follow each other without a pause.

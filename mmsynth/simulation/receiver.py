@@ -33,12 +33,17 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
         Samples of the same shape in V, quantised and clipped if the ADC has bits.
 
     Raises:
-        ValueError: the samples are complex where the radar's are real, or the other way.
+        ValueError: the samples are complex where the radar's are real, or the other way; or phases of channels are to
+            be off in a radar with real samples, which do not show them apart.
     """
     receiver = radar.receiver
     if samples.is_complex() != radar.waveform.complex_samples:
         kind = "complex" if radar.waveform.complex_samples else "real"
         raise ValueError(f"samples: expected {kind} ones for radar {radar.name}, got {samples.dtype}")
+
+    if receiver.channel_phase and not samples.is_complex():
+        found = f"got {receiver.channel_phase:g}"
+        raise ValueError(f"receiver.channel_phase: expected 0 for real samples, as of radar {radar.name}, {found}")
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(samples.device)
@@ -48,10 +53,14 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
         out = out + leakage(radar).to(out)
     if receiver.phase_noise:
         out = out + phase_noise(out, radar, normal)
-    if receiver.interference:
-        out = out + interference(out.shape, radar, generator).to(out)
+    other = interference(out.shape, radar, generator).to(out) if receiver.interference else None
     if receiver.channel_gain or receiver.channel_phase:
-        out = out * channel_errors(radar, normal).to(out)
+        tx, rx = (factor.to(out) for factor in channel_errors(radar, normal))
+        out = out * (tx * rx)
+        other = other * rx if other is not None else None
+    if other is not None:
+        out = out + other
+    # Its power is that of the data sheet in every channel.
     out = out + thermal_noise(samples, radar, generator)
     if receiver.highpass:
         out = filtered(out, radar)
@@ -136,8 +145,8 @@ def _slope(samples: Tensor, radar: Radar) -> Tensor:
     return (_like(turned, samples) - steeper * samples) / taper
 
 
-def channel_errors(radar: Radar, normal: Draw) -> Tensor:
-    """Fixed complex (for real samples: real) factors [slots, rx, 1] of the channels, TX and RX each with its own.
+def channel_errors(radar: Radar, normal: Draw) -> tuple[Tensor, Tensor]:
+    """Fixed complex (for real samples: real) factors of the TX of each slot [slots, 1, 1] and of each RX [rx, 1].
 
     A slot in which several TX send at once (BPM) has the mean of theirs.
     """
@@ -150,7 +159,7 @@ def channel_errors(radar: Radar, normal: Draw) -> Tensor:
     rx, tx = factor(len(radar.rx)), factor(len(radar.tx))
     share = radar.codes.abs() / radar.codes.abs().sum(1, keepdim=True)
     slots: Tensor = share.to(tx) @ tx
-    return (slots[:, None] * rx)[..., None]
+    return slots[:, None, None], rx[:, None]
 
 
 def filtered(samples: Tensor, radar: Radar) -> Tensor:

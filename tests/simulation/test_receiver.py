@@ -205,6 +205,23 @@ def test_channel_errors_are_fixed_for_a_recording() -> None:
         assert float(ratio.abs().log().std()) == pytest.approx(0.1 * math.sqrt(2), rel=0.1)
 
 
+def test_another_radar_meets_the_errors_of_our_receivers_alone() -> None:
+    terms = {"interference": 1e-6, "gain": 3.0, "temperature": 0.0}
+    bare, off = (radar_with(loops=4, **terms, **more) for more in ({}, {"channel_gain": 0.2, "channel_phase": 0.5}))
+    heard, ours = (receive(silence(r), r, seeded(3)) for r in (bare, off))
+    loud = heard.abs() > 0.5 * heard.abs().max()
+    ratio = torch.where(loud, ours / torch.where(loud, heard, 1), 0)
+    each = ratio.sum((0, 1, 2, 4)) / loud.sum((0, 1, 2, 4))
+    torch.testing.assert_close(ours, heard * each[:, None], atol=1e-5 * float(heard.abs().max()), rtol=0)
+    assert float(each.abs().std()) > 0.01 and float(each.angle().std()) > 0.05
+
+
+def test_phases_of_channels_are_refused_for_real_samples() -> None:
+    real = radar_with(complex_samples=False, loops=1, channel_phase=0.2)
+    with pytest.raises(ValueError, match=r"receiver.channel_phase: expected 0 for real samples, .* got 0.2"):
+        receive(silence(real), real, seeded())
+
+
 def test_channel_errors_of_a_slot_are_the_mean_of_those_of_its_transmitters():
     radar = radar_with(loops=1, channel_gain=0.1, channel_phase=0.2)
     codes = torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
