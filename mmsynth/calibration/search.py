@@ -100,7 +100,7 @@ class Search:
         """Places first, since a person farther away looks like a noisier radar; then the device; then clothing."""
         placed = self.place(recipe)
         options = self._options(placed, self._devices())
-        best = min(options, key=lambda o: o.loss)
+        best = _plainest(options)
         noise, error = self._noise(options, best)
         spread = float(np.fmax(self.settings.spread_db, 2 * error))
         device = Device(
@@ -190,8 +190,16 @@ def flatten(clouds: list[PointCloud]) -> FlatPoints:
     )
 
 
+def _plainest(options: list[_Option]) -> _Option:
+    """The nearest option with the fewest ghosts, unless one with more is better."""
+    fewest = min(o.device[2] for o in options)
+    plain = min((o for o in options if o.device[2] == fewest), key=lambda o: o.loss)
+    best = min(options, key=lambda o: o.loss)
+    return best if _better(best, plain) else plain
+
+
 def _better(other: _Option, own: _Option) -> bool:
-    """Whether another way to dress lies nearer by more than one standard error of the difference."""
+    """Whether another option lies nearer by more than one standard error of the difference."""
     return other.loss - own.loss < -float(np.std(other.drawn - own.drawn))
 
 

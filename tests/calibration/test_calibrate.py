@@ -12,10 +12,10 @@ from scipy.stats import norm
 from mmsynth import geometry
 from mmsynth.calibration import Calibration, CalibrationSettings, Distance, calibrate
 from mmsynth.calibration.calibrate import _kept
-from mmsynth.calibration.errors import floors, replicas
+from mmsynth.calibration.errors import DRAWS, floors, replicas
 from mmsynth.calibration.placing import placement_from, stood
 from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure, places
-from mmsynth.calibration.search import _lowest
+from mmsynth.calibration.search import Search, _lowest, _Option
 from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.ghosts import add_ghosts
@@ -233,6 +233,25 @@ def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:
     assert float(azimuth.mean()) == pytest.approx(0.05, abs=0.04) and float(azimuth.std()) == pytest.approx(
         0.3, abs=0.03
     )
+
+
+@pytest.mark.parametrize(("gain", "ghosts"), [(0.002, 0.0), (0.02, 0.1)])
+def test_ghosts_are_taken_where_they_gain_more_than_chance(
+    monkeypatch: pytest.MonkeyPatch, gain: float, ghosts: float
+) -> None:
+    """Clips drawn again move losses by 0.01 against one another."""
+    draw, settings = np.random.default_rng(0), CalibrationSettings(noise_db=(0.0,), ghosts=(0.0, 0.1), clothes=())
+    none = Values(np.zeros(0), np.zeros(0, int), 1)
+    search = Search({"SNR (dB)": none}, np.zeros((0, 2)), 10.0, settings, lambda done, total: None)
+
+    def options(recipe: Recipe, devices: list[tuple[float, float, float]]) -> list[_Option]:
+        losses = [0.1 - gain * (device[2] > 0) for device in devices]
+        return [_Option(recipe, d, v, v + draw.normal(0, 0.007, DRAWS)) for d, v in zip(devices, losses, strict=True)]
+
+    monkeypatch.setattr(search, "_options", options)
+    monkeypatch.setattr(search, "place", lambda recipe: recipe)
+    device = search.run(recipe(10)).recipe.device
+    assert device.ghosts == (0.5 * ghosts, 1.5 * ghosts)
 
 
 def test_clothes_to_try_are_the_smoothest_and_the_roughest() -> None:
