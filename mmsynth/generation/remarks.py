@@ -4,7 +4,7 @@ from mmsynth.body_models import load_body
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import draw_play, room_of
 from mmsynth.generation.recipe import Recipe
-from mmsynth.scene import around
+from mmsynth.scene import Room, around
 
 # Clips that are looked at, and how near in m skin may come to the radar: nearer, it may be in its case.
 CLIPS, NEAR = 12, 0.1
@@ -18,22 +18,22 @@ def remarks(recipe: Recipe) -> list[str]:
     """
     body, count = load_body(recipe.subjects.body), min(CLIPS, recipe.clips)
     limit = min(resolve_radar(one).radar.waveform.max_range for one in recipe.apart())
+    room = room_of(recipe.room) if recipe.room else None
     near: dict[int, float] = {}
     far: dict[int, float] = {}
     hidden: dict[int, str] = {}
     for index in range(count):
         play = draw_play(recipe, body, index)
         for motion in play.motions:
-            mesh, world = body(motion), body.joints(motion).double()
+            skin = body(motion).vertices
             # Of the nearest skin in each frame.
-            way = (mesh.vertices - play.world_from_radar[:3, 3].to(mesh.vertices)).norm(dim=-1).amin(1)
+            way = (skin - play.world_from_radar[:3, 3].to(skin)).square().sum(-1).amin(1).sqrt()
             if float(way.min()) < NEAR:
                 near[index] = min(near.get(index, NEAR), float(way.min()))
             if float(way.max()) > limit:
                 far[index] = max(far.get(index, limit), float(way.max()))
-            for x, y, z in world[:, 0].tolist() if recipe.room else ():
-                if behind := around(room_of(recipe.room), (x, y, z)):
-                    hidden[index] = behind
+            if room is not None and (behind := _passed(room, body.joints(motion)[:, 0].double().tolist())):
+                hidden[index] = behind
     found = []
     if near:
         worst = min(near, key=near.__getitem__)
@@ -54,3 +54,9 @@ def remarks(recipe: Recipe) -> list[str]:
             "which hides them; narrow the placement"
         )
     return found
+
+
+def _passed(room: Room, places: list[list[float]]) -> str:
+    """What of the room a course of places goes through last; "" = nothing."""
+    behind = (around(room, (x, y, z)) for x, y, z in reversed(places))
+    return next(filter(None, behind), "")

@@ -65,7 +65,7 @@ def test_a_pause_between_loops_is_no_time_between_slots(radhar, targets):
     for sign in (1, -1):
         way = toward(20, 10)
         position, found = strongest(targets(radar, (3 * way, sign * velocity * way)))
-        assert found == pytest.approx(sign * velocity, rel=1e-4)
+        assert found == pytest.approx(sign * velocity, rel=1e-4)  # the middle of a bin, in float32
         # Half an angle bin; of two rows the phase between them, from which noise takes half a degree.
         assert position / np.linalg.norm(position) == pytest.approx(way, abs=1 / 64 + 0.01)
 
@@ -76,6 +76,7 @@ def test_two_transmitters_tell_two_folds(radhar, targets, fold):
     velocity = fold * radar.max_velocity
     adc = targets(radar, ((0.5, 3.0, 0.0), (0.0, velocity, 0.0)))
     position, found = strongest(adc, replace(SETTINGS, extended_velocity=True))
+    # Half a bin of velocity; half of one of angle (5 cm), what half a bin of velocity turns one slot by, and noise.
     assert found == pytest.approx(velocity * 3 / math.hypot(0.5, 3), abs=0.51 * radar.velocity_resolution)
     assert position[0] == pytest.approx(0.5, abs=0.12)
     assert strongest(adc)[1] * found < 0
@@ -115,7 +116,7 @@ def test_antennas_nearer_than_half_a_wavelength_are_read_by_place_or_as_if_they_
         assert found[[0, 2]] == pytest.approx(scale * way[[0, 2]], abs=1 / 64 / 0.8 + 0.01)
         if as_half:
             on_grid = found[0] if rows == "two" else found[[0, 2]]  # two rows: no bins of elevation
-            assert on_grid * 32 == pytest.approx(np.round(on_grid * 32), abs=1e-4)
+            assert on_grid * 32 == pytest.approx(np.round(on_grid * 32), abs=1e-4)  # float32
 
 
 def test_calibration_is_of_each_virtual_antenna_in_points_and_maps(radhar, targets):
