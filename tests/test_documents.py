@@ -1,5 +1,6 @@
-"""Links between the documents: files and headings that they name are there."""
+"""Links between the documents lead somewhere, and the ledger's first table says what its machine-readable twin says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -26,3 +27,16 @@ def test_links_lead_somewhere(document: Path) -> None:
         target = document.parent / path if path else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_ledger_at_a_glance_has_the_figures_of_its_rows() -> None:
+    text = (ROOT / "training" / "RESULTS.md").read_text().partition("## At a glance")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\|(.+)\| `(\S+)` \|([^|]*)\|$", text, flags=re.MULTILINE)
+    assert len(lines) > 20
+    rows = json.loads((ROOT / "training" / "results.json").read_text())
+    for cells, experiment, model in lines:
+        said = cells.split("|")[3].strip(" *")
+        wanted = {"experiment": experiment, "model": model.strip()}
+        found = [r for r in rows if wanted.items() <= r.items() and r["method"] in ("", "facets", "surface")]
+        value = max(found, key=lambda r: r["facets"])["value"]  # on the default mesh, where the small body is there too
+        assert float(said) == round(value, len(said.partition(".")[2])), wanted
