@@ -176,6 +176,8 @@ def test_micro_doppler_follows_a_swing(radar, targets):
     inside = micro_doppler(adc, SETTINGS, loops=8, hop=4)
     assert inside.power.shape == (3, 8, 7)
     np.testing.assert_allclose(inside.columns.diff(), 4 * radar.loop_time)
+    half = micro_doppler(adc, SETTINGS, loops=8)  # overlap by half unless told otherwise
+    assert torch.equal(half.power, inside.power) and torch.equal(half.columns, inside.columns)
     for heatmap, step in ((by_frame, 1), (inside, 4)):
         found = heatmap.rows[heatmap.power.argmax(1)]
         half = step * radar.velocity_resolution / 2

@@ -144,6 +144,20 @@ def test_two_targets_in_one_cell_are_told_apart_by_the_second_peak(radhar, targe
     assert len(one.velocity) < len(cloud.velocity)
 
 
+def test_second_peaks_follow_the_first_ones_each_beside_its_own(radhar, targets):
+    """Three pairs at three ranges: a device lists all first peaks, then the second ones."""
+    pairs = [(1.5, 2.598), (1.2, 3.4), (0.9, 4.2)]
+    places = [(sign * x, y, 0.0) for x, y in pairs for sign in (-1, 1)]
+    adc = targets(radhar, *((place, (0.0, 0.0, 0.0)) for place in places))
+    _, _, cloud = strongest(adc, replace(SETTINGS, listing="scan"))
+    distance, across = cloud.position.norm(dim=1), cloud.position[:, 0]
+    assert len(distance) == 6 and bool((distance[:3].diff() > 0.5).all())
+    torch.testing.assert_close(distance[:3], distance[3:])
+    for k, (x, _) in enumerate(pairs):
+        # A pair of half a resolution's width beside each other pulls: an angle bin.
+        assert sorted(across[[k, k + 3]].tolist()) == pytest.approx([-x, x], abs=0.2)
+
+
 def test_extended_velocity_unfolds(radhar, targets):
     fast = 7.0  # the limit is 4.92 m/s
     adc = targets(radhar, ((0.5, 3.0, 0.0), (0.0, fast, 0.0)))
@@ -252,9 +266,11 @@ def test_limits_and_number_of_points(radhar, targets):
     assert float(cloud.snr_db[0] + cloud.noise_db[0]) == float((everything.snr_db + everything.noise_db).max())
 
 
-def test_a_scan_lists_zero_then_receding_then_approaching_and_stops_when_full(radhar, targets):
+@pytest.mark.parametrize("loops", [16, 15])
+def test_a_scan_lists_zero_then_receding_then_approaching_and_stops_when_full(radhar, targets, loops):
+    radar = replace(radhar, waveform=replace(radhar.waveform, loops=loops))
     adc = noisy(
-        targets(radhar, ((0.5, 2.0, 0.0), (0, 1.0, 0)), ((-0.5, 3.0, 0.0), (0, -1.0, 0)), ((0, 4.0, 0), (0, 0, 0)))
+        targets(radar, ((0.5, 2.0, 0.0), (0, 1.0, 0)), ((-0.5, 3.0, 0.0), (0, -1.0, 0)), ((0, 4.0, 0), (0, 0, 0)))
     )
     settings = replace(
         SETTINGS,
@@ -269,7 +285,7 @@ def test_a_scan_lists_zero_then_receding_then_approaching_and_stops_when_full(ra
     step = cube.velocity[1] - cube.velocity[0]
     order = (whole.velocity / step).round() % len(cube.velocity)
     distance = whole.position.norm(dim=1)
-    assert len(order) > 40 and bool((order.diff() >= 0).all()) and {0.0, 2.0, 14.0} <= set(order.tolist())
+    assert len(order) > 40 and bool((order.diff() >= 0).all()) and {0.0, 2.0, loops - 2.0} <= set(order.tolist())
     assert bool((distance.diff()[order.diff() == 0] > 0).all())
     torch.testing.assert_close(full.position, whole.position[:20])
     assert bool((full.velocity >= 0).all())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.processing.tracking import Tracking, _Person, _predict, cluster_points, track_people
+from mmsynth.processing.tracking import Tracking, _assign, _Person, _predict, _update, cluster_points, track_people
 from mmsynth.types import PointCloud
 
 
@@ -110,6 +110,19 @@ def test_what_is_not_known_of_a_person_grows_with_time_and_not_with_frames():
     want = (2.0 * steps) ** 2 * np.array([[(after**2).sum(), after.sum()], [after.sum(), draws]])
     np.testing.assert_allclose(one.spread[np.ix_([0, 2], [0, 2])], want, rtol=2e-3)
     np.testing.assert_allclose(one.spread[np.ix_([0, 2], [1, 3])], 0)
+
+
+def test_a_cluster_and_a_person_are_weighed_by_what_each_is_known_to():
+    """Two normal variables: their difference has the sum of their variances, their mean the sum of their precisions."""
+    settings, spread = Tracking(scatter=0.3, gate=9.0), 0.4
+    reach = np.sqrt(settings.gate * (0.3**2 + spread**2))  # 1.5 m: 0.9 and 1.2 of either alone
+    for share, pairs in ((0.99, [(0, 0)]), (1.01, [])):
+        person = _Person(np.zeros(4), np.diag([spread**2] * 2 + [1.0] * 2), 0.0, [], [])
+        assert _assign([person], [np.array([0.0, share * reach])], settings) == pairs
+    _update(person, np.array([1.0, 0.0]), settings)
+    np.testing.assert_allclose(person.state, [spread**2 / (0.3**2 + spread**2), 0, 0, 0], atol=1e-12)
+    kept = 1 / (1 / 0.3**2 + 1 / spread**2)
+    np.testing.assert_allclose(person.spread, np.diag([kept, kept, 1, 1]), atol=1e-12)
 
 
 def test_an_empty_cloud_has_no_tracks():

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -326,6 +327,24 @@ def test_cfg_to_cfg(text):
     assert back.processing == setup.processing and back.calibration == setup.calibration
     assert vars(back.radar.waveform) == pytest.approx(vars(setup.radar.waveform), rel=1e-12)
     assert back.radar.codes.tolist() == setup.radar.codes.tolist()
+
+
+def in_comments(text: str) -> set[str]:
+    """Fields of the processing that a configuration says in comments."""
+    start = "% mmsynth.processing "
+    return {line.removeprefix(start).split()[0] for line in text.splitlines() if line.startswith(start)}
+
+
+def test_comments_say_only_what_ti_has_no_command_for():
+    """What a wrong command lost would come back right through them, on a host: a device skips them."""
+    full = parse_cfg(demo("xWR18xx", "0 77 8 7 200 0 0 20 1 384 2000 0 0 30", (1, 4, 2), 32, "100", SDK3))
+    assert in_comments(write_cfg(full)) == set() == in_comments(write_cfg(parse_cfg(LOW_POWER)))
+    # SDK 3 groups peaks along Doppler by that CFAR's line, which the first SDK's demo has not, and sends an SNR.
+    assert in_comments(write_cfg(parse_cfg(RADHAR))) == {"peak_grouping_doppler", "intensity"}
+    # The device divides by a power of two: of twelve cells by sixteen, since by eight noise would pass for more.
+    wide = replace(full, processing=replace(full.processing, range_cfar=Cfar("CASO", 12, 4)))
+    (line,) = (line.split() for line in write_cfg(wide).splitlines() if line.startswith("cfarCfg -1 0 "))
+    assert line[4:7] == ["12", "4", "4"]
 
 
 def test_round_trip_of_bpm():

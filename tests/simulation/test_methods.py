@@ -21,8 +21,10 @@ def test_knots_span_the_active_time_and_repeat_every_frame():
     times = knot_times(radar, 3, Simulation())
     assert torch.allclose(times[3:6] - times[:3], torch.full((3,), 0.05, dtype=torch.float64), atol=1e-15)
     assert bool((times.diff() > 0).all())
-    longer = replace(radar, waveform=replace(radar.waveform, loops=400))
-    assert len(frame_knots(longer, Simulation())) == 7
+    # Loops of 64 us: 5 ms have three knots, and every fourfold of it two more.
+    for loops, count in ((78, 3), (79, 5), (312, 5), (313, 7), (400, 7), (1250, 7), (1251, 9)):
+        longer = replace(radar, waveform=replace(radar.waveform, loops=loops, frame_period=0.1))
+        assert len(frame_knots(longer, Simulation())) == count
     assert len(frame_knots(radar, Simulation(knots=4))) == 4
 
 
@@ -75,6 +77,31 @@ def test_bones_give_paths_or_say_what_is_missing():
     assert len(paths) == 22 * 3 and bool(torch.isfinite(paths.gain.abs()).all())
     with pytest.raises(ValueError, match="joints"):
         trace(free_space(mesh([[0, 2.0, 0], [0.1, 2, 0], [0, 2, 0.1]], [[0, 1, 2]])), radar, 0, settings, 1)
+
+
+def test_points_on_a_bone_return_together_what_its_ellipsoid_does():
+    """By the radar equation, of each of three points in the middle of a third of the bone."""
+    person, radar = skeleton(), small_radar()
+    # Fast enough that a direction of mid-frame is no other knot's.
+    way = torch.tensor([[0.0, 0, 0], [0.3, 0, 0], [0.6, 0, 0]], dtype=torch.float64)
+    person = replace(person, joints=person.joints + way[:, None])
+    paths = trace(free_space(person), radar, 0, Simulation(method="bones"), 1)
+    ends = [[person.joint_names.index(bone[k]) for bone in BONES] for k in (0, 1)]
+    for row, knot in ((0, 0), (1, 2)):
+        low, high = (person.joints[knot, own, None] for own in ends)
+        place = low + (high - low) * torch.tensor([1 / 6, 3 / 6, 5 / 6], dtype=torch.float64)[:, None]
+        axis, distance = high - low, place.norm(dim=-1)
+        length = axis.norm(dim=-1)
+        cosine = (place * axis).sum(-1) / (distance * length)
+        sigma = ellipsoid_rcs(0.15 * length, length, cosine, True)
+        power = radar.waveform.wavelength**2 * sigma / ((4 * math.pi) ** 3 * distance**4)
+        torch.testing.assert_close(3 * paths.gain[:, row].real.double(), power.sqrt().flatten(), rtol=1e-5, atol=0)
+        delay = (paths.tx_delay + paths.rx_delay)[:, 0, knot] * 299792458 / 2
+        torch.testing.assert_close(delay, distance.flatten(), rtol=1e-12, atol=0)
+    middle = person.joints[1, ends].mean(0)
+    departure = paths.departure.double()[1::3]
+    torch.testing.assert_close(departure, middle / middle.norm(dim=1, keepdim=True), rtol=0, atol=1e-6)
+    torch.testing.assert_close(paths.arrival, paths.departure)
 
 
 def test_a_missing_material_or_frame_is_named():
