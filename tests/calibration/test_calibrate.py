@@ -290,6 +290,14 @@ def test_a_long_recording_counts_as_its_stretches_of_20_s_and_one_clip_tells_no_
     assert (replicas(whole, nothing)["range (m)"] == distances(whole, nothing)["range (m)"]).all()
 
 
+def test_recordings_and_clips_are_drawn_again_each_for_themselves_and_alike_in_every_call() -> None:
+    """Of a set against itself, one draw for both would be at no distance; of two calls, replicas are pairs."""
+    draw = np.random.default_rng(5)
+    one = {q.name: values(*draw.normal(0.5 * (q.low + q.high), 0.1, (30, 8))) for q in QUANTITIES}
+    alone, again = (replicas(one, one)["speed (m/s)"] for _ in range(2))
+    assert alone.min() > 0 and np.array_equal(alone, again)
+
+
 def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> None:
     base = recipe(5)
     moved = replace(base, placement=replace(base.placement, distance=(2.0, 2.5)))

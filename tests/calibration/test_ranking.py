@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from mmsynth.calibration import answers, rank
-from mmsynth.calibration.ranking import successions
+from mmsynth.calibration.ranking import Standing, successions
 from mmsynth.datasets import Dataset
 from mmsynth.training import Predictions, fit
 from mmsynth.training.recipe import Adapt, Data, Recipe
@@ -106,6 +106,12 @@ def test_runs_are_ranked_on_recordings_that_they_have_not_seen(
         adapt = Adapt("self-training" if known.unlabelled else "none")
         with pytest.raises(ValueError, match="that no run has seen, got some that .*run was trained on or adapted to"):
             answers(replace(run, recipe=Recipe(known, adapt=adapt)), data)
+
+
+def test_two_standard_errors_tell_two_models_apart() -> None:
+    """One in twenty pairs of equals would be told apart by chance."""
+    assert [Standing("x", 1.0, behind, 0.1).apart for behind in (0.15, 0.19, 0.21)] == [False, False, True]
+    assert not Standing("x", 1.0, 0.15, float("nan")).apart
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -1,5 +1,6 @@
 """RadHAR's text: columns, frames, drops, damage; and the published folder itself."""
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,30 @@ def test_columns_go_to_the_radar_frame(tmp_path: Path) -> None:
     assert sample.id == "a"
     assert (sample.labels.activity, sample.labels.session) == ("walk", "2019-06-30-a")
     assert sample.provenance["start"] == "2019-06-30T03:54:28.000+00:00"
+
+
+@pytest.mark.parametrize(
+    ("date", "first", "last", "session"),
+    [
+        # From the first take's stamp to the last one's of each sitting, in UTC.
+        ("2019-06-28", "00:27", "01:02", "2019-06-28-a"),
+        ("2019-06-28", "01:38", "01:53", "2019-06-28-b"),
+        ("2019-06-30", "03:01", "04:07", "2019-06-30-a"),
+        ("2019-06-30", "04:18", "04:37", "2019-06-30-b"),
+        # Takes of other days are of no sitting, but of their own day.
+        ("2019-06-27", "23:59", "23:59", "2019-06-27"),
+        ("2019-06-29", "00:00", "23:59", "2019-06-29"),
+        ("2019-07-01", "00:00", "23:59", "2019-07-01"),
+    ],
+)
+def test_a_take_is_of_the_day_and_the_sitting_of_its_stamp(
+    tmp_path: Path, date: str, first: str, last: str, session: str
+) -> None:
+    for clock in (first, last):
+        stamp = int(datetime.fromisoformat(f"{date}T{clock}:00+00:00").timestamp())
+        folder(tmp_path, block(0, 2.0, 0.0, 0.0, secs=stamp), f"Train/walk/{clock.replace(':', '')}.txt")
+    found = {sample.labels.session for sample in import_radhar(tmp_path).samples}
+    assert found == {session} and session.startswith(date)
 
 
 def test_frames_begin_at_point_zero_on_the_radars_beat(tmp_path: Path) -> None:
@@ -77,6 +102,12 @@ def test_what_cannot_be_a_person_is_dropped_and_counted(tmp_path: Path) -> None:
     assert len(sample.cloud.velocity) == 2 and len(sample.cloud.times) == 1
     assert sorted(count for count in capture.report.dropped.values() if count) == [1, 1, 1]
     assert capture.report.read == {"files": 1, "frames": 1, "points": 5}
+    # At the limits themselves, in space and of either sign.
+    kept = [(0.3, 0.0, 0.19, 0.0), (5.09, 0.0, 0.0, 4.9), (2.0, 0.0, 0.0, -4.9)]
+    left = [(0.0, 0.3, 0.17, 0.0), (5.0, 0.0, -1.2, 0.0), (2.0, 0.0, 0.0, 5.1)]
+    text = "".join(block(k, *p) for k, p in enumerate([*kept, *left]))
+    (sample,) = import_radhar(folder(tmp_path / "limits", text)).samples
+    np.testing.assert_allclose(sample.cloud.position[:, 1], [x for x, *_ in kept], rtol=1e-6)
 
 
 def test_damaged_blocks_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -117,6 +117,23 @@ def test_a_window_at_another_rate_takes_the_nearest_frames(dataset: Dataset) -> 
     assert counts == [int(offsets[f + 1] - offsets[f]) for f in range(1, 60, 3)]
 
 
+def test_poses_of_a_batch_are_those_of_its_frames_and_clip(tmp_path: Path, make_cloud: MakeCloud) -> None:
+    """Joints that say their clip and frame: at another rate those of the nearest frames."""
+    with DatasetWriter(tmp_path / "p.h5", Attributes(joint_set="head hip")) as writer:
+        for i, frames in enumerate((70, 130)):
+            where = torch.stack([torch.full((frames,), float(i)), torch.arange(frames), torch.zeros(frames)], 1)
+            joints = where[:, None].expand(-1, 2, -1).float()
+            labels = Labels("walk", f"p{i}")
+            writer.append(Sample(f"c{i}", labels, make_cloud(i, frames), joints=joints, joint_set="head hip"))
+    data = WindowDataset(Dataset.open(tmp_path / "p.h5"), WindowSettings(2.0, frames=20, points="all"))
+    batch = collate([data[2], data[0]])
+    # Of three windows of 60 frames the last begins at frame 60 of the second clip; every third frame is its middle's.
+    assert batch.clip.tolist() == [1, 0] and batch.joints.shape == (2, 20, 2, 3)
+    for row, (clip, first) in enumerate(((1, 61), (0, 1))):
+        assert (batch.joints[row, :, :, 0] == clip).all()
+        assert batch.joints[row, :, 0, 1].tolist() == list(range(first, first + 60, 3))
+
+
 def test_the_strongest_points_stay(dataset: Dataset) -> None:
     data = WindowDataset(dataset, WindowSettings(2.0, points="all", max_points=2))
     cloud, item = dataset[0].cloud, data[0]
@@ -150,6 +167,8 @@ def test_splits_that_come_with_mmsynth(name: str) -> None:
 
 def test_radhar_splits_cover_the_pack() -> None:
     there, back = load_split("radhar-28jun-to-30jun"), load_split("radhar-30jun-to-28jun")
+    # The published test takes are of the same sittings as the training takes: who trains by it is told.
+    assert there.leak_free and back.leak_free and not load_split("radhar-official").leak_free
     assert len(there.test) == 78 and len(back.test) == 53
     assert set(there.test) == set(back.train) | set(back.validation)
     assert set(back.test) == set(there.train) | set(there.validation)

@@ -16,13 +16,15 @@ from made_up import PERSON
 from mmsynth.body_models import load_body, stature
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe, make_clip
-from mmsynth.generation.clip import draw_take, pose_take, stage, trace_take
+from mmsynth.generation.clip import _unit, draw_take, pose_take, record, stage, trace_take
 from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.generation.run import _note
-from mmsynth.joints import JOINT_SETS
+from mmsynth.geometry import apply, inverse
+from mmsynth.joints import JOINT_SETS, convert_joints
 from mmsynth.motion import resample
+from mmsynth.radar import load_radar
 
 TEXT = """
 name = "small"
@@ -132,6 +134,54 @@ def test_points_lie_on_the_body(recipe: Recipe) -> None:
     # A body is half a metre around its middle; the azimuth grid of four antennas adds as much at 2 m.
     near = (sample.cloud.position[:, :2] - middle).norm(dim=1) < 1.0
     assert float(near.double().mean()) > 0.8
+
+
+def test_a_label_is_the_pose_of_the_middle_of_its_frame(recipe: Recipe) -> None:
+    """Somebody who flies by at 5 m/s: in half of a frame's 3.1 ms by 8 mm."""
+    ready = stage(recipe)
+    play = draw_play(ready.recipe, ready.body, 0)
+    motion, velocity = play.motions[0], torch.tensor([3.0, 4.0, 0.0], dtype=torch.float64)
+    still = replace(motion, rotations=motion.rotations[:1].expand_as(motion.rotations))
+    flying = replace(still, translation=motion.translation[:1] + motion.times[:, None] * velocity)
+    found = trace_take(ready, pose_take(ready, replace(play, motions=(flying,)))).joints
+    radar = ready.setup.radar
+    times = torch.arange(len(found)) * radar.waveform.frame_period + 0.5 * radar.active_time
+    start = ready.body.joints(resample(flying, torch.zeros(1, dtype=torch.float64)))
+    where = convert_joints(start, ready.body.joint_names, "mars19") + times[:, None, None] * velocity
+    torch.testing.assert_close(found.double(), apply(inverse(play.world_from_radar), where), rtol=0, atol=1e-5)
+
+
+def test_a_unit_differs_by_decibels_of_power_and_of_voltage(recipe: Recipe) -> None:
+    """Noise and thresholds count power, the gain of the samples is a voltage's."""
+    device = replace(recipe.device, noise_db=(3.0, 3.0), gain_db=(6.0, 6.0), threshold_db=(2.0, 2.0))
+    setup = load_radar("iwr6843isk_area")
+    unit, gain, chain = _unit(replace(recipe, device=device), setup, torch.Generator())
+    assert unit.receiver.noise_figure == pytest.approx(setup.radar.receiver.noise_figure * 10**0.3)
+    assert gain == pytest.approx(10**0.3)
+    before, after = setup.processing, chain
+    assert before.doppler_cfar is not None and after.doppler_cfar is not None
+    assert after.range_cfar.threshold_db == pytest.approx(before.range_cfar.threshold_db + 2)
+    assert after.doppler_cfar.threshold_db == pytest.approx(before.doppler_cfar.threshold_db + 2)
+
+
+def test_clips_have_noise_and_ghosts_of_their_own(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What recurs in several clips could be learnt: no clip and no draw shares a stream with another."""
+    asked: list[tuple[int, ...]] = []
+
+    def kept(seed: int, *keys: int) -> torch.Generator:
+        asked.append((seed, *keys))
+        return stream(seed, *keys)
+
+    ready = stage(recipe)
+    traced = [trace_take(ready, draw_take(ready, index)) for index in (0, 1)]
+    monkeypatch.setattr("mmsynth.generation.clip.stream", kept)
+    for one in (*traced, traced[0]):
+        trace_take(ready, one.take)
+        for k in (0, 1):
+            record(ready, one, k)
+    # Of two clips with two draws each: one stream a clip for surfaces, two a draw; asked again, the same ones.
+    first, second, again = (asked[5 * k : 5 * k + 5] for k in range(3))
+    assert len(asked) == 15 and len(set(first + second)) == 10 and again == first
 
 
 def test_noise_draws_share_the_trace_and_differ_in_noise(recipe: Recipe) -> None:
