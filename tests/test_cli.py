@@ -224,6 +224,10 @@ def test_a_finished_data_set_is_not_overwritten(
             ("calibrate", "--recipe", "good.toml", "--captures", "data.h5", "--out", "o.toml", "--radar", "nope"),
             "'nope' is not a profile",
         ),
+        (
+            ("calibrate", "--recipe", "good.toml", "--captures", "data.h5", "--out", "o.toml", "--seed", "-1"),
+            "seed: expected zero to 2^63 - 1, got -1",
+        ),
         (("radar", "empty.toml"), "empty.toml"),
         (("radar", "iwr6843isk"), "(nearest: IWR6843ISK/iwr6843isk_area, IWR6843ISK/iwr6843isk_people, IWR6843ISK-ODS"),
         (("generate", "training.toml", "--out", "out"), "expected the recipe of a synthetic data set, got one for `mm"),

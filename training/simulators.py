@@ -1,7 +1,7 @@
 """Which simulator is worth what on RadHAR: one command a part of RESULTS.md.
 
-python training/simulators.py calibrate radhar.h5 --out calibrated.toml --body free-low
-python training/simulators.py ablation radhar.h5 --out ablation --overlay calibrated.toml --body free-low
+python training/simulators.py calibrate radhar.h5 --out calibrated --body free-low
+python training/simulators.py ablation radhar.h5 --out ablation --overlay calibrated/1.toml --body free-low
 python training/simulators.py sizes radhar.h5 synthetic/*
 
 Data sets that are there already are used again, so that an interrupted command goes on where it stopped.
@@ -45,8 +45,9 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     parts = parser.add_subparsers(required=True)
     calibrate_ = parts.add_parser("calibrate", help="bring the recipe that knows nothing to unlabelled recordings")
-    calibrate_.add_argument("--clips", type=int, default=30)
-    calibrate_.add_argument("--judged", type=int, default=0, help="clips before and after; 0 = twice --clips")
+    calibrate_.add_argument("--clips", type=int, default=CalibrationSettings.clips)
+    calibrate_.add_argument("--judged", type=int, default=0, help="clips before and after; 0 = as many as --clips")
+    calibrate_.add_argument("--seeds", type=int, nargs="+", default=[1], help="of the people of each search")
     ablation_ = parts.add_parser("ablation", help="simulators with one part changed, ranked without labels")
     ablation_.add_argument("--recipe", type=Path, default=DATASETS / "radhar_synthetic.toml")
     ablation_.add_argument("--overlay", type=Path, help="of `calibrate`, for one more variant")
@@ -76,14 +77,27 @@ def main() -> None:
 
 
 def calibrated(options: argparse.Namespace) -> list[Row]:
-    """Overlay and picture; how far each histogram was and is from that of the recordings."""
+    """An overlay and a picture for each seed; how far each histogram was and is from that of the recordings."""
     # From the data sheet's noise and thresholds, as a user starts.
-    recipe = replace(with_body(load_recipe(options.blind), options.body), device=Device())
-    recordings = Dataset.open(options.recordings)
-    found = calibrate(recipe, recordings, options.out, show, CalibrationSettings(options.clips, options.judged))
-    print(found.text(), flush=True)
-    note = "distance; before {0.before:.4f}, error of the change {0.error:.4f}: {0.verdict}; if right {0.floor:.4f}"
-    return [row(f"radhar/calibration/{n}", [d.after], "", note=note.format(d)) for n, d in found.distances.items()]
+    base = replace(with_body(load_recipe(options.blind), options.body), device=Device())
+    recordings, settings = Dataset.open(options.recordings), CalibrationSettings(options.clips, options.judged)
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for seed in options.seeds:
+        own = calibrate(replace(base, seed=seed), recordings, options.out / f"{seed}.toml", show, settings)
+        print(f"seed {seed}\n{own.text()}", flush=True)
+        found[seed] = own.distances
+    note = "seed {0}: {1.before:.4f} -> {1.after:.4f}, error {1.error:.4f}: {1.verdict}; if right {1.floor:.4f}"
+    names = found[options.seeds[0]]
+    return [
+        row(
+            f"radhar/calibration/{name}",
+            [own[name].after for own in found.values()],
+            "",
+            note="distance; " + "; ".join(note.format(seed, own[name]) for seed, own in found.items()),
+        )
+        for name in names
+    ]
 
 
 def ablation(options: argparse.Namespace) -> list[Row]:

@@ -127,7 +127,7 @@ def calibrate(
     found = search.run(recipe)
     # Before and after are of other people, places and noise than the search has seen, but of the same ones.
     first, last = (
-        search.simulate(replace(r, seed=recipe.seed + 1), [r.device], settings.judged or 2 * settings.clips)[0]
+        search.simulate(replace(r, seed=recipe.seed + 1), [r.device], settings.judged or settings.clips)[0]
         for r in (recipe, found.recipe)
     )
     apart = compare(recorded, first, last, people(recipe))
@@ -135,7 +135,7 @@ def calibrate(
     shown = {name: (recorded[name].values, first[name].values, last[name].values) for name in apart}
     figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
     with whole(out, out.with_suffix(".png")) as (part, picture):
-        part.write_text(_header(apart) + dumps(overlay), encoding="utf-8")
+        part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
         save_figure(figure, picture)
     notes = tuple(note for note in (settings.edge(found.noise_db), _kept(recipe, found.recipe)) if note)
     return Calibration(overlay, apart, found.noise_db, found.error_db, notes)
@@ -199,6 +199,7 @@ def _overlay(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _header(apart: dict[str, Distance]) -> str:
+def _header(apart: dict[str, Distance], seed: int) -> str:
     lines = [f"# {n}: {d.before:.4f} -> {d.after:.4f} (error {d.error:.4f})" for n, d in apart.items()]
-    return "\n".join(["# Distance to the recordings, before -> after, as a share of each axis:", *lines, ""])
+    first = f"# Seed {seed}. Distance to the recordings, before -> after, as a share of each axis:"
+    return "\n".join([first, *lines, ""])

@@ -133,8 +133,11 @@ def calibrate(
     recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
     captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels.")],
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
-    clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; few find too much noise.")] = 30,
+    clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; of few, chance decides.")] = 100,
     radar: Annotated[str, typer.Option(help=RADAR)] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="Of the simulated people, in place of the recipe's: shows what is chance.")
+    ] = None,
 ) -> None:
     """Fit a recipe's places, noise floor, thresholds, room echoes and clothing to unlabelled recordings.
 
@@ -142,12 +145,15 @@ def calibrate(
 
     `mmsynth generate my_recipe.toml --radar my.cfg --overlay overlay.toml --out data/mine`
     """
+    from dataclasses import replace
+
     from mmsynth.calibration import CalibrationSettings
     from mmsynth.calibration import calibrate as match
     from mmsynth.datasets import Dataset
     from mmsynth.generation import load_recipe
 
     loaded = load_recipe(recipe, radar)
+    loaded = loaded if seed is None else replace(loaded, seed=seed)
     with Dataset.open(captures) as recordings, Progress("clips") as progress:
         found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips))
     say(found.text(), f"wrote {out} and {out.with_suffix('.png')}")

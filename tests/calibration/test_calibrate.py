@@ -1,5 +1,6 @@
 """Calibration finds the noise floor and the place that recordings were made with."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from mmsynth.calibration.calibrate import _kept
 from mmsynth.calibration.errors import DRAWS, floors, replicas
 from mmsynth.calibration.placing import placement_from, stood
 from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure, places
-from mmsynth.calibration.search import Search, _lowest, _Option
+from mmsynth.calibration.search import WITHIN, Search, _lowest, _Option
 from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.ghosts import add_ghosts
@@ -69,6 +70,7 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     for name in ("range (m)", "azimuth (rad)"):
         assert found.distances[name].verdict == "falls", name
     assert found.distances["moving points a frame"].after < found.distances["moving points a frame"].before
+    assert f"# Seed {near.seed}." in (tmp_path / "overlay.toml").read_text()
     overlaid = load_recipe(data_file("datasets", "radhar_synthetic.toml"), overlay=tmp_path / "overlay.toml")
     place = overlaid.placement
     assert list(place.distance) == found.overlay["placement"]["distance"] and len(place.distance) == 9
@@ -236,23 +238,50 @@ def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:
     )
 
 
-@pytest.mark.parametrize(("gain", "ghosts"), [(0.002, 0.0), (0.02, 0.1)])
-def test_ghosts_are_taken_where_they_gain_more_than_chance(
-    monkeypatch: pytest.MonkeyPatch, gain: float, ghosts: float
-) -> None:
-    """Clips drawn again move losses by 0.01 against one another."""
-    draw, settings = np.random.default_rng(0), CalibrationSettings(noise_db=(0.0,), ghosts=(0.0, 0.1), clothes=())
-    none = Values(np.zeros(0), np.zeros(0, int), 1)
+def found(monkeypatch: pytest.MonkeyPatch, settings: CalibrationSettings, nearer: Callable[..., float]) -> Recipe:
+    """What a search finds where `nearer` says by how much an option lies nearer in each histogram.
+
+    Clips drawn again move the mean distance within a window by 0.01 between two options.
+    """
+    draw, none = np.random.default_rng(0), Values(np.zeros(0), np.zeros(0, int), 1)
     search = Search({"SNR (dB)": none}, np.zeros((0, 2)), 10.0, settings, lambda done, total: None)
 
-    def options(recipe: Recipe, devices: list[tuple[float, float, float]]) -> list[_Option]:
-        losses = [0.1 - gain * (device[2] > 0) for device in devices]
-        return [_Option(recipe, d, v, v + draw.normal(0, 0.007, DRAWS)) for d, v in zip(devices, losses, strict=True)]
+    def option(base: Recipe, device: tuple[float, float, float]) -> _Option:
+        apart = {name: 0.4 - nearer(name, base, device[2]) for name in (*WITHIN, "azimuth (rad)")}
+        return _Option(base, device, apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()})
 
-    monkeypatch.setattr(search, "_options", options)
+    monkeypatch.setattr(search, "_options", lambda base, devices: [option(base, device) for device in devices])
     monkeypatch.setattr(search, "place", lambda recipe: recipe)
-    device = search.run(recipe(10)).recipe.device
-    assert device.ghosts == (0.5 * ghosts, 1.5 * ghosts)
+    return search.run(recipe(10)).recipe
+
+
+@pytest.mark.parametrize(
+    ("within", "azimuth", "ghosts"),
+    # By nothing; by 1.5 errors; by three; by three, where people happened to stand too far to one side; by that alone.
+    [(0.0, 0.0, 0.0), (0.015, 0.0, 0.0), (0.03, 0.0, 0.1), (0.03, -0.3, 0.1), (0.0, 0.3, 0.0)],
+)
+def test_ghosts_are_taken_where_points_scatter_more_about_people_than_chance_tells(
+    monkeypatch: pytest.MonkeyPatch, within: float, azimuth: float, ghosts: float
+) -> None:
+    def nearer(name: str, base: Recipe, share: float) -> float:
+        return (within if name in WITHIN else azimuth) * (share > 0)
+
+    settings = CalibrationSettings(noise_db=(0.0,), ghosts=(0.0, 0.1), clothes=())
+    assert found(monkeypatch, settings, nearer).device.ghosts == (0.5 * ghosts, 1.5 * ghosts)
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(0.0, False), (0.012, False), (0.03, True)])
+def test_clothing_is_changed_for_more_than_two_errors_alone(
+    monkeypatch: pytest.MonkeyPatch, gain: float, taken: bool
+) -> None:
+    coat = ("coat",)
+
+    def nearer(name: str, base: Recipe, share: float) -> float:
+        return gain * (base.subjects.clothing == coat)
+
+    settings = CalibrationSettings(noise_db=(0.0,), ghosts=(0.0,), clothes=(coat,))
+    # The mean of three distances moves by 0.008.
+    assert (found(monkeypatch, settings, nearer).subjects.clothing == coat) == taken
 
 
 def test_clothes_to_try_are_the_smoothest_and_the_roughest() -> None:
