@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmsynth.datasets import Dataset, import_mars, write_capture
-from mmsynth.datasets.mars import LABEL_OFFSET, official_parts
+from mmsynth.datasets.mars import ACTIVITIES, LABEL_OFFSET, official_parts
 from mmsynth.joints import JOINT_SETS
 
 
@@ -57,6 +57,9 @@ def test_every_pose_meets_its_frame(tmp_path: Path) -> None:
         expected = poses[move, official_parts(20)[part]][:, order] + np.array(LABEL_OFFSET)
         np.testing.assert_allclose(sample.joints.numpy(), expected, atol=1e-5)
         assert len(sample.cloud.times) == len(expected)
+        labels = sample.labels
+        assert (labels.activity, labels.subject, labels.source) == (ACTIVITIES[move], "mars-s2", "mars")
+        assert labels.session == "2020-09-13"  # 1.6e9 s since 1970
         assert (sample.cloud.offsets.diff() == 2).all()
     with h5py.File(tmp_path / "subject2" / "radar_data2.mat") as file:
         rows = file["radar_data_cropped"][...]
@@ -64,6 +67,14 @@ def test_every_pose_meets_its_frame(tmp_path: Path) -> None:
     np.testing.assert_allclose(test.cloud.position.numpy(), rows[2:5, 32:].T, rtol=1e-6)
     np.testing.assert_allclose(test.cloud.velocity.numpy(), rows[5, 32:], rtol=1e-6)
     np.testing.assert_allclose(test.cloud.times.numpy(), 0.1 * (rows[0, 32::2] - rows[0, 32]), atol=1e-9)
+
+
+def test_moves_are_called_what_they_are() -> None:
+    """In the order of the paper's table: those of one side come in pairs, left first, six with the squat between."""
+    assert ACTIVITIES[5] == "squat" and len(ACTIVITIES) == 10
+    for left, right in ((0, 1), (3, 4), (6, 7), (8, 9)):
+        assert ACTIVITIES[left].replace("left", "right") == ACTIVITIES[right] != ACTIVITIES[left]
+    assert ACTIVITIES[2].startswith("both") and ACTIVITIES[2].endswith(ACTIVITIES[0].removeprefix("left"))
 
 
 def test_poses_that_were_not_published_are_nan(tmp_path: Path) -> None:

@@ -76,6 +76,17 @@ def test_frames_begin_at_point_zero_on_the_radars_beat(tmp_path: Path) -> None:
     assert capture.report.dropped["frames lost by the recorder"] == 2
 
 
+def test_points_before_the_first_whole_frame_are_left_out(tmp_path: Path) -> None:
+    """A recorder is switched on in the middle of a frame; a take begins with its first whole one."""
+    cut = "".join(block(k, 2.0 + k, 0.0, 0.0, secs=_START - 1) for k in (4, 5))
+    whole = "".join(block(k, 3.0 + k, 0.0, 0.0, nsecs=t) for t in (0, 33_000_000) for k in (0, 1))
+    capture = import_radhar(folder(tmp_path, cut + whole))
+    (sample,) = capture.samples
+    assert sample.cloud.position[:, 1].tolist() == [3, 4, 3, 4] and sample.cloud.offsets.tolist() == [0, 2, 4]
+    assert capture.report.dropped["points before a file's first whole frame"] == 2
+    assert sample.provenance["start"] == "2019-06-30T03:54:28.000+00:00"
+
+
 def test_a_steady_recording_loses_nothing() -> None:
     stamps = np.repeat(np.arange(300) / 15, 2) + np.tile([0.0, 0.001], 300)
     np.testing.assert_allclose(frame_times(stamps, 1 / 30), np.arange(600) / 30, atol=1e-9)

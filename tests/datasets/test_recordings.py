@@ -18,7 +18,8 @@ from mmsynth.datasets import (
     sources,
     write_capture,
 )
-from mmsynth.datasets.raw import write_dca1000, write_infineon
+from mmsynth.datasets.raw import Recording, write_dca1000, write_infineon
+from mmsynth.datasets.sources import raw_source
 from mmsynth.datasets.table import read_table
 from mmsynth.datasets.takes import Take, read_takes
 from mmsynth.processing import beamform, detect, range_doppler
@@ -28,19 +29,19 @@ from mmsynth.types import AdcFrames
 FRAMES = 6
 
 
-def recorded(name: str, seed: int = 0) -> AdcFrames:
+def recorded(name: str, seed: int = 0, frames: int = FRAMES) -> AdcFrames:
     """Noise and a target at 2 m, on the grid of 16-bit words, as the card would have recorded them."""
     radar = load_radar(name).radar
     w = radar.waveform
     draw = torch.Generator().manual_seed(seed)
-    shape = (FRAMES, w.loops, radar.slots, len(radar.rx), w.samples)
+    shape = (frames, w.loops, radar.slots, len(radar.rx), w.samples)
     tone = 2 * torch.pi * (w.slope * 2 * 2.0 / 299792458.0) * w.sample_times()
     counts = 20 * torch.randn(*shape, 2, generator=draw)
     counts[..., 0] += 900 * torch.cos(tone)
     counts[..., 1] += 900 * torch.sin(tone)
     step = radar.receiver.full_scale / 32768
     samples = torch.view_as_complex(counts.round() * step)
-    return AdcFrames(radar, samples, torch.arange(FRAMES, dtype=torch.float64) * w.frame_period)
+    return AdcFrames(radar, samples, torch.arange(frames, dtype=torch.float64) * w.frame_period)
 
 
 def table(path: Path, *rows: str) -> Path:
@@ -126,6 +127,20 @@ def test_plain_arrays_with_named_axes(tmp_path: Path) -> None:
         recording_settings(False, "range", None)
 
 
+def test_a_long_recording_is_read_in_parts_that_meet(tmp_path: Path) -> None:
+    """Of frames of 3 MB ten are read at a time: no frame is lost or there twice, and times go on."""
+    setup = load_radar("mmmesh")
+    adc = recorded("mmmesh", frames=12)
+    recording = Recording(adc.radar, 12, lambda a, b: adc.samples[a:b])
+    found = raw_source(recording, setup, RecordingSettings()).cut(1, 12)["cloud"]
+    whole = detect(
+        range_doppler(replace(adc, samples=adc.samples[1:], times=adc.times[:11]), setup.processing), setup.processing
+    )
+    torch.testing.assert_close(found.times, adc.times[:11])
+    assert torch.equal(found.offsets, whole.offsets)
+    torch.testing.assert_close(found.position, whole.position)
+
+
 def test_samples_are_not_asked_of_logs_of_points(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("time,x,y,z\n0,1,2,3\n")
     with pytest.raises(ValueError, match="import csv: holds points, not ADC samples"):
@@ -139,6 +154,7 @@ def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
         "a_hdr_0ADC_0.bin",
         "a_hdr_0ADC_1.bin",
         "a_hdr_0ADC_10.bin",
+        "a_hdr_0ADC_2.bin",
         "a_hdr_0CC9_0.bin",
         "b_Raw_0.bin",
         "b_Raw_1.bin",
@@ -146,8 +162,9 @@ def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_bytes(b"")
     assert [name for name in names if sources.is_start(name)] == ["a_hdr_0ADC_0.bin", "b_Raw_0.bin"]
-    assert [p.name for p in sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")] == [names[0], names[1], names[2]]
-    assert [p.name for p in sources._raw_parts(tmp_path / "b_Raw_0.bin")] == names[4:]
+    # In order of their numbers: by name the tenth comes before the second.
+    assert [p.name for p in sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")] == [names[k] for k in (0, 1, 3, 2)]
+    assert [p.name for p in sources._raw_parts(tmp_path / "b_Raw_0.bin")] == names[5:]
 
 
 def packet(number: int, points: np.ndarray) -> bytes:

@@ -200,6 +200,10 @@ def test_a_split_that_leaks_a_clip_is_refused(tmp_path: Path, dataset: Dataset) 
     path.write_text(text.format("c0"))
     with pytest.raises(ValueError, match="'c0' is in train and in test"):
         load_split(path)
+    for part, others in (("test", '["c1"]'), ("train", '["c0"]')):
+        path.write_text(text.format("c1") + f"validation = {others}\n")
+        with pytest.raises(ValueError, match=f"' is in {'train' if part == 'train' else 'validation'} and in"):
+            load_split(path)
     with pytest.raises(ValueError, match="expected one of mars-"):
         load_split("mars")
 

@@ -23,8 +23,9 @@ from mmsynth.generation.recipe import Recipe
 from mmsynth.generation.run import _note
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import JOINT_SETS, convert_joints
-from mmsynth.motion import resample
+from mmsynth.motion import Subject, cut, generate_motion, resample
 from mmsynth.radar import load_radar
+from mmsynth.types import Motion
 
 TEXT = """
 name = "small"
@@ -396,6 +397,50 @@ def test_files_that_do_not_say_their_rate_take_the_recipes(tmp_path: Path) -> No
     path.write_text(TEXT.replace('motion = "walk"', 'motion = "walk"\nframe_rate = 10'))
     with pytest.raises(ValueError, match="a frame_rate is of motion files; 'walk' has none"):
         load_recipe(path)
+
+
+def test_who_stands_where_and_how_is_drawn_as_the_recipe_says(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = generate_motion("stand", 0.2, Subject(1), torch.Generator().manual_seed(0))
+    monkeypatch.setattr("mmsynth.generation.play._motion", lambda *_: still)
+    spot = {"distance": (2.0, 2.0), "bearing": (0.5, 0.5), "facing": (1.0, 1.0)}
+    where = replace(recipe.placement, **spot, radar_tilt=(0.2, 0.2), radar_height=(1.3, 1.3))  # type: ignore[arg-type]
+    often = (replace(recipe.activities[0], share=2), recipe.activities[1])
+    people = replace(recipe.subjects, age=(60.0, 62.0), first=4, count=3)
+    own = replace(recipe, activities=often, placement=where, subjects=people)
+    plays = [draw_play(own, load_body("free-low"), index) for index in range(45)]
+    assert [play.labels.activity for play in plays] == ["walk", "walk", "jack"] * 15
+    # Everybody does everything before the next one comes; three people of the recipe's numbers.
+    assert [int(play.labels.subject[-4:]) for play in plays[::3]] == [4, 5, 6] * 5
+    assert all(60 <= play.subject.age <= 62 for play in plays)
+    assert {play.clothing for play in plays} == set(people.clothing)
+    pose, motion = plays[0].world_from_radar, plays[0].motions[0]
+    assert pose[:3, 3].tolist() == [0, 0, 1.3] and float(pose[2, 1]) == pytest.approx(np.sin(0.2))  # looks up
+    place, ahead = motion.translation[0, :2].numpy(), motion.rotations[0, 0, :2, 2].numpy()
+    # Two metres away to the right; turned from the radar by 1 rad to the left. A standing person sways by some mm.
+    np.testing.assert_allclose(place, [2 * np.sin(0.5), 2 * np.cos(0.5)], atol=0.03)
+    turned = np.angle(complex(*ahead) / complex(*-place))
+    assert turned == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_clip_is_cut_from_anywhere_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of 4 s holds clips of 0.13 s that begin at any time up to 3.87 s."""
+    np.savez(tmp_path / "a.npz", positions=np.repeat(PERSON[None], 41, 0), fps=10)
+    path, starts = tmp_path / "r.toml", []
+
+    def kept(motion: Motion, start: float, end: float) -> Motion:
+        starts.append((start, end))
+        return cut(motion, start, end)
+
+    monkeypatch.setattr("mmsynth.generation.play.cut", kept)
+    path.write_text(TEXT.replace('motion = "walk"', 'files = ["a.npz"]'))
+    found = load_recipe(path)
+    body = load_body("free-low")
+    for index in range(0, 40, 2):
+        draw_play(found, body, index)
+    begin, end = np.array(starts).T
+    np.testing.assert_allclose(end - begin, 0.1 + 1 / 30)
+    # Of twenty uniform draws none in the first or last quarter: a chance of 0.3 % each.
+    assert begin.min() >= 0 and begin.min() < 1 and begin.max() > 2.9 and end.max() <= 4 + 1e-9
 
 
 def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: Recipe) -> None:

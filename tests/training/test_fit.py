@@ -152,6 +152,43 @@ def test_a_model_of_few_recordings_is_blended_with_one_of_synthetic_windows(
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
 
 
+def test_trees_on_synthetic_windows_know_no_recording_that_they_are_joined_with(
+    recordings: Path, generated: Path
+) -> None:
+    """Were they taught recordings too, they would be trusted for what they know by heart."""
+    recipe = Recipe(Data((recordings,), (generated,)), trees=TreeSettings(6))
+    joined, alone = (
+        fit_model(each, gather(each), Path(), quiet)[0]
+        for each in (recipe, replace(recipe, data=replace(recipe.data, real=())))
+    )
+    assert isinstance(joined, BlendedTrees) and isinstance(alone, TreeModel)
+    assert np.array_equal(joined.base.threshold, alone.forest.threshold)
+    assert np.array_equal(joined.base.value, alone.forest.value)
+
+
+def test_in_one_forest_synthetic_windows_weigh_their_share_and_all_of_a_kind_alike(
+    recordings: Path, generated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights: list[Any] = []
+
+    def seen(*arguments: Any) -> Forest:
+        weights.append(arguments[5])
+        return grow(*arguments)
+
+    monkeypatch.setattr("mmsynth.training.forests.grow", seen)
+    data = Data((recordings,), (generated,), schedule="mix", synthetic_share=0.2, real_fraction=0.5)
+    recipe = Recipe(data, trees=TreeSettings(2))
+    material = gather(recipe)
+    fit_model(recipe, material, Path(), quiet)
+    (weight,) = weights
+    assert material.real is not None and material.synthetic is not None
+    own = len(material.real)
+    # Each synthetic window comes with three altered copies.
+    assert len(weight) == own + 4 * len(material.synthetic)
+    assert weight[own:].sum() / weight.sum() == pytest.approx(0.2)
+    assert np.ptp(weight[:own]) == np.ptp(weight[own:]) == 0
+
+
 def test_a_network_beside_trees_learns_recordings_alone(
     recordings: Path, generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
