@@ -48,7 +48,7 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
             raise ValueError(f"unknown key '{full}': {_hint(name, hints)}")
         if name in values:
             raise ValueError(f"{full}: given twice, in two units")
-        values[name] = _convert(hints[name], value, full)
+        values[name] = convert(hints[name], value, full)
     for name, f in known.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and name not in values:
@@ -164,10 +164,10 @@ def _to_si(key: str, value: Any, known: Mapping[str, Any], full: str) -> tuple[s
         bare = key.removesuffix(suffix)
         if key.endswith(suffix) and key not in known and bare in known:
             mark = next(iter(getattr(known[bare], "__metadata__", ())), "power")
-            convert: Callable[[float], float] = math.radians if suffix == "_deg" else partial(_from_db, mark, full)
+            to_si: Callable[[float], float] = math.radians if suffix == "_deg" else partial(_from_db, mark, full)
             if isinstance(value, list):
-                return bare, [convert(_convert(float, v, full)) for v in value]
-            return bare, convert(_convert(float, value, full))
+                return bare, [to_si(convert(float, v, full)) for v in value]
+            return bare, to_si(convert(float, value, full))
     return key, value
 
 
@@ -179,7 +179,12 @@ def _from_db(mark: str, where: str, value: float) -> float:
     return float(10 ** (value / 10))
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one branch a kind of type, read top to bottom
+def convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one branch a kind of type, read top to bottom
+    """A value of a TOML or JSON table as the type `hint`; `where` is its full name.
+
+    Raises:
+        ValueError: it is of another kind.
+    """
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return value
@@ -196,10 +201,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one bran
             return None  # TOML has no null: `false` switches an optional part off
         for choice in choices[:-1]:
             try:
-                return _convert(choice, value, where)
+                return convert(choice, value, where)
             except ValueError:
                 continue
-        return _convert(choices[-1], value, where)
+        return convert(choices[-1], value, where)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise ValueError(f"{where}: expected a table, got {value!r}")
@@ -209,7 +214,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one bran
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ValueError(f"{where}: expected a table, got {value!r}")
-        return {k: _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
+        return {k: convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
     return _convert_scalar(hint, value, where)
 
 
@@ -217,10 +222,10 @@ def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, 
     if not isinstance(value, list | tuple):
         raise ValueError(f"{where}: expected an array in brackets, got {value!r}")
     if len(args) == 2 and args[1] is Ellipsis:
-        return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+        return tuple(convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if len(value) != len(args):
         raise ValueError(f"{where}: expected {len(args)} values, got {len(value)}")
-    return tuple(_convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
+    return tuple(convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
 
 
 def _convert_scalar(hint: Any, value: Any, where: str) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.curve import Drawn, blind_rows, chain_row, transfer_rows
+from mmsynth.evaluation.curve import Drawn, blind_rows, transfer_rows
 from mmsynth.evaluation.evaluate import Report
 from mmsynth.evaluation.fewshot import SHARES, tree_curve
 from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
@@ -115,11 +115,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     recordings = Dataset.open(options.recordings)
     real = real_tables(corpus(recordings, RECORDED))
     drawn = read_sets(options.synthetic, real)
-    rows = transfer_rows(real, drawn)
-    print(text_table(rows), flush=True)
-    if options.naive:
-        rows.append(chain_row(real, drawn, read_sets(options.naive, real)))
-    return rows
+    return transfer_rows(real, drawn, read_sets(options.naive, real) if options.naive else None)
 
 
 def blind(options: argparse.Namespace) -> list[Row]:

@@ -19,9 +19,8 @@ from scipy.stats import spearmanr
 from mmsynth.calibration import CalibrationSettings, calibrate, rank
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
-from mmsynth.evaluation.curve import mean
 from mmsynth.evaluation.protocol import corpus
-from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
+from mmsynth.evaluation.scores import Row, mean, row, signed, text_table, update_ledger
 from mmsynth.evaluation.transfer import ON_SYNTHETIC, Real, real_tables, scores_of
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Device, Recipe

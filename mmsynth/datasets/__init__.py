@@ -5,8 +5,8 @@
 
 from mmsynth.datasets.attributes import Attributes as Attributes
 from mmsynth.datasets.batches import Batch as Batch
+from mmsynth.datasets.batches import BatchSettings as BatchSettings
 from mmsynth.datasets.batches import WindowDataset as WindowDataset
-from mmsynth.datasets.batches import WindowSettings as WindowSettings
 from mmsynth.datasets.batches import collate as collate
 from mmsynth.datasets.capture import Capture as Capture
 from mmsynth.datasets.capture import ImportReport as ImportReport

@@ -92,7 +92,7 @@ def _build(cls: type, table: dict[str, Any], where: str) -> Any:
         elif nouns and isinstance(value, dict):
             values[name] = _build(nouns[0], value, f"{where}.{name}")  # type: ignore[arg-type]
         else:
-            values[name] = config._convert(hints.get(name, Any), value, f"{where}.{name}")
+            values[name] = config.convert(hints.get(name, Any), value, f"{where}.{name}")
     try:
         return cls(**values)
     except (TypeError, ValueError) as error:

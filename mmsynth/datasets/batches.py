@@ -15,19 +15,19 @@ from mmsynth.datasets.windows import select_points, windows
 
 
 @dataclass(frozen=True)
-class WindowSettings:
-    """What a window holds.
+class BatchSettings:
+    """How windows are cut and laid into batches.
 
     Attributes:
-        seconds: its length.
-        stride: from one to the next; 0 = as long as they are.
+        duration: of a window in s.
+        step: seconds from the start of one to the next; 0 = `duration`.
         frames: each window is brought to so many, each the recorded one that is nearest in time.
         points: which points count.
         max_points: of a frame; the strongest are kept, the first where intensity is not recorded.
     """
 
-    seconds: float = 2.0
-    stride: float = 0.0
+    duration: float = 2.0
+    step: float = 0.0
     frames: int = 60
     points: Literal["moving", "static", "all"] = "moving"
     max_points: int = 64
@@ -79,7 +79,7 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
     def __init__(
         self,
         dataset: Clips,
-        settings: WindowSettings,
+        settings: BatchSettings,
         classes: Sequence[str] = (),
         clips: Sequence[int] | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
 
         Args:
             dataset: one file or several joined.
-            settings: what a window holds.
+            settings: how to cut, and what a batch has room for.
             classes: activities; default: those of the data set, sorted.
             clips: which clips to use; default: all.
 
@@ -97,7 +97,7 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
         self.settings = settings
         self.classes = tuple(classes) or tuple(sorted(set(dataset.labels.activity.tolist())))
         flat = dataset.points()
-        table = windows(dataset, settings.seconds, settings.stride or settings.seconds, flat)
+        table = windows(dataset, settings.duration, settings.step or settings.duration, flat)
         keep = np.isin(table.clip, np.arange(len(dataset)) if clips is None else np.asarray(clips))
         self.table = table.take(keep)
         self._flat = select_points(flat, settings.points)
@@ -135,7 +135,7 @@ class WindowDataset(torch.utils.data.Dataset[Batch]):
         """The frames of a window, resampled to their number by the nearest in time."""
         start, stop = int(self.table.start[index]), int(self.table.stop[index])
         times = self._flat.frame_time[start:stop]
-        wanted = times[0] + (np.arange(self.settings.frames) + 0.5) * self.settings.seconds / self.settings.frames
+        wanted = times[0] + (np.arange(self.settings.frames) + 0.5) * self.settings.duration / self.settings.frames
         nearest = np.abs(times[None] + self.table.lead[index] - wanted[:, None]).argmin(1)
         frames: NDArray[np.int64] = start + nearest.astype(np.int64)
         return frames

@@ -1,14 +1,28 @@
-"""Parts of point clouds and heatmaps in time."""
+"""Point clouds as tables of columns, and parts of clouds and heatmaps in time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from mmsynth.types import Heatmap, PointCloud
 
 _POINTS = ("position", "velocity", "intensity", "snr_db", "noise_db")
+
+
+def point_rows(cloud: PointCloud) -> NDArray[np.float32]:
+    """The seven columns [points, 7] of a cloud (`layout.COLUMNS`)."""
+    return torch.column_stack([getattr(cloud, name) for name in _POINTS]).detach().cpu().numpy().astype(np.float32)
+
+
+def cloud_of_rows(values: Tensor, offsets: Tensor, times: Tensor, **more: Any) -> PointCloud:
+    """The cloud of which `values` [points, 7] are the columns, with `more` of its fields."""
+    columns = (values[:, :3], *values[:, 3:].T)
+    return PointCloud(**dict(zip(_POINTS, columns, strict=True)), offsets=offsets, times=times, **more)
 
 
 def cut_cloud(cloud: PointCloud, start: int, stop: int) -> PointCloud:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets.attributes import Attributes, processing_from_json, radar_from_json
+from mmsynth.datasets.clouds import cloud_of_rows
 from mmsynth.datasets.layout import LABEL_COLUMNS, SCHEMA, VERSION
 from mmsynth.types import AdcFrames, Heatmap, Labels, PointCloud, Sample
 
@@ -236,14 +237,10 @@ class Dataset:
         offsets = self._point_offsets[start : stop + 1]
         values = torch.from_numpy(self._file["points/values"][offsets[0] : offsets[-1]])
         region = self._file["points/region"][offsets[0] : offsets[-1]]
-        return PointCloud(
-            position=values[:, :3],
-            velocity=values[:, 3],
-            intensity=values[:, 4],
-            snr_db=values[:, 5],
-            noise_db=values[:, 6],
-            offsets=torch.from_numpy(offsets - offsets[0]),
-            times=torch.from_numpy(self._file["frames/time"][start:stop]),
+        return cloud_of_rows(
+            values,
+            torch.from_numpy(offsets - offsets[0]),
+            torch.from_numpy(self._file["frames/time"][start:stop]),
             region=torch.from_numpy(region.astype(np.int64)) if self._regions else None,
             region_names=self._regions,
             intensity_unit=self.attributes.intensity_unit,

@@ -43,25 +43,25 @@ class WindowTable:
 
 
 def windows(
-    dataset: Clips, seconds: float = 2.0, stride: float | None = None, points: FlatPoints | None = None
+    dataset: Clips, duration: float = 2.0, step: float | None = None, points: FlatPoints | None = None
 ) -> WindowTable:
     """Cut every clip into windows that lie wholly inside it; shorter clips give none, nor do gaps of a recording.
 
-    A clip lasts from its first to its last frame plus one frame period. Windows start every `stride` seconds (default:
-    as long as they are), and take the frames from half a period before their start.
+    A clip lasts from its first to its last frame plus one frame period. Windows start every `step` seconds (default:
+    `duration`), and take the frames from half a period before their start.
 
     Args:
         dataset: one file or several.
-        seconds: length of a window.
-        stride: from one start to the next.
+        duration: of a window in s.
+        step: seconds from one start to the next.
         points: of the data set, where they have been read already.
 
     Raises:
         ValueError: a length is not positive, or no clip is as long as a window.
     """
-    step = seconds if stride is None else stride
-    if not (seconds > 0 and step > 0):
-        raise ValueError(f"windows: expected seconds and stride above 0, got {seconds} and {step}")
+    step = duration if step is None else step
+    if not (duration > 0 and step > 0):
+        raise ValueError(f"windows: expected a duration and a step above 0 s, got {duration} and {step}")
     flat = dataset.points() if points is None else points
     rows: list[NDArray[np.float64]] = []
     each = periods(flat.frame_time, flat.clip_offsets)
@@ -71,18 +71,18 @@ def windows(
             continue
         period = each[clip]
         # Frame periods are rounded (33.333 ms): 60 frames are 2 s although they miss 20 us of it.
-        count = int(np.floor((times[-1] - times[0] + period - seconds) / step + 1e-3)) + 1
+        count = int(np.floor((times[-1] - times[0] + period - duration) / step + 1e-3)) + 1
         starts = np.arange(max(count, 0)) * step
         edge = times[0] + starts - period / 2
-        first, last = np.searchsorted(times, edge), np.searchsorted(times, edge + seconds)
+        first, last = np.searchsorted(times, edge), np.searchsorted(times, edge + duration)
         missing = (times[np.minimum(first, len(times) - 1)] - times[0] - starts) / period
-        whole = np.maximum(last - first, np.floor(seconds / period + 1e-3))
-        lead = 0.5 * seconds / np.maximum(whole, 1) + period * np.round(missing).clip(0)
+        whole = np.maximum(last - first, np.floor(duration / period + 1e-3))
+        lead = 0.5 * duration / np.maximum(whole, 1) + period * np.round(missing).clip(0)
         found = np.stack([np.full(len(starts), float(clip)), a + first, a + last, starts, lead], 1)
         rows.append(found[last > first])
     table = np.concatenate(rows) if rows else np.empty((0, 5))
     if len(table) == 0:
-        raise ValueError(f"windows: expected clips of at least {seconds} s, got none that long")
+        raise ValueError(f"windows: expected clips of at least {duration} s, got none that long")
     clip, first, last = table[:, :3].astype(np.int64).T
     return WindowTable(clip, first, last, table[:, 3], table[:, 4])
 

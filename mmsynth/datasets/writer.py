@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmsynth.datasets.attributes import Attributes, to_json
+from mmsynth.datasets.clouds import point_rows
 from mmsynth.datasets.disk import Disk
 from mmsynth.datasets.layout import COLUMNS, SCHEMA, TEXT_COLUMNS, VERSION, axes_of, column_units
 from mmsynth.joints import JOINT_SETS
@@ -271,12 +272,6 @@ def _put(place: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
     """A text attribute of fixed length: HDF5 cannot tell a damaged one of variable length."""
     value = text.encode()
     place.attrs.create(name, np.bytes_(value), dtype=h5py.string_dtype("utf-8", max(len(value), 1)))
-
-
-def point_rows(cloud: PointCloud) -> NDArray[np.float32]:
-    """The seven columns [points, 7] of a cloud."""
-    columns = (cloud.velocity, cloud.intensity, cloud.snr_db, cloud.noise_db)
-    return np.column_stack([_numpy(cloud.position), *(_numpy(c) for c in columns)]).astype(np.float32)
 
 
 def joint_names(joint_set: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmsynth.evaluation.protocol import folds
-from mmsynth.evaluation.scores import Row, Scores, row
+from mmsynth.evaluation.scores import Row, Scores, mean, row
 from mmsynth.evaluation.transfer import Real, Synthetic, adapted, self_trained, zero_shot
 from mmsynth.training.adapt import AdaptSettings
 
@@ -21,13 +21,12 @@ class Drawn:
     clips: int
 
 
-def mean(scores: Sequence[Scores]) -> float:
-    """Balanced accuracy, mean over the held-out groups."""
-    return float(np.mean([s.balanced_accuracy for s in scores]))
+def transfer_rows(real: Real, drawn: Drawn, naive: Drawn | None = None) -> list[Row]:
+    """Synthetic data alone, by window and by file, and with the other day's recordings unlabelled.
 
-
-def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
-    """Synthetic data alone, by window and by file, and with the other day's recordings unlabelled."""
+    With `naive`, the same people, motions and places by a naive method, in the order of the drawn sets: also by how
+    much the simulated chain is better.
+    """
     straight = [zero_shot(real, s, k) for k, s in enumerate(drawn.sets)]
     single = AdaptSettings(vote=False)
     tuned = [adapted(real, s, k, single) for k, s in enumerate(drawn.sets)]
@@ -35,7 +34,7 @@ def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
     more = {"method": drawn.method, "facets": drawn.facets}
     other = "other day's recordings, unlabelled"
     days = _by_day(real, [w for w, _ in straight])
-    return [
+    rows = [
         row("radhar/zero_shot", [mean(w) for w, _ in straight], "trees", note=f"2 s windows; {days}", **more),
         row("radhar/file_vote", [mean(c) for _, c in straight], "trees", note="20 s files, synthetic only", **more),
         row("radhar/zero_shot_adapted", [mean(w) for w, _ in tuned], "trees", note=other, **more),
@@ -48,6 +47,20 @@ def transfer_rows(real: Real, drawn: Drawn) -> list[Row]:
             **more,
         ),
     ]
+    if naive is not None:
+        rows.append(_chain_row(real, drawn, [w for w, _ in straight], naive))
+    return rows
+
+
+def _chain_row(real: Real, drawn: Drawn, scores: Sequence[list[Scores]], naive: Drawn) -> Row:
+    """What the chain is worth: the zero-shot `scores` of its sets less those of the naive ones."""
+    bare = [zero_shot(real, s, k)[0] for k, s in enumerate(naive.sets)]
+    pairs = zip(scores, bare, strict=False)
+    gains = np.array([[a.balanced_accuracy - b.balanced_accuracy for a, b in zip(*p, strict=True)] for p in pairs])
+    days = ", ".join(f"{g:+.3f} on {fold.name}" for g, fold in zip(gains.mean(0), folds(real.data), strict=True))
+    note = f"{drawn.method} less {naive.method}, same motions and trees; {days}"
+    more = {"method": naive.method, "facets": drawn.facets, "note": note}
+    return row("radhar/chain_minus_naive", gains.mean(1).tolist(), "trees", **more)
 
 
 def blind_rows(real: Real, drawn: Drawn) -> list[Row]:
@@ -74,18 +87,3 @@ def _by_day(real: Real, scores: Sequence[Sequence[Scores]]) -> str:
     """The mean over sets on each of the held-out groups, in words."""
     found = np.mean([[s.balanced_accuracy for s in own] for own in scores], 0)
     return ", ".join(f"{value:.3f} on {fold.name}" for fold, value in zip(folds(real.data), found, strict=True))
-
-
-def chain_row(real: Real, drawn: Drawn, naive: Drawn) -> Row:
-    """What the chain is worth: sets of it less the same people, motions and places by a naive method, in order."""
-    chain, bare = (np.array([_by_group(real, s, k) for k, s in enumerate(d.sets)]) for d in (drawn, naive))
-    gains = chain[: len(bare)] - bare[: len(chain)]
-    days = ", ".join(f"{g:+.3f} on {fold.name}" for g, fold in zip(gains.mean(0), folds(real.data), strict=True))
-    note = f"{drawn.method} less {naive.method}, same motions and trees; {days}"
-    more = {"method": naive.method, "facets": drawn.facets, "note": note}
-    return row("radhar/chain_minus_naive", gains.mean(1).tolist(), "trees", **more)
-
-
-def _by_group(real: Real, synthetic: Synthetic, seed: int) -> list[float]:
-    """Zero-shot score of one set on each of the held-out groups."""
-    return [s.balanced_accuracy for s in zero_shot(real, synthetic, seed)[0]]

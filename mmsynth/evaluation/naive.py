@@ -4,8 +4,6 @@ It is what many synthesise instead of a radar's detections, and the control of w
 is worth: the same people, motions, places and grid of velocities.
 """
 
-from dataclasses import replace
-
 import torch
 
 from mmsynth.generation.clip import Stage, Take, draw_take, stage
@@ -50,7 +48,7 @@ def surface_cloud(ready: Stage, take: Take, points: int, draw: torch.Generator) 
     step = radar.velocity_resolution
     velocity = (torch.cat(speed) / step).round() * step
     unknown = torch.full_like(velocity, torch.nan).float()
-    cloud = PointCloud(
+    return PointCloud(
         position=torch.cat(where).float(),
         velocity=velocity.float(),
         intensity=unknown,
@@ -59,4 +57,3 @@ def surface_cloud(ready: Stage, take: Take, points: int, draw: torch.Generator) 
         offsets=torch.arange(take.frames + 1) * points,
         times=torch.arange(take.frames, dtype=torch.float64) * radar.waveform.frame_period,
     )
-    return replace(cloud, region=None)

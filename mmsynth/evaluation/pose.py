@@ -58,18 +58,18 @@ def score_poses(poses: Poses) -> PoseScores:
     if not known.any():
         raise ValueError("evaluate: expected recordings with joints to score poses on, got none")
     rows = known.any(axis=1)
-    said, truth = poses.joints[rows], poses.truth[rows]
+    predicted, truth = poses.joints[rows], poses.truth[rows]
     names = tuple(JOINT_SETS[poses.joint_set])
-    at_root = metrics.root_relative(said, 0), metrics.root_relative(truth, 0)
-    off = np.abs(said - truth).mean(2)
+    at_root = metrics.root_relative(predicted, 0), metrics.root_relative(truth, 0)
+    off = np.abs(predicted - truth).mean(2)
     found = np.isfinite(off) & np.isfinite(poses.error[rows])
     return PoseScores(
         instants=int(rows.sum()),
-        mae=metrics.mae(said, truth),
-        mpjpe=dict(zip(names, metrics.mpjpe(said, truth).tolist(), strict=True)),
+        mae=metrics.mae(predicted, truth),
+        mpjpe=dict(zip(names, metrics.mpjpe(predicted, truth).tolist(), strict=True)),
         relative_mae=metrics.mae(*at_root),
         relative_mpjpe=dict(zip(names, metrics.mpjpe(*at_root).tolist(), strict=True)),
-        bone_spread=bone_spread(said, poses.clip[rows], poses.joint_set),
+        bone_spread=bone_spread(predicted, poses.clip[rows], poses.joint_set),
         expected=float(poses.error[rows].mean()),
         correlation=metrics.correlation(poses.error[rows][found], off[found]) if found.any() else np.nan,
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.evaluation.protocol import Corpus, folds
-from mmsynth.evaluation.scores import Row, Scores, row, score
+from mmsynth.evaluation.scores import Row, Scores, mean, row, score
 from mmsynth.training.features import count_features, features
 from mmsynth.training.trees import TreeSettings, grow
 from mmsynth.training.windows import Windows
@@ -44,10 +44,6 @@ def across(data: Corpus, seed: int, featurise: Featurise = features, shuffle: bo
 
 def all_real(moving: Corpus, static: Corpus, seeds: Sequence[int]) -> list[Row]:
     """Real data alone: trees on moving points, and the controls."""
-
-    def mean(scores: list[Scores]) -> float:
-        return float(np.mean([s.balanced_accuracy for s in scores]))
-
     both = f"balanced accuracy, mean over {', '.join(f.name for f in folds(moving))} held out"
     return [
         row("radhar/all_real", [mean(across(moving, s)) for s in seeds], "trees", note=both),

@@ -62,6 +62,11 @@ def score(truth: NDArray[Any], predicted: NDArray[Any], classes: Sequence[str]) 
     return Scores(tuple(classes), tuple(tuple(int(c) for c in row) for row in matrix))
 
 
+def mean(scores: Sequence[Scores]) -> float:
+    """Balanced accuracy, mean over the held-out groups that the scores are of."""
+    return float(np.mean([s.balanced_accuracy for s in scores]))
+
+
 def vote(probabilities: NDArray[Any], clip: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean class probabilities [clips, classes] of the windows of each clip, and each clip's first window [clips]."""
     _, first, index = np.unique(clip.astype(str), return_index=True, return_inverse=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
-from mmsynth.evaluation.protocol import Corpus, Fold, draw_rows, folds
+from mmsynth.evaluation.protocol import Corpus, draw_rows, folds
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.training.adapt import AdaptSettings, adapt, by_clip
 from mmsynth.training.blend import Blend, fit_blend
@@ -185,13 +185,11 @@ def _self_trained(real: Real, base: Array, few: FewTrees, rows: tuple[Array, Arr
 
 
 def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:
-    truth, windows, clips = real.labels(False), [], []
+    """Scores by window and by file vote of class probabilities of the windows of `apart`, those for each fold."""
+    windows, clips = [], []
     for fold, p in zip(folds(real.data), probabilities, strict=True):
-        windows.append(score(truth[fold.test], p[fold.test].argmax(1), real.data.classes))
-        clips.append(_voted(real, fold, p, truth))
+        truth, own = real.labels(False)[fold.test], p[fold.test]
+        windows.append(score(truth, own.argmax(1), real.data.classes))
+        voted, first = vote(own, real.data.apart.clip[fold.test])
+        clips.append(score(truth[first], voted.argmax(1), real.data.classes))
     return windows, clips
-
-
-def _voted(real: Real, fold: Fold, probabilities: Array, truth: Array) -> Scores:
-    p, first = vote(probabilities[fold.test], real.data.apart.clip[fold.test])
-    return score(truth[fold.test][first], p.argmax(1), real.data.classes)

@@ -82,7 +82,7 @@ def pose_take(stage: Stage, play: Play) -> Take:
     settings = settled(recipe.simulation, radar, max(map(_rate, play.motions)))
     knots = knot_times(radar, frames, settings)
     meshes = tuple(stage.skin(resample(one, knots)) for one in play.motions)
-    scene = _scene(recipe, meshes, play.world_from_radar, (play.clothing, radar.waveform.center_frequency))
+    scene = _scene(recipe, meshes, play.world_from_radar, play.clothing, radar.waveform.center_frequency)
     return Take(play, moved(scene, stage.device), frames, settings)
 
 
@@ -171,10 +171,9 @@ def _times(stage: Stage, take: Take) -> Tensor:
 
 
 def _scene(
-    recipe: Recipe, people: tuple[MeshSequence, ...], world_from_radar: Tensor, setting: tuple[str, float]
+    recipe: Recipe, people: tuple[MeshSequence, ...], world_from_radar: Tensor, clothing: str, frequency: float
 ) -> Scene:
-    """The people in the room, if any; `setting` is the clothing and the frequency in Hz of the materials."""
-    clothing, frequency = setting
+    """The people in the recipe's room, if it has one; materials are those at `frequency` in Hz."""
     materials = person_materials(people[0].region_names, frequency, clothing)
     if not recipe.room:
         return Scene(world_from_radar, people, materials)

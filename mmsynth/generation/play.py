@@ -69,7 +69,7 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     draw = stream(recipe.seed, 0, index)
     activity, person = _who(recipe, index)
     subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
-    moving = _motion(recipe, body, activity, (person, subject), draw)
+    moving = _motion(recipe, body, activity, person, subject, draw)
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
     motions = (motion, *_others(recipe, body, index, person, motion))
     clothing = recipe.subjects.clothing[integer(len(recipe.subjects.clothing), draw)]
@@ -87,10 +87,9 @@ def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
 
 
 def _motion(
-    recipe: Recipe, body: BodyModel, activity: ActivityRecipe, who: tuple[int, Subject], draw: torch.Generator
+    recipe: Recipe, body: BodyModel, activity: ActivityRecipe, person: int, subject: Subject, draw: torch.Generator
 ) -> Motion:
     """A motion of the clip's length plus a little, feet on the floor, about the origin and facing -y on average."""
-    person, subject = who
     seconds = recipe.seconds + _SPARE
     if activity.motion:
         own = stream(recipe.seed, 3, person)
@@ -210,7 +209,7 @@ def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], 
     """Person `number` at an activity of the recipe and a place that keeps the gap from others; None = found none."""
     subject = sample_subject(stream(recipe.seed, 1, number), recipe.subjects.age)
     activity = recipe.activities[integer(len(recipe.activities), draw)]
-    moving, where = _motion(recipe, body, activity, (number, subject), draw), placement_of(recipe, activity)
+    moving, where = _motion(recipe, body, activity, number, subject, draw), placement_of(recipe, activity)
     for _ in range(_TRIES):
         there, _ = _stand(recipe, where, moving, draw)
         if all(distance(there, other) >= Area().gap for other in others):

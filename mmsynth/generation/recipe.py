@@ -1,7 +1,6 @@
 """What a synthetic data set is made of, as a TOML file says it."""
 
 import difflib
-import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -252,10 +251,6 @@ class Recipe:
     def text(self) -> str:
         """The resolved recipe as TOML, every default spelled out."""
         return dumps(to_table(self))
-
-    def digest(self) -> str:
-        """SHA-256 of the resolved recipe: two runs with the same digest make the same bytes."""
-        return hashlib.sha256(self.text().encode()).hexdigest()
 
 
 def placement_of(recipe: Recipe, activity: ActivityRecipe) -> Placement:

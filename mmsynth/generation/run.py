@@ -63,14 +63,13 @@ def generate(recipe: Recipe, out: Path, progress: Progress, workers: int = 1, de
         progress(recipe.clips, recipe.clips)
         return targets
     with _prepared(recipe, out, targets):
-        _fill(recipe, targets, progress, (workers, device))
+        _fill(recipe, targets, progress, workers, device)
         shutil.rmtree(out / "parts")
     return targets
 
 
-def _fill(recipe: Recipe, targets: tuple[Path, ...], progress: Progress, pool: tuple[int, str]) -> None:
-    """Make what is missing of the sets' clips, on so many worker processes and a device, and join them."""
-    workers, device = pool
+def _fill(recipe: Recipe, targets: tuple[Path, ...], progress: Progress, workers: int, device: str) -> None:
+    """Make what is missing of the sets' clips and join them; arguments as of `generate`."""
     todo = [i for i in range(recipe.clips) if not all(_part(t, i).exists() or t.exists() for t in targets)]
     with ExitStack() as files:
         parts = {t: [_part(t, i) for i in range(recipe.clips)] for t in targets if not t.exists()}
@@ -88,7 +87,7 @@ def _fill(recipe: Recipe, targets: tuple[Path, ...], progress: Progress, pool: t
                 _work(targets, index)
                 report(done, recipe.clips)
         else:
-            _run_pool(recipe, targets, todo, report, pool)
+            _run_pool(recipe, targets, todo, report, workers, device)
         for one in sets:
             one.grow(recipe.clips)
 
@@ -159,9 +158,9 @@ def _part(target: Path, index: int) -> Path:
 
 
 def _run_pool(
-    recipe: Recipe, targets: tuple[Path, ...], todo: list[int], progress: Progress, pool: tuple[int, str]
+    recipe: Recipe, targets: tuple[Path, ...], todo: list[int], progress: Progress, workers: int, device: str
 ) -> None:
-    workers, device = pool
+    """Make the parts of the clips `todo` on worker processes."""
     executor = worker_pool(workers, _start, (recipe, device))
     done, ahead, queue = recipe.clips - len(todo), set[Future[None]](), iter(todo)
     try:

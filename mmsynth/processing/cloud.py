@@ -97,8 +97,7 @@ def _listed(hit: Tensor, processing: Processing) -> tuple[Tensor, Tensor, Tensor
     # The accelerator goes through Doppler as the FFT leaves it (0, then receding, then approaching), range within.
     half = hit.shape[1] // 2
     frame, scan, bin_ = hit.roll(-half, 1).nonzero(as_tuple=True)
-    start = torch.searchsorted(frame, frame, side="left")
-    kept = torch.arange(len(frame), device=frame.device) - start < processing.max_points
+    kept = _leading(frame, processing.max_points)
     return frame[kept], (scan[kept] + half) % hit.shape[1], bin_[kept]
 
 
@@ -161,9 +160,13 @@ def _first(frame: Tensor, rank: Tensor, index: Tensor, limit: int) -> Tensor:
     """Those of `index` whose `rank` is among the `limit` lowest of their frame, by frame, lowest first."""
     order = rank.argsort(stable=True)
     order = order[frame[order].argsort(stable=True)]
-    frame = frame[order]
+    return index[order[_leading(frame[order], limit)]]
+
+
+def _leading(frame: Tensor, limit: int) -> Tensor:
+    """Whether [entries] each is among the first `limit` of its frame; frames [entries] are in order."""
     start = torch.searchsorted(frame, frame, side="left")
-    return index[order[torch.arange(len(order), device=order.device) - start < limit]]
+    return torch.arange(len(frame), device=frame.device) - start < limit
 
 
 def _intensity(level: Tensor, noise: Tensor, processing: Processing, peak: Tensor) -> Tensor:

@@ -48,9 +48,31 @@ def read_mesh(
         ValueError: no such file; or it holds no mesh of finite triangles, is larger than the room, shows the radar no
             front, or has a closed body with faces that look to either side.
     """
+    path = Path(item.file)
+    vertices, faces = _triangles(item, path)
+    across = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
+    limit = math.hypot(*size) if size else _LARGEST
+    if across > limit:
+        raise ValueError(
+            f"{path}: expected a mesh of at most {limit:.3g} m, got one {across:.4g} m across; `scale = 0.001` is for "
+            "files in millimetres"
+        )
+    vertices = vertices @ about("z", item.yaw).T + item.position
+    try:
+        faces = _turned(vertices, faces, np.array(radar))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not (_volumes(vertices[faces] - radar) < 0).any():
+        raise ValueError(
+            f"{path}: expected faces that look towards the radar, got an open surface that shows its back, or no areas"
+        )
+    return vertices, faces, [f"{item.material}:{item.name}"] * len(faces)
+
+
+def _triangles(item: MeshFile, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices [vertices, 3] in m, z up, and faces [faces, 3] as the file has them; see `read_mesh`."""
     import trimesh
 
-    path = Path(item.file)
     if not path.is_file():
         raise ValueError(f"{path}: no such file (mesh '{item.name}')")
     try:
@@ -68,24 +90,13 @@ def read_mesh(
         )
     if (item.up or ("y" if path.suffix.lower() in (".glb", ".gltf") else "z")) == "y":
         vertices = vertices[:, [0, 2, 1]] * [1, -1, 1]
-    across = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
-    limit = math.hypot(*size) if size else _LARGEST
-    if across > limit:
-        raise ValueError(
-            f"{path}: expected a mesh of at most {limit:.3g} m, got one {across:.4g} m across; `scale = 0.001` is for "
-            "files in millimetres"
-        )
-    vertices = vertices @ about("z", item.yaw).T + item.position
-    try:
-        faces = _turned(vertices, faces, np.array(radar))
-        a, b, c = (vertices[faces] - radar).transpose(1, 0, 2)
-        if not ((a * np.cross(b, c)).sum(1) < 0).any():
-            raise ValueError(
-                "expected faces that look towards the radar, got an open surface that shows its back, or no areas"
-            )
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return vertices, faces, [f"{item.material}:{item.name}"] * len(faces)
+    return vertices, faces
+
+
+def _volumes(corner: np.ndarray) -> np.ndarray:
+    """Six times the signed volumes [faces] between the origin and triangles [faces, 3, 3]: < 0 = it sees the front."""
+    a, b, c = corner.transpose(1, 0, 2)
+    return np.asarray((a * np.cross(b, c)).sum(1))
 
 
 def _turned(vertices: np.ndarray, faces: np.ndarray, radar: np.ndarray) -> np.ndarray:
@@ -107,9 +118,10 @@ def _turned(vertices: np.ndarray, faces: np.ndarray, radar: np.ndarray) -> np.nd
             continue
         if len(np.unique(edges, axis=0)) < len(edges):
             raise ValueError("expected all faces of a closed body to look outwards, got some that look inwards")
-        a, b, c = (vertices[faces[rows]] - radar).transpose(1, 0, 2)
-        x, y, z = (np.linalg.norm(corner, axis=1) for corner in (a, b, c))
-        volume = (a * np.cross(b, c)).sum(1)
+        corner = vertices[faces[rows]] - radar
+        a, b, c = corner.transpose(1, 0, 2)
+        x, y, z = np.linalg.norm(corner, axis=2).T
+        volume = _volumes(corner)
         # The solid angle of each face from the radar: van Oosterom and Strackee 1983, eq. 8.
         near = x * y * z + (a * b).sum(1) * z + (b * c).sum(1) * x + (c * a).sum(1) * y
         around = 2 * np.arctan2(volume, near).sum()

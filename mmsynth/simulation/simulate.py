@@ -30,7 +30,7 @@ def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation
         settings: of the simulator.
         seed: of the phases of diffuse scattering, and of where the antennas are.
     """
-    return _simulated(scene, radar, (frames, settings, seed), False)[0]
+    return _simulated(scene, radar, frames, settings, seed, keep=False)[0]
 
 
 def simulate_traced(
@@ -40,15 +40,17 @@ def simulate_traced(
 
     Their delays are those of the mean antenna.
     """
-    return _simulated(scene, radar, (frames, settings, seed), True)
+    return _simulated(scene, radar, frames, settings, seed, keep=True)
 
 
-def _simulated(scene: Scene, radar: Radar, how: tuple[int, Simulation, int], keep: bool) -> tuple[Tensor, list[Paths]]:
-    (frames, settings, seed), kept = how, []
+def _simulated(
+    scene: Scene, radar: Radar, frames: int, settings: Simulation, seed: int, keep: bool
+) -> tuple[Tensor, list[Paths]]:
+    """As `simulate_traced`; without `keep` there are no paths."""
     radar = misplaced(radar, seed)
     room = trace_room(scene, radar, settings, seed) if settings.static_room else None
     at_once = CUDA_FRAMES if scene.world_from_radar.is_cuda else CPU_FRAMES
-    rows = []
+    rows, kept = [], []
     for frame in range(0, frames, at_once):
         count = min(at_once, frames - frame)
         paths = trace(scene, radar, frame, settings, seed, count)

@@ -23,15 +23,15 @@ _BANDS = np.array([0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0])
 _BINS_PER_SECOND = 15
 
 
-def feature_names() -> tuple[str, ...]:
-    """Name of each column of `features`."""
-    return tuple(name for name, _ in _columns(_EMPTY))
-
-
 def features(windows: Windows) -> Array:
     """Feature matrix [windows, features] (float32), finite also for windows without points."""
-    matrix = np.stack([column for _, column in _columns(windows)], axis=1)
+    matrix = np.stack(list(named_features(windows).values()), axis=1)
     return np.asarray(np.nan_to_num(matrix, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
+
+
+def named_features(windows: Windows) -> dict[str, Array]:
+    """The columns [windows] of `features` by name, in order; what a window without points has none of is not finite."""
+    return dict(_columns(windows))
 
 
 def count_features(windows: Windows) -> Array:
@@ -156,13 +156,3 @@ def _rhythm(w: Windows) -> Columns:
         columns.append((f"{name}_repeat", repeat[:, first:].max(1)))
         columns.append((f"{name}_repeat_lag", (first + repeat[:, first:].argmax(1)) / _BINS_PER_SECOND))
     return columns
-
-
-def _empty() -> Windows:
-    flat, none = np.zeros(0, np.float32), np.array([""], object)
-    table = (np.ones(1, int), np.zeros(1), np.zeros(1), 2.0, none, none, none, none)
-    rest = (np.zeros((1, 20, 0, 3), np.float32), np.zeros((1, 20, 0, 0, 0), np.float16))
-    return Windows(flat, np.zeros((0, 3), np.float32), flat, flat, np.zeros(2, int), *table, *rest)
-
-
-_EMPTY = _empty()

@@ -88,8 +88,8 @@ def _label(
         classes: activities in order.
     """
     table, clip = unlabelled
-    said, own = model.classify(table), recipe.adapt.one_activity
-    guess = (by_clip(said, clip) if own else said).argmax(1)
+    probability, own = model.classify(table), recipe.adapt.one_activity
+    guess = (by_clip(probability, clip) if own else probability).argmax(1)
     share = np.bincount(guess, minlength=len(classes)) / len(guess)
     note = "taken for " + ", ".join(f"{name} {part:.0%}" for name, part in zip(classes, share, strict=True))
     doubted = mixed_clips(table, clip, guess, len(classes), recipe.seed) if own else []
@@ -135,9 +135,9 @@ def grow_synthetic(made: list[Table], classes: int, settings: TreeSettings, seed
 def blend_trees(recipe: Recipe, real: Table, base: Forest) -> BlendedTrees:
     """Trees on recordings stacked on the trees on synthetic windows, and the blend of both."""
     table, labels = real
-    said = base.probabilities(table)
-    classes = said.shape[1]
-    return BlendedTrees(base, _grow(recipe, np.hstack([table, said]), labels, classes), fit_blend(said, labels))
+    first = base.probabilities(table)
+    stacked = _grow(recipe, np.hstack([table, first]), labels, first.shape[1])
+    return BlendedTrees(base, stacked, fit_blend(first, labels))
 
 
 def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Array | None = None) -> Forest:

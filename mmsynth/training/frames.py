@@ -1,7 +1,7 @@
 """Frames as one table: histograms of points about each, how high a recording's points lie, the pose, whose it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import numpy as np
@@ -80,18 +80,11 @@ def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Fra
 
 
 def join_frames(parts: Sequence[Frames]) -> Frames:
-    """The frames of several synthetic sets, one after another; recordings are numbered anew, sets share no people."""
-    parts = [by_source(part, np.full(len(part), number)) for number, part in enumerate(parts)]
+    """The frames of several sets, one after another; recordings are numbered anew."""
     joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Frames)}
     first = np.cumsum([0, *(int(p.clip.max(initial=-1)) + 1 for p in parts)])
     joined["clip"] = np.concatenate([p.clip + before for p, before in zip(parts, first[:-1], strict=True)])
     return Frames(**joined)
-
-
-def by_source(frames: Frames, source: Array) -> Frames:
-    """People of another source [frames] are other people, whatever their names: draws of a recipe name theirs alike."""
-    named = np.char.add(np.char.add(source.astype(str), "/"), frames.subject.astype(str))
-    return replace(frames, subject=np.where(frames.subject == "", "", named).astype(object))
 
 
 def _placed(flat: FlatPoints) -> FlatPoints:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import JOINT_SETS
-from mmsynth.training.frames import Frames, by_source, frames_of
+from mmsynth.training.frames import Frames, frames_of
 from mmsynth.training.loop import Material
 from mmsynth.training.radars import two_radars
 from mmsynth.training.recipe import Data, Recipe
@@ -73,8 +73,6 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
     for name, frames in (("real", real), ("synthetic", synthetic)):
         if frames is not None and not len(frames):
             raise ValueError(f"data.{name}: expected frames in which every joint is known, got none")
-    if synthetic is not None and chosen.synthetic[0] is not None:
-        synthetic = by_source(synthetic, chosen.synthetic[0].part[synthetic.clip])
     return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data))
 
 

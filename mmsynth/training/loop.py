@@ -153,19 +153,19 @@ def _losses(recipe: Recipe, material: Material, state: State, own: Windows, othe
         return _task_loss(recipe, material, state.network(to_batch(own, recipe.device)), own)
     batch = to_batch(concatenate([own, other]), recipe.device)
     sequence = state.network.embed(batch)
-    said = state.network.head(sequence[: len(own)], to_batch(own, recipe.device))
+    predicted = state.network.head(sequence[: len(own)], to_batch(own, recipe.device))
     recorded = torch.arange(len(sequence), device=sequence.device) >= len(own)
     strength = recipe.adapt.weight * min(1.0, 2 * state.step / recipe.optimise.steps)
     critic = state.critic.loss(pool(sequence), recorded.float(), strength)
-    return _task_loss(recipe, material, said, own) + critic[: len(own)] + critic[len(own) :]
+    return _task_loss(recipe, material, predicted, own) + critic[: len(own)] + critic[len(own) :]
 
 
-def _task_loss(recipe: Recipe, material: Material, said: Tensor, own: Windows) -> Tensor:
+def _task_loss(recipe: Recipe, material: Material, predicted: Tensor, own: Windows) -> Tensor:
     if recipe.task == "pose":
         truth = torch.from_numpy(own.joints).to(recipe.device)
-        return pose_loss(said, truth, material.targets.joint_set, recipe.pose)
+        return pose_loss(predicted, truth, material.targets.joint_set, recipe.pose)
     truth = torch.from_numpy(own.labels(material.classes)).to(recipe.device)
-    return activity_loss(said, truth, recipe.smoothing)
+    return activity_loss(predicted, truth, recipe.smoothing)
 
 
 def start(recipe: Recipe, material: Material) -> State:

@@ -40,25 +40,25 @@ def activity_loss(scores: Tensor, truth: Tensor, smoothing: float) -> Tensor:
     return functional.cross_entropy(scores, truth, label_smoothing=smoothing, reduction="none")
 
 
-def pose_loss(said: Tensor, truth: Tensor, joint_set: str, settings: PoseLoss) -> Tensor:
+def pose_loss(predicted: Tensor, truth: Tensor, joint_set: str, settings: PoseLoss) -> Tensor:
     """Loss [windows] of poses.
 
     Args:
-        said: x, y, z and log expected error [windows, bins, joints, 4].
+        predicted: x, y, z and log expected error [windows, bins, joints, 4].
         truth: joints [windows, bins, joints, 3]; NaN = not known.
         joint_set: of the joints.
         settings: weights.
     """
     known = torch.isfinite(truth).all(-1)
     truth = torch.nan_to_num(truth)
-    off = (said[..., :3] - truth).abs().mean(-1)
+    off = (predicted[..., :3] - truth).abs().mean(-1)
     total = _mean(off, known)
-    scale = said[..., 3].exp() + SURE
+    scale = predicted[..., 3].exp() + SURE
     total = total + settings.error * _mean(off.detach() / scale + scale.log(), known)
-    a, b = (torch.tensor(ends, device=said.device) for ends in zip(*bones(joint_set), strict=True))
-    long = [(p[..., a, :3] - p[..., b, :3]).norm(dim=-1) for p in (said, truth)]
+    a, b = (torch.tensor(ends, device=predicted.device) for ends in zip(*bones(joint_set), strict=True))
+    long = [(p[..., a, :3] - p[..., b, :3]).norm(dim=-1) for p in (predicted, truth)]
     total = total + settings.bones * _mean((long[0] - long[1]).abs(), known[..., a] & known[..., b])
-    steps = [p[:, 1:, :, :3] - p[:, :-1, :, :3] for p in (said, truth)]
+    steps = [p[:, 1:, :, :3] - p[:, :-1, :, :3] for p in (predicted, truth)]
     moved = (steps[0] - steps[1]).abs().mean(-1)
     return total + settings.motion * _mean(moved, known[:, 1:] & known[:, :-1])
 
@@ -102,6 +102,6 @@ class _Turn(torch.autograd.Function):
         return -context.strength * gradient, None
 
 
-def pose_error(said: NDArray[Any], truth: NDArray[Any]) -> float:
+def pose_error(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
     """Mean absolute error in m of poses [windows, bins, joints, 3 or 4] over the known joints."""
-    return float(np.nanmean(np.abs(said[..., :3] - truth)))
+    return float(np.nanmean(np.abs(predicted[..., :3] - truth)))

@@ -111,8 +111,8 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """What the head says."""
-        said: Tensor = self.head(self.embed(batch), batch)
-        return said
+        output: Tensor = self.head(self.embed(batch), batch)
+        return output
 
 
 def pool(sequence: Tensor) -> Tensor:
@@ -158,13 +158,13 @@ class PoseHead(nn.Module):
     def forward(self, sequence: Tensor, batch: Batch) -> Tensor:
         """Poses from sequences [windows, width, bins]."""
         joints = self.get_buffer("mean_pose")
-        said: Tensor = self.linear(sequence)
-        said = said.reshape(len(sequence), len(joints), 4, -1).permute(0, 3, 1, 2).float()
+        output: Tensor = self.linear(sequence)
+        output = output.reshape(len(sequence), len(joints), 4, -1).permute(0, 3, 1, 2).float()
         moved = torch.nan_to_num(batch.anchor - self.get_buffer("mean_anchor")) * self.follow
         shift = torch.cat([moved, torch.zeros_like(moved[:, :1])], 1)
-        where = joints + shift[:, None, None] + said[..., :3]
+        where = joints + shift[:, None, None] + output[..., :3]
         # The expected error starts at 10 cm.
-        return torch.cat([where, said[..., 3:] - 2.3], -1)
+        return torch.cat([where, output[..., 3:] - 2.3], -1)
 
 
 class _Residual(nn.Module):

@@ -4,7 +4,7 @@ Of synthetic frames it learns how poses move; where the mean pose lies and how r
 ones, recordings tell. How large somebody is, who is in none of them, simulated people of many sizes tell (`sizes.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mmsynth.processes import Progress
 from mmsynth.training.frames import Frames
 from mmsynth.training.networks import check_learnt, seeded
 from mmsynth.training.recipe import Recipe
@@ -52,8 +53,8 @@ class FrameModel:
     def poses(self, frames: Frames) -> Array:
         """Joints [frames, joints, 3] in the radar frame."""
         table = torch.from_numpy(frames.table).to(self.mean.device)
-        said = self.network.eval()(table).reshape(-1, *self.mean.shape) + self.mean
-        joints = np.asarray(said.cpu().numpy())
+        predicted = self.network.eval()(table).reshape(-1, *self.mean.shape) + self.mean
+        joints = np.asarray(predicted.cpu().numpy())
         return joints if self.sizes is None else resized(joints, self.sizes.factors(frames), self.floor)
 
     def probabilities(self, windows: Windows) -> Array:
@@ -91,9 +92,7 @@ def frame_model(tensors: Mapping[str, Tensor]) -> FrameModel:
     return FrameModel(network.eval(), tensors["mean"], float(tensors["floor"]), sizes)
 
 
-def fit_frames(
-    recipe: Recipe, real: Frames | None, synthetic: Frames | None, progress: Callable[[int, int], None]
-) -> FrameModel:
+def fit_frames(recipe: Recipe, real: Frames | None, synthetic: Frames | None, progress: Progress) -> FrameModel:
     """Train on frames with poses, with `recipe.optimise.steps` in all whatever is there; the last state is kept.
 
     With both kinds a part c / (c + real poses), a half at most, is synthetic: of the steps, which come first
@@ -151,7 +150,7 @@ class _Lesson:
 class _Pupil:
     """A network that is taught one thing after another."""
 
-    def __init__(self, recipe: Recipe, frames: Frames, progress: Callable[[int, int], None]) -> None:
+    def __init__(self, recipe: Recipe, frames: Frames, progress: Progress) -> None:
         self.recipe, self.progress, self.done = recipe, progress, 0
         with seeded(recipe.seed):
             self.network = _layers(frames.table.shape[1], recipe.width, frames.joints[0].size)
@@ -182,9 +181,9 @@ class _Pupil:
                 rows = [torch.randint(len(own.table), (count,), generator=draw) for own, count in parts]
                 table = torch.cat([own.table[k] for (own, _), k in zip(parts, rows, strict=True)])
                 truth = torch.cat([own.off[k] for (own, _), k in zip(parts, rows, strict=True)])
-                said = self.network(table)
-                said[len(rows[0]) :] += apart
-                loss = (said - truth).abs().mean()
+                predicted = self.network(table)
+                predicted[len(rows[0]) :] += apart
+                loss = (predicted - truth).abs().mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

@@ -118,31 +118,31 @@ def _each_frame(model: FrameModel, joint_set: str, dataset: Clips, clips: Sequen
     frames, labels = frames_of(dataset, clips), dataset.labels
     if not len(frames):
         raise ValueError("predict: expected clips with at least one frame, got none")
-    said = model.poses(frames)
+    answers = model.poses(frames)
     names = {"clip": labels.id, "activity": labels.activity, "subject": labels.subject, "session": labels.session}
     return Poses(
         joint_set=joint_set,
         time=frames.time,
-        joints=said,
-        error=np.full(said.shape[:2], np.nan, np.float32),
-        truth=frames.joints if dataset.joint_set == joint_set else np.full_like(said, np.nan),
+        joints=answers,
+        error=np.full(answers.shape[:2], np.nan, np.float32),
+        truth=frames.joints if dataset.joint_set == joint_set else np.full_like(answers, np.nan),
         **{name: column[frames.clip].astype(object) for name, column in names.items()},
     )
 
 
-def lay_out(said: Array, windows: Windows, joint_set: str) -> Poses:
+def lay_out(answers: Array, windows: Windows, joint_set: str) -> Poses:
     """Answers [windows, bins, joints, 4] as instants in the order of the windows."""
     bins = windows.bins
-    unknown = np.full(said[..., :3].shape, np.nan, np.float32)
+    unknown = np.full(answers[..., :3].shape, np.nan, np.float32)
     truth = windows.joints if windows.joints.size else unknown
     time = windows.begin[:, None] + (np.arange(bins) + 0.5) / BINS_PER_SECOND
     each = {name: np.repeat(getattr(windows, name), bins) for name in ("clip", "activity", "subject", "session")}
-    joints = said.shape[2]
+    joints = answers.shape[2]
     return Poses(
         joint_set=joint_set,
         time=time.ravel(),
-        joints=said[..., :3].reshape(-1, joints, 3),
-        error=said[..., 3].reshape(-1, joints),
+        joints=answers[..., :3].reshape(-1, joints, 3),
+        error=answers[..., 3].reshape(-1, joints),
         truth=truth.reshape(-1, joints, 3),
         **each,
     )

@@ -84,13 +84,12 @@ class BlendedTrees:
 
     def classify(self, table: Array) -> Array:
         """Class probabilities [windows, classes] from features [windows, features]."""
-        own, said = self.answers(table)
-        return self.blend.join(own, said)
+        return self.blend.join(*self.answers(table))
 
     def answers(self, table: Array) -> tuple[Array, Array]:
         """Class probabilities [windows, classes] by `own` and by `base` from features [windows, features]."""
-        said = self.base.probabilities(table)
-        return self.own.probabilities(np.hstack([table, said])), said
+        first = self.base.probabilities(table)
+        return self.own.probabilities(np.hstack([table, first])), first
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,7 @@ class NetworkModel:
         """
         if self.targets.joint_set:
             raise ValueError("model: expected one that classifies activities, got one that predicts poses")
-        return np.concatenate([said.softmax(1).double().cpu().numpy() for said in self._answers(windows)])
+        return np.concatenate([logits.softmax(1).double().cpu().numpy() for logits in self._outputs(windows)])
 
     def poses(self, windows: Windows) -> Array:
         """Joints in the radar frame and their expected error in m [windows, bins, joints, 4].
@@ -119,7 +118,7 @@ class NetworkModel:
         """
         if not self.targets.joint_set:
             raise ValueError("model: expected one that predicts poses, got one that classifies activities")
-        found = np.concatenate([said.float().cpu().numpy() for said in self._answers(windows)])
+        found = np.concatenate([output.float().cpu().numpy() for output in self._outputs(windows)])
         found[..., 3] = np.exp(found[..., 3])
         return found
 
@@ -130,7 +129,7 @@ class NetworkModel:
         return np.asarray(self.network.head.get_buffer("mean_pose").cpu().numpy())
 
     @torch.no_grad()
-    def _answers(self, windows: Windows) -> Iterator[Tensor]:
+    def _outputs(self, windows: Windows) -> Iterator[Tensor]:
         self.network.eval()
         device = next(self.network.parameters()).device
         for i in range(0, len(windows), self.batch):
@@ -146,8 +145,8 @@ class BlendedNetwork:
 
     def probabilities(self, windows: Windows) -> Array:
         """Class probabilities [windows, classes]."""
-        own, said = self.trees.answers(features(windows))
-        return self.trees.blend.join(join_evenly(self.network.probabilities(windows), own), said)
+        own, base = self.trees.answers(features(windows))
+        return self.trees.blend.join(join_evenly(self.network.probabilities(windows), own), base)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,9 +216,9 @@ def load_run(folder: Path | str) -> Run:
     recipe = load(Recipe, folder / "recipe.toml")
     try:
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
-        trees, said = recipe.model == "trees", str(about["data"])
+        trees = recipe.model == "trees"
         model = _load_trees(folder / "model.npz") if trees else _load_network(folder / "model.pt", recipe, targets)
-        return Run(folder, recipe, targets, model, said)
+        return Run(folder, recipe, targets, model, str(about["data"]))
     except (KeyError, RuntimeError, OSError, TypeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
 

@@ -113,9 +113,7 @@ class Windows:
         """The windows `rows` (indices, or a mask), in that order."""
         rows = np.asarray(rows)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        counts = np.diff(self.offsets)[rows]
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        points = np.repeat(self.offsets[rows] - offsets[:-1], counts) + np.arange(offsets[-1])
+        offsets, points = _end_to_end(self.offsets[rows], np.diff(self.offsets)[rows])
         flat = {n: getattr(self, n)[points] for n in _POINTS}
         table = {n: getattr(self, n)[rows] for n in _TABLE}
         return replace(self, offsets=offsets, **flat, **table)
@@ -155,33 +153,35 @@ def cut(
     """
     flat = dataset.points()
     table = windows(dataset, settings.duration, settings.step, flat)
-    rows = np.arange(len(table)) if clips is None else np.flatnonzero(np.isin(table.clip, np.asarray(clips)))
-    if len(rows) == 0:
+    if clips is not None:
+        table = table.take(np.isin(table.clip, np.asarray(clips)))
+    if len(table) == 0:
         raise ValueError(f"windows: expected clips of at least {settings.duration} s, got none that long")
-    table = table.take(rows)
-    start, stop, clip = table.start, table.stop, table.clip
-    joints = _poses(dataset, flat.frame_time, table, settings) if poses else no_joints(len(rows), settings)
+    joints = _poses(dataset, flat.frame_time, table, settings) if poses else no_joints(len(table), settings)
     maps = window_maps(dataset, flat, table, settings)
     if settings.points != "all" and len(flat.values) and np.isnan(flat.values[:, 3]).all():
         raise ValueError(
             f"window.points: expected points with a velocity for '{settings.points}', got none; ask for 'all'"
         )
     flat = _in_range(select_points(flat, settings.points), settings)
-    first, last = flat.point_offsets[start], flat.point_offsets[stop]
-    offsets = np.concatenate([[0], np.cumsum(last - first)])
-    index = np.repeat(np.arange(len(rows)), last - first)
-    points = np.arange(offsets[-1]) + (first - offsets[:-1])[index]
-    time = flat.frame_time[flat.frame[points]] - flat.frame_time[start][index]
-    labels = dataset.labels
+    first, start, clip, labels = (
+        flat.point_offsets[table.start],
+        flat.frame_time[table.start],
+        table.clip,
+        dataset.labels,
+    )
+    counts = flat.point_offsets[table.stop] - first
+    offsets, points = _end_to_end(first, counts)
+    time = flat.frame_time[flat.frame[points]] - np.repeat(start, counts) + np.repeat(table.lead, counts)
     found = Windows(
-        time=(time + table.lead[index]).astype(np.float32),
+        time=time.astype(np.float32),
         position=flat.values[points, :3],
         velocity=np.nan_to_num(flat.values[points, 3]),
         intensity=flat.values[points, 4],
         offsets=offsets,
-        frames=stop - start,
+        frames=table.stop - table.start,
         start=table.time,
-        begin=flat.frame_time[start] - flat.frame_time[flat.clip_offsets[clip]] - table.lead,
+        begin=start - flat.frame_time[flat.clip_offsets[clip]] - table.lead,
         duration=settings.duration,
         activity=labels.activity[clip].astype(object),
         clip=_names(dataset)[clip],
@@ -194,6 +194,17 @@ def cut(
         map_step=(settings.max_range - settings.min_range) / ROWS,
     )
     return level(found) if settings.heights == "relative" else found
+
+
+def _end_to_end(first: Array, counts: Array) -> tuple[Array, Array]:
+    """Bounds [runs + 1] of runs laid end to end, and the index [entries] that each entry of them had.
+
+    Args:
+        first: index [runs] of the first entry of each run.
+        counts: entries [runs] of each.
+    """
+    bounds = np.concatenate([[0], np.cumsum(counts)])
+    return bounds, np.repeat(first - bounds[:-1], counts) + np.arange(bounds[-1])
 
 
 def no_joints(count: int, settings: WindowSettings) -> Array:

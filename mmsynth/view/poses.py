@@ -8,23 +8,23 @@ from matplotlib.figure import Figure
 from mmsynth.view.style import ACCENT, INK, MUTED, dress, new_figure
 
 
-def pose_figure(said: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]], title: str = "") -> Figure:
+def pose_figure(predicted: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]], title: str = "") -> Figure:
     """Stick figures seen from the radar, six in a row: recorded in grey, predicted in colour.
 
     Args:
-        said: joints [poses, joints, 3] in m in the radar frame.
+        predicted: joints [poses, joints, 3] in m in the radar frame.
         truth: the same; NaN = not known.
         bones: pairs of joints to join.
         title: of the figure.
     """
-    columns = min(6, len(said))
-    lines = -(-len(said) // columns)
+    columns = min(6, len(predicted))
+    lines = -(-len(predicted) // columns)
     figure = new_figure(2.0 * columns, 2.6 * lines)
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes in panels[len(said) :]:
+    for axes in panels[len(predicted) :]:
         axes.axis("off")
-    for axes, predicted, known in zip(panels, said, truth, strict=False):
-        for joints, colour, width in ((known, MUTED, 3.0), (predicted, ACCENT, 1.5)):
+    for axes, guess, known in zip(panels, predicted, truth, strict=False):
+        for joints, colour, width in ((known, MUTED, 3.0), (guess, ACCENT, 1.5)):
             for a, b in bones:
                 axes.plot(joints[[a, b], 0], joints[[a, b], 2], color=colour, lw=width, solid_capstyle="round")
         axes.set_aspect("equal")

@@ -12,11 +12,11 @@ import torch
 
 from mmsynth.datasets import (
     Attributes,
+    BatchSettings,
     Dataset,
     Datasets,
     DatasetWriter,
     WindowDataset,
-    WindowSettings,
     collate,
     load_split,
     select_points,
@@ -83,7 +83,7 @@ def test_a_window_begins_where_it_would_without_a_gap(tmp_path: Path, make_cloud
     np.testing.assert_allclose(table.lead, [0.05, 0.75], atol=1e-9)
     np.testing.assert_allclose(times.numpy()[table.start] - table.lead, table.time - 0.05, atol=1e-6)
     # Frames of a batch are those nearest in time: the gap's are all the first after it.
-    frames = WindowDataset(data, WindowSettings(2.0, frames=20, points="all"))._frames(1)
+    frames = WindowDataset(data, BatchSettings(2.0, frames=20, points="all"))._frames(1)
     assert frames.tolist() == [20] * 8 + list(range(21, 33))
 
 
@@ -97,7 +97,7 @@ def test_moving_and_static_points_are_all_points(dataset: Dataset) -> None:
 
 
 def test_a_batch_holds_the_points_of_its_frames(dataset: Dataset) -> None:
-    data = WindowDataset(dataset, WindowSettings(2.0, 0.5, frames=60, points="all"))
+    data = WindowDataset(dataset, BatchSettings(2.0, 0.5, frames=60, points="all"))
     assert data.classes == ("box", "walk") and data.activity.tolist() == [1, 1, 1, 0]
     batch = collate([data[1], data[3]])
     assert batch.points.shape == (2, 60, 4, 7) and batch.activity.tolist() == [1, 0]
@@ -111,7 +111,7 @@ def test_a_batch_holds_the_points_of_its_frames(dataset: Dataset) -> None:
 
 
 def test_a_window_at_another_rate_takes_the_nearest_frames(dataset: Dataset) -> None:
-    data = WindowDataset(dataset, WindowSettings(2.0, frames=20, points="all"))
+    data = WindowDataset(dataset, BatchSettings(2.0, frames=20, points="all"))
     counts = data[0].mask.sum(2)[0].tolist()
     offsets = dataset[0].cloud.offsets
     assert counts == [int(offsets[f + 1] - offsets[f]) for f in range(1, 60, 3)]
@@ -125,7 +125,7 @@ def test_poses_of_a_batch_are_those_of_its_frames_and_clip(tmp_path: Path, make_
             joints = where[:, None].expand(-1, 2, -1).float()
             labels = Labels("walk", f"p{i}")
             writer.append(Sample(f"c{i}", labels, make_cloud(i, frames), joints=joints, joint_set="head hip"))
-    data = WindowDataset(Dataset.open(tmp_path / "p.h5"), WindowSettings(2.0, frames=20, points="all"))
+    data = WindowDataset(Dataset.open(tmp_path / "p.h5"), BatchSettings(2.0, frames=20, points="all"))
     batch = collate([data[2], data[0]])
     # Of three windows of 60 frames the last begins at frame 60 of the second clip; every third frame is its middle's.
     assert batch.clip.tolist() == [1, 0] and batch.joints.shape == (2, 20, 2, 3)
@@ -135,7 +135,7 @@ def test_poses_of_a_batch_are_those_of_its_frames_and_clip(tmp_path: Path, make_
 
 
 def test_the_strongest_points_stay(dataset: Dataset) -> None:
-    data = WindowDataset(dataset, WindowSettings(2.0, points="all", max_points=2))
+    data = WindowDataset(dataset, BatchSettings(2.0, points="all", max_points=2))
     cloud, item = dataset[0].cloud, data[0]
     assert item.points.shape[2] == 2
     for frame in range(60):
@@ -145,7 +145,7 @@ def test_the_strongest_points_stay(dataset: Dataset) -> None:
 
 
 def test_batches_come_from_a_loader_and_from_joined_files(dataset: Dataset, tmp_path: Path) -> None:
-    data = WindowDataset(Datasets((dataset, dataset)), WindowSettings(), clips=[0, 1, 4])
+    data = WindowDataset(Datasets((dataset, dataset)), BatchSettings(), clips=[0, 1, 4])
     assert data.part.tolist() == [0, 0, 1] and data.table.clip.tolist() == [0, 1, 4]
     loader = torch.utils.data.DataLoader(data, batch_size=2, collate_fn=collate, num_workers=0)
     first, second = list(loader)

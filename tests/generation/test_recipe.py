@@ -45,7 +45,6 @@ def test_resolved_text_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
     again = tmp_path / "resolved.toml"
     again.write_text(recipe.text())
     assert load_recipe(again) == recipe
-    assert load_recipe(again).digest() == recipe.digest()
 
 
 def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:

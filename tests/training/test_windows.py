@@ -9,7 +9,7 @@ import pytest
 
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
-from mmsynth.training.features import feature_names, features
+from mmsynth.training.features import features, named_features
 from mmsynth.training.maps import COLUMNS, ROWS, grid
 from mmsynth.training.windows import Windows, WindowSettings, concatenate, cut, level, medians
 
@@ -82,16 +82,16 @@ def test_features_do_not_know_where_somebody_stood_nor_left_from_right(windows: 
     a, b = features(windows), features(moved)
     # A shift to the side changes ranges a little, as the person's distance changes; nothing else may change.
     sideways = replace(windows, position=windows.position * np.float32([-1, 1, 1]))
-    skew = [i for i, n in enumerate(feature_names()) if n in ("lateral_mean", "lateral_skew")]
+    names = list(named_features(windows))
+    skew = [i for i, n in enumerate(names) if n in ("lateral_mean", "lateral_skew")]
     kept = np.delete(np.arange(a.shape[1]), skew)
     assert np.allclose(a[:, kept], features(sideways)[:, kept], atol=1e-4)
-    lateral = [i for i, n in enumerate(feature_names()) if n.startswith("lateral_") and i not in skew]
+    lateral = [i for i, n in enumerate(names) if n.startswith("lateral_") and i not in skew]
     assert np.allclose(a[:, lateral], b[:, lateral], atol=1e-4)
 
 
 def test_rhythm_is_found_in_its_band(windows: Windows) -> None:
-    column = feature_names().index("v_repeat_lag")
-    lag = features(windows)[:, column]
+    lag = named_features(windows)["v_repeat_lag"]
     fast = windows.activity == "fast"
     # The period is 1 / 1.5 Hz within the 15 % of the draw; bins are 1/15 s.
     assert np.all(np.abs(lag[fast] - 1 / 1.5) < 0.15 / 1.5 + 1.5 / 15)
@@ -109,7 +109,7 @@ def test_features_are_what_their_names_say(windows: Windows) -> None:
         intensity=np.zeros(4, np.float32),
         offsets=np.array([0, 4]),
     )
-    found = dict(zip(feature_names(), features(few)[0].tolist(), strict=True))
+    found = {name: float(column[0]) for name, column in named_features(few).items()}
     centred = velocity - 0.2
     depth, aside = np.array([0.0, 0.0, 0.2, -2.4]), np.abs(position[:, 0] - 1.5)
     want = {
@@ -145,7 +145,7 @@ def test_features_are_what_their_names_say(windows: Windows) -> None:
         intensity=np.zeros(30, np.float32),
         offsets=np.array([0, 30]),
     )
-    found = dict(zip(feature_names(), features(swing)[0].tolist(), strict=True))
+    found = {name: float(column[0]) for name, column in named_features(swing).items()}
     assert found["v_band_3"] == max(found[f"v_band_{k}"] for k in range(10)) > 0.5
     assert found["v_repeat_lag"] == pytest.approx(1 / 1.4, abs=1 / 15)
 
@@ -160,7 +160,7 @@ def test_features_of_a_window_without_points_are_finite(windows: Windows) -> Non
         offsets=np.array([0, 0]),
     )
     assert np.isfinite(features(none)).all()
-    assert features(none).shape == (1, len(feature_names()))
+    assert features(none).shape == (1, len(named_features(none)))
 
 
 def test_augmentation_off_changes_nothing_and_on_keeps_labels(windows: Windows) -> None:

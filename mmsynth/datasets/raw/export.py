@@ -2,9 +2,8 @@
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
 
 from mmsynth.datasets.raw.cascade import write_cascade
 from mmsynth.datasets.raw.dca1000 import write_dca1000
@@ -15,16 +14,8 @@ from mmsynth.types import AdcFrames, Labels, Processing, Radar, RadarSetup, Samp
 COLUMNS = ("file", "start", "end", "label", "subject", "session")
 
 
-class Clips(Protocol):
-    """Any sequence of clips, such as a data set."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Sample: ...
-
-
 def export_recordings(
-    clips: Clips, folder: Path | str, processing: Processing | None = None, kind: str = ""
+    clips: Iterable[Sample], folder: Path | str, processing: Processing | None = None, kind: str = ""
 ) -> tuple[Path, ...]:
     """Write the raw samples of every clip that has some to a new folder; returns the recordings.
 
@@ -33,7 +24,7 @@ def export_recordings(
     and session, as `mmsynth import` reads it. The folder is written beside its name and renamed.
 
     Args:
-        clips: a data set.
+        clips: such as those of a data set.
         folder: that does not exist.
         processing: goes into the .cfg; None = TI's defaults.
         kind: a key of `KINDS`; "" = that of the radar's board.
@@ -57,11 +48,10 @@ def export_recordings(
     return tuple(folder / name for name in written)
 
 
-def _write_all(clips: Clips, folder: Path, processing: Processing, kind: str) -> list[str]:
+def _write_all(clips: Iterable[Sample], folder: Path, processing: Processing, kind: str) -> list[str]:
     """Names of the recordings."""
     rows: list[tuple[str, Labels]] = []
-    for index in range(len(clips)):
-        sample = clips[index]
+    for sample in clips:
         if sample.adc is None:
             continue
         used = kind or _kind_of(sample.adc.radar)

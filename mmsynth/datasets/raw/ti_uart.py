@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmsynth.datasets.clouds import cloud_of_rows
 from mmsynth.datasets.raw.ti_packets import Ints, Packets, find_packets, gather, records
 from mmsynth.types import PointCloud, Radar
 
@@ -261,14 +262,5 @@ def _target_index(packets: Packets, owner: Ints) -> Ints:
 
 
 def _cloud(columns: NDArray[np.float32], offsets: NDArray[Any], times: NDArray[np.float64], old: bool) -> PointCloud:
-    values = torch.from_numpy(np.ascontiguousarray(columns))
-    return PointCloud(
-        position=values[:, :3],
-        velocity=values[:, 3],
-        intensity=values[:, 4],
-        snr_db=values[:, 5],
-        noise_db=values[:, 6],
-        offsets=torch.from_numpy(offsets.astype(np.int64)),
-        times=torch.from_numpy(times),
-        intensity_unit="peak" if old else "dB",
-    )
+    values, bounds = torch.from_numpy(np.ascontiguousarray(columns)), torch.from_numpy(offsets.astype(np.int64))
+    return cloud_of_rows(values, bounds, torch.from_numpy(times), intensity_unit="peak" if old else "dB")

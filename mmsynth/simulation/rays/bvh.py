@@ -63,22 +63,17 @@ class Bvh:
         pose = None if self.poses == 1 else pose
         if pose is not None:
             bundle = pose if bundle is None else bundle * self.poses + pose
-        groups = tuple(self._none if x is None else x.to(torch.int32).contiguous() for x in (pose, bundle))
-        return self._cast((origin, target), groups, 1.0, False)[0] >= 0
+        of_pose, bundles = (self._none if x is None else x.to(torch.int32).contiguous() for x in (pose, bundle))
+        rays = _vec3(origin), _vec3(target)
+        return cast((self._mesh, self._roots), (of_pose, bundles), rays, 1.0, nearest=False)[0] >= 0
 
     def first_hit(self, origin: Tensor, direction: Tensor, reach: float = 1e3) -> tuple[Tensor, Tensor]:
         """The face [rays] of the first pose that each ray meets first (-1 = none), and how far [rays] in m it is."""
         if len(origin) == 0:
             return origin.new_zeros(0, dtype=torch.int64), origin.new_zeros(0, dtype=torch.float32)
-        face, distance = self._cast((origin, direction), (self._none, self._none), reach, True)
+        rays, groups = (_vec3(origin), _vec3(direction)), (self._none, self._none)
+        face, distance = cast((self._mesh, self._roots), groups, rays, reach, nearest=True)
         return face.long(), torch.where(face < 0, torch.inf, distance)
-
-    def _cast(
-        self, rays: tuple[Tensor, Tensor], groups: tuple[Tensor, ...], reach: float, nearest: bool
-    ) -> tuple[Tensor, Tensor]:
-        """See `packets.cast`."""
-        pose, bundle = groups
-        return cast((self._mesh, self._roots), (pose, bundle), (_vec3(rays[0]), _vec3(rays[1])), reach, nearest)
 
 
 def _vec3(points: Tensor) -> Tensor:
