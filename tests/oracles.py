@@ -216,6 +216,11 @@ def first_order_highpass(frequency, corner):
     return 1j * frequency / (corner + 1j * frequency)
 
 
+def mean_highpassed_power(band, corner):
+    """Mean of |H|^2 = 1 - 1 / (1 + (f / f_c)^2) over 0..band of an RC high-pass."""
+    return 1 - corner / band * np.arctan(band / corner)
+
+
 def butterworth_power(frequency, corner, order):
     """|H|^2 = 1 / (1 + (f / f_c)^2n) of a Butterworth low-pass (1930)."""
     return 1 / (1 + (np.abs(frequency) / corner) ** (2 * order))

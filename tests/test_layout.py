@@ -29,7 +29,7 @@ LAYERS = [
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # The same inside the largest room, whose files and folders may also know others of their own layer.
 SIMULATION = [
-    {"settings", "surface", "budget", "memory", "lowpass", "kernels"},
+    {"settings", "surface", "budget", "memory", "kernels"},
     {"scattering", "rays", "receiver", "synthesis"},
     {"pose", "legs", "cutting"},
     {"visible", "bones"},

@@ -10,6 +10,8 @@ from mmsynth.radar.device import Device as Device
 from mmsynth.radar.device import device_named as device_named
 from mmsynth.radar.device import devices as devices
 from mmsynth.radar.device import load_device as load_device
+from mmsynth.radar.if_filter import folded_power as folded_power
+from mmsynth.radar.if_filter import if_response as if_response
 from mmsynth.radar.pattern import cosine_exponent as cosine_exponent
 from mmsynth.radar.pattern import pattern_gain as pattern_gain
 from mmsynth.radar.setup import load_radar as load_radar

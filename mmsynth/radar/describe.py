@@ -3,9 +3,11 @@
 import math
 
 import torch
-from scipy.constants import Boltzmann
+from scipy.constants import Boltzmann, speed_of_light
+from torch import Tensor
 
 from mmsynth.geometry import direction_from_angles
+from mmsynth.radar.if_filter import folded_power, if_response
 from mmsynth.radar.pattern import pattern_gain
 from mmsynth.types import Radar, RadarSetup
 
@@ -115,11 +117,17 @@ def data_rate(radar: Radar) -> float:
 
 
 def noise_voltage(radar: Radar) -> float:
-    """Rms noise in V at the ADC: sqrt(k T B F R) times the gain, and its own; B is half the rate for real samples."""
-    receiver = radar.receiver
-    parts = 2 if radar.waveform.complex_samples else 1
-    thermal = math.sqrt(noise_power(radar) * receiver.load) * receiver.gain
-    return math.hypot(thermal, math.sqrt(parts) * receiver.adc_noise)
+    """Rms noise in V at the ADC: sqrt(k T B F R) times the gain, behind the filters of the IF, and the ADC's own."""
+    frequency = (torch.arange(4096, dtype=torch.float64) + 0.5) / 4096 * noise_band(radar)
+    mean = float(noise_density(radar, frequency).mean())
+    return math.sqrt(mean * noise_band(radar) * radar.receiver.load) * radar.receiver.gain
+
+
+def noise_density(radar: Radar, frequency: Tensor) -> Tensor:
+    """Noise at a beat `frequency` in Hz, as W/Hz at the antenna: k T F behind the IF's filters, and the ADC's."""
+    receiver, parts = radar.receiver, 2 if radar.waveform.complex_samples else 1
+    added = parts * receiver.adc_noise**2 / (receiver.load * receiver.gain**2)
+    return (noise_power(radar) * folded_power(radar, frequency) + added) / noise_band(radar)
 
 
 def noise_power(radar: Radar) -> float:
@@ -130,16 +138,17 @@ def noise_power(radar: Radar) -> float:
 def snr(radar: Radar, distance: float, rcs: float = PERSON_RCS) -> float:
     """SNR (power ratio) of a still target at boresight after range and Doppler FFT and the sum over virtual antennas.
 
-    The radar equation P G^2 lambda^2 sigma / ((4 pi)^3 R^4), against k T F / (time observed by all channels together)
-    and the ADC's noise.
+    The radar equation P G^2 lambda^2 sigma / ((4 pi)^3 R^4) and the IF's filters, against the noise at the echo's beat
+    over the time observed by all channels together.
     """
-    w, receiver = radar.waveform, radar.receiver
+    w = radar.waveform
     gain = float(pattern_gain(radar.pattern, torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)))
     received = radar.tx_power * gain**2 * w.wavelength**2 * rcs / ((4 * math.pi) ** 3 * distance**4)
     observed = w.samples / w.sample_rate * w.loops * radar.slots * len(radar.rx)
     sent = float((radar.codes != 0).sum(1).double().mean())
-    density = (noise_voltage(radar) / receiver.gain) ** 2 / (receiver.load * noise_band(radar))
-    return float(received * sent * observed) / density
+    beat = torch.tensor(w.slope * 2 * distance / speed_of_light, dtype=torch.float64)
+    passed = float(if_response(radar.receiver, beat).abs()) ** 2
+    return float(received * sent * observed) * passed / float(noise_density(radar, beat))
 
 
 def noise_band(radar: Radar) -> float:

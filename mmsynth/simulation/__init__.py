@@ -14,7 +14,7 @@ From the top down, each importing only what stands below it:
   near by in pieces.
 * scattering: Fresnel, phase integrals, roughness, Lambert, materials.
 * rays/: shadow rays.
-* synthesis/: from paths to samples. receiver, lowpass: noise and imperfections of the device.
+* synthesis/: from paths to samples. receiver: filters, noise and imperfections of the device.
 * budget: what may be left out. settings: what is simulated, and when bodies are posed. memory: for worker processes.
 * kernels/: how Warp kernels are written.
 

@@ -6,13 +6,13 @@ changes from sample to sample (noise) is drawn for each.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from mmsynth.radar import noise_power
-from mmsynth.simulation.lowpass import folded_power, lowpass_response
-from mmsynth.types import Radar
+from mmsynth.radar import folded_power, if_response, noise_band, noise_power
+from mmsynth.types import Paths, Radar
 
 Draw = Callable[..., Tensor]
 
@@ -23,8 +23,8 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
     Terms that `radar.receiver` leaves at zero are skipped; thermal noise is always there.
 
     Args:
-        samples: [..., loops, slots, rx, samples] in V from `simulate_clean`, which has applied the low-pass, complex
-            (or real, for a radar with real ones).
+        samples: [..., loops, slots, rx, samples] in V from `simulate_clean`, which has applied the filters of the IF,
+            complex (or real, for a radar with real ones).
         radar: the device; `radar.receiver` says what it adds.
         generator: source of every random number, on the CPU. Thermal noise on another device is drawn there, by a
             generator that this one seeds: other numbers than on the CPU, of the same statistics.
@@ -62,21 +62,39 @@ def receive(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor
         out = out + other
     # Its power is that of the data sheet in every channel.
     out = out + thermal_noise(samples, radar, generator)
-    if receiver.highpass:
-        out = filtered(out, radar)
     if samples.is_complex() and (receiver.iq_gain or receiver.iq_phase):
         out = unbalanced(out, receiver.iq_gain, receiver.iq_phase)
     return converted(out, radar, generator)
 
 
-def thermal_noise(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
-    """Gaussian noise in V of the shape, kind and device of `samples`: white, or as the low-pass shapes it."""
-    rms = math.sqrt(noise_power(radar) * radar.receiver.load) * radar.receiver.gain
-    noise = white_noise(samples, rms, generator)
+def passed(paths: Paths, radar: Radar) -> Paths:
+    """The paths as they pass the filters of the IF: each with the response to its own beat frequency, at mid-frame.
+
+    Echoes are weighted before they are sampled: what lies beyond the band would fold into it, and a window of samples
+    is no whole number of their cycles. Without a low-pass, the sharp filter that `radar.noise_power` stands for takes
+    what lies beyond the band. (What Doppler adds to a beat, 0.5 kHz for 1 m/s at 77 GHz, is no matter to a filter.)
+    """
+    middle = paths.tx_delay.shape[2] // 2
+    delay = paths.tx_delay[:, :, middle].mean(1) + paths.rx_delay[:, :, middle].mean(1)
+    beat = radar.waveform.slope * delay
+    response = if_response(radar.receiver, beat)
     if not radar.receiver.lowpass:
+        response = response * (beat <= noise_band(radar))
+    return replace(paths, gain=paths.gain * response[:, None].to(paths.gain.dtype))
+
+
+def thermal_noise(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
+    """Gaussian noise in V of the shape, kind and device of `samples`, as the filters of the IF shape it."""
+    rms = math.sqrt(noise_power(radar) * radar.receiver.load) * radar.receiver.gain
+    return shaped(white_noise(samples, rms, generator), radar)
+
+
+def shaped(noise: Tensor, radar: Radar) -> Tensor:
+    """Noise [..., samples] of a wide band, white in the samples, as the filters of the IF leave it."""
+    if not (radar.receiver.lowpass or radar.receiver.highpass):
         return noise
-    weight = folded_power(radar, _beat_frequency(radar).to(samples.device)).sqrt()
-    return _like(torch.fft.ifft(torch.fft.fft(noise) * weight), samples)
+    weight = folded_power(radar, _beat_frequency(radar).to(noise.device)).sqrt()
+    return _like(torch.fft.ifft(torch.fft.fft(noise) * weight), noise)
 
 
 def white_noise(samples: Tensor, rms: float, generator: torch.Generator) -> Tensor:
@@ -105,27 +123,29 @@ def leakage(radar: Radar) -> Tensor:
     delay = receiver.leakage_delay
     cycles = (wave.start_frequency + wave.slope * wave.sample_times()) * delay - wave.slope * delay**2 / 2
     volts = receiver.leakage * math.sqrt(radar.tx_power * receiver.load) * receiver.gain
-    passed = lowpass_response(receiver, torch.tensor(wave.slope * delay, dtype=torch.float64))
+    passed = if_response(receiver, torch.tensor(wave.slope * delay, dtype=torch.float64))
     tone = volts * passed * torch.polar(torch.ones_like(cycles), math.tau * cycles)
     tone = radar.codes.double().sum(1)[:, None, None] * tone
     return tone if wave.complex_samples else math.sqrt(2) * tone.real
 
 
 def phase_noise(samples: Tensor, radar: Radar, normal: Draw) -> Tensor:
-    """What the synthesiser's phase noise adds: it is common to TX and RX, so that an echo keeps only its change.
+    """What the synthesiser's phase noise adds.
 
-    An echo of delay tau carries phi(t) - phi(t - tau) = tau nu(t), with nu = d phi / d t; noise that falls with 1/f^2
-    is white in nu. Weighting every echo with its tau is what d/dt does to the beat, for which d/dt = j 2 pi S tau: the
-    sum over echoes is nu / (2 pi S) d samples / d t, which needs no list of echoes. TX chirps are independent.
+    It is common to TX and RX, so that an echo keeps only its change. An echo of delay tau carries phi(t) - phi(t - tau)
+    = tau nu(t), with nu = d phi / d t; noise that falls with 1/f^2 is white in nu. Weighting every echo with its tau is
+    what d/dt does to the beat, for which d/dt = j 2 pi S tau: the sum over echoes is nu / (2 pi S) d samples / d t,
+    which needs no list of echoes. TX chirps are independent. The noise arises before the high-pass: x of a first-order
+    one was x0, d x0 / d t = d x / d t + 2 pi f_c x, and both filters shape what becomes of it.
     """
     wave, receiver = radar.waveform, radar.receiver
-    slope = _slope(samples, radar)
+    slope = _slope(samples, radar) + math.tau * receiver.highpass * samples
     # One-sided density of phi is 2 L(f); over the band that is sampled, [0, rate / 2].
     density = 2 * receiver.phase_noise * (math.tau * receiver.phase_noise_offset) ** 2
     rms = math.sqrt(density * wave.sample_rate / 2)
     shape = (*samples.shape[:-2], 1, samples.shape[-1])  # the same oscillator in all RX
     warp: Tensor = normal(*shape) * (rms / (math.tau * wave.slope))
-    return slope * warp
+    return shaped(slope * warp, radar)
 
 
 def _slope(samples: Tensor, radar: Radar) -> Tensor:
@@ -162,13 +182,6 @@ def channel_errors(radar: Radar, normal: Draw) -> tuple[Tensor, Tensor]:
     return slots[:, None, None], rx[:, None]
 
 
-def filtered(samples: Tensor, radar: Radar) -> Tensor:
-    """First-order high-pass of the IF, settled: each beat frequency f times j f / (f_c + j f)."""
-    frequency = _beat_frequency(radar).to(samples.device)
-    response = 1j * frequency / (radar.receiver.highpass + 1j * frequency)
-    return _like(torch.fft.ifft(torch.fft.fft(samples) * response), samples)
-
-
 def unbalanced(samples: Tensor, gain: float, phase: float) -> Tensor:
     """Q' = (1 + gain) (Q cos phase + I sin phase): an image of relative power (gain^2 + phase^2) / 4 at -f."""
     quadrature = (1 + gain) * (samples.imag * math.cos(phase) + samples.real * math.sin(phase))
@@ -190,7 +203,7 @@ def interference(shape: torch.Size, radar: Radar, generator: torch.Generator) ->
     Its ramps start every `interference_period` from a random instant of each frame, each with a random phase, and last
     the whole period. The mixer puts out our phase less theirs; what falls outside the band that is sampled (0 to the
     rate for complex samples, up to half of it for real ones) the anti-alias filter holds back: sharply, or as the
-    receiver's low-pass does, which answers as to a tone of the same frequency.
+    receiver's low-pass does. Filters answer as to a tone of the same frequency, but for the phase.
     """
     wave, receiver = radar.waveform, radar.receiver
     times = radar.chirp_times()[..., None, None] + wave.sample_times()  # [loops, slots, 1, samples]
@@ -206,11 +219,10 @@ def interference(shape: torch.Size, radar: Radar, generator: torch.Generator) ->
     start = phases.gather(1, ramp.reshape(frames, -1)).reshape(ramp.shape)
     cycles = torch.remainder(cycles + wave.start_frequency * (own - local), 1.0) - start
     low, high = (0.0, wave.sample_rate) if wave.complex_samples else (-wave.sample_rate / 2, wave.sample_rate / 2)
+    inside = (difference >= low) & (difference <= high)
     if receiver.lowpass:
-        passed = lowpass_response(receiver, difference).abs() * ((difference >= 0) | (not wave.complex_samples))
-    else:
-        passed = ((difference >= low) & (difference <= high)).double()
-    tone = passed * torch.polar(torch.ones_like(cycles), math.tau * cycles)
+        inside = (difference >= 0) | (not wave.complex_samples)
+    tone = inside * if_response(receiver, difference).abs() * torch.polar(torch.ones_like(cycles), math.tau * cycles)
     volts = math.sqrt(receiver.interference * receiver.load) * receiver.gain
     tone = (volts * tone).reshape(*shape[:-4], *tone.shape[1:])
     return tone if wave.complex_samples else math.sqrt(2) * tone.real

@@ -5,9 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mmsynth.simulation.lowpass import lowpassed
 from mmsynth.simulation.paths import alone, join, of_frame, trace
-from mmsynth.simulation.receiver import receive
+from mmsynth.simulation.receiver import passed, receive
 from mmsynth.simulation.room import trace_room
 from mmsynth.simulation.settings import Simulation
 from mmsynth.simulation.shadows import shadow_paths
@@ -21,7 +20,7 @@ CPU_FRAMES, CUDA_FRAMES = 8, 32
 
 
 def simulate_clean(scene: Scene, radar: Radar, frames: int, settings: Simulation, seed: int) -> Tensor:
-    """Samples [frames, loops, slots, rx, samples] in V at the ADC input, before the receiver adds anything.
+    """Samples [frames, loops, slots, rx, samples] in V behind the filters of the IF, before the receiver adds anything.
 
     Args:
         scene: its people posed at `knot_times(radar, frames, settings)`.
@@ -60,7 +59,7 @@ def _simulated(
                 part if count == 1 else of_frame(part, k, count) for k, part in enumerate(hidden) if part is not None
             ]
             paths = join([paths, *taken])
-        rows.append(synthesize_frames(lowpassed(paths, radar), radar))
+        rows.append(synthesize_frames(passed(paths, radar), radar))
         if keep:
             slim = replace(paths, tx_delay=paths.tx_delay.mean(1, True), rx_delay=paths.rx_delay.mean(1, True))
             kept += [alone(slim, k) for k in range(count)]
@@ -69,7 +68,7 @@ def _simulated(
         return samples, kept
     # Nothing in it moves: one loop of one frame is every loop of every frame.
     one_loop = replace(radar, waveform=replace(radar.waveform, loops=1))
-    return samples + synthesize(lowpassed(room, radar), one_loop), [_with_room(paths, room) for paths in kept]
+    return samples + synthesize(passed(room, radar), one_loop), [_with_room(paths, room) for paths in kept]
 
 
 def _with_room(paths: Paths, room: Paths) -> Paths:

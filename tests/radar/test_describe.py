@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from oracles import first_order_highpass, mean_highpassed_power
 
 from mmsynth.radar import advice, describe, load_radar, radar_names
 from mmsynth.radar.describe import angle_resolution, beam_width, data_rate, noise_voltage, snr
@@ -48,6 +49,13 @@ def test_link_budget_is_the_radar_equation():
     assert 10 * math.log10(snr(radar, 3.0)) == pytest.approx(received - noise, abs=1e-9)
     assert snr(radar, 2.0) / snr(radar, 4.0) == pytest.approx(16)
     assert snr(radar, 2.0, rcs=0.1) == pytest.approx(snr(radar, 2.0) / 10)
+    # A high-pass takes as much of thermal noise as of the echo, but nothing of what the ADC adds.
+    for adc, share in ((0.0, 0.0), (1e-3, 1.0)):
+        plain = replace(radar, receiver=replace(radar.receiver, temperature=290.0 - 290.0 * share, adc_noise=adc))
+        passed = replace(plain, receiver=replace(plain.receiver, highpass=350e3))
+        for distance in (0.5, 1.3, 2.3):
+            taken = abs(first_order_highpass(70e12 * 2 * distance / 299792458, 350e3)) ** 2
+            assert snr(passed, distance) / snr(plain, distance) == pytest.approx(taken**share)
     # Two TX at once send twice the energy.
     coded = replace(radar, codes=torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 1.0]]))
     assert snr(coded, 3.0) == pytest.approx(2 * snr(radar, 3.0))
@@ -55,9 +63,12 @@ def test_link_budget_is_the_radar_equation():
 
 def test_noise_is_ktbf():
     radar = load_radar("radhar").radar
-    assert noise_voltage(radar) ** 2 / 50 / radar.receiver.gain**2 == pytest.approx(
-        1.380649e-23 * 290 * 4.884e6 * 10**1.55
-    )
+    white = 1.380649e-23 * 290 * 4.884e6 * 10**1.55
+    assert noise_voltage(radar) ** 2 / 50 / radar.receiver.gain**2 / white == pytest.approx(1)
+    # What a high-pass leaves of it.
+    passed = replace(radar, receiver=replace(radar.receiver, highpass=350e3))
+    left = mean_highpassed_power(4.884e6, 350e3)
+    assert (noise_voltage(passed) / noise_voltage(radar)) ** 2 == pytest.approx(left, rel=1e-5)
     real = replace(radar, waveform=replace(radar.waveform, complex_samples=False))
     assert noise_voltage(radar) / noise_voltage(real) == pytest.approx(math.sqrt(2))
     assert data_rate(radar) / data_rate(real) == pytest.approx(2)

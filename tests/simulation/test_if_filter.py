@@ -1,4 +1,4 @@
-"""The filter before the ADC: echoes, noise and leakage against the Butterworth form."""
+"""The filters of the IF: echoes, noise and leakage against the forms of RC and Butterworth."""
 
 import math
 from dataclasses import replace
@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles import beat_tone, butterworth_power, folded_first_order, thermal_noise_power
+from oracles import beat_tone, butterworth_power, first_order_highpass, folded_first_order, thermal_noise_power
 from simulation.scenes import free_space, mesh, plate, small_radar
 
+from mmsynth.processing.spectrum import range_spectrum
+from mmsynth.radar import if_response, load_radar
 from mmsynth.simulation import Simulation, receive, simulate_clean
-from mmsynth.simulation.lowpass import lowpass_response, lowpassed
-from mmsynth.types import Paths, Radar, Receiver
+from mmsynth.simulation.receiver import passed
+from mmsynth.types import AdcFrames, Paths, Radar, Receiver
 
 RATE = 10e6
 
@@ -35,11 +37,11 @@ def silence(radar: Radar, frames: int) -> torch.Tensor:
 
 def test_response_is_that_of_the_filters_polynomials():
     x = torch.linspace(0, 5, 11, dtype=torch.float64)
-    first, second = (lowpass_response(Receiver(lowpass=2.0, lowpass_order=n), 2 * x) for n in (1, 2))
+    first, second = (if_response(Receiver(lowpass=2.0, lowpass_order=n), 2 * x) for n in (1, 2))
     torch.testing.assert_close(first, 1 / (1 + 1j * x))
     torch.testing.assert_close(second, 1 / (1 + math.sqrt(2) * 1j * x - x**2))
     for order in (3, 4, 7):
-        power = lowpass_response(Receiver(lowpass=2.0, lowpass_order=order), 2 * x).abs() ** 2
+        power = if_response(Receiver(lowpass=2.0, lowpass_order=order), 2 * x).abs() ** 2
         torch.testing.assert_close(power.numpy(), butterworth_power(2 * x.numpy(), 2.0, order))
 
 
@@ -55,6 +57,31 @@ def test_an_echo_passes_by_its_own_frequency(turns, complex_samples):
     got, whole = (float(echo(radar, distance).abs().square().sum()) for radar in (low, wide))
     # Whole turns in the window, so that real samples have the power of their phase's every value; float32 samples.
     assert got / whole == pytest.approx(float(butterworth_power(beat, corner, order)), rel=2e-3)
+
+
+# Below the corner, near it and above; no whole number of turns in the window.
+@pytest.mark.parametrize("distance", [0.2, 0.4, 1.0, 3.0])
+@pytest.mark.parametrize("complex_samples", [True, False])
+def test_an_echo_passes_the_highpass_in_size_and_phase(distance, complex_samples):
+    whole = echo(radar_with(), distance).to(torch.complex128)
+    got = echo(radar_with(complex_samples, highpass=350e3), distance)
+    want = whole * first_order_highpass(100e12 * 2 * distance / 299792458, 350e3)
+    want = want if complex_samples else math.sqrt(2) * want.real
+    torch.testing.assert_close(got, want.to(got), atol=1e-3 * float(want.abs().max()), rtol=0)
+
+
+@pytest.mark.parametrize("distance", [0.2, 0.34, 0.4, 0.6])
+def test_a_near_target_makes_no_false_one_at_range_0(distance):
+    """A filter that is settled answers with the target's beat alone, whose side lobes are those of the window."""
+    setup = load_radar("bgt60_breathing")
+    quiet = replace(setup.radar.receiver, temperature=1e-12, adc_noise=0.0, bits=0)
+    radar, settings = replace(setup.radar, receiver=quiet), Simulation(static_room=False)
+    samples = simulate_clean(free_space(mesh(*plate(0.004, 0.004, distance))), radar, 1, settings, seed=0)
+    adc = AdcFrames(radar, receive(samples, radar, torch.Generator().manual_seed(1)), torch.zeros(1))
+    power = range_spectrum(adc, setup.processing).abs().square().sum((0, 1, 2, 3))
+    assert int(power.argmax()) == pytest.approx(distance / radar.waveform.range_bin, abs=1)
+    # The window leaves -71 dB and less; by FFT, as if samples went round, it was -50, -65, -49 dB up to 0.4 m.
+    assert 10 * math.log10(float(power[:2].max() / power.max())) < -68
 
 
 @pytest.mark.parametrize("complex_samples", [True, False])
@@ -111,7 +138,7 @@ def test_the_beat_of_a_way_is_that_of_both_its_legs_at_mid_frame():
     ways = torch.zeros(1, 3)
     paths = Paths(torch.ones(1, 2) + 0j, delay[:1], delay[1:], knots, ways, ways, flat, flat)
     # 70 ns of 100 MHz/us are 7 MHz.
-    assert complex(lowpassed(paths, radar).gain[0, 0]) == pytest.approx(1 / (1 + 1j * 7 / 4))
+    assert complex(passed(paths, radar).gain[0, 0]) == pytest.approx(1 / (1 + 1j * 7 / 4))
 
 
 def test_an_order_below_one_is_refused():
