@@ -460,6 +460,36 @@ def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: R
             assert min(near) > 0.05  # m, between the surfaces
 
 
+def test_the_joints_of_a_clip_are_the_labelled_persons(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmsynth.generation.clip.simulate_clean", lambda *_: torch.zeros(1))
+    room = replace(recipe.placement, distance=(1.5, 3.0), bearing=(-0.4, 0.4))
+    joints = []
+    for others in (0, 2):
+        ready = stage(replace(recipe, placement=room, subjects=replace(recipe.subjects, count=4, others=others)))
+        take = draw_take(ready, 1)
+        joints.append(trace_take(ready, take).joints)
+        assert len(take.scene.people) == 1 + others
+    assert torch.equal(*joints)
+
+
+def test_a_style_that_the_recipe_gives_is_the_persons_own(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two people do two activities in turn: of the same person and activity clips 0 and 4, 2 and 6."""
+    asked: list[dict[str, float]] = []
+
+    def kept(*arguments: object, overrides: dict[str, float]) -> Motion:
+        asked.append(overrides)
+        return generate_motion(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("mmsynth.generation.play.generate_motion", kept)
+    wide = replace(recipe.activities[0], style={"speed": (0.5, 1.5), "width": (0.05, 0.2)})
+    own = replace(recipe, activities=(wide, recipe.activities[1]))
+    for index in (0, 2, 4, 6):
+        draw_play(own, load_body("free-low"), index)
+    draw_play(replace(own, seed=own.seed + 1), load_body("free-low"), 0)
+    assert asked[0] == asked[2] != asked[1] == asked[3] and asked[4] not in asked[:4]
+    assert all(0.5 <= style["speed"] <= 1.5 and 0.05 <= style["width"] <= 0.2 for style in asked)
+
+
 def test_nobody_is_twice_in_a_clip(recipe: Recipe) -> None:
     # Drawn one by one with repeats, the two others of three people would be one person in half of the clips.
     room = replace(recipe.placement, distance=(1.5, 4.0), bearing=(-0.8, 0.8))
