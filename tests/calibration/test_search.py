@@ -1,0 +1,91 @@
+"""Parts of the search: what is tried, what counts as nearer, and clips in the form in which recordings are measured."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsynth.calibration import CalibrationSettings
+from mmsynth.calibration.quantities import QUANTITIES, Measured, Values
+from mmsynth.calibration.search import SURE, Search, _better, _Option, flatten, people
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.generation import load_recipe
+from mmsynth.generation.play import _who
+from mmsynth.generation.recipe import Device, Recipe
+from mmsynth.resources import data_file
+from mmsynth.types import Labels, PointCloud, Sample
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return load_recipe(data_file("datasets", "radhar_synthetic.toml"))
+
+
+def measured(snr: bool) -> Measured:
+    draw = np.random.default_rng(0)
+    ends = {q.name: (q.low, q.high) for q in QUANTITIES}
+    count = {name: 40 if snr or name != "SNR (dB)" else 0 for name in ends}
+    return {n: Values(draw.uniform(*ends[n], count[n]), np.arange(count[n]) % 4, 4) for n in ends}
+
+
+@pytest.mark.parametrize("snr", [True, False])
+def test_every_noise_floor_is_tried_with_every_threshold_and_share(
+    recipe: Recipe, snr: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = CalibrationSettings(noise_db=(-6.0, 12.0, 24.0), threshold_db=(-4.0, 1.0, 6.0), ghosts=(0.0, 0.1))
+    search = Search(measured(snr), np.zeros((0, 2)), 10.0, settings, lambda done, total: None)
+    tried: list[Device] = []
+
+    def simulate(_: Recipe, devices: list[Device], clips: int) -> list[Measured]:
+        tried.extend(devices)
+        return [search.recorded] * len(devices)
+
+    monkeypatch.setattr(search, "simulate", simulate)
+    options = search._options(recipe, search._devices())
+    # Without SNR, noise and threshold show as their sum: the threshold nearest to none is taken.
+    thresholds = settings.threshold_db if snr else (1.0,)
+    assert {d.noise_db for d in tried} == {(n, n) for n in settings.noise_db}
+    assert {d.threshold_db for d in tried} == {(t, t) for t in thresholds}
+    assert {d.ghosts for d in tried} == {(g, g) for g in settings.ghosts}
+    assert len(set(tried)) == len(tried) == 6 * len(thresholds)
+    for option, device in zip(options, tried, strict=True):
+        assert option.device == (device.noise_db[0], device.threshold_db[0], device.ghosts[0])
+
+
+def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
+    """As many as are drawn again together are those that a data set makes of a person, whatever the shares."""
+    for shares in ((1, 1, 1, 1, 1), (3, 1, 2, 1, 1)):
+        own = tuple(replace(a, share=share) for a, share in zip(recipe.activities, shares, strict=True))
+        other = replace(recipe, activities=own)
+        number = [_who(other, index)[1] for index in range(3 * people(other))]
+        assert number == np.repeat(np.unique(number), people(other)).tolist() and len(set(number)) == 3
+
+
+@pytest.mark.parametrize(("gain", "better"), [(1.1, True), (0.9, False), (-1.1, False)])
+def test_an_option_is_better_by_more_than_its_errors(recipe: Recipe, gain: float, better: bool) -> None:
+    error = 0.02
+    swing = error * np.where(np.arange(400) % 2, 1.0, -1.0)  # of standard deviation `error`
+    own = _Option(recipe, (0, 0, 0), {"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
+    far = 0.5 - gain * SURE * error
+    other = _Option(recipe, (1, 0, 0), {"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
+    # Of both histograms gain and error are half of that of the first: the same in errors.
+    assert _better(other, own, ("a",)) is better and _better(other, own) is better
+    assert not _better(other, own, ("b",))
+
+
+def test_clips_at_hand_are_as_a_data_set_gives_them(tmp_path: Path) -> None:
+    draw = torch.Generator().manual_seed(0)
+    clouds = []
+    with DatasetWriter(tmp_path / "a.h5", Attributes()) as writer:
+        for k, counts in enumerate(([2, 0, 3], [1], [0, 4])):
+            table = torch.randn(sum(counts), 7, generator=draw)
+            columns = (table[:, c] for c in range(3, 7))
+            times = torch.arange(len(counts), dtype=torch.float64) / 20
+            offsets = torch.tensor([0, *np.cumsum(counts)])
+            clouds.append(PointCloud(table[:, :3], *columns, offsets, times))
+            writer.append(Sample(str(k), Labels(), clouds[-1]))
+    ours, theirs = flatten(clouds), Dataset.open(tmp_path / "a.h5").points()
+    for name in ("values", "frame", "point_offsets", "frame_time", "clip_offsets"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
