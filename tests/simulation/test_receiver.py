@@ -143,6 +143,24 @@ def test_iq_errors_put_an_image_at_the_negative_frequency() -> None:
     assert float(spectrum[-20] / spectrum[20]) == pytest.approx(want, rel=0.06)
 
 
+def test_q_leads_by_its_error_and_i_is_left() -> None:
+    """Of a tone, I is a cosine; a branch whose oscillator leads by p gives (1 + g) sin(turn + p)."""
+    radar = radar_with(loops=1, iq_gain=0.1, iq_phase=0.2)
+    turn = math.tau * 20 * torch.arange(radar.waveform.samples) / radar.waveform.samples
+    got = receive(silence(radar) + torch.polar(torch.ones_like(turn), turn), radar, seeded())[0, 0, 0, 0]
+    torch.testing.assert_close(got, torch.complex(turn.cos(), 1.1 * (turn + 0.2).sin()), rtol=0, atol=1e-5)
+
+
+def test_noise_is_the_data_sheets_in_every_channel_whatever_its_gain() -> None:
+    """Gains of channels are of echoes; the noise figure is what was measured of each channel as it is."""
+    radar = radar_with(temperature=290, noise_figure=20.0, gain=1000.0, load=50.0, channel_gain=0.3, channel_phase=0.5)
+    noise = receive(silence(radar), radar, seeded())
+    want = thermal_noise_power(290, radar.waveform.sample_rate, 20.0) * 50 * 1000**2
+    # 16,384 complex samples of each slot and RX: 0.8 %.
+    each = noise.abs().double().square().mean((0, 1, 4)) / want
+    torch.testing.assert_close(each, torch.ones_like(each), rtol=0, atol=0.04)
+
+
 def test_offset_is_on_i_and_q() -> None:
     radar = radar_with(loops=1, dc=0.25)
     torch.testing.assert_close(
