@@ -1,8 +1,12 @@
 """Bodies of a wanted height and mass, men and women, children and elderly."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from mmsynth.body_models import FreeBody, load_body, measure, shape_for
+from mmsynth.types import Motion
 
 # WHO growth standards' medians for children, NCD-RisC-like adults from slim to obese (body mass index 18 to 35).
 PEOPLE = [
@@ -36,6 +40,25 @@ def test_a_child_is_no_small_adult():
     share = [float((v[hair].amax(0) - v[hair].amin(0)).norm()) for v in (adult, child)]
     # A four-year-old's head is 1/6 of the height, an adult's 1/7.5.
     assert share[1] / 1.03 > 1.15 * share[0] / 1.75
+
+
+def test_men_have_the_wider_shoulders_and_the_old_the_shorter_trunks():
+    body = load_body("free")
+    still = Motion(("pelvis",), torch.eye(3).double()[None, None], torch.zeros(1, 3).double(), torch.zeros(1).double())
+
+    def share(sex: str, age: float, joint: str) -> float:
+        """Of one height and mass: between the shoulders over between the hips, or the hips' height over the whole."""
+        shape = shape_for(1.6, 60.0, sex, age)
+        rest = dict(zip(body.joint_names, body.rest_joints(replace(still, shape=shape)), strict=True))
+        apart = [float((rest[f"left_{j}"] - rest[f"right_{j}"]).norm()) for j in ("shoulder", "hip")]
+        low = float(body.rest_vertices(shape)[:, 1].min())
+        return apart[0] / apart[1] if joint == "shoulder" else (float(rest["left_hip"][1]) - low) / 1.6
+
+    man, either, woman = (share(sex, 30, "shoulder") for sex in ("male", "neutral", "female"))
+    assert man > either + 0.01 > woman + 0.02
+    # Grown up at 25; from then on the spine shortens, not the legs.
+    legs = [share("neutral", age, "hip") for age in (25, 35, 60, 90)]
+    assert legs == sorted(legs) and share("neutral", 18, "hip") > legs[0]
 
 
 def test_beyond_reach_gives_the_nearest_and_nonsense_is_refused():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmsynth.body_models import FitSettings, fit_error, fit_skeleton, load_body, shape_for
+from mmsynth.body_models.fit import _bridge
 from mmsynth.body_models.limits import joint_limits, limit_tensors
 from mmsynth.body_models.pose_solver import Pose, Problem, _below, _jacobian, _right_jacobian_inverse, targets
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about, rotvec_from_matrix
@@ -100,6 +101,17 @@ def test_frames_with_nothing_seen_are_bridged():
     errors = fit_error(clean, body, fitted)
     assert torch.isfinite(fitted.rotations).all()
     assert errors[20:26].median() < 0.03
+
+
+def test_a_gap_is_bridged_straight_and_an_end_keeps_what_is_nearest():
+    course = torch.linspace(0, 9, 10, dtype=D)[:, None, None] * torch.tensor([1.0, -2.0, 0.5], dtype=D)
+    holed = course.repeat(1, 3, 1)
+    holed[3:6, 0], holed[:2, 1], holed[8:, 1], holed[:, 2] = torch.nan, torch.nan, torch.nan, torch.nan
+    filled, weight = _bridge(holed)
+    torch.testing.assert_close(filled[:, :1], course)
+    assert torch.equal(filled[:2, 1], course[[2, 2], 0]) and torch.equal(filled[8:, 1], course[[7, 7], 0])
+    # Of what is filled in little is believed, of a joint that was never seen nothing.
+    assert weight[:, 0].tolist() == pytest.approx([1] * 3 + [0.05] * 3 + [1] * 4) and not weight[:, 2].any()
 
 
 @pytest.mark.parametrize("raised", [-80.0, -30.0, 60.0, 85.0])

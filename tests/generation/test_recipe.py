@@ -49,9 +49,12 @@ def test_resolved_text_reads_back_as_the_same_recipe(tmp_path: Path) -> None:
 
 def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
     overlay = tmp_path / "overlay.toml"
-    overlay.write_text("[device]\nnoise_db = [1.0, 2.0]\n")
-    recipe = load_recipe(write(tmp_path, GOOD), radar="mars", overlay=overlay)
-    assert recipe.device.noise_db == (1.0, 2.0)
+    overlay.write_text("[device]\nnoise_db = [1.0, 2.0]\n[placement]\ndistance = [2.5, 2.6]\n")
+    own = "[device]\nnoise_db = [5.0, 6.0]\ngain_db = [-1.0, 1.0]\n[placement]\ndistance = [1.5, 1.6]\n"
+    recipe = load_recipe(write(tmp_path, GOOD + own), radar="mars", overlay=overlay)
+    # Of a table that both have, the overlay's keys win and the recipe's others stay.
+    assert recipe.device.noise_db == (1.0, 2.0) and recipe.device.gain_db == (-1.0, 1.0)
+    assert recipe.placement.distance == (2.5, 2.6)
     assert recipe.radar == "mars"
     assert isinstance(recipe, Recipe)
 

@@ -9,6 +9,7 @@ import torch
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about
 from mmsynth.joints import SMPLX_PARENT
 from mmsynth.motion import Subject, generate_motion, read_motion
+from mmsynth.motion.bvh import read_source
 from mmsynth.motion.retarget import match_joints
 from mmsynth.motion.skeleton import JOINTS, forward, offset
 
@@ -147,6 +148,21 @@ def test_names_units_and_axes_of_programs(tmp_path, walking, names, unit, axis, 
     # The file carries nine decimals; what is left is the alignment, which is exact for these proportions.
     assert (got - expected).norm(dim=-1).max() < 1e-5
     assert (found.times - walking.times).abs().max() < 1e-6
+
+
+def test_positions_in_channels_stand_for_the_offset_and_turns_follow_in_their_order(tmp_path):
+    """Worked by hand: the root turns by 90 degrees about z, then by 90 about its new x; the hand lies along its y."""
+    (tmp_path / "two.bvh").write_text(
+        "HIERARCHY\nROOT hips\n{\nOFFSET 1 2 3\n"
+        "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n"
+        "JOINT hand\n{\nOFFSET 0 7 0\nCHANNELS 3 Zposition Xposition Yposition\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\n}\n"
+        "MOTION\nFrames: 2\nFrame Time: 0.1\n10 20 30 0 0 0 0 0 5\n10 20 30 90 90 0 0 0 5\n"
+    )
+    found = read_source(tmp_path / "two.bvh")
+    assert found.positions[0].tolist() == [[10, 20, 30], [10, 25, 30]]
+    # Turned about z alone it would lie along -x; about the new x, that goes on to z.
+    torch.testing.assert_close(found.positions[1, 1], torch.tensor([10.0, 20.0, 35.0]).double())
+    assert found.rest.tolist() == [[1, 2, 3], [1, 9, 3]] and found.times.tolist() == [0, 0.1]
 
 
 def test_joints_with_axes_of_their_own(tmp_path, walking):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -41,8 +42,10 @@ def test_constant_spin_is_exact():
     # 6 rad/s at 4 Hz: 1.5 rad a sample; a rotation about a fixed axis is a straight line on the manifold.
     velocity = torch.tensor([4.0, 4.0, -2.0]).double()
     motion = spin(4, velocity)
+    motion = dataclasses.replace(motion, expression=motion.times[:, None] * velocity[:2])
     at = torch.linspace(0, 1, 333, dtype=torch.float64)
     found = resample(motion, at)
+    assert found.expression is not None and (found.expression - at[:, None] * velocity[:2]).abs().max() < 1e-12
     exact = motion.rotations[:1] @ matrix_from_rotvec(at[:, None, None] * velocity)
     assert angle(found.rotations, exact).max() < 1e-7  # acos-free log: limited by float64 near identity
     assert (found.translation - at[:, None] * velocity).abs().max() < 1e-12

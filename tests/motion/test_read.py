@@ -61,6 +61,8 @@ def test_amass(tmp_path, walking, columns, key):
     found = read_motion(tmp_path / "clip_poses.npz")
     assert same(found, walking)
     assert found.gender == ("female" if columns == 156 else "male")
+    # Whose betas they are decides which body may use them.
+    assert found.shape_of == ("smplx" if columns == 165 else "smpl")
     assert found.shape.tolist() == list(range(16)) and len(found.joint_names) == {156: 52, 165: 55, 72: 22}[columns]
     assert f"AMASS {columns} columns, 30 Hz" in found.labels.source
 
@@ -118,7 +120,7 @@ def test_fits_in_any_frame(tmp_path, walking, up):
     content = {
         "global_orient": rotvec_from_matrix(root).numpy().astype(np.float64),
         "body_pose": body if up == "+y" else matrix_from_rotvec(torch.from_numpy(body).reshape(-1, 21, 3)).numpy(),
-        "betas": np.zeros((len(body), 10)),
+        "betas": np.arange(10.0) + np.linspace(-1, 1, len(body))[:, None] ** 3,  # an estimator's own for each frame
         "transl": place,
         "jaw_pose": np.zeros((len(body), 3)),
         "left_hand_pose": np.zeros((len(body), 45)),
@@ -130,6 +132,7 @@ def test_fits_in_any_frame(tmp_path, walking, up):
     turns = [rotation_about("z", k * math.pi / 2) for k in range(4)]  # the heading is the file's
     assert min(float((got - expected @ t.T).abs().max()) for t in turns) < 1e-6
     assert f"{up} up" in found.labels.source
+    np.testing.assert_allclose(found.shape.numpy(), np.arange(10.0), atol=1e-12)
 
 
 def forward_of(motion: Motion) -> torch.Tensor:
@@ -268,8 +271,10 @@ def test_deepmimic(tmp_path):
     for start in (4, 8, 12, 16, 21, 25, 30, 35, 39):
         frame[start] = 1.0
     frame[20] = -math.radians(60)
-    (tmp_path / "pose.txt").write_text(json.dumps({"Loop": "none", "Frames": [frame.tolist()] * 3}))
+    frames = [[seconds, *frame[1:].tolist()] for seconds in (0.1, 0.02, 0.04)]  # how long each lasts
+    (tmp_path / "pose.txt").write_text(json.dumps({"Loop": "none", "Frames": frames}))
     found = read_motion(tmp_path / "pose.txt")
+    assert found.times.tolist() == pytest.approx([0, 0.1, 0.12])
     p = forward(found)[0]
     shank = {s: p[JOINTS.index(f"{s}_ankle")] - p[JOINTS.index(f"{s}_knee")] for s in ("left", "right")}
     ahead = found.rotations[0, 0] @ torch.tensor([0.0, 0.0, 1.0]).double()

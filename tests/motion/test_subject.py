@@ -6,7 +6,7 @@ import torch
 
 from mmsynth.body_models import load_body, shape_for
 from mmsynth.motion import ACTIVITIES, Area, Subject, generate_motion, list_sources, place_apart, sample_subject
-from mmsynth.motion.subject import style
+from mmsynth.motion.subject import Range, style
 from mmsynth.motion.together import distance
 
 
@@ -52,6 +52,13 @@ def test_style_stays_with_the_person():
     # One more parameter changes none of the others.
     fewer = {n: r for n, r in ranges.items() if n != "lift"}
     assert style(Subject(1), "walk", fewer) == {n: v for n, v in a.items() if n != "lift"}
+
+
+def test_people_walk_more_slowly_by_a_hundredth_a_year_from_65_on():
+    speed = {"speed": Range(0.8, 1.4), "width": Range(0.1, 0.2)}
+    young, *others = (style(Subject(seed=3, age=age), "walk", speed) for age in (30, 65, 66, 75, 119))
+    assert [each["speed"] / young["speed"] for each in others] == pytest.approx([1, 0.99, 0.9, 0.5])
+    assert all(each["width"] == young["width"] for each in others)
 
 
 def test_tempo_goes_with_the_person_across_activities():
