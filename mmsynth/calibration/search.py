@@ -15,6 +15,7 @@ from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.processes import Progress
+from mmsynth.simulation import trim_memory
 from mmsynth.types import PointCloud
 
 # Ghosts scatter points about the person of a window. Range and bearing over all windows tell above all where people
@@ -186,6 +187,7 @@ class Search:
         return _lowest(levels, np.array([o.loss() for o in line])), error
 
     def _step(self) -> None:
+        trim_memory()
         self.traced += 1
         own = self.settings
         self.progress(self.traced, (2 + len(own.clothes)) * own.clips + 2 * (own.judged or own.clips))
