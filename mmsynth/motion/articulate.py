@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec
 from mmsynth.motion.posing import SIDES, SIGN, Pose, about, body_turn, cover, hips
-from mmsynth.motion.skeleton import ANKLE_HEIGHT, JOINTS, at_rest, forward, offset, two_bone
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, HEEL, JOINTS, at_rest, forward, offset, two_bone
 from mmsynth.types import Labels, Motion
 
 
@@ -29,7 +29,7 @@ def to_motion(pose: Pose, scale: float = 1.0, labels: Labels | None = None) -> M
         times=pose.times,
         labels=labels or Labels(),
     )
-    place = motion.translation if pose.tilt is None else _on_floor(motion)
+    place = motion.translation if pose.tilt is None else _on_floor(motion, UPRIGHT @ laid @ pose.foot.transpose(0, 1))
     return dataclasses.replace(motion, translation=scale * place)
 
 
@@ -40,10 +40,18 @@ _RADIUS = {"pelvis": 0.105, "spine2": 0.10, "spine3": 0.115, "head": 0.09, "left
 }  # fmt: skip
 
 
-def _on_floor(motion: Motion) -> Tensor:
-    """Pelvis [frames, 3] of a laid person, so that the lowest part of the body just touches the floor."""
+def _on_floor(motion: Motion, feet: Tensor) -> Tensor:
+    """Pelvis [frames, 3] of a laid person, so that the lowest part of the body just touches the floor.
+
+    Args:
+        motion: laid, at any height.
+        feet: world rotations [2, frames, 3, 3]; heels reach farther from the ankles than the skin in other directions.
+    """
     radius = torch.tensor([_RADIUS.get(n.replace("right_", "left_"), -1.0) for n in JOINTS], dtype=torch.float64)
-    height = forward(motion)[..., 2] - radius
+    where = forward(motion)
+    heel = feet @ torch.tensor(HEEL, dtype=torch.float64)
+    heels = [where[:, JOINTS.index(f"{name}_ankle"), 2] + heel[s, :, 2] for s, name in enumerate(SIDES)]
+    height = torch.cat([where[..., 2] - radius, torch.stack(heels, 1)], 1)
     sharp = 200.0
     rise = cover((-sharp * height).logsumexp(1) / sharp, motion.times, 0.05)
     # Four parts at once on the floor would read as log(4) / sharp too high.

@@ -37,7 +37,8 @@ class Gait:
         vault: how much higher than that over the standing leg, in m; what the legs cannot reach comes on top of it.
         lead: share of the stance after which the pelvis is over the ankle.
         always: step even where the foot would come down where it is.
-        early: power of the share of the swing by which the foot is lifted: below 1 it is sooner, and starts at once.
+        early: how much sooner than half-way the foot is highest, from 0 (not at all) to 1.
+        late: power of a foot's claim by which it yields to the leg's reach up to its landing: the more, the longer.
     """
 
     swing: float = 0.43
@@ -51,7 +52,8 @@ class Gait:
     vault: float = 0.03
     lead: float = 0.5
     always: bool = False
-    early: float = 0.7
+    early: float = 1.0
+    late: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,9 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> Foo
             yaw + g * (new.yaw - old.yaw),
         )
         bump = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1)) ** 2, torch.zeros_like(u))
-        early = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1) ** gait.early) ** 2, torch.zeros_like(u))
-        lift, air = lift + gait.lift * early, air + bump
+        lifted = u + gait.early * u * (1 - u) * (1 - 0.8 * u)
+        lifted = torch.where(inside, torch.sin(math.pi * lifted) ** 2, torch.zeros_like(u))
+        lift, air = lift + gait.lift * lifted, air + bump
         claim = claim - torch.where(inside, ease(u / 0.4) - ease((u - 0.6) / 0.4), torch.zeros_like(u)) * (1 - 1e-6)
         pitch += _roll(old, new, gait)
     past = (way[:, 0] - x) * yaw.sin() + (way[:, 1] - z) * yaw.cos()
@@ -219,7 +222,7 @@ def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose,
         elbow=elbow,
     )
     claim = torch.stack([left.claim, right.claim], 1)
-    return hold_back(keep_reachable(pose, claim, 0.998), claim), (left, right)
+    return hold_back(keep_reachable(pose, claim, 0.998), claim**gait.late), (left, right)
 
 
 # --------------------------------------------------------------------------------------------- walk and run
@@ -261,7 +264,7 @@ def run(clip: Clip) -> Pose:
         if still
         else to_and_fro(clip, s["speed"], s["extent"], "turn")
     )
-    gait = Gait(0.63, 1.0, s["rate"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True, 1.0)
+    gait = Gait(0.63, 1.0, s["rate"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True, 0.0, 15.0)
     pose, (left, right) = follow(clip, path, gait, 0.0)
     # The legs' phase: by where the feet are when moving, by which one is up on the spot.
     ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)

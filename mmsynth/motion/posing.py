@@ -175,8 +175,9 @@ def hold_back(pose: Pose, planted: Tensor) -> Pose:
     at = hips(pose.pelvis, body_turn(pose.turn))
     gap = pose.ankle - at
     length = gap.norm(dim=-1)
-    start = (0.998 - 0.06 * (1 - planted)) * straight
-    held = soft_ceiling(length, start, torch.full_like(start, 0.9996 * straight))
+    whole = torch.full_like(length, straight)
+    softly, firmly = (soft_ceiling(length, share * whole, 0.9996 * whole) for share in (0.938, 0.998))
+    held = softly + planted * (firmly - softly)
     return dataclasses.replace(pose, ankle=at + gap * (held / length)[..., None])
 
 

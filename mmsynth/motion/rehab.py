@@ -104,7 +104,10 @@ def extend_limb(clip: Clip, side: int) -> Pose:
     arm = hang(0.05 + 0.1 * share, 0.2 + (s["arm"] - 0.2) * share, 0.15 - 0.3 * share)
     lean, shift = -0.28 * sign * up, -0.085 * sign * up
     pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.5 * share))
-    pose = shifted(pose, pelvis=(shift, 0.0, 0.0), turn=(0.0, 0.0, lean), spine=(0.0, 0.0, -0.35 * lean))
+    # The pelvis leans about the hip that bears it, which stays as high as it stood.
+    tilted = shifted(pose, turn=(0.0, 0.0, lean))
+    bears = [(hips(p.pelvis, body_turn(p.turn)))[:, 1 - side, 1] for p in (pose, tilted)]
+    pose = shifted(tilted, pelvis=(shift, bears[0] - bears[1], 0.0), spine=(0.0, 0.0, -0.35 * lean))
     # The leg swings about its hip: from where the foot stood to where the straight leg carries it, a little bent on the
     # way. By direction and length, so that the knee neither locks nor folds as the foot leaves the floor.
     straight = float(offset("left_knee").norm() + offset("left_ankle").norm())

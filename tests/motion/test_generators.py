@@ -56,10 +56,17 @@ def fastest_change(motion) -> float:
 
 
 @pytest.mark.parametrize(
-    ("activity", "most"), [("left_limb_extension", 50), ("right_limb_extension", 50), ("jump", 120), ("jack", 250)]
+    ("activity", "most"),
+    [
+        *(("left_limb_extension", 50), ("right_limb_extension", 50), ("jump", 120), ("jack", 250)),
+        *(("turn", 60), ("side_step", 80), ("walk_aided", 60)),
+    ],
 )
 def test_no_joint_is_stopped_at_once(activity, most):
-    """Legs swing sideways at some 1 m/s, feet leave the floor at 2, hands of jumping jacks reach 10."""
+    """Legs swing sideways at some 1 m/s, feet leave the floor at 2, hands of jumping jacks reach 10.
+
+    On foot it is what knees feel of feet that leave the floor and land.
+    """
     for seed in (2, 3, 4):
         motion = generate_motion(activity, 4.0, Subject(seed), torch.Generator().manual_seed(seed), 1000.0)
         assert fastest_change(motion) < most

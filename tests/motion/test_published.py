@@ -146,7 +146,7 @@ def test_feet_do_not_slide():
     assert loops.median() < 0.003 and loops.quantile(0.9) < straight.quantile(0.9) + 0.003
 
 
-@pytest.mark.parametrize("activity", ["walk", "run", "jack", "jump", "squat", "side_step", "turn"])
+@pytest.mark.parametrize("activity", ["walk", "run", "jack", "jump", "squat", "side_step", "turn", "fall_back"])
 def test_feet_stay_over_the_floor(activity):
     for seed in (1, 2, 3):
         for side in SIDES:
@@ -175,6 +175,17 @@ def test_squats_go_as_deep_as_asked():
         for seed, d in ((1, 0.25), (1, 0.42))
     ]
     assert 65 < depths[0] < 95 < depths[1] < 140
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_standing_leg_stays_as_straight_as_it_stood(side):
+    """Lifting the other leg, the pelvis leans about the hip that bears it."""
+    bears = "right" if side == "left" else "left"
+    for seed in range(3):
+        motion = clip(f"{side}_limb_extension", seed)
+        up = at(forward(motion), f"{side}_ankle")[:, 2]
+        knee = flexion(motion, f"{bears}_knee")
+        assert up.max() > 0.2 and abs(float(knee[up.argmax()] - knee[up.argmin()])) < 6
 
 
 def rate_of(signal: torch.Tensor, low: float, high: float) -> float:
