@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mmsynth.evaluation.networks import ALONE, ARMS, NetworkPlan, Study, cell, n
 from mmsynth.evaluation.protocol import corpus, draw_rows, folds
 from mmsynth.evaluation.transfer import base_of, few_shot, real_tables, self_trained
 from mmsynth.training import WindowSettings, cut
+from mmsynth.training import adapt as adapting
 from mmsynth.training.adapt import AdaptSettings, adapt, believed, evenly, likeness, mixed_clips
 from mmsynth.training.blend import FLOOR
 from mmsynth.training.fit import fit_model
@@ -32,6 +34,40 @@ def test_windows_like_the_recorded_ones_weigh_more() -> None:
     near = synthetic[:, :4].mean(1) > 0.5
     assert abs(weight.mean() - 1) < 1e-9
     assert weight[near].mean() > 3 * weight[~near].mean()
+
+
+def test_no_window_weighs_more_than_the_limit_over_the_mean() -> None:
+    draw = np.random.default_rng(0)
+    synthetic, recorded = draw.normal(0, 1, (200, 4)), draw.normal(1.5, 0.7, (200, 4))
+    free, held = (likeness(synthetic, recorded, limit, 0, TreeSettings(20, 5)) for limit in (1e9, 2.0))
+    want = np.minimum(free, 2.0)
+    assert free.max() > 3
+    np.testing.assert_allclose(held, want / want.mean())
+
+
+def test_rounds_of_self_training_believe_votes_that_are_evened_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five clips of four windows; what is believed of them weighs twice what all synthetic windows do."""
+    draw = np.random.default_rng(2)
+    labels, clip = np.arange(60) % 2, np.repeat([f"c{k}" for k in range(5)], 4)
+    synthetic, recorded = labels[:, None] + draw.normal(0, 0.5, (60, 3)), draw.normal(0.5, 0.7, (20, 3))
+    seen: dict[str, list[Any]] = {name: [] for name in ("evenly", "believed", "grow")}
+    for name in seen:
+        known = getattr(adapting, name)
+
+        def watched(*arguments: Any, name: str = name, known: Any = known) -> Any:
+            seen[name].append(arguments)
+            return known(*arguments)
+
+        monkeypatch.setattr(adapting, name, watched)
+    settings = AdaptSettings(trees=20, vote=True, even=0.6, rounds=3, trust=2.0)
+    adapt((synthetic, labels), (recorded, clip), 2, settings, 0)
+    assert [strength for _, strength in seen["evenly"]] == pytest.approx([0.6, 0.4, 0.2])
+    for probability, share in seen["believed"]:
+        assert share == 0.6 and np.ptp(probability.reshape(5, 4, 2), axis=1).max() < 1e-12
+    for *_, weight in seen["grow"][-3:]:
+        assert weight[60:].sum() == pytest.approx(2 * weight[:60].sum()) and len(weight) > 60
+    # Each round grows other trees.
+    assert len({arguments[4] for arguments in seen["grow"][-4:]}) == 4
 
 
 def test_every_class_stays_believed() -> None:

@@ -27,7 +27,7 @@ from mmsynth.training.gather import gather
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.networks import to_batch
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.run import BlendedNetwork, BlendedTrees, NetworkModel, Targets, TreeModel, build
+from mmsynth.training.run import BlendedNetwork, BlendedTrees, NetworkModel, Run, Targets, TreeModel, build
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import WindowSettings, cut
 from mmsynth.training.workers import local_device, team
@@ -43,13 +43,19 @@ def quiet(done: int, total: int) -> None:
 def test_forest_as_arrays_is_the_forest_of_scikit_learn() -> None:
     draw = np.random.default_rng(0)
     table, labels = draw.normal(size=(300, 12)).astype(np.float32), draw.integers(0, 3, 300)
-    weight = np.bincount(labels)[labels]
+    # Classes 0, 1 and 3 of five weigh the same together, whatever their windows weigh.
+    own = draw.uniform(0.2, 3, 300)
+    weight, named = own / np.bincount(labels, own)[labels] * own.sum() / 3, np.array([0, 1, 3])
     theirs = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=5)
-    theirs.fit(table, labels, sample_weight=1 / weight * 300 / 3)
-    ours = grow(table, labels, 4, TreeSettings(20, 2), 5, np.ones(300))
+    theirs.fit(table, named[labels], sample_weight=weight)
+    ours = grow(table, named[labels], 5, TreeSettings(20, 2), 5, own)
     test = draw.normal(size=(50, 12)).astype(np.float32)
-    assert np.allclose(ours.probabilities(test)[:, :3], theirs.predict_proba(test))
-    assert not ours.probabilities(test)[:, 3].any()
+    assert np.allclose(ours.probabilities(test)[:, named], theirs.predict_proba(test))
+    assert not ours.probabilities(test)[:, [2, 4]].any()
+    # On a threshold itself a sample goes left, as theirs do.
+    node = np.array([0, 1, 2])
+    one = Forest(node[:1], 0 * node, np.full(3, 0.5), np.array([1, 1, 2]), np.array([2, 1, 2]), np.eye(3))
+    assert one.probabilities(np.array([[0.5], [0.6]])).argmax(1).tolist() == [1, 2]
 
 
 def test_trees_know_a_part_of_many_simulated_people(
@@ -388,6 +394,21 @@ def test_withheld_days_and_validation_clips_are_not_trained_on(recordings: Path,
     trees = gather(Recipe(replace(data, unlabelled=(recordings,)), adapt=Adapt("self-training")))
     told = told.replace("2 of 16", "4 of 16", 1)
     assert trees.about == f"learnt from {told}; adapted to 4 of 16 without labels (8 held out)"
+
+
+def test_windows_overlap_to_be_learnt_from_alone(recordings: Path) -> None:
+    """What chooses a model and what is predicted is cut side by side: a second would else count several times."""
+    data = Data((recordings,), validation=0.25)
+    recipe = Recipe(data, model="points", window=WindowSettings(step=0.5), trees=TreeSettings(2))
+    material = gather(recipe)
+    assert material.real is not None and material.validation is not None
+    starts = [sorted(set(w.start.tolist())) for w in (material.real, material.validation)]
+    # Of 6 s.
+    assert starts == [[0.5 * k for k in range(9)], [0, 2, 4]]
+    trees = replace(recipe, model="trees")
+    model, _ = fit_model(trees, gather(trees), Path(), quiet)
+    found = predict(Run(Path(), trees, Targets(("fast", "slow")), model), Dataset.open(recordings))
+    assert found.start.tolist() == [0, 2, 4] * 16
 
 
 def test_activities_of_recordings_or_of_synthetic_clips_alone_are_told(

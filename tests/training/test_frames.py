@@ -74,6 +74,31 @@ def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
     assert np.isnan(frames.size).all() and frames.joints.shape == (100, 0, 3)
 
 
+def test_histograms_of_a_frame_are_those_of_its_points(tmp_path: Path) -> None:
+    """NumPy's, of range (not depth), side, height, velocity, and of height by the velocity's sign and by side."""
+    draw = np.random.default_rng(6)
+    position = draw.uniform([-1.2, 0.9, -1.2], [1.2, 2.5, 1.1], (300, 3))
+    velocity = draw.choice([-1.0, -0.04, 0.0, 0.04, 0.5], 300) * draw.uniform(0.9, 1.1, 300)
+    with DatasetWriter(tmp_path / "one.h5", Attributes()) as writer:
+        writer.append(Sample("one", Labels(), cloud(position, velocity, 300)))
+    table = np.expm1(frames_of(Dataset.open(tmp_path / "one.h5")).table).reshape(3, -1)
+    # What lies outside counts in the last bin.
+    span = {"range": (1, 2.8), "side": (-1, 1), "height": (-1.1, 1), "velocity": (-2, 2), "beside": (-0.6, 0.6)}
+    value = {"range": np.linalg.norm(position, axis=1), "side": position[:, 0], "height": position[:, 2]}
+    value |= {"velocity": velocity, "beside": position[:, 0]}
+    value = {name: np.clip(v, *span[name]) for name, v in value.items()}
+    count = {"range": 12, "side": 10, "height": 14, "velocity": 11, "beside": 4}
+    edges = {name: np.linspace(*span[name], count[name] + 1) for name in span}
+    # Points slower than 0.05 m/s rest.
+    sign = np.sign(np.where(np.abs(velocity) > 0.05, velocity, 0))
+    by_sign = np.histogram2d(value["height"], sign, [edges["height"], [-1.5, -0.5, 0.5, 1.5]])[0]
+    by_side = np.histogram2d(value["height"], value["beside"], [edges["height"], edges["beside"]])[0]
+    plain = [np.histogram(value[name], edges[name])[0] for name in ("range", "side", "height", "velocity")]
+    want = np.concatenate([*plain, by_sign.ravel(), by_side.ravel()])
+    assert (np.concatenate(plain) > 0).sum() > 35
+    np.testing.assert_allclose(table[0], want, atol=1e-3)
+
+
 def test_heights_are_of_the_body_and_echoes_behind_it_do_not_count(standing: Path) -> None:
     alone, beside = (frames_of(Dataset.open(standing), [k]).heights[0] for k in (0, 1))
     # Quantiles of 400 and 240 uniform numbers: three standard deviations of the median are 0.075 and 0.097.
@@ -288,6 +313,11 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_pa
     report = evaluate_poses(again, source, tmp_path / "scores")
     assert report.model.instants == 6 * 120 and report.model.mae < 0.5 * report.constant.mae, report.text()
     assert "expect" not in report.text()
+    # The constant pose is that of the recordings learnt from, not of those that are scored.
+    joints, person = source.joints(), np.repeat(source.labels.subject, 120)
+    assert joints is not None
+    apart = np.abs(joints[person == "p1"] - joints[person == "p0"].mean(0)).mean()
+    assert report.constant.mae == pytest.approx(apart, rel=1e-5)
     with pytest.raises(ValueError, match="predicts poses"):
         predict(run, source)
     with pytest.raises(ValueError, match="predict: expected clips with at least one frame, got none"):

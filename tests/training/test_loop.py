@@ -47,6 +47,8 @@ def test_a_mixed_batch_has_its_share_and_activities_alike(material: Material, mo
     recipe = replace(RECIPE, data=replace(RECIPE.data, schedule="mix", synthetic_share=0.25))
     batches = drawn(recipe, material, 40, monkeypatch)
     assert [int((w.subject == "made").sum()) for w in batches] == [3] * 40
+    # Each step draws anew.
+    assert len({tuple(zip(w.clip, w.start, strict=True)) for w in batches}) == 40
     # 360 recorded windows: a standard deviation of 0.026; as they come, an eighth would be fast.
     recorded = np.concatenate([w.activity[w.subject != "made"] for w in batches])
     assert len(recorded) == 360 and abs(np.mean(recorded == "fast") - 0.5) < 0.1
