@@ -13,7 +13,7 @@ def whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
 
     Raises:
         ValueError: the folder of a file does not exist.
-        OSError: a file that was written cannot be renamed.
+        OSError: the disk is full, or a file that was written cannot be renamed.
     """
     for path in paths:
         if not path.parent.is_dir():
@@ -23,6 +23,11 @@ def whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
         yield beside
         for part, path in zip(beside, paths, strict=True):
             part.replace(path)
+    except OSError as error:
+        # A full disk is told of without the file's name.
+        if error.strerror and error.filename is None:
+            raise OSError(f"{paths[0]}: cannot write: {error.strerror}") from None
+        raise
     finally:
         for part in beside:
             part.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import torch
 from made_up import PERSON, swing
 
 from mmsynth.cli import IMPORTS, main
-from mmsynth.cli.shared import Progress
+from mmsynth.cli.shared import Progress, table
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.datasets.importers import PUBLIC
 from mmsynth.datasets.sources import FORMATS
@@ -110,6 +110,8 @@ def test_generate_info_train_predict_evaluate(
     training.write_text(TRAINING.replace("DATA", str(data / "dataset.h5")))
     assert call(monkeypatch, "train", training, "--out", tmp_path / "run") == 0
     capsys.readouterr()
+    table({"a": "x\ny", "long": 0.5})
+    assert capsys.readouterr().out == "a     x\n      y\nlong  0.5\n"
     assert call(monkeypatch, "predict", tmp_path / "run", data / "dataset.h5") == 0
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert rows[0] == ["clip", "start_s", "end_s", "label", "confidence"]

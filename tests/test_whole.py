@@ -1,5 +1,7 @@
 """Files are there whole or not at all."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,11 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         whole(tmp_path / "nowhere" / "x.png"),
     ):
         pass
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="model.pt: cannot write: No space left"), whole(tmp_path / "model.pt"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FileNotFoundError, match="'nowhere'"), whole(tmp_path / "model.pt"):
+        open("nowhere").close()
+    assert not list(tmp_path.iterdir())

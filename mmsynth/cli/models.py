@@ -73,7 +73,7 @@ def predict(
     _note_missing(data, found.clip)
     if bare := int(found.empty.sum()):
         kind = {"all": "", "moving": "moving ", "static": "static "}[loaded.recipe.window.points]
-        note(f"{bare} of {len(found)} windows hold no {kind}point: their labels mean nothing")
+        note(f"{bare} of {len(found)} windows hold no {kind}point: they all get one answer, whatever was done in them")
     rows = zip(found.clip, found.start, found.label, found.confidence, strict=True)
     say("clip\tstart_s\tend_s\tlabel\tconfidence")
     say(*(f"{c}\t{s:.2f}\t{s + found.duration:.2f}\t{label}\t{p:.3f}" for c, s, label, p in rows))

@@ -58,9 +58,11 @@ def say(*lines: str) -> None:
 
 
 def table(rows: dict[str, Any]) -> None:
-    """Names and values in two columns on stdout."""
+    """Names and values in two columns on stdout; further lines of a value stand under its first."""
     width = max(len(name) for name in rows)
-    say(*(f"{name:{width}}  {f'{value:.4g}' if isinstance(value, float) else value}" for name, value in rows.items()))
+    for name, value in rows.items():
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        say(f"{name:{width}}  " + text.replace("\n", "\n" + " " * (width + 2)))
 
 
 # Seconds between lines that tell how far it is where no terminal shows a bar.

@@ -106,7 +106,7 @@ def _choose(recipe: Recipe) -> _Chosen:
     real, synthetic = real[long[real]], synthetic[long_made[synthetic]]
     if len(real):
         real, _ = _divide(recordings, real, data.real_fraction, draw)
-    _check_left(targets, recipe, ((recordings, real), (made, synthetic)))
+    _check_left(targets, recipe, ((recordings, real), (made, synthetic)), short)
     # A network is chosen on recordings where there are any: on synthetic clips every one looks good. Trees are not.
     share = 0.0 if recipe.model == "trees" else data.validation
     source, mine = (recordings, real) if len(real) else (made, synthetic)
@@ -124,14 +124,19 @@ def _choose(recipe: Recipe) -> _Chosen:
     return _Chosen(targets, *parts, short)
 
 
-def _check_left(targets: Targets, recipe: Recipe, parts: tuple[tuple[Datasets | None, Array], ...]) -> None:
-    """Refuse a recipe with nothing to train on, or with a class of which there is nothing, or with one class alone."""
+def _check_left(targets: Targets, recipe: Recipe, parts: tuple[tuple[Datasets | None, Array], ...], short: int) -> None:
+    """Refuse a recipe with nothing to train on, or with a class of which there is nothing, or with one class alone.
+
+    `short` more clips are shorter than a window.
+    """
     posed = recipe.task == "pose"
     there = {str(name) for source, clips in parts if source for name in source.labels.activity[clips]}
     there -= set() if posed else {""}
     missing = [name for name in (recipe.classes if posed else targets.classes) if name not in there]
     if missing or not there:
         listed = f"; there are {', '.join(sorted(there))}" if there else ""
+        if short:
+            listed += f"; too short for a window of {recipe.window.duration:g} s: {short}"
         raise ValueError(f"data: no clip of {', '.join(missing) or 'any activity'} is left to train on{listed}")
     if not posed and len(there) < 2:
         raise ValueError(f"data: expected clips of two activities or more to tell apart, got '{there.pop()}' alone")

@@ -21,7 +21,7 @@ from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
 from mmsynth.training.networks import Network, PoseHead, check_learnt, pool, seeded, to_batch
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run
+from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run, write_tensors
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.training.workers import Team
 from mmsynth.whole import whole
@@ -291,7 +291,7 @@ def _save(path: Path, state: State) -> None:
         "stale": state.stale,
     }
     with whole(path) as (part,):
-        torch.save(content, part)
+        write_tensors(part, content)
 
 
 def _restore(state: State, content: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ class Predictions:
         clip: id of the clip; start: of the window in s from the start of the clip; duration: in s.
         truth: the recorded activity; empty = not known.
         probability: of each of `classes`.
-        empty: no point counts in the window, so that its probabilities mean nothing (never of heatmaps).
+        empty: no point counts in the window: all such windows have the same probabilities (never of heatmaps).
     """
 
     classes: tuple[str, ...]

@@ -194,7 +194,10 @@ def _check_adapt(method: str, recipe: Recipe) -> None:
     if method != "none" and not recipe.data.unlabelled:
         raise ValueError(f"data.unlabelled: expected files to adapt to by '{method}', got none")
     if method == "none" and recipe.data.unlabelled:
-        raise ValueError("adapt.method: expected what is done with the files under data.unlabelled, got 'none'")
+        raise ValueError(
+            "adapt.method: expected what is done with the files under data.unlabelled ('self-training' for trees), "
+            "got 'none'"
+        )
     if method != "none" and (method == "self-training") != (recipe.model == "trees"):
         raise ValueError(
             f"adapt.method: expected 'self-training' with trees and another with networks, got "

@@ -170,20 +170,28 @@ def save_model(path: Path, model: Model) -> None:
 
     Raises:
         ValueError: there is no way to store this kind of model.
+        OSError: it cannot be written.
     """
     with whole(path) as (part,):
         if isinstance(model, NetworkModel):
-            torch.save({"network": _weights(model)}, part)
+            write_tensors(part, {"network": _weights(model)})
         elif isinstance(model, FrameModel):
-            torch.save({"frames": model.tensors()}, part)
+            write_tensors(part, {"frames": model.tensors()})
         elif isinstance(model, BlendedNetwork):
             trees = {name: torch.from_numpy(value) for name, value in _tree_arrays(model.trees).items()}
-            torch.save({"network": _weights(model.network), "trees": trees}, part)
+            write_tensors(part, {"network": _weights(model.network), "trees": trees})
         elif isinstance(model, TreeModel | BlendedTrees):
             with part.open("wb") as file:
                 np.savez(file, allow_pickle=False, **_tree_arrays(model))
         else:
             raise ValueError(f"{path}: cannot store a {type(model).__name__}")
+
+
+def write_tensors(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors by name as torch does, by way of memory: of a full disk torch itself does not tell as OSError."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    path.write_bytes(buffer.getbuffer())
 
 
 def keep_run(run: Run) -> None:

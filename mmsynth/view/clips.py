@@ -23,8 +23,9 @@ def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
     """
     figure = new_figure(9.6, 0.5 + 2.5 * len(clips))
     panels = figure.subplots(len(clips), 3, squeeze=False, width_ratios=(1, 1, 1.5), sharex="col", sharey="col")
-    places = np.concatenate([clip.cloud.position.numpy() for clip in clips])
-    low, high = _bounds(places)
+    low, high = _bounds(
+        np.concatenate([clip.cloud.position.numpy() for clip in clips]), np.concatenate([_pose(clip) for clip in clips])
+    )
     speeds = np.concatenate([np.abs(clip.cloud.velocity.numpy()) for clip in clips])
     fastest = max(0.5, float(np.nanquantile(speeds, 0.99)) if np.isfinite(speeds).any() else 0.0)
     norm = TwoSlopeNorm(0.0, -fastest, fastest)
@@ -49,18 +50,25 @@ def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
     return figure
 
 
-def _bounds(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Limits [3] of a cube in m that holds nearly all points."""
-    if not len(places):
+def _bounds(points: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Limits [3] of a cube in m that holds nearly all points [points, 3] and the joints [joints, 3] that are drawn."""
+    ends = [*np.quantile(points, (0.005, 0.995), axis=0)] if len(points) else []
+    ends += [*joints[np.isfinite(joints).all(1)]]
+    if not ends:
         return np.full(3, -1.0), np.full(3, 1.0)
-    low, high = np.quantile(places, 0.005, axis=0), np.quantile(places, 0.995, axis=0)
+    low, high = np.min(ends, axis=0), np.max(ends, axis=0)
     half = max(1.0, 0.55 * float((high - low).max()))
     return (low + high) / 2 - half, (low + high) / 2 + half
 
 
-def _sticks(axes: Axes, clip: Sample, right: int, up: int) -> None:
+def _pose(clip: Sample) -> np.ndarray:
+    """Joints [joints, 3] of the instant in the middle; none where there are none."""
     if clip.joints is None or not clip.joint_set:
-        return
-    joints = clip.joints[len(clip.joints) // 2].numpy()
-    for a, b in bones(clip.joint_set):
+        return np.zeros((0, 3))
+    return np.asarray(clip.joints[len(clip.joints) // 2].numpy())
+
+
+def _sticks(axes: Axes, clip: Sample, right: int, up: int) -> None:
+    joints = _pose(clip)
+    for a, b in bones(clip.joint_set) if len(joints) else ():
         axes.plot(joints[[a, b], right], joints[[a, b], up], color=INK, lw=1.2, alpha=0.7)

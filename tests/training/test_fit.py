@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -460,6 +461,20 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         fit(Recipe(Data(real=(recordings,)), classes=("fast", "slwo")), tmp_path / "run", quiet)
 
 
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_one_sentence(recordings: Path, tmp_path: Path) -> None:
+    quick = replace(QUICK, steps=4, pretrain_steps=0, every=2)
+    recipe = Recipe(Data((recordings,)), model="points", width=32, optimise=quick)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"checkpoint\.pt: cannot write: File too large"):
+            fit(recipe, tmp_path / "run", quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "run").glob("*.p*t*"))
+    fit(recipe, tmp_path / "run", quiet)
+
+
 def relabelled(sample: Sample, activity: str) -> Sample:
     return replace(sample, labels=replace(sample.labels, activity=activity))
 
@@ -469,7 +484,7 @@ def test_what_cannot_tell_activities_apart_is_refused(tmp_path: Path, swing: Cal
         "none": ([relabelled(swing("slow", 0), "")], "no clip of any activity is left to train on$"),
         "one": ([swing("slow", 0), swing("slow", 1)], "two activities or more to tell apart, got 'slow' alone"),
         # All clips of an activity are shorter than a window, or held out.
-        "short": ([swing("slow", 0), swing("fast", 1, 1.5)], "no clip of fast is left to train on; there are slow"),
+        "short": ([swing("slow", 0), swing("fast", 1, 1.5)], "there are slow; too short for a window of 2 s: 1$"),
         "held": ([swing("slow", 0), swing("fast", 1)], "no clip of fast is left to train on; there are slow"),
     }
     for name, (samples, said) in cases.items():

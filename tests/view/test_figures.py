@@ -1,6 +1,7 @@
 """Figures show what they are given, where it is."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,10 @@ def test_clips_show_their_points_in_space_and_time(cloud):
     assert {"walk", "one", f"{count} points in 2 frames", "no label"} <= set(texts(figure))
     assert len(front.lines) > 10 and not figure.axes[3].lines  # sticks of the clip whose joints are known
     figure.canvas.draw()
+    # A body is drawn whole, also where few points are of it.
+    far = replace(clips[0], joints=joints + torch.tensor([-3.0, 4.0, 5.0]))
+    front = view.clips_figure([far]).axes[0]
+    assert front.get_xlim()[0] < -3 and front.get_ylim()[1] > 5
 
 
 @pytest.mark.parametrize(("side", "depth", "near"), [("front", 1, 2.0), ("side", 0, 0.5), ("top", 2, 1.0)])

@@ -87,9 +87,9 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
         headers = find_headers(stream)
         frames = _Frames(stream, frame_words(radar, order or order_of(radar)), radar, headers)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{files[0]}: {error}") from None
     if frames.count == 0:
-        raise ValueError(f"{name}: expected frames of {2 * frames.size} bytes, got {stream.words * 2} bytes in all")
+        raise ValueError(f"{files[0]}: expected frames of {2 * frames.size} bytes, got {stream.words * 2} bytes in all")
     notes = [*setup.notes, *(f"{name}: {note}" for note in frames.notes)]
     first = frames.read(0, 1)
     steps, exchanged = _rms(first), _rms(first.byteswap())
