@@ -127,8 +127,17 @@ def test_adc_with_a_scale_of_its_own_errs_by_half_a_count(
 ) -> None:
     sample = make_sample(0)
     assert sample.adc is not None
-    loud = replace(sample.adc, samples=sample.adc.samples * torch.pi * 100)
-    found = Dataset.open(write(tmp_path / "a.h5", attributes, [replace(sample, adc=loud)]))[0].adc
+    # Also where samples lie by little beyond the most steps of the ADC that a number holds: none is cut off.
+    peak = float(torch.view_as_real(sample.adc.samples).abs().max())
+    receiver = sample.adc.radar.receiver
+    for reach in (torch.pi * 100 * peak, 1.5 * 2**15 * receiver.full_scale / 2 ** (receiver.bits - 1)):
+        errs_by_half_a_count(tmp_path / f"{reach}.h5", attributes, sample, reach / peak)
+
+
+def errs_by_half_a_count(path: Path, attributes: Attributes, sample: Sample, factor: float) -> None:
+    assert sample.adc is not None
+    loud = replace(sample.adc, samples=sample.adc.samples * factor)
+    found = Dataset.open(write(path, attributes, [replace(sample, adc=loud)]))[0].adc
     assert found is not None
     peak = float(torch.view_as_real(loud.samples).abs().max())
     # A power of two at most twice the finest step that holds the peak: half of that is peak / 32767.

@@ -91,6 +91,8 @@ def test_mri(tmp_path: Path) -> None:
     samples, report = read("mri", tmp_path / "mri", tmp_path)
     # Frames 2 to 27 are available; "free form" begins after them.
     assert [(s.id, len(s.cloud.times)) for s in samples] == [("subject2-pose_1", 10), ("subject2-walk", 8)]
+    labels_of = [(s.labels.activity, s.labels.subject) for s in samples]
+    assert labels_of == [("pose_1", "mri-subject2"), ("walk", "mri-subject2")]
     np.testing.assert_allclose(samples[1].cloud.position, table[60:84, 1:4], rtol=1e-6)
     np.testing.assert_allclose(samples[1].cloud.velocity, table[60:84, 4], rtol=1e-6)
     joints = samples[1].joints
