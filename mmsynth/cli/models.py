@@ -1,6 +1,7 @@
 """Commands that train, apply, score and rank models, and that calibrate recipes."""
 
 from collections.abc import Iterable, Sized
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,6 @@ def train(
 
     Several GPUs of a machine: `torchrun --no-python --nproc-per-node 4 mmsynth train RECIPE --device cuda`.
     """
-    from dataclasses import replace
-
     from mmsynth.training import estimate as measure
     from mmsynth.training import fit, load_recipe, local_device, team
 
@@ -145,8 +144,6 @@ def calibrate(
 
     `mmsynth generate my_recipe.toml --radar my.cfg --overlay overlay.toml --out data/mine`
     """
-    from dataclasses import replace
-
     from mmsynth.calibration import CalibrationSettings
     from mmsynth.calibration import calibrate as match
     from mmsynth.datasets import Dataset

@@ -186,9 +186,9 @@ def _self_trained(real: Real, base: Array, few: FewTrees, rows: tuple[Array, Arr
 
 def _scored(real: Real, probabilities: Sequence[Array]) -> tuple[list[Scores], list[Scores]]:
     """Scores by window and by file vote of class probabilities of the windows of `apart`, those for each fold."""
-    windows, clips = [], []
+    labels, windows, clips = real.labels(False), [], []
     for fold, p in zip(folds(real.data), probabilities, strict=True):
-        truth, own = real.labels(False)[fold.test], p[fold.test]
+        truth, own = labels[fold.test], p[fold.test]
         windows.append(score(truth, own.argmax(1), real.data.classes))
         voted, first = vote(own, real.data.apart.clip[fold.test])
         clips.append(score(truth[first], voted.argmax(1), real.data.classes))

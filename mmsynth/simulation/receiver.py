@@ -123,8 +123,8 @@ def leakage(radar: Radar) -> Tensor:
     delay = receiver.leakage_delay
     cycles = (wave.start_frequency + wave.slope * wave.sample_times()) * delay - wave.slope * delay**2 / 2
     volts = receiver.leakage * math.sqrt(radar.tx_power * receiver.load) * receiver.gain
-    passed = if_response(receiver, torch.tensor(wave.slope * delay, dtype=torch.float64))
-    tone = volts * passed * torch.polar(torch.ones_like(cycles), math.tau * cycles)
+    response = if_response(receiver, torch.tensor(wave.slope * delay, dtype=torch.float64))
+    tone = volts * response * torch.polar(torch.ones_like(cycles), math.tau * cycles)
     tone = radar.codes.double().sum(1)[:, None, None] * tone
     return tone if wave.complex_samples else math.sqrt(2) * tone.real
 
@@ -219,9 +219,9 @@ def interference(shape: torch.Size, radar: Radar, generator: torch.Generator) ->
     start = phases.gather(1, ramp.reshape(frames, -1)).reshape(ramp.shape)
     cycles = torch.remainder(cycles + wave.start_frequency * (own - local), 1.0) - start
     low, high = (0.0, wave.sample_rate) if wave.complex_samples else (-wave.sample_rate / 2, wave.sample_rate / 2)
+    if receiver.lowpass:  # it ends the band by itself; complex samples have no negative frequencies
+        low, high = (0.0 if wave.complex_samples else -math.inf), math.inf
     inside = (difference >= low) & (difference <= high)
-    if receiver.lowpass:
-        inside = (difference >= 0) | (not wave.complex_samples)
     tone = inside * if_response(receiver, difference).abs() * torch.polar(torch.ones_like(cycles), math.tau * cycles)
     volts = math.sqrt(receiver.interference * receiver.load) * receiver.gain
     tone = (volts * tone).reshape(*shape[:-4], *tone.shape[1:])

@@ -179,7 +179,7 @@ def test_poses_of_a_person_are_told_by_the_others() -> None:
     joints[:, :, 0] = 3 * number[:, None]
     table = np.repeat(number[:, None], 6, 1).astype(np.float32)
     poses = Frames(table, table, joints, np.ones(120), subject, np.zeros(120), np.zeros(120, int))
-    # The others' mean lies 4.5, 0 and 4.5 m aside, on one coordinate of three; the nearest of them 3 m.
+    # The others' mean lies 4.5, 0 and 4.5 m aside, on one coordinate of three; the nearest of them 3 m. In float32.
     assert constant_pose(poses) == pytest.approx({"a": 150, "b": 0, "c": 150}, abs=1e-3)
     found = leave_one_out(poses, 0, 4)
     assert (found["a"], found["c"]) == pytest.approx((100, 100), abs=1e-3)

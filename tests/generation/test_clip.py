@@ -416,7 +416,8 @@ def test_who_stands_where_and_how_is_drawn_as_the_recipe_says(recipe: Recipe, mo
     pose, motion = plays[0].world_from_radar, plays[0].motions[0]
     assert pose[:3, 3].tolist() == [0, 0, 1.3] and float(pose[2, 1]) == pytest.approx(np.sin(0.2))  # looks up
     place, ahead = motion.translation[0, :2].numpy(), motion.rotations[0, 0, :2, 2].numpy()
-    # Two metres away to the right; turned from the radar by 1 rad to the left. A standing person sways by some mm.
+    # Two metres away to the right; turned from the radar by 1 rad to the left. A standing person sways by some mm
+    # and turns a little.
     np.testing.assert_allclose(place, [2 * np.sin(0.5), 2 * np.cos(0.5)], atol=0.03)
     turned = np.angle(complex(*ahead) / complex(*-place))
     assert turned == pytest.approx(1.0, abs=0.1)

@@ -68,6 +68,7 @@ def test_noise_is_ktbf():
     # What a high-pass leaves of it.
     passed = replace(radar, receiver=replace(radar.receiver, highpass=350e3))
     left = mean_highpassed_power(4.884e6, 350e3)
+    # A mean over 4,096 frequencies where the oracle integrates.
     assert (noise_voltage(passed) / noise_voltage(radar)) ** 2 == pytest.approx(left, rel=1e-5)
     real = replace(radar, waveform=replace(radar.waveform, complex_samples=False))
     assert noise_voltage(radar) / noise_voltage(real) == pytest.approx(math.sqrt(2))

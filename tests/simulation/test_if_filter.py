@@ -79,6 +79,7 @@ def test_a_near_target_makes_no_false_one_at_range_0(distance):
     samples = simulate_clean(free_space(mesh(*plate(0.004, 0.004, distance))), radar, 1, settings, seed=0)
     adc = AdcFrames(radar, receive(samples, radar, torch.Generator().manual_seed(1)), torch.zeros(1))
     power = range_spectrum(adc, setup.processing).abs().square().sum((0, 1, 2, 3))
+    # To the bin: the plate lies between two.
     assert int(power.argmax()) == pytest.approx(distance / radar.waveform.range_bin, abs=1)
     # The window leaves -71 dB and less; by FFT, as if samples went round, it was -50, -65, -49 dB up to 0.4 m.
     assert 10 * math.log10(float(power[:2].max() / power.max())) < -68
