@@ -26,13 +26,12 @@ def cloud_of_rows(values: Tensor, offsets: Tensor, times: Tensor, **more: Any) -
 
 
 def cut_cloud(cloud: PointCloud, start: int, stop: int) -> PointCloud:
-    """Frames start to stop of a cloud, with times from the first of them."""
+    """Frames start to stop of a cloud that has no regions, as no recording has, with times from the first of them."""
     a, b = int(cloud.offsets[start]), int(cloud.offsets[stop])
     parts: dict[str, Any] = {name: getattr(cloud, name)[a:b] for name in _POINTS}
     return replace(
         cloud,
         **parts,
-        region=None if cloud.region is None else cloud.region[a:b],
         offsets=cloud.offsets[start : stop + 1] - a,
         times=cloud.times[start:stop] - cloud.times[start],
     )

@@ -12,6 +12,7 @@ from mmsynth.motion import Subject, generate_motion, read_motion
 from mmsynth.motion.bvh import read_source
 from mmsynth.motion.retarget import match_joints
 from mmsynth.motion.skeleton import JOINTS, forward, offset
+from mmsynth.types import Motion
 
 CMU = {
     "pelvis": "Hips",
@@ -181,6 +182,25 @@ def test_joints_with_axes_of_their_own(tmp_path, walking):
     # In the reference frame the trunk is taken as straight, so shoulders may be off by its bend there; legs are exact.
     assert error[:, limbs[:3] + limbs[6:9]].max() < 1e-4
     assert error[:, limbs].max() < 0.06
+
+
+def test_feet_stay_flat_under_legs_that_lean(tmp_path):
+    """Hips turned outwards, ankles turned back by as much: the soles are level, whatever way the shanks lean."""
+    turns = torch.eye(3).double().repeat(3, len(JOINTS), 1, 1)
+    turns[:, 0] = UPRIGHT
+    for side, sign in (("left", 1), ("right", -1)):
+        turns[:, JOINTS.index(f"{side}_hip")] = rotation_about("z", sign * math.radians(12))
+        turns[:, JOINTS.index(f"{side}_ankle")] = rotation_about("z", -sign * math.radians(12))
+    apart = Motion(JOINTS, turns, torch.tensor([[0.0, 0.0, 0.9]]).double().expand(3, 3), torch.arange(3) / 30)
+    # Axes of their own keep zero rotation from being a pose, so that this one is the reference.
+    local = dict.fromkeys(JOINTS, rotation_about("x", 2.0) @ rotation_about("y", 1.0))
+    write_bvh(tmp_path / "apart.bvh", apart, CMU, 0.01, None, local)
+    found = read_motion(tmp_path / "apart.bvh")
+    for side in ("left", "right"):
+        world = UPRIGHT.T @ found.rotations[0, 0]
+        for joint in (f"{side}_hip", f"{side}_knee", f"{side}_ankle"):
+            world = world @ found.rotations[0, JOINTS.index(joint)]
+        assert (world - torch.eye(3).double()).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize(
