@@ -11,11 +11,14 @@ import pytest
 import torch
 from made_up import PERSON, swing
 
+from mmsynth.calibration import Calibration, CalibrationSettings, Distance
 from mmsynth.cli import IMPORTS, main
 from mmsynth.cli.shared import Progress, table
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.datasets.clouds import cut_cloud
 from mmsynth.datasets.importers import PUBLIC
 from mmsynth.datasets.sources import FORMATS
+from mmsynth.generation.recipe import Recipe
 from mmsynth.radar import load_radar, write_cfg
 
 RECIPE = """
@@ -99,17 +102,24 @@ def test_a_log_gets_lines_instead_of_a_bar(monkeypatch: pytest.MonkeyPatch, caps
 def test_generate_info_train_predict_evaluate(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = tmp_path / "tiny.toml"
-    recipe.write_text(RECIPE)
+    recipe, overlay = tmp_path / "tiny.toml", tmp_path / "overlay.toml"
+    recipe.write_text(RECIPE.replace("clips = 4", "clips = 400"))
+    overlay.write_text("clips = 4")
     data = tmp_path / "data"
-    assert call(monkeypatch, "generate", recipe, "--out", data, "--workers", "1") == 0
+    make = ("generate", recipe, "--out", data, "--workers", "1", "--overlay", overlay)
+    assert call(monkeypatch, *make) == 0
+    assert capsys.readouterr().out == f"{data / 'dataset.h5'}: 4 clips\n"
+    assert call(monkeypatch, *make) == 0
+    assert capsys.readouterr().out == f"{data / 'dataset.h5'}: 4 clips (there already)\n"
     assert call(monkeypatch, "info", data / "dataset.h5", "--figure", tmp_path / "clips.png") == 0
     assert (tmp_path / "clips.png").stat().st_size > 10_000
     assert "walk" in capsys.readouterr().out
     training = tmp_path / "training.toml"
-    training.write_text(TRAINING.replace("DATA", str(data / "dataset.h5")))
-    assert call(monkeypatch, "train", training, "--out", tmp_path / "run") == 0
-    capsys.readouterr()
+    # A device that is not there is replaced by the one that is asked for.
+    training.write_text('device = "cuda:99"\n' + TRAINING.replace("DATA", str(data / "dataset.h5")))
+    train = ("train", training, "--out", tmp_path / "run", "--device", "cpu")
+    assert call(monkeypatch, *train) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'run'}: trees for box, walk\n")
     table({"a": "x\ny", "long": 0.5})
     assert capsys.readouterr().out == "a     x\n      y\nlong  0.5\n"
     assert call(monkeypatch, "predict", tmp_path / "run", data / "dataset.h5") == 0
@@ -120,8 +130,11 @@ def test_generate_info_train_predict_evaluate(
     with Dataset.open(data / "dataset.h5") as near, DatasetWriter(far, near.attributes) as writer:
         cloud = near[0].cloud
         writer.append(replace(near[0], cloud=replace(cloud, position=100 * cloud.position)))
+        writer.append(replace(near[0], id="short", cloud=cut_cloud(replace(cloud, region=None), 0, 3), joints=None))
     assert call(monkeypatch, "predict", tmp_path / "run", far) == 0
-    assert "note: 1 of 1 windows hold no point" in capsys.readouterr().err
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "note: 1 of 2 clips are shorter than a window: nothing is said of them"
+    assert said[1].startswith("note: 1 of 1 windows hold no point")
     assert call(monkeypatch, "evaluate", tmp_path / "run", "--on", data / "dataset.h5", "--out", tmp_path / "s") == 0
     assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
@@ -130,11 +143,18 @@ def test_generate_info_train_predict_evaluate(
         for activity in ("fast", "slow"):
             writer.append(swing(activity, 1))
     assert call(monkeypatch, "rank", tmp_path / "run", "--on", tmp_path / "mine.h5") == 0
-    head, first = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    assert said.err.startswith(f"note: {tmp_path / 'run'}: the run learnt from IWR1443BOOST/radhar")
+    head, first = said.out.splitlines()
     assert "30 windows" in head and first.startswith(str(tmp_path / "run")) and 0 <= float(first.split()[1]) <= 1
     assert call(monkeypatch, "rank", tmp_path / "run", "--on", data / "dataset.h5") == 1
     assert "expected recordings that no run has seen" in capsys.readouterr().err
-    assert call(monkeypatch, "train", training, "--out", tmp_path / "run") == 0
+    assert call(monkeypatch, "predict", tmp_path / "run", tmp_path / "mine.h5") == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("note: the run learnt from IWR1443BOOST/radhar")
+    times = np.array([line.split("\t")[1:3] for line in said.out.splitlines()[1:]], float)
+    assert times == pytest.approx(np.tile(0.4 * np.stack([np.arange(15), np.arange(1, 16)], 1), (2, 1)))
+    assert call(monkeypatch, *train) == 0
     assert "finished before" in capsys.readouterr().out
 
 
@@ -173,6 +193,40 @@ def test_generate_says_which_lines_of_a_configuration_it_does_not_use(
     assert "'coffeeMachine' is not used" in capsys.readouterr().out
 
 
+def test_generate_says_what_is_doubtful_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = RECIPE.replace("seconds = 0.5", "seconds = 3.0") + "\n[placement]\ndistance = [10.4, 10.4]\n"
+    (tmp_path / "far.toml").write_text(far)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "notes.txt").write_text("mine")  # it stops there
+    assert call(monkeypatch, "generate", tmp_path / "far.toml", "--out", tmp_path / "data") == 1
+    said = capsys.readouterr()
+    assert "of the first 4 clips somebody goes beyond the 10.46 m that the radar measures" in said.out
+    assert "expected a new or empty folder, got one with other files in it" in said.err
+
+
+def test_calibrate_hands_over_what_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def match(recipe: Recipe, captures: Dataset, out: Path, _: Progress, settings: CalibrationSettings) -> Calibration:
+        asked.append((recipe.seed, captures.path, out, settings.clips))
+        return Calibration({}, {"speed (m/s)": Distance(0.2, 0.1, 0.01, 0.05)}, 6.0, 1.0)
+
+    monkeypatch.setattr("mmsynth.calibration.calibrate", match)
+    recipe, data, out = tmp_path / "tiny.toml", tmp_path / "data.h5", tmp_path / "o.toml"
+    recipe.write_text(RECIPE)
+    with DatasetWriter(data, Attributes()):
+        pass
+    plain = ("calibrate", "--recipe", recipe, "--captures", data, "--out", out)
+    for more in ((), ("--seed", "0", "--clips", "7")):
+        assert call(monkeypatch, *plain, *more) == 0
+    assert asked == [(1, data, out, 100), (0, data, out, 7)]
+    assert "falls\n" in (said := capsys.readouterr().out) and f"wrote {out} and {tmp_path / 'o.png'}\n" in said
+
+
 def test_a_finished_data_set_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +262,7 @@ def test_a_finished_data_set_is_not_overwritten(
         (("predict", "none", "none.h5"), "none"),
         (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),
         (("info", "none.h5"), "none.h5"),
+        (("info", "[b]none.h5"), "error: [b]none.h5: no such file"),
         (("info", "empty.toml"), "empty.toml"),
         (("info", "."), "expected the file of a data set, got a folder with data.h5"),
         (("generate", "rad.toml", "--out", "out"), "-3.14159 to 3.14159 rad (in degrees: the same key with _deg)"),

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from mmsynth.generation import load_recipe, remarks
+from mmsynth.generation.play import room_of
+from mmsynth.generation.remarks import _passed
 
 RECIPE = """
 name = "doubtful"
@@ -65,6 +67,20 @@ def test_walks_out_of_the_range_or_through_a_wall_are_told(tmp_path: Path) -> No
     assert "somebody goes through 'walls' of the room (clip 0)" in line
 
 
+def test_the_farthest_of_all_clips_is_told(tmp_path: Path) -> None:
+    there = (("seed = 1", "seed = 6"), ('"push"', '"walk"'), ("[2.0, 2.0]", "[10.4, 10.4]"))
+    lines = [told(tmp_path, ("clips = 2", f"clips = {count}"), *there)[0] for count in (1, 2)]
+    found = [float(re.findall(r"\((1\d\.\d\d) m in clip", line)[0]) for line in lines]
+    assert found[0] < found[1]  # of this seed the second goes farther
+
+
+def test_what_is_gone_through_last_is_told(tmp_path: Path) -> None:
+    """Into the cabinet 1.6 m ahead, and on through the wall 3 m ahead."""
+    (tmp_path / "room.toml").write_text(ROOM + CABINET)
+    room, way = room_of(str(tmp_path / "room.toml")), [[0.0, 0.8, 1.0], [0.0, 1.6, 1.0], [0.0, 3.5, 1.0]]
+    assert [_passed(room, way[:count]) for count in (1, 2, 3)] == ["", "cabinet", "walls"]
+
+
 def test_who_stands_in_furniture_is_told(tmp_path: Path) -> None:
     (line,) = told(tmp_path, ("[2.0, 2.0]", "[1.5, 1.5]"), room=ROOM + CABINET)
     assert line.startswith("in 2 of the first 2 clips somebody goes through 'cabinet' of the room (clip 0)")
@@ -72,3 +88,17 @@ def test_who_stands_in_furniture_is_told(tmp_path: Path) -> None:
 
 def test_who_stays_in_the_room_is_not_told(tmp_path: Path) -> None:
     assert told(tmp_path, ("[2.0, 2.0]", "[1.5, 1.5]"), room=ROOM) == []
+
+
+def test_bystanders_count_too(tmp_path: Path) -> None:
+    """Who is labelled pushes; who strolls beside goes out of the range, in the first clip of this seed."""
+    stroll = '[[activities]]\nlabel = "stroll"\nmotion = "walk"\nplacement = { distance = [10.4, 10.4] }\n'
+    more = ("[placement]", stroll + "\n[subjects]\ncount = 2\nothers = 1\n\n[placement]")
+    (line,) = told(tmp_path, ("clips = 2", "clips = 1"), ("seed = 1", "seed = 7"), more)
+    assert line.startswith("in 1 of the first 1 clips somebody goes beyond the 10.46 m")
+
+
+def test_of_several_radars_the_one_that_measures_least_far_counts(tmp_path: Path) -> None:
+    both = ('radar = "IWR1443BOOST/radhar"', 'radar = ["IWR1443BOOST/radhar", "IWR1443BOOST/mars"]')
+    (line,) = told(tmp_path, both, ('"push"', '"walk"'), ("[2.0, 2.0]", "[3.7, 3.7]"))
+    assert "beyond the 3.75 m" in line
