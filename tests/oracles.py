@@ -385,3 +385,35 @@ def double_bounce_gain(first, second, ends, wavelength):
         weight = np.where((out > 0) & (into > 0), 0.25 * (there[:, None] + out) * (here[None] + into), 0)
         total += wave @ (weight * np.exp(1j * wavenumber * far) / far) @ back
     return wavelength / (4 * np.pi) * (-1j * wavenumber / (2 * np.pi)) ** 2 * total
+
+
+# Ends of a segment, its share of the body's mass, and where its centre is between them (Winter, Biomechanics and Motor
+# Control of Human Movement, table 4.1, after Dempster 1955).
+WINTER = [("pelvis", "neck", 0.497, 0.5), ("neck", "head", 0.081, 1.0)] + [
+    (f"{side}_{upper}", f"{side}_{lower}", share, at)
+    for side in ("left", "right")
+    for upper, lower, share, at in (
+        ("shoulder", "elbow", 0.028, 0.436),
+        ("elbow", "wrist", 0.022, 0.682),
+        ("hip", "knee", 0.1, 0.433),
+        ("knee", "ankle", 0.0465, 0.433),
+        ("ankle", "foot", 0.0145, 0.5),
+    )
+]
+
+
+def centre_of_mass(joints, names):
+    """Centre of mass [frames, 3] of joints [frames, joints, 3] by Winter's segments."""
+    place = dict(zip(names, np.moveaxis(joints, 1, 0), strict=True))
+    return sum(share * ((1 - at) * place[root] + at * place[end]) for root, end, share, at in WINTER)
+
+
+def running_rise(contact, flight):
+    """How far in m a point mass rises and falls in a step of `contact` + `flight` s, pushed by half a sine of force.
+
+    Lowest in mid-contact: twice the integral of a(t) = g (pi/2 (tf + tc)/tc sin(pi t / tc) - 1), from rest.
+    """
+    t = np.linspace(contact / 2, contact, 20001)
+    force = 9.81 * (np.pi / 2 * (flight + contact) / contact * np.sin(np.pi * t / contact) - 1)
+    speed = np.concatenate([[0], np.cumsum((force[1:] + force[:-1]) / 2)]) * (t[1] - t[0])
+    return float((speed[1:] + speed[:-1]).sum() / 2 * (t[1] - t[0]) + 9.81 * flight**2 / 8)

@@ -1,8 +1,8 @@
-"""Walking, running and side steps: footsteps planned along a path, feet that roll and never slide, a body that follows.
+"""Walking and side steps: footsteps planned along a path, feet that roll and never slide, a body that follows.
 
 A path says where the pelvis is wanted; every step is set down where the pelvis will be in the middle of that stance.
-So one planner serves walking straight, to and fro, backward, sideways, turning on the spot and running, and what is on
-the floor stays there exactly.
+So one planner serves walking straight, to and fro, backward, sideways and turning on the spot, and what is on the floor
+stays there exactly.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Clip, ease, standing, track
-from mmsynth.motion.paths import Path, loop, plan_path, to_and_fro
+from mmsynth.motion.paths import Path, loop, to_and_fro
 from mmsynth.motion.posing import Pose, flat_foot, hang, hold_back, keep_reachable, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT
 
@@ -36,9 +36,6 @@ class Gait:
         drop: how much lower than standing the pelvis is carried with both feet on the floor, in m.
         vault: how much higher than that over the standing leg, in m; what the legs cannot reach comes on top of it.
         lead: share of the stance after which the pelvis is over the ankle.
-        always: step even where the foot would come down where it is.
-        early: how much sooner than half-way the foot is highest, from 0 (not at all) to 1.
-        late: power of a foot's claim by which it yields to the leg's reach up to its landing: the more, the longer.
     """
 
     swing: float = 0.43
@@ -51,9 +48,6 @@ class Gait:
     drop: float = 0.02
     vault: float = 0.03
     lead: float = 0.5
-    always: bool = False
-    early: float = 1.0
-    late: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -81,10 +75,9 @@ def plan_steps(path: Path, gait: Gait, first: int) -> tuple[list[Step], list[Ste
         place, yaw, _ = path.at(now + (gait.swing + gait.lead * (1 - gait.swing)) * 2 * period)
         wanted = [_beside(place, yaw, k, gait.width) for k in (0, 1)]
         away = [_away(steps[k][-1], wanted[k], yaw) for k in (0, 1)]
-        mover = foot if gait.always or away[foot] >= 1 else 1 - foot
+        mover = foot if away[foot] >= 1 else 1 - foot
         # Nobody lifts the foot that has only just come down.
-        resting = max(away) < 1 or now - steps[mover][-1].land < 0.5 * period
-        if not gait.always and resting:
+        if max(away) < 1 or now - steps[mover][-1].land < 0.5 * period:
             now += 0.05
             continue
         spot, old = wanted[mover], steps[mover][-1]
@@ -154,7 +147,8 @@ def foot_track(times: Tensor, steps: list[Step], gait: Gait, way: Tensor) -> Foo
             yaw + g * (new.yaw - old.yaw),
         )
         bump = torch.where(inside, torch.sin(math.pi * u.clamp(0, 1)) ** 2, torch.zeros_like(u))
-        lifted = u + gait.early * u * (1 - u) * (1 - 0.8 * u)
+        # Highest before half-way.
+        lifted = u + u * (1 - u) * (1 - 0.8 * u)
         lifted = torch.where(inside, torch.sin(math.pi * lifted) ** 2, torch.zeros_like(u))
         lift, air = lift + gait.lift * lifted, air + bump
         claim = claim - torch.where(inside, ease(u / 0.4) - ease((u - 0.6) / 0.4), torch.zeros_like(u)) * (1 - 1e-6)
@@ -222,10 +216,11 @@ def follow(clip: Clip, path: Path, gait: Gait, swing_arms: float) -> tuple[Pose,
         elbow=elbow,
     )
     claim = torch.stack([left.claim, right.claim], 1)
-    return hold_back(keep_reachable(pose, claim, 0.998), claim**gait.late), (left, right)
+    # Feet yield to the reach of their legs soon after they left, and before they land.
+    return hold_back(keep_reachable(pose, claim, 0.998), claim**2), (left, right)
 
 
-# --------------------------------------------------------------------------------------------- walk and run
+# --------------------------------------------------------------------------------------------- walking
 
 
 def walk(clip: Clip) -> Pose:
@@ -253,36 +248,3 @@ def side_step(clip: Clip) -> Pose:
     s = clip.style
     path = to_and_fro(clip, s["speed"], s["extent"], "sideways")
     return follow(clip, path, Gait(ratio=s["ratio"], width=0.28, lift=s["lift"], cadence=1.1), s["arms"])[0]
-
-
-def run(clip: Clip) -> Pose:
-    """Running to and fro, or on the spot (`extent` under 0.5 m): flight phases, elbows bent, body leant forward."""
-    s = clip.style
-    still = s["extent"] < 0.5
-    path = (
-        plan_path(clip.times, [(-2.0, 0.0, 0.0)], [(-2.0, 0.0)])
-        if still
-        else to_and_fro(clip, s["speed"], s["extent"], "turn")
-    )
-    gait = Gait(0.63, 1.0, s["rate"], 0.09, s["lift"], 0.05, 0.45, s["drop"], 0.0, 0.42, True, 0.0, 15.0)
-    pose, (left, right) = follow(clip, path, gait, 0.0)
-    # The legs' phase: by where the feet are when moving, by which one is up on the spot.
-    ahead = torch.stack([pose.turn[:, 0].sin(), pose.turn[:, 0].cos()], 1)
-    apart = ((left.ankle - right.ankle)[:, [0, 2]] * ahead).sum(1) / 0.5
-    # Long steps do not swing the arms farther; a clamp would stop the hands at once.
-    apart = (left.air - right.air) if still else apart / (1 + (apart / 1.4) ** 4) ** 0.25
-    # Lowest in mid-stance, highest in mid-flight, twice a stride.
-    low = ((1 - left.air) ** 2 + (1 - right.air) ** 2) / 1.2
-    bounce = s["bounce"] * (1 - 2 * low / (1 + low**8) ** 0.125)
-    lean = 0.16 if not still else 0.06
-    swing = s["arms"] * torch.stack([-apart, apart], 1)
-    pose = dataclasses.replace(
-        pose,
-        pelvis=pose.pelvis + stack(0.0, bounce, 0.0, like=bounce),
-        turn=pose.turn + stack(0.0, lean * 0.4, 0.0, like=bounce),
-        spine=pose.spine + stack(0.12 * apart, lean * 0.6, 0.0, like=bounce),
-        head=pose.head + stack(-0.1 * apart, -lean * 0.6, 0.0, like=bounce),
-        arm=hang(-0.15 + swing, 0.2 + 0.1 * swing, 0.4 + 0.15 * swing),
-        elbow=1.55 + 0.35 * swing,
-    )
-    return keep_reachable(pose, torch.stack([left.claim, right.claim], 1))

@@ -50,20 +50,23 @@ def plan_path(times: Tensor, speed: list[tuple[float, float, float]], yaw: list[
     return Path(grid.numpy(), position - middle, turn)
 
 
-def to_and_fro(clip: Clip, speed: float, extent: float, kind: str) -> Path:
-    """A path that covers `extent` m and comes back by turning, walking backward or sideways, again and again."""
+def to_and_fro(clip: Clip, speed: float, extent: float, kind: str, ramp: float = 0.6) -> Path:
+    """A path that covers `extent` m and comes back by turning, walking backward or sideways, again and again.
+
+    `ramp` s at most are taken to start and to stop.
+    """
     now, heading, sign = -2.0 - clip.uniform(0.0, 1.0), 0.0, 1.0
     speeds: list[tuple[float, float, float]] = [(now, 0.0, 0.0)]
     yaws = [(now, 0.0)]
     while now < clip.duration + 1.0:
         pace = speed * math.exp(clip.normal(0.08))
         length = extent * clip.uniform(0.75, 1.1)
-        ramp = min(0.6, 0.45 * length / pace)
-        cruise = length / pace - ramp
+        rise = min(ramp, 0.45 * length / pace)
+        cruise = length / pace - rise
         fore, left = (0.0, sign * pace) if kind == "sideways" else (sign * pace, 0.0)
-        speeds += [(now + ramp, fore, left), (now + ramp + cruise, fore, left), (now + 2 * ramp + cruise, 0.0, 0.0)]
-        yaws += [(now + ramp, heading), (now + ramp + 0.9 * cruise, heading)]
-        now += 2 * ramp + cruise
+        speeds += [(now + rise, fore, left), (now + rise + cruise, fore, left), (now + 2 * rise + cruise, 0.0, 0.0)]
+        yaws += [(now + rise, heading), (now + rise + 0.9 * cruise, heading)]
+        now += 2 * rise + cruise
         if kind == "turn":
             heading += math.pi * (1 if clip.uniform() < 0.5 else -1)
             now += clip.uniform(0.9, 1.5)
