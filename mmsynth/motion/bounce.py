@@ -80,7 +80,7 @@ def plan_bounce(path: Path, start: float, rate: float, duty: float, width: float
     """The course of who runs along the path with `rate` steps a second, each foot on the floor for `duty` of a stride.
 
     Velocity swings as force through the feet asks for: braked in the first half of a contact and made good in the
-    second; to the side, away from each foot, left after even flights, which is `width` / 2 in m from the line.
+    second; to the side, away from each foot, left after even flights, which is `width` / 2 in m beside the body.
     """
     period = 1 / rate
     contact = 2 * period * duty

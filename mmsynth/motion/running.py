@@ -177,7 +177,7 @@ class Swing:
         return self.course.hip(times, self.foot) + beside
 
     def _roll(self, times: Tensor, top: float, peak: float, strike: float) -> Tensor:
-        """Angle [frames] in rad that goes on as the foot rolls off; `peak` after `top` of the swing, `strike` at last."""
+        """Angle [frames] in rad that goes on as the foot rolled, is `peak` after `top` of the swing, then `strike`."""
         u = (times - self.old.leave) / self._span
         none = torch.zeros(1, 1, dtype=torch.float64)
         off = (none + self.old.push, none + self.old.rolling * self._span * top, none)

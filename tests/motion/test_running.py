@@ -113,9 +113,17 @@ def test_force_passes_through_the_foot(seed):
     assert np.abs(np.median(np.abs(found), axis=0))[1] < 0.03
 
 
+def test_feet_stand_side_by_side():
+    """Who runs on the spot faces -y: the left foot is at greater x, 4 cm from the body, which swings 1 cm to it."""
+    motion = runner(2, **ON_THE_SPOT)
+    where, low = forward(motion).numpy()[..., 0], soles(motion) < 0.004
+    sides = [where[low[:, foot], JOINTS.index(f"{side}_ankle")].mean() for foot, side in enumerate(("left", "right"))]
+    assert sides[0] - sides[1] == pytest.approx(0.1, abs=0.01)
+
+
 def test_legs_neither_lock_nor_fold_as_feet_land():
-    """Knees of joggers are commonly given as bent by 40 to 50 degrees in mid-contact, these by up to 75, and by 90 to 130
-    in mid-swing: as feet land they are bent by 20 to 30 here, by 10 to 20 there.
+    """Knees of joggers are commonly given as bent by 10 to 20 degrees as feet land, 40 to 50 in mid-contact and 90 to
+    130 in mid-swing; these by 20 to 30, up to 75, and as much.
     """
     for seed in (1, 2, 3):
         motion = runner(seed, **STEADY)

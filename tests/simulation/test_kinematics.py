@@ -22,13 +22,9 @@ def distances(activity: str, times: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("profile", "activity", "level"),
-    # Running: -38 dB. The interpolant of the motion has jumps of acceleration, which no polynomial follows.
-    [("mmmesh", "walk", -40), ("mmmesh", "box", -40), ("mmmesh", "run", -36), ("radhar", "box", -40)],
+    ("profile", "activity"), [("mmmesh", "walk"), ("mmmesh", "box"), ("mmmesh", "run"), ("radhar", "box")]
 )
-def test_default_knots_follow_the_body_within_a_fiftieth_of_a_wavelength(
-    profile: str, activity: str, level: float
-) -> None:
+def test_default_knots_follow_the_body_within_a_fiftieth_of_a_wavelength(profile: str, activity: str) -> None:
     radar = load_radar(profile).radar
     knots, chirps = frame_knots(radar, Simulation()), radar.chirp_times()[:: radar.waveform.loops // 16].flatten()
     weights, _, _ = interpolation(knots, chirps)
@@ -40,4 +36,4 @@ def test_default_knots_follow_the_body_within_a_fiftieth_of_a_wavelength(
     error = weights @ found[:, :count] - found[:, count:]
     assert float(error.abs().max()) < speed_of_light / radar.waveform.center_frequency / 50
     phase = 4 * math.pi / radar.waveform.wavelength * error
-    assert 10 * math.log10(float(2 - 2 * phase.cos().mean())) < level  # |exp(j phase) - 1|^2
+    assert 10 * math.log10(float(2 - 2 * phase.cos().mean())) < -40  # |exp(j phase) - 1|^2
