@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from mmsynth.body_models import BodyModel, fit_skeleton, ground, load_body, shape_for
+from mmsynth.body_models import BodyModel, fit_error, fit_skeleton, ground, load_body, shape_for
 from mmsynth.datasets import Dataset
 from mmsynth.geometry import UPRIGHT, rotation_about
 from mmsynth.motion import ACTIVITIES, Subject, generate_motion, read_motion, resample
@@ -48,9 +48,9 @@ def _telling(motion: Motion) -> Tensor:
 
 
 def files_sheet(paths: Sequence[Path], frame_rate: float | None = None) -> Figure:
-    """Six instants of each motion file, see `read_motion`; a skeleton is drawn as the body that was fitted to it."""
+    """Six instants of each motion file, see `read_motion`; a skeleton as the body fitted to it, and how well."""
     body = load_body()
-    return contact_sheet([(path.name, mesh_of(read_motion(path, frame_rate), body)) for path in paths], _INSTANTS)
+    return contact_sheet([_row(path.name, read_motion(path, frame_rate), body) for path in paths], _INSTANTS)
 
 
 def bodies_sheet() -> Figure:
@@ -75,12 +75,16 @@ def clips_sheet(data: Dataset) -> Figure:
     return clips_figure([data[index] for index in first])
 
 
-def mesh_of(found: Motion | Skeleton | MeshSequence, body: BodyModel) -> MeshSequence:
+def _row(name: str, found: Motion | Skeleton | MeshSequence, body: BodyModel) -> tuple[str, MeshSequence]:
     """What was read of a motion file as a surface at six instants: posed, fitted and posed, or as it is."""
     if isinstance(found, MeshSequence):
-        return found
-    motion = fit_skeleton(found, body) if isinstance(found, Skeleton) else found
-    return body(_thinned(ground(motion, body)))
+        return name, found
+    if isinstance(found, Skeleton):
+        motion = fit_skeleton(found, body)
+        off = float(fit_error(found, body, motion).nanmedian())
+        name = f"{name}, fitted: half of the joints within {100 * off:.1f} cm"
+        found = motion
+    return name, body(_thinned(ground(found, body)))
 
 
 def _thinned(motion: Motion) -> Motion:

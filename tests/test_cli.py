@@ -114,6 +114,16 @@ def test_generate_info_train_predict_evaluate(
     assert call(monkeypatch, "info", data / "dataset.h5", "--figure", tmp_path / "clips.png") == 0
     assert (tmp_path / "clips.png").stat().st_size > 10_000
     assert "walk" in capsys.readouterr().out
+    assert call(monkeypatch, "track", data / "dataset.h5", "--points", "6") == 0
+    with Dataset.open(data / "dataset.h5") as made:
+        pelvis = {sample.id: sample.joints[:, 0] for sample in made if sample.joints is not None}
+    head, *people = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert head == ["clip", "time_s", "person", "x_m", "y_m", "vx_m_s", "vy_m_s"] and len(people) > 40
+    for clip, time, person, *place, _, _ in people:
+        off = torch.tensor([float(x) for x in place]) - pelvis[clip][round(float(time) * 30), :2]
+        assert person == "0" and float(off.norm()) < 0.5
+    assert call(monkeypatch, "track", data / "dataset.h5", "--points", "1000") == 0
+    assert "in 4 of 4 clips nobody was found" in capsys.readouterr().err
     training = tmp_path / "training.toml"
     # A device that is not there is replaced by the one that is asked for.
     training.write_text('device = "cuda:99"\n' + TRAINING.replace("DATA", str(data / "dataset.h5")))

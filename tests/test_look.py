@@ -1,9 +1,14 @@
 """Which stretch of a clip a contact sheet shows."""
 
-import torch
+from pathlib import Path
 
-from mmsynth.look import _telling
-from mmsynth.motion import Subject, generate_motion
+import numpy as np
+import torch
+from made_up import PERSON
+
+from mmsynth.body_models import fit_error, fit_skeleton, load_body
+from mmsynth.look import _telling, files_sheet
+from mmsynth.motion import Subject, generate_motion, read_motion
 
 
 def test_the_sheet_of_a_fall_shows_the_fall():
@@ -19,3 +24,12 @@ def test_evenly_spread_over_a_short_stretch_where_poses_repeat():
     motion = generate_motion("clap", 8.0, Subject(1), torch.Generator().manual_seed(1))
     step = _telling(motion).diff()
     assert (step - step.mean()).abs().max() < 0.02  # a frame of 60 Hz
+
+
+def test_the_sheet_of_a_skeleton_says_how_near_the_body_came(tmp_path: Path):
+    np.savez(tmp_path / "person.npz", positions=np.repeat(PERSON[None], 20, 0), fps=30)
+    found = read_motion(tmp_path / "person.npz")
+    body = load_body()
+    off = 100 * float(fit_error(found, body, fit_skeleton(found, body)).nanmedian())
+    said = [text.get_text() for axes in files_sheet([tmp_path / "person.npz"]).axes for text in axes.texts]
+    assert f"person.npz, fitted: half of the joints within {off:.1f} cm" in said

@@ -93,7 +93,7 @@ def rank(predictions: Mapping[str, Predictions]) -> Ranking:
         predictions: of each model by its name, for the same windows, which do not overlap.
 
     Raises:
-        ValueError: there is no model, their windows differ, or no two neighbouring windows hold points.
+        ValueError: there is no model, their windows differ, no recording has two, or no two neighbours hold points.
     """
     if not predictions:
         raise ValueError("rank: expected at least one model, got none")
@@ -104,6 +104,11 @@ def rank(predictions: Mapping[str, Predictions]) -> Ranking:
                 f"rank: expected windows alike, got {len(first)} of {first.duration:g} s and, by {name}, "
                 f"{len(said)} of {said.duration:g} s"
             )
+    if len(np.unique(first.clip)) == len(first):
+        raise ValueError(
+            f"rank: expected recordings of at least two windows, {2 * first.duration:g} s, got {len(first)} "
+            "of one each; import them whole, not cut into windows"
+        )
     counts = {name: successions(said) for name, said in predictions.items()}
     for name, own in counts.items():
         if not own.any():

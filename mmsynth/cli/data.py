@@ -15,6 +15,7 @@ from mmsynth.cli.shared import (
     Progress,
     Workers,
     app,
+    note,
     picture_option,
     say,
     table,
@@ -106,6 +107,38 @@ def export(
     with Dataset.open(file) as data:
         written = export_recordings(data, out, data.attributes.processing, format)
     say(f"{out}: {len(written)} recordings")
+
+
+@app.command()
+def track(
+    file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
+    points: Annotated[
+        int, typer.Option(min=1, help="Of three frames, that make a person; more where walls show people twice.")
+    ] = 10,
+    moving: Annotated[
+        bool, typer.Option("--moving", help="Of points that move alone, where the radar keeps those of the room.")
+    ] = False,
+) -> None:
+    """Print where each of several people is, frame by frame, and how fast: x to the right, y ahead of the radar.
+
+    `mmsynth track recording.h5 > people.tsv`
+    """
+    from mmsynth.datasets import Dataset
+    from mmsynth.datasets.windows import clouds, select_points
+    from mmsynth.processing import Tracking, track_people
+
+    data, settings = Dataset.open(file), Tracking(min_points=points)
+    flat, nobody = select_points(data.points(), "moving" if moving else "all"), 0
+    say("clip\ttime_s\tperson\tx_m\ty_m\tvx_m_s\tvy_m_s")
+    for name, cloud in zip(data.labels.id, clouds(flat), strict=True):
+        found = track_people(cloud, settings)
+        nobody += not len(found.person)
+        rows = zip(
+            cloud.times[found.frame].tolist(), found.person.tolist(), found.position, found.velocity, strict=True
+        )
+        say(*(f"{name}\t{t:.3f}\t{who}\t{x:.3f}\t{y:.3f}\t{u:.3f}\t{v:.3f}" for t, who, (x, y), (u, v) in rows))
+    if nobody:
+        note(f"in {nobody} of {len(data)} clips nobody was found; try fewer --points")
 
 
 @app.command()

@@ -1,13 +1,18 @@
 """Windows of fixed length over a data set, and the filters that honest protocols need."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
+from mmsynth.datasets.clouds import cloud_of_rows
 from mmsynth.datasets.dataset import Clips, FlatPoints
+from mmsynth.types import PointCloud
 
 # Below this radial speed in m/s a point counts as static: under the finest Doppler step in use (mmMesh: 0.0685 m/s).
 STATIC_SPEED = 0.05
@@ -118,3 +123,11 @@ def keep_points(flat: FlatPoints, keep: NDArray[np.bool_]) -> FlatPoints:
     counts = np.bincount(flat.frame[keep], minlength=len(flat.frame_time))
     bounds = np.concatenate([[0], np.cumsum(counts)])
     return replace(flat, values=flat.values[keep], frame=flat.frame[keep], point_offsets=bounds)
+
+
+def clouds(flat: FlatPoints) -> Iterator[PointCloud]:
+    """The points of each clip as a cloud, without regions."""
+    for start, stop in itertools.pairwise(flat.clip_offsets):
+        offsets = torch.from_numpy(flat.point_offsets[start : stop + 1])
+        values = torch.from_numpy(flat.values[offsets[0] : offsets[-1]])
+        yield cloud_of_rows(values, offsets - offsets[0], torch.from_numpy(flat.frame_time[start:stop]))

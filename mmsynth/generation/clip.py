@@ -174,13 +174,19 @@ def _scene(
     recipe: Recipe, people: tuple[MeshSequence, ...], world_from_radar: Tensor, clothing: str, frequency: float
 ) -> Scene:
     """The people in the recipe's room, if it has one; materials are those at `frequency` in Hz."""
-    materials = person_materials(people[0].region_names, frequency, clothing)
+    people = (people[0], *(_told_apart(person, k + 1) for k, person in enumerate(people[1:])))
+    materials = person_materials([name for person in people for name in person.region_names], frequency, clothing)
     if not recipe.room:
         return Scene(world_from_radar, people, materials)
     room = room_of(recipe.room)
     things = movers((*room.fan, *room.door), people[0].times.cpu())
     still, mirrors, regions, found = _surroundings(recipe.room, frequency)
     return Scene(world_from_radar, (*people, *things), materials | found, still, mirrors, regions)
+
+
+def _told_apart(other: MeshSequence, number: int) -> MeshSequence:
+    """A bystander, whose regions bear their number: "skin:left_hand:other1"."""
+    return replace(other, region_names=tuple(f"{name}:other{number}" for name in other.region_names))
 
 
 @lru_cache(maxsize=8)

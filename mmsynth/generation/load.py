@@ -8,7 +8,7 @@ from pathlib import Path
 from mmsynth.config import merge, parse, read_toml, to_table
 from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
-from mmsynth.motion.together import Area
+from mmsynth.motion.together import GAP
 from mmsynth.radar import load_radar, radar_file
 from mmsynth.scene import around, load_room, mounted, read_room
 from mmsynth.types import RadarSetup
@@ -132,9 +132,9 @@ def check_people(recipe: Recipe) -> None:
         where = placement_of(recipe, activity)
         spots += [(far * math.sin(b), far * math.cos(b)) for far in where.distance for b in _bearings(where)]
     widest = max(math.dist(a, b) for a in spots for b in spots)
-    if recipe.subjects.others and widest < Area().gap:
+    if recipe.subjects.others and widest < GAP:
         raise ValueError(
-            f"others: expected places for {recipe.subjects.others + 1} people, {Area().gap:g} m apart at least, got "
+            f"others: expected places for {recipe.subjects.others + 1} people, {GAP:g} m apart at least, got "
             f"places within {widest:.2f} m; widen the placement's distance or bearing"
         )
 

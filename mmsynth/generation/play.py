@@ -21,7 +21,7 @@ from mmsynth.motion import (
     read_motion,
     sample_subject,
 )
-from mmsynth.motion.together import Area, distance
+from mmsynth.motion.together import GAP, distance
 from mmsynth.scene import Room, mounted, read_room
 from mmsynth.types import Labels, MeshSequence, Motion, Skeleton
 
@@ -212,7 +212,7 @@ def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], 
     moving, where = _motion(recipe, body, activity, number, subject, draw), placement_of(recipe, activity)
     for _ in range(_TRIES):
         there, _ = _stand(recipe, where, moving, draw)
-        if all(distance(there, other) >= Area().gap for other in others):
+        if all(distance(there, other) >= GAP for other in others):
             return there
     return None
 

@@ -170,7 +170,8 @@ class Outputs:
         joints: named set of joints.
         heatmaps: by kind.
         adc: the raw samples.
-        regions: of each point, the body part, or what else in the scene, that caused it.
+        regions: of each point, the body part (of whom, where there are others), or what else in the scene, that caused
+            it.
     """
 
     joints: str = "mars19"

@@ -26,5 +26,3 @@ from mmsynth.motion.sources import list_sources as list_sources
 from mmsynth.motion.subject import Range as Range
 from mmsynth.motion.subject import Subject as Subject
 from mmsynth.motion.subject import sample_subject as sample_subject
-from mmsynth.motion.together import Area as Area
-from mmsynth.motion.together import place_apart as place_apart

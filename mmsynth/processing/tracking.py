@@ -20,7 +20,7 @@ class Tracking:
 
     Attributes:
         radius: m, neighbours of a point in DBSCAN.
-        min_points: that make a dense neighbourhood.
+        min_points: that make a dense neighbourhood; fewer than a person's, more than an echo's by way of a wall.
         height_weight: of a difference in z against one in x or y (elevation is coarse, people are tall).
         velocity_weight: m for each m/s of difference in radial velocity.
         frames: how many frames, the present and past ones, are clustered together.
@@ -34,7 +34,7 @@ class Tracking:
     """
 
     radius: float = 0.5
-    min_points: int = 3
+    min_points: int = 10
     height_weight: float = 0.4
     velocity_weight: float = 0.1
     frames: int = 3

@@ -119,5 +119,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
         rank({})
     with pytest.raises(ValueError, match="expected windows alike, got 120 of 2 s and, by b, 60 of 2 s"):
         rank({"a": said(TRUTH, CLIPS), "b": said(TRUTH[:60], CLIPS[:60])})
-    with pytest.raises(ValueError, match="expected neighbouring windows with points, got none that count for a"):
+    with pytest.raises(ValueError, match="expected recordings of at least two windows, 4 s, got 2 of one each"):
         rank({"a": said([0, 1], ["x", "y"])})
+    with pytest.raises(ValueError, match="expected neighbouring windows with points, got none that count for a"):
+        rank({"a": said([0, 1], ["x", "x"], empty=[0])})

@@ -80,6 +80,30 @@ def test_a_fan_alone_in_free_space_is_seen(tmp_path: Path) -> None:
     assert not bool(points_of(alone, "concrete").any())
 
 
+def test_points_say_whose_body_they_are_of(tmp_path: Path) -> None:
+    crowd = RECIPE.replace("count = 1", "count = 3\nothers = 2").replace('room = "room.toml"\n', "")
+    crowd = crowd.replace("[1.8, 1.8]", "[1.5, 3.5]").replace("[-25, -25]", "[-40, 40]")
+    path = written(tmp_path, "", crowd)
+    ready = stage(load_recipe(path))
+    take = draw_take(ready, 0)
+    cloud = sample_of(path).cloud
+    assert cloud.region is not None
+    names = [cloud.region_names[k] if k >= 0 else "" for k in cloud.region.tolist()]
+    shift = take.scene.world_from_radar[:3, 3]
+    bodies = [person.vertices[0].double() - shift for person in take.scene.people]
+    for number, ending in enumerate(("", ":other1", ":other2")):
+        own = torch.tensor(
+            [bool(name) and name.endswith(ending) and name.count(":") == 1 + bool(number) for name in names]
+        )
+        assert int(own.sum()) > 10
+        # Where people stand apart by some resolution cells, a point is nearest to the body whose name it bears.
+        distance = torch.stack([torch.cdist(cloud.position[own].double(), body).amin(1) for body in bodies])
+        assert float((distance.argmin(0) == number).double().mean()) > 0.9
+    # A bystander is made of what the others are.
+    for name, made_of in take.scene.materials.items():
+        assert made_of == take.scene.materials[":".join(name.split(":")[:2])]
+
+
 def test_a_room_that_has_changed_is_read_again(tmp_path: Path) -> None:
     before = sample_of(written(tmp_path, ROOM + FRONT))
     changed = sample_of(written(tmp_path, ROOM + FAN + FRONT))  # in the same process

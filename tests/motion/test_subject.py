@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from mmsynth.body_models import load_body, shape_for
-from mmsynth.motion import ACTIVITIES, Area, Subject, generate_motion, list_sources, place_apart, sample_subject
+from mmsynth.motion import ACTIVITIES, Subject, generate_motion, list_sources, place, sample_subject
+from mmsynth.motion.edit import complete
+from mmsynth.motion.skeleton import forward
 from mmsynth.motion.subject import Range, style
-from mmsynth.motion.together import distance
+from mmsynth.motion.together import GAP, distance
 
 
 def people(count: int, **kwargs):
@@ -94,23 +96,20 @@ def test_bad_people():
         people(1, ages=(40.0, 20.0))
 
 
-def test_people_are_placed_apart():
+def test_the_distance_of_two_people_is_that_of_their_nearest_limbs_at_the_same_time():
     generator = torch.Generator().manual_seed(3)
-    clips = [
-        generate_motion(a, 4.0, Subject(k), generator, overrides=o)
-        for k, (a, o) in enumerate((("walk", {"extent": 1.5}), ("squat", {}), ("jack", {}), ("box", {})))
-    ]
-    area = Area()
-    placed = place_apart(clips, area, generator)
-    for i in range(4):
-        for j in range(i):
-            assert distance(placed[i], placed[j]) >= area.gap
-    assert distance(clips[1], clips[2]) < area.gap  # unplaced, they stand in one another
-    with pytest.raises(ValueError, match="expected room for 4 people"):
-        place_apart(clips, Area(x=(0.0, 0.1), y=(2.0, 2.1)), generator, tries=3)
+    walker = generate_motion("walk", 2.0, Subject(1), generator)
+    # In step and far aside, one's nearest joint is the first's leftmost, the other's his rightmost.
+    beside, wide = place(walker, (30.0, 0.0)), forward(complete(walker))[..., :2]
+    (low, high), (near, far) = ((wide[..., k].amin(1), wide[..., k].amax(1)) for k in (0, 1))
+    least = 30.0 - (high - low).max()
+    assert least - 0.01 < distance(walker, beside) < float(torch.hypot(least, (far - near).max())) + 0.01
+    # Whoever comes later is never met, however the ways cross.
+    assert distance(walker, dataclasses.replace(walker, times=walker.times + 3.0)) == math.inf
+    assert distance(walker, walker) == 0
 
 
-def test_bodies_of_people_placed_apart_do_not_touch():
+def test_bodies_that_keep_the_gap_do_not_touch():
     """Two heavy people who walk and push within two square metres: their surfaces keep apart at all times."""
     generator, body = torch.Generator().manual_seed(5), load_body("free-low")
     people = [Subject(1, "male", 45.0, 1.85, 125.0), Subject(2, "female", 50.0, 1.65, 105.0)]
@@ -120,8 +119,11 @@ def test_bodies_of_people_placed_apart_do_not_touch():
         shape = shape_for(person.height, person.mass, person.sex, person.age)
         clips.append(dataclasses.replace(motion, shape=shape, shape_of="free"))
     least = []
-    for _ in range(5):
-        first, second = place_apart(clips, Area(x=(-0.7, 0.7), y=(2.0, 3.4)), generator)
+    while len(least) < 5:
+        x, y, turn = (torch.rand(3, generator=generator) * torch.tensor([1.4, 1.4, 6.28])).tolist()
+        first, second = clips[0], place(clips[1], (x - 0.7, y - 0.7), turn)
+        if distance(first, second) < GAP:
+            continue
         surfaces = body(first).vertices, body(second).vertices
         least.append(min(float(torch.cdist(a.float(), b.float()).min()) for a, b in zip(*surfaces, strict=True)))
     assert min(least) > 0.03 and min(least) < 0.5

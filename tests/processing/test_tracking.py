@@ -78,6 +78,21 @@ def test_people_are_counted_as_they_appear():
     assert tracks.point_person[who[keep] == 0].unique().tolist() == [1]
 
 
+def test_echoes_by_way_of_a_wall_are_nobody():
+    """Behind a person, a detour of one metre farther, two of its points come again in every frame."""
+    cloud, who = crowd([lambda t: (0.5 * t, 2.0)], clutter=0)
+    again = torch.arange(len(who)) % 12 < 2
+    position = torch.cat([cloud.position, cloud.position[again] * 1.5])
+    frame = torch.cat([cloud.frame_index(), cloud.frame_index()[again]])
+    order = frame.argsort(stable=True)
+    nothing = torch.full((len(frame),), float("nan"))
+    offsets = torch.nn.functional.pad(torch.bincount(frame).cumsum(0), (1, 0))
+    velocity = torch.cat([cloud.velocity, cloud.velocity[again]])
+    seen = PointCloud(position[order], velocity[order], nothing, nothing, nothing, offsets, cloud.times)
+    assert set(track_people(seen, Tracking()).person.tolist()) == {0}
+    assert set(track_people(seen, Tracking(min_points=3)).person.tolist()) > {0}
+
+
 def test_scattered_clutter_is_nobody():
     cloud, _ = crowd([], clutter=6)
     assert int((cluster_points(cloud, Tracking()) >= 0).sum()) < 0.1 * len(cloud.velocity)
