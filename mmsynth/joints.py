@@ -43,7 +43,8 @@ SMPLX_PARENTS: tuple[int, ...] = tuple(-1 if p is None else SMPLX_JOINTS.index(p
 
 # Each joint of a labelled set as weights over SMPL-X joints; those of the trunk are rigid with it. Kinect's joints lie
 # where its recogniser puts them: against a body of the same height the hips 4 cm low and 3 cm inward, the knees 7 cm
-# low, the ankles 3 cm high, the head in the middle of the head (measured on MARS, subjects 2 and 3).
+# low, the ankles 3 cm high, the head over the neck, 6 cm behind the middle of the head (measured on MARS, subjects 2
+# and 3).
 _HEAD = {"head": 1.0, "neck": -0.5, "left_eye": 0.25, "right_eye": 0.25}
 _SIDES = (("L", "left", "right"), ("R", "right", "left"))
 _KINECT_LIMBS = {
@@ -66,7 +67,7 @@ _KINECT: dict[str, dict[str, float]] = {
     "SpineBase": {"left_hip": 0.715, "right_hip": 0.715, "pelvis": -0.43},
     "SpineMid": {"spine2": 0.63, "spine3": 0.37},
     "Neck": {"neck": 0.69, "head": 0.31},
-    "Head": _HEAD,
+    "Head": {"head": 2.3, "neck": -0.9, "left_eye": -0.2, "right_eye": -0.2},
     "SpineShoulder": {"neck": 0.78, "spine3": 0.22},
     **_KINECT_LIMBS,
 }

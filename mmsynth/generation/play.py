@@ -20,6 +20,7 @@ from mmsynth.motion import (
     place,
     read_motion,
     sample_subject,
+    swaying,
 )
 from mmsynth.motion.together import GAP, distance
 from mmsynth.scene import Room, mounted, read_room
@@ -31,6 +32,8 @@ _LOOKED_AT = 50
 _SPARE = 1 / 30
 # Attempts to place a person beside others, and motions that are tried so.
 _TRIES, _MOTIONS = 200, 5
+# Key of the random stream of sway; others stand with `clip`.
+_SWAY = 8
 # Whose pelvis comes down to this share of its height falls: the lowest of squats leaves a half.
 _DOWN = 0.4
 
@@ -72,6 +75,9 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     moving = _motion(recipe, body, activity, person, subject, draw)
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
     motions = (motion, *_others(recipe, body, index, person, motion))
+    if max(recipe.subjects.sway):
+        small = stream(recipe.seed, _SWAY, index)
+        motions = tuple(swaying(m, uniform(recipe.subjects.sway, small), small) for m in motions)
     clothing = recipe.subjects.clothing[integer(len(recipe.subjects.clothing), draw)]
     # A recipe's seed makes other people: sets that differ in it may be trained on as one.
     labels = Labels(activity.label, f"{recipe.name}-{recipe.seed}-s{person:04d}", recipe.name, "synthetic")

@@ -89,6 +89,8 @@ class SubjectRecipe:
         body: model that they are drawn in.
         clothing: kinds, one drawn for each clip.
         others: of them who are in every clip beside the one with the labels, at activities and places of the recipe.
+        sway: of trunk, head and shoulders, in rad/s (`motion.swaying`); each clip draws from it. Of people who stand
+            still a radar that takes away what rests (clutter removal) sees little else.
     """
 
     count: int = 20
@@ -97,6 +99,7 @@ class SubjectRecipe:
     body: str = "free"
     clothing: tuple[str, ...] = CLOTHING_KINDS
     others: int = 0
+    sway: Range = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -106,6 +109,7 @@ class SubjectRecipe:
         if not 0 <= self.others < self.count:
             raise ValueError(f"others: expected fewer than the {self.count} people of the recipe, got {self.others}")
         _check_range("age", self.age, 2.0, 90.0)
+        _check_range("sway", self.sway, 0.0, 0.5, " rad/s")
         if not self.clothing or any(kind not in CLOTHING for kind in self.clothing):
             raise ValueError(
                 f"clothing: expected some of {', '.join(CLOTHING)}, got {', '.join(self.clothing) or 'none'}"

@@ -1,6 +1,7 @@
 """From what a person does to joint rotations: legs by inverse kinematics, a chest that breathes, a floor to lie on."""
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor
@@ -102,6 +103,39 @@ def breathing(motion: Motion, push: Tensor) -> Motion:
         # What lies below bends before the joint's own rotation is applied, and what hangs on it is turned back first.
         spine = name.startswith("spine")
         rotations[:, j] = rotations[:, j] @ turn if spine else turn @ rotations[:, j]
+    return dataclasses.replace(motion, rotations=rotations)
+
+
+# Hz between which people who stand still sway, and how many waves that is.
+_SWAY, _WAVES = (0.3, 2.0), 16
+_SWAYS = ("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")
+
+
+def swaying(motion: Motion, rate: float, generator: torch.Generator) -> Motion:
+    """The motion with trunk, head and shoulders that are never quite still: each turns a little about its joint.
+
+    Neither generators nor cameras hold these turns, but a radar that takes away what rests sees little else of somebody
+    who holds still. Legs stay where they are.
+
+    Args:
+        motion: of any source; joints that it lacks do not turn.
+        rate: of the turns about each axis, root mean square, in rad/s.
+        generator: of the turns.
+    """
+    low, high = _SWAY
+    shape = (_WAVES, len(_SWAYS), 3)
+    share, phase = torch.rand((2, *shape), generator=generator, dtype=torch.float64)
+    pulse = math.tau * low * (high / low) ** share
+    angle = pulse * motion.times.double()[:, None, None, None] + math.tau * phase
+    turns = matrix_from_rotvec((angle.sin() * (rate * math.sqrt(2 / _WAVES) / pulse)).sum(1)).to(motion.rotations)
+    rotations = motion.rotations.clone()
+    for name, turn in zip(_SWAYS, turns.unbind(1), strict=True):
+        if name in motion.joint_names:
+            j = motion.joint_names.index(name)
+            rotations[:, j] = rotations[:, j] @ turn
+    for j, name in enumerate(motion.joint_names):
+        if name in ("left_hip", "right_hip"):
+            rotations[:, j] = turns[:, 0].transpose(-1, -2) @ rotations[:, j]
     return dataclasses.replace(motion, rotations=rotations)
 
 

@@ -24,7 +24,7 @@ class Activity:
     about: str
 
 
-_KINECT = "MARS's Kinect recordings"
+_KINECT = "one person of MARS, and others like them"
 _PUSH = {
     "tempo": Range(1.4, 2.8, "s a repetition"),
     "rest": Range(0.0, 0.8, "s"),
@@ -32,28 +32,33 @@ _PUSH = {
     "stagger": Range(0.1, 0.4, "m between the feet"),
     "lean": Range(0.1, 0.3, "rad"),
 }
+_HANDS = {
+    "hands": Range(0.12, 0.22, f"m of the wrists over the shoulders; {_KINECT}"),
+    "apart": Range(0.02, 0.14, f"m of the wrists outside the shoulders; {_KINECT}"),
+}
 _ARMS = {
-    "tempo": Range(3.0, 4.6, f"s; {_KINECT}"),
-    "hold": Range(0.05, 0.25, "share of the repetition with the arm up"),
-    "lift": Range(1.5, 1.95, f"rad of abduction; {_KINECT}"),
+    "tempo": Range(2.4, 4.4, f"s; {_KINECT}"),
+    "hold": Range(0.05, 0.4, "share of the repetition with the arm up"),
+    "lift": Range(1.55, 2.1, f"rad of abduction; {_KINECT}"),
 }
 _FRONT = {
-    "tempo": Range(2.8, 4.0, f"s; {_KINECT}"),
-    "length": Range(0.55, 0.85, "m between the feet"),
-    "depth": Range(0.16, 0.3, f"m; {_KINECT}"),
-    "hands": Range(0.05, 0.16, "m over the shoulders"),
+    "tempo": Range(1.8, 3.6, f"s; {_KINECT}"),
+    "length": Range(0.32, 0.6, f"m between the ankles, forward; {_KINECT}"),
+    "width": Range(0.32, 0.62, f"m between the ankles, sideways; {_KINECT}"),
+    "depth": Range(0.06, 0.18, f"m; {_KINECT}"),
+    **_HANDS,
 }
 _SIDE = {
-    "tempo": Range(2.6, 3.8, f"s; {_KINECT}"),
-    "width": Range(0.75, 1.0, "m between the feet"),
-    "depth": Range(0.08, 0.18, f"m; {_KINECT}"),
-    "shift": Range(0.22, 0.34, f"m; {_KINECT}"),
-    "arms": Range(1.3, 1.6, "rad"),
+    "tempo": Range(1.5, 3.4, f"s; {_KINECT}"),
+    "width": Range(0.58, 0.82, f"m between the ankles; {_KINECT}"),
+    "depth": Range(0.06, 0.16, f"m; {_KINECT}"),
+    "shift": Range(0.2, 0.34, f"m; {_KINECT}"),
+    "arms": Range(1.4, 1.75, "rad"),
 }
 _LIMB = {
-    "tempo": Range(2.2, 3.4, f"s; {_KINECT}"),
-    "leg": Range(0.5, 0.85, f"rad of abduction; {_KINECT}"),
-    "arm": Range(1.2, 1.6, f"rad of abduction; {_KINECT}"),
+    "tempo": Range(1.6, 3.2, f"s; {_KINECT}"),
+    "leg": Range(0.5, 1.0, f"rad of abduction; {_KINECT}"),
+    "arm": Range(1.25, 1.85, f"rad of abduction; {_KINECT}"),
 }
 # Millimetres as commonly given for radar of vital signs (Droitcour 2006 and many since); not checked by measurement.
 _VITAL = {
@@ -63,6 +68,16 @@ _VITAL = {
     "pulse": Range(0.0001, 0.0005, "m of the breastbone"),
 }
 _REST = Range(0.0, 0.6, "pauses between repetitions, s; mean, in bouts")
+_SQUAT = {
+    "tempo": Range(1.2, 3.2, "s a repetition"),
+    "rest": _REST,
+    "depth": Range(0.12, 0.46, "m the pelvis sinks: quarter squats (knees 65 degrees) to deep ones (125)"),
+    "lean": Range(0.3, 1.0, "rad of the trunk at the bottom"),
+    "back": Range(0.35, 0.7, "m that the pelvis goes back, per m down"),
+    "hold": Range(0.0, 0.2, "share of the repetition at the bottom"),
+    "width": Range(0.22, 0.44, "m between the ankles"),
+    "toes_out": Range(0.1, 0.45, "rad"),
+}
 
 ACTIVITIES: Mapping[str, Activity] = {
     "walk": Activity(
@@ -97,19 +112,10 @@ ACTIVITIES: Mapping[str, Activity] = {
     ),
     "squat": Activity(
         exercises.squat,
-        {
-            "tempo": Range(1.2, 3.2, "s a repetition"),
-            "rest": _REST,
-            "depth": Range(0.12, 0.46, "m the pelvis sinks: quarter squats (knees 65 degrees) to deep ones (125)"),
-            "lean": Range(0.3, 1.0, "rad of the trunk at the bottom"),
-            "back": Range(0.35, 0.7, "m that the pelvis goes back, per m down"),
-            "hold": Range(0.0, 0.2, "share of the repetition at the bottom"),
-            "width": Range(0.22, 0.44, "m between the ankles"),
-            "toes_out": Range(0.1, 0.45, "rad"),
-            "arms": Range(0.0, 3.0, "0 raised in front, 1 clasped at the chest, 2 hanging"),
-        },
+        {**_SQUAT, "arms": Range(0.0, 3.0, "0 raised in front, 1 clasped at the chest, 2 hanging")},
         "squats",
     ),
+    "prisoner_squat": Activity(exercises.squat, {**_SQUAT, **_HANDS}, "squats with hands at the head"),
     "jack": Activity(
         exercises.jack,
         {

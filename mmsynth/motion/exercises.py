@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Beat, Clip, beats, ease, progress, rhythm, standing, track
-from mmsynth.motion.posing import Pose, aim, flat_foot, hang, keep_reachable, shifted, stack
+from mmsynth.motion.posing import Pose, aim, flat_foot, hands_at_head, hang, keep_reachable, shifted, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL
 
 GRAVITY = 9.81
@@ -26,7 +26,10 @@ def stand(clip: Clip) -> Pose:
 
 
 def squat(clip: Clip) -> Pose:
-    """Squats: hips back and down, trunk inclined so that the weight stays over the feet; arms by the person's habit."""
+    """Squats: hips back and down, trunk inclined so that the weight stays over the feet.
+
+    Arms are those of the person's habit (`arms`), or hands are held at the head (`hands`, `apart`).
+    """
     s = clip.style
     base = standing(clip, s["width"], s["toes_out"])
     left, right = rhythm(clip, bout=5)
@@ -41,7 +44,7 @@ def squat(clip: Clip) -> Pose:
         spine=base.spine + stack(0.0, 0.3 * lean, 0.0, like=down),
         head=base.head + stack(0.0, -0.6 * lean, 0.0, like=down),
     )
-    pose = _squat_arms(pose, down, lean, s["arms"])
+    pose = hands_at_head(pose, s["hands"], s["apart"]) if "hands" in s else _squat_arms(pose, down, lean, s["arms"])
     return keep_reachable(pose, torch.ones(len(down), 2, dtype=torch.float64))
 
 

@@ -122,6 +122,13 @@ def aim(pose: Pose, side: int, hand: Tensor, elbow_out: Tensor | float = 0.4) ->
     return dataclasses.replace(pose, arm=arms, elbow=elbows)
 
 
+def hands_at_head(pose: Pose, high: float, apart: float) -> Pose:
+    """The pose with both hands beside the head, elbows out and level: wrists `high` m over, `apart` outside shoulders."""
+    for side, sign in enumerate(SIGN):
+        pose = aim(pose, side, stack(apart * sign, high, 0.03, like=pose.times), 0.95)
+    return pose
+
+
 def flat_foot(ankle: Tensor, yaw: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor]:
     """Ankle [..., 3] and foot rotation [..., 3, 3] of a foot that rolls on the floor.
 

@@ -1,7 +1,8 @@
 """The ten rehabilitation moves of MARS (An and Ogras 2021), as its Kinect recordings show them.
 
-Extension of an upper limb lifts the arm sideways to about shoulder height; lunges go down and up in a stance that is
-held, hands at the head (front) or arms stretched out (side); extension of a limb lifts arm and leg of a side sideways.
+Extension of an upper limb lifts the arm sideways to over shoulder height; lunges go over one leg and back in a stance
+that is held, hands at the head (front, turned to the leading side) or arms stretched out (side); extension of a limb
+lifts arm and leg of a side sideways. Its squats are `exercises.squat` with hands at the head.
 """
 
 import dataclasses
@@ -10,7 +11,18 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Clip, ease, rhythm, standing
-from mmsynth.motion.posing import Pose, about, aim, body_turn, flat_foot, hang, hips, keep_reachable, shifted, stack
+from mmsynth.motion.posing import (
+    Pose,
+    about,
+    body_turn,
+    flat_foot,
+    hands_at_head,
+    hang,
+    hips,
+    keep_reachable,
+    shifted,
+    stack,
+)
 from mmsynth.motion.skeleton import ANKLE_HEIGHT, offset
 
 
@@ -36,14 +48,6 @@ def extend_arms(clip: Clip, left: bool, right: bool) -> Pose:
     return keep_reachable(pose, _planted(pose))
 
 
-def _hands_at_head(pose: Pose, high: float) -> Pose:
-    """Both hands beside the head, elbows out."""
-    for side, sign in enumerate((1.0, -1.0)):
-        hand = stack(-0.02 * sign, high, 0.06, like=pose.times)
-        pose = aim(pose, side, hand, 0.95)
-    return pose
-
-
 def _feet(
     clip: Clip, places: tuple[tuple[float, float], ...], yaws: tuple[float, float], heels: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -56,21 +60,24 @@ def _feet(
 
 
 def lunge_front(clip: Clip, lead: int) -> Pose:
-    """In a long stance with foot `lead` in front: down until the front knee is at 70 to 100 degrees, and up."""
+    """In a stance with foot `lead` in front and to its side: over the front leg and down, and back, trunk upright."""
     s = clip.style
     base, down = standing(clip), _once(clip)
-    long, sign = s["length"], 1.0 if lead == 0 else -1.0
-    front, back = (0.1 * sign, 0.5 * long), (-0.1 * sign, -0.5 * long)
+    long, wide, sign = s["length"], s["width"], 1.0 if lead == 0 else -1.0
+    front, back = (0.5 * wide * sign, 0.5 * long), (-0.5 * wide * sign, -0.5 * long)
     heel = torch.zeros(len(down), 2, dtype=torch.float64)
-    heel[:, 1 - lead] = 0.55 + 0.35 * down
-    ankle, foot = _feet(clip, (front, back) if lead == 0 else (back, front), (0.05, -0.05), heel)
-    toes = heel.clamp(0, 0.9)
-    pose = dataclasses.replace(_hands_at_head(base, s["hands"]), ankle=ankle, foot=foot, toes=toes)
+    heel[:, 1 - lead] = 0.1 + 0.2 * down
+    outward = 0.2 * sign
+    yaws = (outward, 0.0) if lead == 0 else (0.0, outward)
+    ankle, foot = _feet(clip, (front, back) if lead == 0 else (back, front), yaws, heel)
+    armed = hands_at_head(base, s["hands"], s["apart"])
+    pose = dataclasses.replace(armed, ankle=ankle, foot=foot, toes=heel)
     pose = shifted(
         pose,
-        pelvis=(0.0, -0.1 - s["depth"] * down, -0.02 + 0.10 * down),
-        turn=(-0.1 * sign, 0.06 + 0.08 * down, 0.0),
-        spine=(0.1 * sign, 0.04 * down, 0.0),
+        pelvis=(sign * wide * (0.4 * down - 0.12), -0.01 - s["depth"] * down, long * (0.42 * down - 0.25)),
+        turn=(0.18 * sign, 0.0, 0.0),
+        spine=(0.14 * sign, 0.0, 0.0),
+        head=(-0.2 * sign, 0.0, 0.0),
     )
     return keep_reachable(pose, _planted(pose))
 
@@ -86,10 +93,10 @@ def lunge_side(clip: Clip, side: int) -> Pose:
     pose = dataclasses.replace(base, ankle=ankle, foot=foot, arm=arm, elbow=base.elbow * 0.5)
     pose = shifted(
         pose,
-        pelvis=(sign * (s["shift"] * down - 0.15 * half), -s["depth"] * down, -0.3 * s["depth"] * down),
-        turn=(0.0, 0.3 * down, 0.08 * sign * down),
-        spine=(0.0, 0.05 * down, -0.05 * sign * down),
-        head=(0.0, -0.25 * down, 0.0),
+        pelvis=(sign * (s["shift"] * down - 0.2 * half), -s["depth"] * down, 0.04 * down),
+        turn=(0.05 * sign, 0.04 + 0.04 * down, 0.0),
+        spine=(0.12 * sign, 0.0, 0.0),
+        head=(-0.12 * sign, 0.0, 0.0),
     )
     return keep_reachable(pose, _planted(pose))
 
@@ -104,10 +111,10 @@ def extend_limb(clip: Clip, side: int) -> Pose:
     arm = hang(0.05 + 0.1 * share, 0.2 + (s["arm"] - 0.2) * share, 0.15 - 0.3 * share)
     lean, shift = -0.28 * sign * up, -0.085 * sign * up
     pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.5 * share))
-    # The pelvis leans about the hip that bears it, which stays as high as it stood.
-    tilted = shifted(pose, turn=(0.0, 0.0, lean))
+    # The pelvis leans about the hip that bears it, which stays as high as it stood, and opens to the lifted leg.
+    tilted = shifted(pose, turn=(0.15 * sign * up, 0.0, lean))
     bears = [(hips(p.pelvis, body_turn(p.turn)))[:, 1 - side, 1] for p in (pose, tilted)]
-    pose = shifted(tilted, pelvis=(shift, bears[0] - bears[1], 0.0), spine=(0.0, 0.0, -0.35 * lean))
+    pose = shifted(tilted, pelvis=(shift, bears[0] - bears[1], -0.02 * up), spine=(0.0, 0.0, -0.35 * lean))
     # The leg swings about its hip: from where the foot stood to where the straight leg carries it, a little bent on the
     # way. By direction and length, so that the knee neither locks nor folds as the foot leaves the floor.
     straight = float(offset("left_knee").norm() + offset("left_ankle").norm())
