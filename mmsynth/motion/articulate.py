@@ -108,14 +108,14 @@ def breathing(motion: Motion, push: Tensor) -> Motion:
 
 # Hz between which people who stand still sway, and how many waves that is.
 _SWAY, _WAVES = (0.3, 2.0), 16
-_SWAYS = ("pelvis", "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")
+_SWAYS = ("spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")
 
 
 def swaying(motion: Motion, rate: float, generator: torch.Generator) -> Motion:
     """The motion with trunk, head and shoulders that are never quite still: each turns a little about its joint.
 
     Neither generators nor cameras hold these turns, but a radar that takes away what rests sees little else of somebody
-    who holds still. Legs stay where they are.
+    who holds still. Pelvis and legs stay as they are, so that feet do not slide.
 
     Args:
         motion: of any source; joints that it lacks do not turn.
@@ -133,9 +133,6 @@ def swaying(motion: Motion, rate: float, generator: torch.Generator) -> Motion:
         if name in motion.joint_names:
             j = motion.joint_names.index(name)
             rotations[:, j] = rotations[:, j] @ turn
-    for j, name in enumerate(motion.joint_names):
-        if name in ("left_hip", "right_hip"):
-            rotations[:, j] = turns[:, 0].transpose(-1, -2) @ rotations[:, j]
     return dataclasses.replace(motion, rotations=rotations)
 
 

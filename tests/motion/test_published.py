@@ -10,7 +10,7 @@ import torch
 from mmsynth.body_models import load_body
 from mmsynth.geometry import rotvec_from_matrix
 from mmsynth.joints import SMPLX_JOINTS, SMPLX_PARENTS
-from mmsynth.motion import ACTIVITIES, Subject, breathing, generate_motion, resample
+from mmsynth.motion import ACTIVITIES, Subject, breathing, generate_motion, resample, swaying
 from mmsynth.motion.skeleton import JOINTS, forward
 from mmsynth.motion.subject import style
 
@@ -331,6 +331,50 @@ def test_a_motion_that_does_not_breathe_is_made_to():
         assert rotvec_from_matrix(apart).norm(dim=-1).max() < 1e-6
     with pytest.raises(ValueError, match="expected 2 frames"):
         breathing(still, torch.zeros(3))
+
+
+def test_sway_turns_every_joint_of_the_trunk_at_its_rate_and_leaves_the_feet():
+    still = clip("stand", 1, 20.0)
+    swayed = swaying(still, 0.08, torch.Generator().manual_seed(2))
+    rates = []
+    for name in ("spine1", "spine2", "head", "left_collar"):
+        j = still.joint_names.index(name)
+        own = rotvec_from_matrix(still.rotations[:, j].transpose(-1, -2) @ swayed.rotations[:, j])
+        rates.append(own.diff(dim=0).mul(60).square().mean().sqrt())
+    # Three axes of sixteen waves each over 20 s: a tenth of the root mean square for each joint.
+    assert torch.stack(rates).square().mean().sqrt() == pytest.approx(0.08, rel=0.1)
+    moved = (forward(swayed) - forward(still)).norm(dim=-1)
+    assert all(at(moved, f"{side}_{joint}").max() == 0 for side in SIDES for joint in ("hip", "knee", "ankle", "foot"))
+    # Four joints under the head turn by some 0.02 rad each, 0.1 to 0.5 m below it.
+    assert 0.005 < at(moved, "head").mean() < 0.03
+
+
+@pytest.mark.parametrize("activity", ["prisoner_squat", "left_front_lunge"])
+def test_hands_at_the_head_lie_where_the_style_has_them(activity):
+    motion = clip(activity, 1, hands=0.2, apart=0.06)
+    p, chest = forward(motion), forward_rotation(motion, "spine3")
+    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
+        hand, elbow = (
+            (chest.transpose(-1, -2) @ (at(p, f"{side}_{j}") - at(p, f"{side}_shoulder"))[..., None])[..., 0]
+            for j in ("wrist", "elbow")
+        )
+        assert torch.allclose(hand, torch.tensor([0.06 * sign, 0.2, 0.03]).double().expand_as(hand), atol=0.01)
+        # Upper arms stick out to the side, about level.
+        assert (elbow[:, 0] * sign).min() > 0.2 and elbow[:, 1:].abs().max() < 0.1
+
+
+@pytest.mark.parametrize(("side", "sign"), [("left", 1.0), ("right", -1.0)])
+def test_a_front_lunge_goes_over_the_front_foot_and_back(side, sign):
+    motion = clip(f"{side}_front_lunge", 1, 12.0, length=0.4, width=0.5, depth=0.12)
+    p = forward(motion)
+    other = "right" if side == "left" else "left"
+    apart = at(p, f"{side}_ankle") - at(p, f"{other}_ankle")
+    # Facing -y: the leading foot stands in front of the other and to its own side (heels rise by up to 0.3 rad).
+    assert torch.allclose(apart[:, :2], torch.tensor([0.5 * sign, -0.4]).double().expand(len(apart), 2), atol=0.04)
+    pelvis = at(p, "pelvis")
+    low, high = pelvis[:, 2].argmin(), pelvis[:, 2].argmax()
+    way = pelvis[low] - pelvis[high]
+    assert way[0] * sign > 0.12 and way[1] < -0.12 and -0.16 < way[2] < -0.06
 
 
 def forward_rotation(motion, name):
