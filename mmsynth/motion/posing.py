@@ -123,7 +123,7 @@ def aim(pose: Pose, side: int, hand: Tensor, elbow_out: Tensor | float = 0.4) ->
 
 
 def hands_at_head(pose: Pose, high: float, apart: float) -> Pose:
-    """The pose with both hands beside the head, elbows out and level: wrists `high` m over, `apart` outside shoulders."""
+    """The pose with hands beside the head, elbows out and level: wrists `high` m over shoulders, `apart` m outside."""
     for side, sign in enumerate(SIGN):
         pose = aim(pose, side, stack(apart * sign, high, 0.03, like=pose.times), 0.95)
     return pose

@@ -444,6 +444,21 @@ def test_a_clip_is_cut_from_anywhere_in_a_file(tmp_path: Path, monkeypatch: pyte
     assert begin.min() >= 0 and begin.min() < 1 and begin.max() > 2.9 and end.max() <= 4 + 1e-9
 
 
+def test_sway_comes_to_everybody_and_changes_nothing_else(recipe: Recipe) -> None:
+    people = replace(recipe.subjects, count=2, others=1)
+    still, swayed = (
+        draw_play(replace(recipe, subjects=replace(people, sway=sway)), load_body("free-low"), 0)
+        for sway in ((0.0, 0.0), (0.05, 0.1))
+    )
+    for one, two in zip(still.motions, swayed.motions, strict=True):
+        moved = (one.rotations - two.rotations).abs().amax((0, 2, 3)) > 0
+        trunk = {"spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar"}
+        assert {n for n, m in zip(one.joint_names, moved.tolist(), strict=True) if m} == trunk
+        assert torch.equal(one.translation, two.translation)
+    first, second = (m.rotations[:, 3] - s.rotations[:, 3] for m, s in zip(still.motions, swayed.motions, strict=True))
+    assert not torch.allclose(first, second, atol=1e-4)
+
+
 def test_others_stand_apart_and_change_nothing_for_the_labelled_person(recipe: Recipe) -> None:
     people = replace(recipe.subjects, count=4, others=2)
     room = replace(recipe.placement, distance=(1.5, 3.0), bearing=(-0.4, 0.4))
