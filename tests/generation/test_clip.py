@@ -446,8 +446,9 @@ def test_a_clip_is_cut_from_anywhere_in_a_file(tmp_path: Path, monkeypatch: pyte
 
 def test_sway_comes_to_everybody_and_changes_nothing_else(recipe: Recipe) -> None:
     people = replace(recipe.subjects, count=2, others=1)
+    room = replace(recipe.placement, distance=(1.5, 3.0), bearing=(-0.4, 0.4))
     still, swayed = (
-        draw_play(replace(recipe, subjects=replace(people, sway=sway)), load_body("free-low"), 0)
+        draw_play(replace(recipe, placement=room, subjects=replace(people, sway=sway)), load_body("free-low"), 0)
         for sway in ((0.0, 0.0), (0.05, 0.1))
     )
     for one, two in zip(still.motions, swayed.motions, strict=True):
