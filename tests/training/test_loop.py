@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
-from mmsynth.training.loop import Material, start, train_network, train_step
+from mmsynth.training.loop import Material, rate, start, train_network, train_step, validation_score
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows, WindowSettings, cut
@@ -77,19 +78,65 @@ def test_it_stops_when_nothing_gets_better_and_keeps_the_best(
 ) -> None:
     recipe = replace(RECIPE, data=Data((Path("a"),)), optimise=replace(OPTIMISE, pretrain_steps=0, patience=2))
     scores, seen = iter([1.0, 3.0, 2.0, 3.0]), []
+    own = replace(material, synthetic=None, validation=windows.take([0, 5]))
 
-    def scored(model: object, _: Windows) -> float:
+    def scored(model: object, chosen: Windows) -> float:
+        assert chosen is own.validation
         weights = model.network.state_dict()  # type: ignore[attr-defined]
         seen.append({k: v.clone() for k, v in weights.items()})
         return next(scores)
 
     monkeypatch.setattr("mmsynth.training.loop.validation_score", scored)
     done: list[int] = []
-    own = replace(material, synthetic=None, validation=windows.take([0, 5]))
     kept = train_network(recipe, own, None, lambda step, total: done.append(step)).network.state_dict()
     assert done == [1, 2, 3, 4]
     assert all(torch.equal(value, seen[1][name]) for name, value in kept.items())
     assert any(not torch.equal(value, seen[3][name]) for name, value in kept.items())
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_stop_forgets_neither_the_best_weights_nor_the_average(
+    chosen: bool, windows: Windows, material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after the third step of six: what is kept is that of the second, or the average without a choice."""
+    monkeypatch.setattr("mmsynth.training.loop.validation_score", lambda *_: next(scores))
+    recipe = replace(RECIPE, data=Data((Path("a"),)), optimise=replace(OPTIMISE, steps=6, pretrain_steps=0))
+    own = replace(material, synthetic=None, validation=windows.take([0, 5]) if chosen else None)
+
+    def killed(step: int, total: int) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    found = []
+    for folder in ("killed", "whole"):
+        (tmp_path / folder).mkdir()
+        scores = iter([1.0, 3.0, 2.0, 2.5, 2.9, 2.7])
+        if folder == "killed":
+            with pytest.raises(KeyboardInterrupt):
+                train_network(recipe, own, tmp_path / folder, killed)
+        found.append(train_network(recipe, own, tmp_path / folder, lambda step, total: None).network.state_dict())
+    assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
+
+
+def test_of_states_that_are_right_as_often_the_surer_one_is_chosen(windows: Windows) -> None:
+    truth = np.eye(2)[windows.labels(("fast", "slow"))]
+
+    def scored(sure: float, wrong: int = 0) -> float:
+        said = sure * truth + (1 - sure) * (1 - truth)
+        said[:wrong] = said[:wrong, ::-1]
+        model = SimpleNamespace(targets=Targets(("fast", "slow")), probabilities=lambda _: said)
+        return validation_score(model, windows)  # type: ignore[arg-type]
+
+    assert 1 > scored(0.9) > scored(0.6) > scored(0.9, wrong=2)
+
+
+def test_recorded_windows_are_learnt_more_slowly_than_synthetic_ones(material: Material) -> None:
+    """After pre-training the rate takes its course once more, as of a training of that length, and lower."""
+    plain = replace(RECIPE, optimise=replace(OPTIMISE, steps=30, pretrain_steps=0))
+    alone = replace(material, synthetic=None)
+    course = np.array([rate(plain, alone, step) for step in range(30)])
+    assert [rate(RECIPE, material, 10 + step) for step in range(30)] == pytest.approx(OPTIMISE.finetune_rate * course)
+    assert OPTIMISE.finetune_rate < 1 and course.max() == course[2] <= OPTIMISE.rate
 
 
 def test_ghosts_are_points_of_elsewhere_and_jitter_has_its_size(windows: Windows) -> None:
