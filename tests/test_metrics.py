@@ -47,6 +47,7 @@ def test_unknown_joints_do_not_count() -> None:
     truth = np.zeros((2, 1, 3))
     truth[1] = np.nan
     assert metrics.mpjpe(np.ones((2, 1, 3)), truth) == pytest.approx([np.sqrt(3)])
+    assert metrics.mae(np.ones((2, 1, 3)), truth) == 1
 
 
 def test_earth_mover_is_the_shift_of_a_histogram() -> None:

@@ -68,7 +68,10 @@ def mean(scores: Sequence[Scores]) -> float:
 
 
 def vote(probabilities: NDArray[Any], clip: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Mean class probabilities [clips, classes] of the windows of each clip, and each clip's first window [clips]."""
+    """Class probabilities [clips, classes] by the product of those of a clip's windows; its first window [clips].
+
+    A thousandth is added to each, so that no window alone decides.
+    """
     _, first, index = np.unique(clip.astype(str), return_index=True, return_inverse=True)
     total = np.zeros((len(first), probabilities.shape[1]))
     np.add.at(total, index, np.log(probabilities + 1e-3))

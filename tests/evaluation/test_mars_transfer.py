@@ -1,6 +1,8 @@
 """Pre-training on poses whose answer is known."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,9 +81,46 @@ def test_nothing_of_the_person_held_out_is_learned_from() -> None:
     np.testing.assert_allclose([e.mae for e in after], [e.mae for e in before], rtol=1e-4)
 
 
+def test_everybody_is_held_against_the_others_mean_and_his_own_synthetic_poses() -> None:
+    """Three people of two joints whose poses never change, 1 m beside each other; the second joint is 0.5 m ahead."""
+    real = poses(3, 10, 6)
+    number = np.array([int(name[1:]) for name in real.subject.tolist()])
+    joints = np.zeros_like(real.joints)
+    joints[:, :, 0], joints[:, 1, 1] = number[:, None], 0.5 * number
+    real = replace(real, joints=joints)
+    # Synthetic poses for the second person lie 6 m above.
+    made = {
+        f"p{k}": replace(real, joints=real.joints + np.float32(6 * (k == 1)) * np.float32([0, 0, 1])) for k in range(3)
+    }
+    found = transfer_errors(real, names(3), made, (1.0,), recipe(20, 8))[0.0]
+    # The others' mean is 1.5, 0 and 1.5 m aside; its second joint 0.75, 0 and 0.75 m too far or near.
+    constant = [found[name][0] for name in ("p0", "p1", "p2")]
+    assert [e.mae for e in constant] == pytest.approx([100 * (1.5 * 2 + 0.75) / 6, 0, 100 * (1.5 * 2 + 0.75) / 6])
+    assert [e.relative_mae for e in constant] == pytest.approx([100 * 0.75 / 6, 0, 100 * 0.75 / 6])
+    assert constant[0].relative_mpjpe == pytest.approx([0, 75]) and constant[0].mpjpe[0] == pytest.approx(150)
+    above = [found[name][1].mae for name in ("p0", "p1", "p2")]
+    assert above[1] > 150 > max(above[0], above[2])
+
+
+def test_recordings_alone_have_one_size_unless_sizes_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fitted(own: Recipe, known: Frames | None, made: Frames | None, _: object) -> SimpleNamespace:
+        asked.append((own.data.schedule, own.sizes, known is not None, made is not None))
+        return SimpleNamespace(poses=lambda frames: frames.joints)
+
+    monkeypatch.setattr("mmsynth.evaluation.mars_transfer.fit_frames", fitted)
+    real = poses(2, 4, 0)
+    transfer_errors(real, names(2), dict.fromkeys(real.subject, real), (1.0,), recipe(1, 8))
+    only = ("pretrain", True, False, True)
+    arms = [(False, False), (True, False), (True, True), (True, True)]
+    assert [a[1:] for a in asked] == [only[1:], *((sizes, True, made) for sizes, made in arms)] * 2
+    assert [a[0] for a in asked[:5]] == ["pretrain", recipe(1, 8).data.schedule, "pretrain", "pretrain", "mix"]
+
+
 def test_skeletons_are_of_the_others_and_without_gaps(tmp_path: Path) -> None:
     times = np.arange(60) * 0.1
-    times[20:] += 1.0
+    times[20:] += 0.1  # one frame is missing
     with DatasetWriter(tmp_path / "mars.h5", Attributes(joint_set="mars19")) as writer:
         for k, subject in enumerate(("mars-s1", "mars-s2")):
             joints = PERSON + 0.1 * np.sin(2 * np.pi * 0.3 * times)[:, None, None] + 5 * k

@@ -12,16 +12,18 @@ from matplotlib.figure import Figure
 
 from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
 from mmsynth.evaluation import corpus, evaluate, folds
-from mmsynth.evaluation.evaluate import ADAPTED, adapted_to, learnt_from, score_predictions, untouched
+from mmsynth.evaluation.evaluate import ADAPTED, Report, adapted_to, learnt_from, score_predictions, untouched
+from mmsynth.evaluation.official import split_reports
 from mmsynth.evaluation.protocol import draw_rows
-from mmsynth.evaluation.radhar import across
-from mmsynth.evaluation.report import keep_report
+from mmsynth.evaluation.radhar import _shuffled, across
+from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.evaluation.scores import row, score, text_table, update_ledger, vote
 from mmsynth.radar import load_radar
-from mmsynth.training import Predictions, WindowSettings, fit, other_radar
+from mmsynth.training import Predictions, WindowSettings, fit, load_run, other_radar
 from mmsynth.training.features import count_features
 from mmsynth.training.gather import gather
 from mmsynth.training.recipe import Adapt, Data, Recipe
+from mmsynth.training.trees import TreeSettings
 from mmsynth.view.style import new_figure
 
 SPLIT = {"train": (0, 1, 2), "validation": (3,), "test": (4, 5)}
@@ -39,7 +41,9 @@ def test_a_run_is_scored_with_table_figure_and_json(recordings: Path, generated:
     assert f"{report.windows.accuracy:.3f}" in (tmp_path / "report" / "report.txt").read_text()
 
 
-def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Path, tmp_path: Path) -> None:
+def test_what_a_run_was_trained_on_is_not_scored(
+    recordings: Path, generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = fit(Recipe(Data(real=(recordings,), hold_out=("2020-01-02",))), tmp_path / "run", lambda done, total: None)
     data, other = Dataset.open(recordings), Dataset.open(generated)
     sessions = data.labels.session[untouched(run, data)]
@@ -47,6 +51,10 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     assert evaluate(run, data, tmp_path / "report").windows.table()["windows"] == 8 * 3
     assert not learnt_from(run, data) and not learnt_from(run, other)
     careless = replace(run, recipe=Recipe(Data(real=(recordings,))))
+    # Wherever it is called from, and whatever else it learnt from.
+    beside = replace(run, recipe=Recipe(Data(real=(Path(recordings.name), generated))))
+    monkeypatch.chdir(recordings.parent)
+    assert learnt_from(beside, data) and learnt_from(beside, other)
     assert learnt_from(careless, data) and learnt_from(careless, Datasets((data,))) and not learnt_from(careless, other)
     # Nothing is held out of synthetic clips, whatever their sessions are called.
     made = Data(real=(recordings,), synthetic=(generated,), hold_out=("2020-01-02",))
@@ -85,6 +93,22 @@ def test_a_run_by_a_split_learns_its_training_clips_and_is_scored_on_its_test_cl
         fit(Recipe(replace(data, split="radhar-official")), tmp_path / "none", lambda done, total: None)
     with pytest.raises(ValueError, match="expected none beside hold_out"):
         replace(data, hold_out=("2020-01-02",))
+
+
+def test_a_published_split_is_trained_on_and_scored_once_a_seed(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ids = {part: [f"{a}-{n}" for n in own for a in ("fast", "slow")] for part, own in SPLIT.items()}
+    lines = [f"{part} = {json.dumps(names)}" for part, names in ids.items()]
+    Path("own.toml").write_text("\n".join(['dataset = "d"', "leak_free = true", 'note = ""', *lines]))
+    recipe = Recipe(Data(synthetic=(Path("other.h5"),)), trees=TreeSettings(20))
+    reports = list(split_reports(recipe, recordings, "own.toml", (4, 5), Path("out")))
+    assert [report.windows.table()["windows"] for report in reports if isinstance(report, Report)] == [4 * 3] * 2
+    for seed in (4, 5):
+        run = load_run(Path("out", f"own.toml-trees-{seed}", "run"))
+        assert run.recipe.seed == seed and run.about == "learnt from 6 of 16 recordings (4 held out)"
+        assert Path("out", f"own.toml-trees-{seed}", "report.txt").is_file()
 
 
 def seen_by(radar: str, source: Path, path: Path) -> Path:
@@ -138,9 +162,9 @@ def test_clips_shorter_than_a_window_are_counted(recordings: Path, tmp_path: Pat
     assert report.short == 4 and "4 clips are shorter than a window and were not scored" in report.text()
 
 
-def predictions(truth: list[str]) -> Predictions:
+def predictions(truth: list[str], clips: str = "x") -> Predictions:
     probability = np.tile([0.7, 0.3], (len(truth), 1))
-    start, clip = np.arange(len(truth), dtype=float), np.array(["x"] * len(truth))
+    start, clip = np.arange(len(truth), dtype=float), np.array(list(clips * len(truth))[: len(truth)])
     return Predictions(("a", "b"), clip, start, np.array(truth, object), probability, start < 0, 2.0)
 
 
@@ -152,10 +176,29 @@ def test_unlabelled_windows_do_not_count_and_unknown_labels_are_refused() -> Non
         score_predictions(predictions(["", ""]))
 
 
-def test_a_vote_weighs_sureness() -> None:
-    p = np.array([[0.6, 0.4], [0.6, 0.4], [0.01, 0.99], [0.9, 0.1]])
+def test_votes_and_the_constant_answer_are_held_against_what_was_recorded() -> None:
+    """Everything is taken for a; the clips x, y, z are of b, a, b, the first of four windows."""
+    found = score_predictions(predictions(["b", "b", "b", "b", "a", "b"], "xxxxyz"))
+    assert found.windows.matrix == ((1, 0), (5, 0)) and found.clips.matrix == ((1, 0), (2, 0))
+    # The constant answer is the commonest activity, not what the run says.
+    assert found.majority.matrix == ((0, 1), (0, 5))
+
+
+def test_a_vote_is_the_product_of_what_windows_say() -> None:
+    p = np.array([[0.8, 0.2], [0.8, 0.2], [0.02, 0.98], [0.9, 0.1]])
     voted, first = vote(p, np.array(["x", "x", "x", "y"], object))
+    # In the mean the first clip would be of the first class.
     assert voted.argmax(1).tolist() == [1, 0] and first.tolist() == [0, 3]
+    # To within the thousandth that is added to each.
+    assert voted[0, 1] == pytest.approx(0.0392 / 0.052, abs=0.01) and voted[1, 0] == pytest.approx(0.9, abs=0.001)
+
+
+def test_exchanged_labels_stay_whole_clips() -> None:
+    clip, labels = np.repeat(list("abcdef"), 5), np.repeat([0, 0, 0, 1, 1, 1], 5)
+    drawn = [_shuffled(clip, labels, np.random.default_rng(seed)).reshape(6, 5) for seed in range(20)]
+    assert all((own == own[:, :1]).all() and own[:, 0].sum() == 3 for own in drawn)
+    # A clip gets the label of another kind in half of the draws: three standard deviations of 120 are 0.14.
+    assert np.mean([own != labels.reshape(6, 5) for own in drawn]) == pytest.approx(0.5, abs=0.14)
 
 
 def test_no_group_is_trained_and_tested_on(recordings: Path) -> None:
@@ -166,6 +209,8 @@ def test_no_group_is_trained_and_tested_on(recordings: Path) -> None:
         assert not set(data.dense.clip[fold.train]) & set(data.apart.clip[fold.test])
         assert set(data.apart.session[fold.test]) == {fold.name + "-a"}
     assert sum(f.test.sum() for f in found) == len(data.apart)
+    # What is scored does not overlap; what is trained on does, by half.
+    assert [sorted(set(w.start.tolist())) for w in (data.apart, data.dense)] == [[0, 2, 4], [0, 1, 2, 3, 4]]
     with pytest.raises(ValueError, match="expected at least two of 'day'"):
         list(folds(type(data)(data.classes, data.dense.take([0]), data.apart.take([0]))))
 
@@ -178,6 +223,9 @@ def test_a_draw_takes_whole_clips_of_every_class_or_a_stretch_of_one(recordings:
         names, counts = np.unique(data.dense.clip[some].astype(str), return_counts=True)
         assert sorted(n.split("-")[0] for n in names) == ["fast"] * clips + ["slow"] * clips
         assert set(counts) == {windows}
+    # A stretch begins anywhere in its clip.
+    few = [draw_rows(data.dense, rows, 0.01, np.random.default_rng(seed)) for seed in range(20)]
+    assert {float(data.dense.start[own[0]]) for own in few} == {0, 1, 2, 3}
 
 
 def test_across_days_the_tempo_is_learnt_and_counts_say_nothing(recordings: Path) -> None:
@@ -201,6 +249,7 @@ def test_scores_of_a_matrix() -> None:
     found = score(np.array([0, 0, 1]), np.array([0, 1, 1]), ("a", "b", "c"))
     assert found.recall["a"] == 0.5 and np.isnan(found.recall["c"])
     assert found.table()["recall"]["c"] is None
+    assert without_nan({"a": [1.0, [np.nan]], "b": np.array([np.nan, 2.0])}) == {"a": [1.0, [None]], "b": [None, 2.0]}
 
 
 def test_a_report_that_fails_half_way_leaves_the_earlier_one(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def cloud(position: np.ndarray, velocity: np.ndarray, per_frame: int) -> PointCl
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two recordings of points before the radar, the second with echoes behind it and beside, and one without points."""
+    """Two recordings of points before the radar, the second with echoes behind and beside it, and one without any."""
     path, draw = tmp_path_factory.mktemp("standing") / "standing.h5", np.random.default_rng(0)
     with DatasetWriter(path, Attributes()) as writer:
         for name, echoes in (("a", 0), ("b", 80)):

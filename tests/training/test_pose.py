@@ -10,7 +10,8 @@ import torch
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation import evaluate_poses
-from mmsynth.evaluation.pose import PoseReport, score_poses
+from mmsynth.evaluation.evaluate import SEEN
+from mmsynth.evaluation.pose import PoseReport, bone_spread, score_poses
 from mmsynth.joints import JOINT_SETS, bones, mirror_order
 from mmsynth.training import fit, load_run, predict, predict_poses
 from mmsynth.training.augment import Augment, augment
@@ -223,10 +224,15 @@ def test_synthetic_poses_lie_where_recorded_ones_do_and_move_as_they_did(posed: 
     np.testing.assert_allclose(*steps, atol=1e-6)
     # Two files of the same clips: where the recordings are is where both are.
     data = Data(real=(posed,), synthetic=(posed,), validation=0.0, hold_out=("2020-01-01",))
-    material = gather(Recipe(data, task="pose", model="points"))
+    recipe = Recipe(data, task="pose", model="points")
+    material = gather(recipe)
     assert material.real is not None and material.synthetic is not None
     means = [np.nanmean(w.joints, axis=(0, 1), dtype=np.float64) for w in (material.real, material.synthetic)]
     np.testing.assert_allclose(*means, atol=1e-6)
+    # Recordings stay as they are.
+    source = Dataset.open(posed)
+    recorded = cut(source, recipe.window, np.flatnonzero(source.labels.session == "2020-01-02-a"), poses=True)
+    np.testing.assert_array_equal(material.real.joints, recorded.joints)
 
 
 def test_poses_follow_a_person_who_stands_elsewhere(windows: Windows) -> None:
@@ -248,6 +254,24 @@ def test_scores_of_the_truth_itself(posed: Path) -> None:
     scores = score_poses(lay_out(said, truth, "mars19"))
     assert scores.mae == pytest.approx(0.01, rel=1e-4) and scores.relative_mae == pytest.approx(0, abs=1e-6)
     assert scores.mpjpe["WristL"] == pytest.approx(0.03, rel=1e-4) and scores.bone_spread < 1e-6
+    # Where the root alone is off, all others are so relative to it; errors that are expected elsewhere correlate by -1.
+    said[..., 3] = 0.01
+    said[..., :3] = truth.joints
+    said[:, :, 0, :3] += np.float32([0.03, 0, 0])
+    said[:, :, 0, 3] = 0.005
+    scores = score_poses(lay_out(said, truth, "mars19"))
+    assert scores.mae == pytest.approx(0.01 / 19, rel=1e-3) and scores.relative_mae == pytest.approx(
+        0.18 / 19, rel=1e-3
+    )
+    assert scores.expected == pytest.approx((18 * 0.01 + 0.005) / 19, rel=1e-3)
+    assert scores.correlation == pytest.approx(-1, abs=1e-3)
+
+
+def test_bones_may_differ_from_clip_to_clip_but_not_within_one() -> None:
+    joints = np.random.default_rng(0).normal(0, 1, (1, 19, 3)) * np.repeat([1.0, 1.2], 10)[:, None, None]
+    clip = np.repeat(["small", "large"], 10)
+    assert bone_spread(joints, clip, "mars19") == pytest.approx(0, abs=1e-12)
+    assert bone_spread(joints, np.roll(clip, 1), "mars19") > 0.01
 
 
 def test_a_joint_that_was_never_recorded_takes_no_score_away(posed: Path, windows: Windows) -> None:
@@ -261,6 +285,20 @@ def test_a_joint_that_was_never_recorded_takes_no_score_away(posed: Path, window
     assert content["mpjpe"]["Head"] is None and content["mpjpe"]["Neck"] == pytest.approx(0.01 * 3**0.5, rel=1e-3)
     means = [line.split()[-1] for line in PoseReport(scores, scores).text().splitlines() if "joint distance" in line]
     assert means == ["1.73"]
+    assert SEEN not in PoseReport(scores, scores).text() and SEEN in PoseReport(scores, scores, seen=True).text()
+
+
+def test_joints_of_another_set_are_no_truth(posed: Path, tmp_path: Path) -> None:
+    with Dataset.open(posed) as data, DatasetWriter(tmp_path / "other.h5", Attributes(joint_set="coco17")) as writer:
+        writer.append(replace(data[0], joints=data[0].joints[:, :17], joint_set="coco17"))
+    data, window = Dataset.open(tmp_path / "other.h5"), WindowSettings(points="all")
+    own = Data(synthetic=(posed,), validation=0.0)
+    for model, steps in (("points", replace(QUICK, steps=1)), ("histograms", replace(QUICK, steps=1))):
+        recipe = Recipe(own, "pose", model=model, width=8, window=window, optimise=steps)  # type: ignore[arg-type]
+        poses = predict_poses(fit(recipe, tmp_path / model, quiet), data)
+        assert len(poses) and np.isnan(poses.truth).all() and np.isfinite(poses.joints).all()
+        with pytest.raises(ValueError, match="expected recordings with joints to score poses on, got none"):
+            score_poses(poses)
 
 
 def test_what_does_not_fit_is_refused(posed: Path, recordings: Path, tmp_path: Path) -> None:
