@@ -49,10 +49,11 @@ def test_clips_show_their_points_in_space_and_time(cloud):
     assert {"walk", "one", f"{count} points in 2 frames", "no label"} <= set(texts(figure))
     assert len(front.lines) > 10 and not figure.axes[3].lines  # sticks of the clip whose joints are known
     figure.canvas.draw()
-    # A body is drawn whole, also where few points are of it.
-    far = replace(clips[0], joints=joints + torch.tensor([-3.0, 4.0, 5.0]))
+    # A body is drawn whole, also where few points are of it: that of the instant in the middle.
+    far = replace(clips[0], joints=joints + torch.tensor([[[9.0, 4.0, 5.0]], [[-3.0, 4.0, 5.0]]]))
     front = view.clips_figure([far]).axes[0]
-    assert front.get_xlim()[0] < -3 and front.get_ylim()[1] > 5
+    assert front.get_xlim()[0] < -3 and front.get_ylim()[1] > 5 and front.get_xlim()[1] < 9
+    assert {float(x) for line in front.lines for x in line.get_xdata()} == {-3.0}
 
 
 @pytest.mark.parametrize(("side", "depth", "near"), [("front", 1, 2.0), ("side", 0, 0.5), ("top", 2, 1.0)])
@@ -105,10 +106,15 @@ def test_micro_doppler_strings_the_frames_together():
 
 
 def test_confusion_matrix_is_read_by_row():
-    figure = view.confusion_figure(np.array([[9, 1], [5, 5]]), ["sit", "stand"], "test")
+    figure = view.confusion_figure(np.array([[18, 2], [5, 5]]), ["sit", "stand"], "test")
     found = texts(figure)
-    assert {"90 %", "10 %", "50 %", "9", "1"} <= set(found)
-    assert any("balanced accuracy 70.0 %, n = 20" in text for text in found)
+    assert {"90 %", "10 %", "50 %", "18", "2"} <= set(found)
+    # Of windows 77 % are right.
+    assert any("balanced accuracy 70.0 %, n = 30" in text for text in found)
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    # Rows from above: what sits and is taken for standing is in the first row's second cell.
+    assert [t.get_text() for t in axes.texts if t.get_position()[0] == 1 and t.get_position()[1] < 0.5] == ["10 %", "2"]
 
 
 def test_a_class_without_examples_does_not_count():
@@ -169,5 +175,9 @@ def test_every_arm_of_a_curve_has_a_line_of_its_own():
     (axes,) = view.curve_figure((0.0, 0.25), arms, "balanced accuracy").axes
     drawn = [bars.lines[0] for bars in axes.containers]
     assert [line.get_ydata().tolist() for line in drawn] == [[0.5 + k / 20] for k in range(7)]
+    # Bars of one standard deviation; no recordings stand to the left of few.
+    ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in axes.containers]
+    np.testing.assert_allclose(ends, [[0.49 + k / 20, 0.51 + k / 20] for k in range(7)])
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0 %", "25 %"] and np.diff(axes.get_xticks())[0] > 0
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(arms)
     assert len({(line.get_color(), line.get_linestyle()) for line in drawn}) == 7
