@@ -7,12 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmsynth.motion.balance import HIGH
 from mmsynth.motion.clip import ease
 from mmsynth.motion.exercises import GRAVITY
 from mmsynth.motion.paths import Path
-
-HIGH = 0.95
-"""Of the centre of mass over the floor where levers are asked for, in m."""
 
 
 def quintic(u: Tensor, first: tuple[Tensor, Tensor, Tensor], last: tuple[Tensor, Tensor, Tensor]) -> Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from mmsynth.motion import boxing, everyday, exercises, gait, rehab, running
+from mmsynth.motion import boxing, everyday, exercises, gait, kicking, rehab, running
 from mmsynth.motion.clip import Clip
 from mmsynth.motion.posing import Pose
 from mmsynth.motion.subject import Range
@@ -208,7 +208,7 @@ ACTIVITIES: Mapping[str, Activity] = {
         "clapping",
     ),
     "kick": Activity(
-        everyday.kick,
+        kicking.kick,
         {
             "tempo": Range(1.1, 1.9, "s a kick"),
             "rest": Range(0.1, 1.0, "s"),

@@ -1,4 +1,4 @@
-"""What people do at home: fall, sit, lie, bend, reach, push, pull, clap, kick, turn, carry, walk with an aid."""
+"""What people do at home: fall, sit, lie, bend, reach, push, pull, clap, turn, carry, walk with an aid."""
 
 import dataclasses
 import math
@@ -10,7 +10,6 @@ from mmsynth.motion.clip import Clip, beats, ease, progress, rhythm, standing, t
 from mmsynth.motion.gait import Gait, follow
 from mmsynth.motion.paths import plan_path, to_and_fro
 from mmsynth.motion.posing import Pose, about, aim, hang, keep_reachable, shifted, stack
-from mmsynth.motion.skeleton import offset
 
 
 def _planted(pose: Pose) -> Tensor:
@@ -221,47 +220,6 @@ def clap(clip: Clip) -> Pose:
         # From the shoulder at 0.18 m to the middle of the chest.
         pose = aim(pose, side, stack(sign * (wide - 0.16), -0.16 + 0.02 * apart, 0.3 + 0.03 * apart, like=t), 0.35)
     return keep_reachable(pose, _planted(pose))
-
-
-def kick(clip: Clip) -> Pose:
-    """Kicks to the front: the knee comes up, the shank is thrown forward, the foot comes back to its place."""
-    s, t = clip.style, clip.times
-    base = standing(clip, 0.18, 0.12)
-    ankle, foot, planted = base.ankle.clone(), base.foot.clone(), _planted(base)
-    leg = 0.97 * float(offset("left_knee").norm() + offset("left_ankle").norm())
-    pose, weight = base, torch.zeros_like(t)
-    for beat in beats(clip, s["tempo"], s["rest"], 0.08):
-        side = beat.side if s["mix"] < 0.6 else int(s["mix"] < 0.75)
-        sign = 1.0 if side == 0 else -1.0
-        u = progress(t, beat)
-        knee = track(
-            u, [(0.0, 0.0), (0.14, -0.15), (0.36, 0.85 * s["high"]), (0.5, s["high"]), (0.72, 0.5), (1.0, 0.0)]
-        )
-        bend_ = track(u, [(0.0, 0.1), (0.16, 0.5), (0.33, 1.55), (0.5, 0.12), (0.66, 1.0), (1.0, 0.1)])
-        free = track(u, [(0.04, 0.0), (0.16, 1.0), (0.86, 1.0), (1.0, 0.0)])
-        hip = pose.pelvis + stack(sign * 0.109 - 0.06 * sign * free, -0.085, 0.03, like=t)
-        thigh, shank = 0.49 * leg, 0.51 * leg
-        down = knee - bend_
-        at = hip + stack(0.0, -thigh * knee.cos() - shank * down.cos(), thigh * knee.sin() + shank * down.sin(), like=t)
-        inside = ((u > 0) & (u < 1)).to(t)[:, None]
-        ankle[:, side] = ankle[:, side] + inside * free[:, None] * (at - ankle[:, side])
-        # Off the floor at once, and down at the last.
-        ankle[:, side, 1] = ankle[:, side, 1] + 0.2 * free * (1 - free) * inside[:, 0]
-        pitch = about("x", -0.9 * down * free * inside[:, 0])
-        foot[:, side] = foot[:, side] @ pitch
-        planted[:, side] = planted[:, side] - free * inside[:, 0]
-        weight = weight - sign * free * inside[:, 0]
-    pose = dataclasses.replace(base, ankle=ankle, foot=foot)
-    back = weight.abs()
-    pose = shifted(
-        pose,
-        pelvis=(0.06 * weight, -0.01 * back, 0.0),
-        turn=(0.12 * weight, -0.12 * back, 0.0),
-        spine=(-0.15 * weight, 0.1 * back, 0.0),
-    )
-    swing = torch.stack([0.5 * weight, -0.5 * weight], 1)
-    pose = dataclasses.replace(pose, arm=hang(0.2 + swing, _pair(0.35, t), _pair(0.2, t)), elbow=_pair(0.8, t))
-    return keep_reachable(pose, planted.clamp(0, 1))
 
 
 # --------------------------------------------------------------------------------------------- on foot

@@ -12,15 +12,13 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from mmsynth.geometry import UPRIGHT
-from mmsynth.motion.articulate import to_motion
-from mmsynth.motion.bounce import HIGH, Bounce, plan_bounce, quintic
+from mmsynth.motion.balance import HIGH, balanced
+from mmsynth.motion.bounce import Bounce, plan_bounce, quintic
 from mmsynth.motion.clip import Clip, ease, standing
 from mmsynth.motion.exercises import GRAVITY
-from mmsynth.motion.mass import centre_of_mass
 from mmsynth.motion.paths import plan_path, to_and_fro
 from mmsynth.motion.posing import Pose, flat_foot, hang, stack
-from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, forward, offset, soft_ceiling
+from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, offset, soft_ceiling
 
 _LEG = float((offset("left_knee") + offset("left_ankle")).norm())
 _HIP = float(offset("left_hip")[0])
@@ -237,7 +235,6 @@ def run(clip: Clip) -> Pose:
     base, where = standing(clip), course.bounce.at(t)
     pose = dataclasses.replace(
         base,
-        pelvis=where,
         turn=base.turn + stack(yaw - 0.1 * stride * apart, 0.4 * lean, -0.06 * bears, like=t),
         spine=stack(0.3 * stride * apart, 0.6 * lean, 0.06 * bears, like=t),
         head=base.head + stack(-0.2 * stride * apart, -0.6 * lean, 0.0, like=t),
@@ -247,13 +244,4 @@ def run(clip: Clip) -> Pose:
         arm=hang(-0.15 + swing, 0.2 + 0.1 * swing, 0.4 + 0.15 * swing),
         elbow=1.55 + 0.35 * swing,
     )
-    return balanced(pose, where)
-
-
-def balanced(pose: Pose, where: Tensor) -> Pose:
-    """The pose with the pelvis where its centre of mass is at `where` [frames, 3] in m, to within 0.01 mm."""
-    for _ in range(5):
-        off = where - centre_of_mass(forward(to_motion(pose))) @ UPRIGHT
-        # Legs follow the pelvis by half.
-        pose = dataclasses.replace(pose, pelvis=pose.pelvis + 1.18 * off)
-    return pose
+    return balanced(lambda pelvis: dataclasses.replace(pose, pelvis=pelvis), where, where)

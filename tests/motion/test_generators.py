@@ -59,7 +59,7 @@ def fastest_change(motion) -> float:
     ("activity", "most"),
     [
         *(("left_limb_extension", 50), ("right_limb_extension", 50), ("jump", 120), ("jack", 250)),
-        *(("turn", 60), ("side_step", 80), ("walk_aided", 60), ("run", 170)),
+        *(("turn", 60), ("side_step", 80), ("walk_aided", 60), ("run", 170), ("kick", 150)),
     ],
 )
 def test_no_joint_is_stopped_at_once(activity, most):
