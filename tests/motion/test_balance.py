@@ -59,3 +59,7 @@ def test_who_kicks_does_not_fall_over(seed):
             assert np.abs(aside).max() < 0.05
             assert -0.06 < ahead.min() and ahead.max() < 0.15
     assert alone > 30
+    # On both feet and while the weight goes over, it is between their outer edges.
+    sideways = [ankle[:, 0] for ankle in ankles]
+    assert (pressed[:, 0] > np.min(sideways, 0) - 0.05).all() and (pressed[:, 0] < np.max(sideways, 0) + 0.05).all()
+    assert np.ptp(where[:, 0, 2]) < 0.06
