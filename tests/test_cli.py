@@ -266,6 +266,7 @@ def test_a_finished_data_set_is_not_overwritten(
         (("import", "csv", ".", "--out", "out.h5", "--adc"), "import csv: holds points, not ADC samples"),
         (("import", "dca1000", ".", "--out", "out.h5", "--heatmaps", "range"), "heatmaps: expected some of"),
         (("import", "array", ".", "--out", "out.h5", "--layout", "none.toml"), "none.toml: no such file"),
+        (("import", "dca1000", ".", "--out", "out.h5", "--recipe", "none.toml"), "none.toml: no such file"),
         (("export", "none.h5", "--out", "out"), "none.h5: no such file"),
         (("export", "empty.toml", "--out", "out"), "empty.toml"),
         (("train", "none.toml", "--out", "out"), "none.toml: no such file"),

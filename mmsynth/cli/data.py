@@ -76,6 +76,7 @@ def import_(
     adc: Annotated[bool, typer.Option("--adc", help="Keep the samples of raw recordings.")] = False,
     heatmaps: Annotated[str, typer.Option(help="Of raw recordings: range_azimuth,range_doppler ...")] = "",
     layout: Annotated[Path | None, typer.Option(help="TOML that names the axes of plain arrays.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Whose [processing] raw recordings go through.")] = None,
 ) -> None:
     """Read real captures, public or your own, into one data set.
 
@@ -85,7 +86,12 @@ def import_(
     """
     from mmsynth.datasets import import_source, recording_settings, write_capture
 
-    settings = recording_settings(adc, heatmaps, layout)
+    processing = {}
+    if recipe:
+        from mmsynth.generation import load_recipe
+
+        processing = load_recipe(recipe).processing
+    settings = recording_settings(adc, heatmaps, layout, processing)
     capture = import_source(format, source, cfg, labels, settings)
     with Progress("clips") as progress:
         report = write_capture(capture, out, lambda done: progress(done, None))

@@ -57,7 +57,7 @@ def import_source(
     if radar or labels:
         raise ValueError(f"import {kind}: has its radar and labels; leave out --cfg and --labels")
     if not settings.points_only:
-        raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc and --heatmaps")
+        raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc, --heatmaps and --recipe")
     capture = PUBLIC[kind](Path(source))
     capture.report.notes.extend(check_source(load_card(kind), source))
     return capture

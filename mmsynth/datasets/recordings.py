@@ -42,7 +42,7 @@ def import_recordings(
     """
     source, how = Path(source), FORMATS[kind]
     if not how.raw and not settings.points_only:
-        raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc and --heatmaps")
+        raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc, --heatmaps and --recipe")
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
     _check_file(source, how, kind)

@@ -1,8 +1,8 @@
 """The kinds of recordings of one's own: how each is found, opened and cut."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from mmsynth.datasets.rostext import read_ros_frames
 from mmsynth.datasets.table import read_table
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.processing.heatmaps import KINDS
-from mmsynth.radar import load_radar
+from mmsynth.radar import load_radar, processed_by
 from mmsynth.types import AdcFrames, Heatmap, PointCloud, RadarSetup
 
 
@@ -40,11 +40,13 @@ class RecordingSettings:
         adc: the samples themselves.
         heatmaps: kinds of heatmaps, as `processing.beamform` names them.
         layout: what the axes of plain arrays mean.
+        processing: keys of the device's chain that differ from the profile's, as those of a synthetic set's recipe do.
     """
 
     adc: bool = False
     heatmaps: tuple[str, ...] = ()
     layout: Layout = Layout()
+    processing: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for kind in self.heatmaps:
@@ -53,21 +55,23 @@ class RecordingSettings:
 
     @property
     def points_only(self) -> bool:
-        """Whether neither samples nor heatmaps are kept."""
-        return not self.adc and not self.heatmaps
+        """Whether samples are neither kept nor processed otherwise than their device does."""
+        return not self.adc and not self.heatmaps and not self.processing
 
 
 POINTS_ONLY = RecordingSettings()
 
 
-def recording_settings(adc: bool, heatmaps: str, layout: Path | None) -> RecordingSettings:
+def recording_settings(
+    adc: bool, heatmaps: str, layout: Path | None, processing: Mapping[str, Any] | None = None
+) -> RecordingSettings:
     """Settings as a command gives them: kinds of heatmaps apart by commas, the layout as a TOML file.
 
     Raises:
         ValueError: there is no such kind of heatmap or no such file, or it is no layout.
     """
     kinds = tuple(kind.strip() for kind in heatmaps.split(",") if kind.strip())
-    return RecordingSettings(adc, kinds, load(Layout, layout) if layout else Layout())
+    return RecordingSettings(adc, kinds, load(Layout, layout) if layout else Layout(), processing or {})
 
 
 class Source(Protocol):
@@ -134,7 +138,12 @@ class RawSource:
 
 
 def raw_source(recording: Recording, setup: RadarSetup, settings: RecordingSettings) -> RawSource:
-    """A raw recording with a chain that its frames allow: few loops have no room for noise cells along Doppler."""
+    """A raw recording with a chain that its frames allow: few loops have no room for noise cells along Doppler.
+
+    Raises:
+        ValueError: a key of `settings.processing` is unknown or wrong.
+    """
+    setup = processed_by(setup, settings.processing)
     cfar, loops = setup.processing.doppler_cfar, setup.radar.waveform.loops
     if cfar is None or 2 * (cfar.window + cfar.guard) < loops:
         return RawSource(recording, setup, settings)

@@ -5,11 +5,11 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from mmsynth.config import merge, parse, read_toml, to_table
+from mmsynth.config import merge, parse, read_toml
 from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
 from mmsynth.motion.together import GAP
-from mmsynth.radar import load_radar, radar_file
+from mmsynth.radar import load_radar, processed_by, radar_file
 from mmsynth.scene import around, load_room, mounted, read_room
 from mmsynth.types import RadarSetup
 
@@ -56,9 +56,7 @@ def resolve_radar(recipe: Recipe) -> RadarSetup:
     """
     if not isinstance(recipe.radar, str):
         raise ValueError(f"radar: expected one here, got {', '.join(recipe.radar)}")
-    setup = load_radar(recipe.radar)
-    changed = parse(type(setup.processing), merge(to_table(setup.processing), recipe.processing), "processing")
-    return replace(setup, processing=changed)
+    return processed_by(load_radar(recipe.radar), recipe.processing)
 
 
 def check_radar(recipe: Recipe, setup: RadarSetup) -> None:

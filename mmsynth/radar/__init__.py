@@ -15,6 +15,7 @@ from mmsynth.radar.if_filter import if_response as if_response
 from mmsynth.radar.pattern import cosine_exponent as cosine_exponent
 from mmsynth.radar.pattern import pattern_gain as pattern_gain
 from mmsynth.radar.setup import load_radar as load_radar
+from mmsynth.radar.setup import processed_by as processed_by
 from mmsynth.radar.setup import radar_file as radar_file
 from mmsynth.radar.setup import radar_names as radar_names
 from mmsynth.radar.ti_cfg import parse_cfg as parse_cfg

@@ -2,7 +2,11 @@
 
 import difflib
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
+from mmsynth.config import merge, parse, to_table
 from mmsynth.radar.device import Device, device_named, devices, load_device
 from mmsynth.radar.ti_cfg import read_cfg
 from mmsynth.radar.ti_json import read_studio
@@ -46,6 +50,16 @@ def load_radar(name_or_path: str) -> RadarSetup:
         numbers = [int(p) for p in parts if p.isdecimal()]
         return read_cfg(path, names[0] if names else None, numbers[0] if numbers else 0)
     return _shipped(name_or_path)
+
+
+def processed_by(setup: RadarSetup, keys: Mapping[str, Any]) -> RadarSetup:
+    """The setup with those keys of its chain changed, as a recipe's [processing] names them.
+
+    Raises:
+        ValueError: a key is unknown or wrong.
+    """
+    changed = parse(type(setup.processing), merge(to_table(setup.processing), keys), "processing")
+    return replace(setup, processing=changed)
 
 
 def _shipped(name: str) -> RadarSetup:

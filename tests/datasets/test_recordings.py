@@ -109,6 +109,27 @@ def test_raw_adc_without_labels_and_a_folder_of_infineon(tmp_path: Path) -> None
         import_source("infineon", tmp_path / "src", radar="radhar")
 
 
+def test_recordings_go_through_the_chain_of_a_recipe(tmp_path: Path) -> None:
+    setup = load_radar("radhar")
+    write_dca1000(tmp_path / "x.bin", recorded("radhar", frames=3))
+    found = {}
+    for keys in ({}, {"clutter_removal": True}):
+        settings = RecordingSettings(True, ("range_doppler",), processing=keys)
+        capture = import_source("dca1000", tmp_path, "radhar", settings=settings)
+        (sample,) = capture.samples
+        chain = capture.attributes.processing
+        assert chain is not None and chain.clutter_removal is bool(keys)
+        cube = range_doppler(sample.adc, replace(setup.processing, **keys))
+        direct = beamform(cube, "range_doppler", setup.processing).power
+        found[bool(keys)] = sample.heatmaps[0].power
+        torch.testing.assert_close(found[bool(keys)], direct, rtol=0, atol=1e-4)
+    assert not torch.allclose(found[False], found[True], atol=1)
+    with pytest.raises(ValueError, match="clutter_removl"):
+        import_source("dca1000", tmp_path, "radhar", None, RecordingSettings(processing={"clutter_removl": True}))
+    with pytest.raises(ValueError, match="leave out --adc, --heatmaps and --recipe"):
+        import_source("mars", tmp_path, settings=RecordingSettings(processing={"clutter_removal": True}))
+
+
 def test_plain_arrays_with_named_axes(tmp_path: Path) -> None:
     adc = recorded("mmmesh")
     words = torch.view_as_real(adc.samples).permute(0, 3, 1, 2, 4, 5).flatten(2, 3) * 32768
