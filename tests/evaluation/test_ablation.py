@@ -44,6 +44,7 @@ def test_variants_that_share_a_trace_are_as_if_made_alone(base: Recipe, tmp_path
     paths = make_variants(recipes, tmp_path, lambda done, total: None)
     for name in ("facets", "noise +10 dB"):
         with Dataset.open(paths[name]) as made:
+            assert len(made) == base.clips
             for index in range(2):
                 (alone,) = make_clip(stage(recipes[name]), index)
                 assert torch.equal(made[index].cloud.position, alone.cloud.position)

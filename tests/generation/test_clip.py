@@ -14,18 +14,18 @@ import trimesh
 from made_up import PERSON
 
 from mmsynth.body_models import load_body, stature
-from mmsynth.datasets import Dataset
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import generate, load_recipe, make_clip
 from mmsynth.generation.clip import _unit, draw_take, pose_take, record, stage, trace_take
 from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
-from mmsynth.generation.run import _note
+from mmsynth.generation.run import _Join, _note
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import JOINT_SETS, convert_joints
 from mmsynth.motion import Subject, cut, generate_motion, resample
-from mmsynth.radar import load_radar
-from mmsynth.types import Motion
+from mmsynth.radar import load_radar, write_cfg
+from mmsynth.types import Labels, Motion, PointCloud, Sample
 
 TEXT = """
 name = "small"
@@ -323,23 +323,57 @@ def test_a_run_whose_radar_has_changed_does_not_go_on(tmp_path: Path) -> None:
         generate(load_recipe(tmp_path / "small.toml"), out, quiet)
 
 
-def test_a_run_whose_room_or_version_has_changed_does_not_go_on(
+def test_a_run_whose_room_motions_or_version_have_changed_does_not_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def person(name: str, frames: int) -> None:
+        np.savez(tmp_path / name, positions=np.repeat(PERSON[None], frames, 0), fps=10)
+
     def ball(radius: float) -> None:
         trimesh.creation.icosphere(1, radius).export(tmp_path / "ball.ply")
 
     ball(0.1)
+    person("a.npz", 21)
     (tmp_path / "room.toml").write_text('[[mesh]]\nfile = "ball.ply"\nposition = [0.0, 4.0, 1.0]\n')
-    (tmp_path / "small.toml").write_text(TEXT.replace("clips = 4", 'clips = 2\nroom = "room.toml"'))
+    text = TEXT.replace("clips = 4", 'clips = 2\nroom = "room.toml"').replace('motion = "walk"', 'files = ["*.npz"]')
+    (tmp_path / "small.toml").write_text(text)
     out, found = tmp_path / "out", load_recipe(tmp_path / "small.toml")
     (out / "parts").mkdir(parents=True)
     (out / "parts" / "0000000-dataset.h5").write_text("a clip")
-    for change in (lambda: ball(0.2), lambda: monkeypatch.setattr("mmsynth.generation.run.__version__", "next")):
+    newer = ("mmsynth.generation.run.__version__", "next")
+    longer, another = lambda: person("a.npz", 31), lambda: person("b.npz", 21)
+    for change in (lambda: ball(0.2), longer, another, lambda: monkeypatch.setattr(*newer)):
         (out / "recipe.toml").write_text(_note(found))
         change()
         with pytest.raises(ValueError, match="files that it names have changed since, or mmsynth's version"):
             generate(found, out, quiet)
+
+
+def test_clips_are_joined_in_their_order_whenever_they_are_made(tmp_path: Path) -> None:
+    parts = [tmp_path / f"{k}.h5" for k in range(3)]
+    none = torch.zeros(0)
+    cloud = PointCloud(torch.zeros(0, 3), none, none, none, none, torch.zeros(2).long(), torch.zeros(1).double())
+    with _Join(parts, tmp_path / "set.h5") as joined:
+        for k in (1, 0, 2):
+            with DatasetWriter(parts[k], Attributes()) as writer:
+                writer.append(Sample(str(k), Labels(), cloud))
+            joined.grow(2)
+    assert Dataset.open(tmp_path / "set.h5").labels.id.tolist() == ["0", "1", "2"]
+    # A set that was not finished is none.
+    with pytest.raises(KeyboardInterrupt), _Join(parts, tmp_path / "half.h5") as joined:
+        joined.grow(2)
+        raise KeyboardInterrupt
+    assert not list(tmp_path.glob("half*"))
+
+
+def test_two_radars_of_one_name_are_refused(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "mine.cfg").write_text(write_cfg(load_radar("radhar")))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.cfg").write_text(write_cfg(load_radar("mars")))
+    both = replace(recipe, radar=tuple(str(p) for p in sorted(tmp_path.rglob("mine.cfg"))))
+    with pytest.raises(ValueError, match="radar: expected radars of different names, got"):
+        generate(both, tmp_path / "out", quiet)
+    assert not (tmp_path / "out").exists()
 
 
 def test_memory_that_does_not_hold_a_clip_is_told(
@@ -592,7 +626,14 @@ def test_a_run_for_several_radars_goes_on_where_it_stopped(recipe: Recipe, tmp_p
     assert told == [(both.clips, both.clips)] and not (out / "parts").exists()
     with pytest.raises(ValueError, match="exists already"):
         generate(replace(both, seed=both.seed + 1), out, quiet)
+    # One that was killed when both sets stood leaves parts, which go.
+    (out / "parts").mkdir()
+    assert generate(both, out, quiet) == files and not (out / "parts").exists()
     assert [file.stat().st_mtime_ns for file in files] == written
+    # One set of two is not all that there was.
+    files[0].unlink()
+    with pytest.raises(ValueError, match="exists already"):
+        generate(both, out, quiet)
 
 
 def test_workers_that_end_before_their_time_are_told(
