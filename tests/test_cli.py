@@ -274,6 +274,7 @@ def test_a_finished_data_set_is_not_overwritten(
         (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),
         (("info", "none.h5"), "none.h5"),
         (("info", "[b]none.h5"), "error: [b]none.h5: no such file"),
+        (("radar", "radhar", "--figure", "folder.png"), "Is a directory: 'folder.part.png' -> 'folder.png'"),
         (("info", "empty.toml"), "empty.toml"),
         (("info", "."), "expected the file of a data set, got a folder with data.h5"),
         (("generate", "rad.toml", "--out", "out"), "-3.14159 to 3.14159 rad (in degrees: the same key with _deg)"),
@@ -310,6 +311,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     message: str,
 ) -> None:
     (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "folder.png").mkdir()
     (tmp_path / "good.toml").write_text(RECIPE)
     (tmp_path / "training.toml").write_text(TRAINING)
     (tmp_path / "typo.toml").write_text(RECIPE.replace("seconds", "secnods"))
