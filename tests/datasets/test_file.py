@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
+from mmsynth.datasets.disk import Disk
 from mmsynth.types import PointCloud, Sample
 
 Make = Callable[..., Sample]
@@ -320,3 +321,17 @@ def test_a_header_that_promises_gigabytes_is_refused(tmp_path: Path, attributes:
         file["joints/positions"].resize(10_000_000, axis=0)
     with pytest.raises(ValueError, match="damaged: 'joints/positions' of shape"):
         Dataset.open(path)
+
+
+def test_notes_that_come_later_stand_beside_those_that_are_there(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "a.h5", Attributes(notes={"first": "kept"})) as writer:
+        writer.note("second", "told at the end")
+    assert Dataset.open(tmp_path / "a.h5").attributes.notes == {"first": "kept", "second": "told at the end"}
+
+
+def test_what_was_never_written_reads_as_zeros(tmp_path: Path) -> None:
+    disk, found = Disk(tmp_path / "a"), bytearray(b"xxxxxx")
+    disk.seek(1)
+    assert disk.write(b"ab") == 2 and disk.seek(0) == 0
+    assert disk.readinto(found) == 6 and bytes(found) == b"\0ab\0\0\0"
+    disk.close()
