@@ -94,13 +94,13 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 
 def dumps(table: Mapping[str, Any], prefix: str = "") -> str:
     """TOML text of a table of numbers, strings, booleans, arrays and sub-tables; None is left out."""
-    plain = {k: v for k, v in table.items() if v is not None and not isinstance(v, Mapping) and not _is_tables(v)}
+    plain = {k: v for k, v in table.items() if v is not None and not isinstance(v, Mapping) and not is_tables(v)}
     text = "".join(f"{_key(k)} = {_literal(v)}\n" for k, v in plain.items())
     for key, value in table.items():
         name = f"{prefix}{_key(key)}"
         if isinstance(value, Mapping):
             text += f"\n[{name}]\n{dumps(value, name + '.')}"
-        elif _is_tables(value):
+        elif is_tables(value):
             text += "".join(f"\n[[{name}]]\n{dumps(row, name + '.')}" for row in value)
     return text
 
@@ -133,7 +133,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _is_tables(value: Any) -> bool:
+def is_tables(value: Any) -> bool:
+    """Whether a value is an array of tables."""
     return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(v, Mapping) for v in value)
 
 

@@ -221,8 +221,10 @@ def test_calibrate_hands_over_what_it_is_asked(
 ) -> None:
     asked = []
 
-    def match(recipe: Recipe, captures: Dataset, out: Path, _: Progress, settings: CalibrationSettings) -> Calibration:
-        asked.append((recipe.seed, captures.path, out, settings.clips))
+    def match(
+        recipe: Recipe, captures: Dataset, out: Path, _: Progress, settings: CalibrationSettings, workers: int
+    ) -> Calibration:
+        asked.append((recipe.seed, captures.path, out, settings.clips, workers))
         return Calibration({}, {"speed (m/s)": Distance(0.2, 0.1, 0.01, 0.05)}, 6.0, 1.0)
 
     monkeypatch.setattr("mmsynth.calibration.calibrate", match)
@@ -231,9 +233,9 @@ def test_calibrate_hands_over_what_it_is_asked(
     with DatasetWriter(data, Attributes()):
         pass
     plain = ("calibrate", "--recipe", recipe, "--captures", data, "--out", out)
-    for more in ((), ("--seed", "0", "--clips", "7")):
+    for more in ((), ("--seed", "0", "--clips", "7", "--workers", "3")):
         assert call(monkeypatch, *plain, *more) == 0
-    assert asked == [(1, data, out, 100), (0, data, out, 7)]
+    assert asked == [(1, data, out, 100, 2), (0, data, out, 7, 3)]
     assert "falls\n" in (said := capsys.readouterr().out) and f"wrote {out} and {tmp_path / 'o.png'}\n" in said
 
 

@@ -55,7 +55,6 @@ def main() -> None:
     ablation_.add_argument("--first", type=int, default=1, help="seed of the first draw")
     ablation_.add_argument("--draws", type=int, default=1)
     ablation_.add_argument("--clips", type=int, default=60)
-    ablation_.add_argument("--workers", type=int, default=2)
     ablation_.add_argument("--device", default="cpu", help="where clips are simulated")
     for part, run in ((calibrate_, calibrated), (ablation_, ablation)):
         part.add_argument("recordings", type=Path, help="RadHAR as `mmsynth import radhar` writes it")
@@ -63,6 +62,7 @@ def main() -> None:
             "--blind", type=Path, default=DATASETS / "radhar_blind.toml", help="recipe that knows nothing"
         )
         part.add_argument("--body", default="free")
+        part.add_argument("--workers", type=int, default=2)
         part.add_argument("--out", type=Path, required=True)
         part.set_defaults(run=run)
     sizes_ = parts.add_parser("sizes", help="a synthetic set, and parts of it")
@@ -83,8 +83,12 @@ def calibrated(options: argparse.Namespace) -> list[Row]:
     options.out.mkdir(parents=True, exist_ok=True)
     found = {}
     for seed in options.seeds:
-        own = calibrate(replace(base, seed=seed), recordings, options.out / f"{seed}.toml", show, settings)
-        print(f"seed {seed}\n{own.text()}", flush=True)
+        own = calibrate(
+            replace(base, seed=seed), recordings, options.out / f"{seed}.toml", show, settings, options.workers
+        )
+        # Labels are looked at here alone.
+        right = np.mean(np.array(own.shown) == recordings.labels.activity)
+        print(f"seed {seed}\n{own.text()}\n{right:.1%} of the recordings were taken for what they show", flush=True)
         found[seed] = own.distances
     note = "seed {0}: {1.before:.4f} -> {1.after:.4f}, error {1.error:.4f}: {1.verdict}; if right {1.floor:.4f}"
     names = found[options.seeds[0]]

@@ -1,8 +1,8 @@
 """Simulator settings, and which of several models to trust, from recordings that need no labels."""
 
 from mmsynth.calibration.calibrate import Calibration as Calibration
-from mmsynth.calibration.calibrate import Distance as Distance
 from mmsynth.calibration.calibrate import calibrate as calibrate
+from mmsynth.calibration.errors import Distance as Distance
 from mmsynth.calibration.ranking import Ranking as Ranking
 from mmsynth.calibration.ranking import answers as answers
 from mmsynth.calibration.ranking import rank as rank

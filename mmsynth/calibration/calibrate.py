@@ -3,55 +3,38 @@
 Where people stand is read from where they move in the recordings' windows (an activity with a placement of its own
 keeps it). Three things that no data sheet gives are then searched: noise floor and CFAR threshold, by which a person
 gives many or few points; clothing, which divides the echo between a smooth and a rough part; and a room's echoes, which
-scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. Clips are traced once
-and recorded by every candidate. The overlay holds ranges about what was found, from which `generate` draws for each
-clip.
+scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last activities
+get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`). Clips are
+traced once and recorded by every candidate. The overlay holds ranges about what was found, from which `generate` draws
+for each clip.
 """
 
 import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmsynth.calibration.errors import floors, replicas
-from mmsynth.calibration.placing import FEWEST
-from mmsynth.calibration.quantities import FAR, NEAR, Measured, distances, measure, places
-from mmsynth.calibration.search import CalibrationSettings, Search, people
+from mmsynth.body_models import load_body
+from mmsynth.calibration.activities import Names, own_places, place_activities
+from mmsynth.calibration.errors import Distance, compare
+from mmsynth.calibration.placing import FEWEST, written
+from mmsynth.calibration.quantities import FAR, NEAR, measure, places
+from mmsynth.calibration.search import CalibrationSettings, ClipFolder, Search, people
 from mmsynth.config import dumps
-from mmsynth.datasets import Clips, Dataset
+from mmsynth.datasets import Clips, Dataset, alone
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.play import check_motions
+from mmsynth.generation.recipe import ActivityRecipe, Outputs, Recipe
+from mmsynth.generation.run import run_note
 from mmsynth.processes import Progress
 from mmsynth.view import histograms_figure, save_figure
 from mmsynth.whole import whole
-
-
-@dataclass(frozen=True)
-class Distance:
-    """How far one histogram lies from the recordings', as a share of its axis, on people that the search has not seen.
-
-    Attributes:
-        before, after: calibration.
-        error: standard error of their difference; NaN with one recording or one person.
-        floor: what a simulator that is right would have on average, with clips as few as these; NaN likewise.
-    """
-
-    before: float
-    after: float
-    error: float
-    floor: float
-
-    @property
-    def verdict(self) -> str:
-        """Whether it fell or rose, or by no more than two standard errors."""
-        if not math.isfinite(self.error):
-            return "error not known"
-        if abs(self.after - self.before) <= 2 * self.error:
-            return "no change beyond error"
-        return "falls" if self.after < self.before else "rises"
 
 
 @dataclass(frozen=True)
@@ -63,6 +46,7 @@ class Calibration:
         distances: of each histogram.
         noise_db, error_db: the noise floor over the data sheet's that fits best, and its standard error.
         notes: sentences on what the overlay does not or may not bring about.
+        shown: the activity that each recording was taken for; "" = none.
     """
 
     overlay: dict[str, Any]
@@ -70,6 +54,7 @@ class Calibration:
     noise_db: float
     error_db: float
     notes: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The distances as a table, and the noise floor."""
@@ -90,20 +75,31 @@ class Calibration:
 
 
 def calibrate(
-    recipe: Recipe, captures: Clips, out: Path | str, progress: Progress, settings: CalibrationSettings | None = None
+    recipe: Recipe,
+    captures: Clips,
+    out: Path | str,
+    progress: Progress,
+    settings: CalibrationSettings | None = None,
+    workers: int = 1,
 ) -> Calibration:
     """Match a recipe to recordings that need no labels; writes the overlay `out` and its histograms beside it (PNG).
 
+    Clips go to a folder beside `out` meanwhile (`overlay.parts` of `overlay.toml`): called again after an interruption
+    it goes on where it stopped. The result is the same for any number of workers.
+
     Args:
         recipe: of the synthetic set; its activities should be roughly those of the recordings.
-        captures: recordings of the same radar.
+        captures: recordings of the same radar, each of one activity; which, need not be known.
         out: TOML file to write.
-        progress: called with (clips traced, clips in all).
+        progress: called with (clips made, clips in all).
         settings: what is tried.
+        workers: processes, one thread each.
 
     Raises:
         ValueError: `out` is no .toml, it or its picture exists, its folder does not, the recordings are of another
-            radar, or hold no moving point.
+            radar, or hold no moving point; or the folder beside it holds something else, or an unfinished calibration
+            of another recipe or version, or one that another process is at.
+        OSError: the disk is full, or a worker died.
     """
     settings, out = settings or CalibrationSettings(), Path(out)
     if out.suffix != ".toml":
@@ -123,45 +119,54 @@ def calibrate(
             f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
             "m/s, got none"
         )
-    search = Search(recorded, places(points, recipe.seconds), farthest, settings, progress)
-    found = search.run(recipe)
-    # Before and after are of other people, places and noise than the search has seen, but of the same ones.
-    first, last = (
-        search.simulate(replace(r, seed=recipe.seed + 1), [r.device], settings.judged or settings.clips)[0]
-        for r in (recipe, found.recipe)
-    )
-    apart = compare(recorded, first, last, people(recipe))
-    overlay = _overlay(found.recipe)
-    shown = {name: (recorded[name].values, first[name].values, last[name].values) for name in apart}
-    figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
-    with whole(out, out.with_suffix(".png")) as (part, picture):
-        part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
-        save_figure(figure, picture)
-    notes = tuple(note for note in (settings.edge(found.noise_db), _kept(recipe, found.recipe)) if note)
-    return Calibration(overlay, apart, found.noise_db, found.error_db, notes)
+    load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
+    check_motions(recipe)
+    base = replace(recipe, outputs=Outputs())
+    judged = settings.judged or settings.clips
+    with _folder(out.with_suffix(".parts"), f"{run_note(base)}# {settings}\n") as folder:
+        clips = ClipFolder(folder, workers, progress, (4 + len(settings.clothes)) * settings.clips + 2 * judged)
+        search = Search(recorded, places(points, recipe.seconds), farthest, settings, clips)
+        found = search.run(base)
+        last, who = place_activities(found.recipe, captures, search)
+        # Before and after are of other people, places and noise than the search has seen, but of the same ones.
+        others = {
+            name: replace(r, seed=recipe.seed + 1, clips=judged, noise_draws=1)
+            for name, r in (("before", base), ("after", last))
+        }
+        made = [clips.make({name: r})[name].points() for name, r in others.items()]
+        before, after = (measure(p, recipe.seconds, bool(recipe.room)) for p in made)
+        progress(clips.total, clips.total)
+        apart = compare(recorded, before, after, people(recipe))
+        overlay = _overlay(last, base)
+        shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in apart}
+        figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
+        with whole(out, out.with_suffix(".png")) as (part, picture):
+            part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
+            save_figure(figure, picture)
+    edge = settings.edge(found.noise_db)
+    notes = tuple(note for note in (edge, _kept(recipe, last), _apart(base, last, who)) if note)
+    return Calibration(overlay, apart, found.noise_db, found.error_db, notes, tuple(who.tolist()))
 
 
-def compare(recorded: Measured, before: Measured, after: Measured, group: int = 1) -> dict[str, Distance]:
-    """Distances to the recordings before and after, and how sure their difference is.
-
-    Args:
-        recorded: as `measure` gives it.
-        before: likewise, of simulated clips.
-        after: likewise, of the same people at the same activities, in one order.
-        group: so many simulated clips that follow one another are one person's.
-    """
-    values = [distances(recorded, m) for m in (before, after)]
-    drawn = [replicas(recorded, m, group) for m in (before, after)]
-    chance = floors(recorded, after, group)
-    return {
-        name: Distance(
-            values[0][name],
-            values[1][name],
-            float(np.std(drawn[1][name] - drawn[0][name])),
-            chance[name],
+@contextmanager
+def _folder(folder: Path, text: str) -> Iterator[Path]:
+    """A new folder, or that of an interrupted run of the same `text`; held against others, removed in the end."""
+    note = folder / "calibration.toml"
+    if folder.exists() and not note.is_file():
+        raise ValueError(
+            f"{folder}: is needed for clips meanwhile, and is there already; choose another --out or remove it"
         )
-        for name in values[0]
-    }
+    folder.mkdir(exist_ok=True)
+    note.touch()
+    with alone(note):
+        if note.read_text(encoding="utf-8") not in ("", text):
+            raise ValueError(
+                f"{folder}: holds an unfinished run of another recipe or other settings, or files that it names have "
+                "changed since, or mmsynth's version; choose another --out or remove it"
+            )
+        note.write_text(text, encoding="utf-8")
+        yield folder
+    shutil.rmtree(folder)
 
 
 def _check_radar(recipe: Recipe, captures: Clips) -> float:
@@ -183,20 +188,36 @@ def _kept(recipe: Recipe, found: Recipe) -> str:
             f"places stay the recipe's: recordings need {FEWEST} windows of {recipe.seconds:g} s, and simulated clips "
             "one, with at least 5 moving points"
         )
-    own = [a.label for a in recipe.activities if {"distance", "bearing_deg"} & set(a.placement)]
+    own = [a.label for a in recipe.activities if own_places(a)]
     return f"places of the recipe's own stay, of: {', '.join(own)}; delete them for those of the overlay" if own else ""
 
 
-def _overlay(recipe: Recipe) -> dict[str, Any]:
-    device, place = recipe.device, recipe.placement
-    return {
-        "device": {name: list(getattr(device, name)) for name in ("noise_db", "threshold_db", "ghosts")},
-        "placement": {
-            "distance": list(place.distance),
-            "bearing_deg": [round(math.degrees(b), 1) for b in place.bearing],
-        },
-        "subjects": {"clothing": list(recipe.subjects.clothing)},
-    }
+def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
+    """One sentence on what recordings were taken for, and which activities have places of their own by that."""
+    taken = {a.label: int((who == a.label).sum()) for a in recipe.activities}
+    if not any(taken.values()):
+        return ""
+    listed = ", ".join(f"{name} {count}" for name, count in taken.items())
+    text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
+    own = dict.fromkeys(a.label for a in _changed(recipe, found))
+    return f"{text}; places of their own: {', '.join(own) if own else 'none shows'}"
+
+
+def _changed(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
+    """Activities that stand elsewhere than before."""
+    pairs = zip(recipe.activities, found.activities, strict=True)
+    return [after for before, after in pairs if after.placement != before.placement]
+
+
+def _overlay(found: Recipe, recipe: Recipe) -> dict[str, Any]:
+    """What was found, as keys that differ from the recipe's."""
+    device = {name: list(getattr(found.device, name)) for name in ("noise_db", "threshold_db", "ghosts")}
+    subjects = {"clothing": list(found.subjects.clothing)}
+    # An activity of two blocks stands once.
+    own = {a.label: {k: a.placement[k] for k in written(found.placement)} for a in _changed(recipe, found)}
+    activities = [{"label": label, "placement": place} for label, place in own.items()]
+    whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
+    return whole_set | ({"activities": activities} if activities else {})
 
 
 def _header(apart: dict[str, Distance], seed: int) -> str:

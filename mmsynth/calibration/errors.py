@@ -7,11 +7,62 @@ two simulated sets of the same people are pairs, and the error of their differen
 clip, or one person, says nothing of others: replicas are NaN then.
 """
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
-from mmsynth.calibration.quantities import Floats, Measured, Quantity, recorded_quantities
+from mmsynth.calibration.quantities import Floats, Measured, Quantity, distances, recorded_quantities
 
 DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far one histogram lies from the recordings', as a share of its axis, on people that the search has not seen.
+
+    Attributes:
+        before, after: calibration.
+        error: standard error of their difference; NaN with one recording or one person.
+        floor: what a simulator that is right would have on average, with clips as few as these; NaN likewise.
+    """
+
+    before: float
+    after: float
+    error: float
+    floor: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether it fell or rose, or by no more than two standard errors."""
+        if not math.isfinite(self.error):
+            return "error not known"
+        if abs(self.after - self.before) <= 2 * self.error:
+            return "no change beyond error"
+        return "falls" if self.after < self.before else "rises"
+
+
+def compare(recorded: Measured, before: Measured, after: Measured, group: int = 1) -> dict[str, Distance]:
+    """Distances to the recordings before and after, and how sure their difference is.
+
+    Args:
+        recorded: as `measure` gives it.
+        before: likewise, of simulated clips.
+        after: likewise, of the same people at the same activities, in one order.
+        group: so many simulated clips that follow one another are one person's.
+    """
+    values = [distances(recorded, m) for m in (before, after)]
+    drawn = [replicas(recorded, m, group) for m in (before, after)]
+    chance = floors(recorded, after, group)
+    return {
+        name: Distance(
+            values[0][name],
+            values[1][name],
+            float(np.std(drawn[1][name] - drawn[0][name])),
+            chance[name],
+        )
+        for name in values[0]
+    }
 
 
 def replicas(recorded: Measured, simulated: Measured, group: int = 1) -> dict[str, Floats]:

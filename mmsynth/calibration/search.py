@@ -1,21 +1,23 @@
 """The search for places, noise, thresholds, ghosts and clothing that bring simulated clips nearest to recordings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mmsynth.calibration.errors import replicas
-from mmsynth.calibration.placing import placement_from, stood
-from mmsynth.calibration.quantities import Floats, Measured, distances, measure, places
-from mmsynth.datasets import FlatPoints
-from mmsynth.generation.clip import GHOSTS, record, stage, trace_clip
+from mmsynth.calibration.placing import offset_of, placement_from
+from mmsynth.calibration.quantities import Floats, Measured, distances, measure
+from mmsynth.datasets import Dataset, FlatPoints
+from mmsynth.evaluation.ablation import make_variants
+from mmsynth.generation.clip import GHOSTS
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.processes import Progress
-from mmsynth.simulation import trim_memory
 from mmsynth.types import PointCloud
 
 # Ghosts scatter points about the person of a window. Range and bearing over all windows tell above all where people
@@ -24,6 +26,8 @@ WITHIN = ("range, less the window's median (m)", "lateral, less the window's med
 # Standard errors by which ghosts or other clothing must gain, as a distance must to be said to fall: with one, those
 # that gain nothing would be taken in 16 % of searches.
 SURE = 2.0
+# Noise in dB, threshold in dB and share of ghosts of a device.
+Candidate = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,11 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Option:
+class Option:
     """A candidate: how it is recorded, how far each histogram lies from the recordings', and with clips drawn again."""
 
     recipe: Recipe
-    device: tuple[float, float, float]
+    device: Candidate
     apart: Mapping[str, float]
     drawn: Mapping[str, Floats]
 
@@ -99,98 +103,111 @@ class _Option:
 
 
 @dataclass
+class ClipFolder:
+    """Simulated clips in a folder, where an interrupted calibration finds them again, and how many there are.
+
+    Attributes:
+        folder: that holds nothing else.
+        workers: processes, one thread each.
+        progress: called with (clips there, `total`).
+        total: clips in all.
+    """
+
+    folder: Path
+    workers: int
+    progress: Progress
+    total: int
+    done: int = 0
+
+    def make(self, recipes: Mapping[str, Recipe]) -> dict[str, Dataset]:
+        """The data set of each recipe, by a name of its own; they differ in their device alone and share clips."""
+        count = next(iter(recipes.values())).clips
+        made = make_variants(recipes, self.folder, lambda part, of: self._tell(count * part // of), self.workers)
+        self._tell(count)
+        self.done += count
+        return {name: Dataset.open(path) for name, path in made.items()}
+
+    def _tell(self, more: int) -> None:
+        self.progress(self.done + more, self.total)
+
+
+@dataclass(frozen=True)
 class Search:
-    """The search for one recipe, and how many clips it has traced.
+    """The search for one recipe.
 
     Attributes:
         recorded, where: what recordings hold, by `measure` and `places`.
         farthest: that the radar measures, in m.
+        settings: what is tried.
+        clips: makes what is simulated.
     """
 
     recorded: Measured
     where: Floats
     farthest: float
     settings: CalibrationSettings
-    progress: Progress
-    traced: int = 0
+    clips: ClipFolder
 
     def run(self, recipe: Recipe) -> Found:
         """Places first, since a person farther away looks like a noisier radar; then device, ghosts and clothing."""
         placed = self.place(recipe)
-        options = self._options(placed, self._devices())
+        options = self._options("placed", placed, self._devices())
         fewest = min(self.settings.ghosts)
-        best = min((o for o in options if o.device[2] == fewest), key=_Option.loss)
+        best = min((o for o in options if o.device[2] == fewest), key=Option.loss)
         noise, error = self._noise(options, best)
         ghostly = min((o for o in options if o.device[:2] == best.device[:2]), key=lambda o: o.loss(WITHIN))
-        best = ghostly if _better(ghostly, best, WITHIN) else best
+        best = ghostly if better(ghostly, best, WITHIN) else best
         spread = float(np.fmax(self.settings.spread_db, 2 * error))
         device = Device(
             noise_db=(round(noise - spread, 1), round(noise + spread, 1)),
             threshold_db=(best.device[1] - 1.0, best.device[1] + 1.0),
             ghosts=(0.5 * best.device[2], 1.5 * best.device[2]),
         )
-        dressed = [replace(placed, subjects=replace(placed.subjects, clothing=k)) for k in self.settings.clothes]
-        for option in dressed:
-            (other,) = self._options(option, [best.device])
-            best = other if _better(other, best) else best
+        for kinds in self.settings.clothes:
+            dressed = replace(placed, subjects=replace(placed.subjects, clothing=kinds))
+            (other,) = self._options(" ".join(kinds), dressed, [best.device])
+            best = other if better(other, best) else best
         return Found(replace(best.recipe, device=device), noise, error)
 
     def place(self, recipe: Recipe) -> Recipe:
         """The recipe with people where recordings show them."""
-        first, clouds, truth = stage(recipe), [], []
-        for index in range(self.settings.clips):
-            traced = trace_clip(first, index)
-            clouds.append(record(first, traced, 0).cloud)
-            truth.append(stood(traced))
-            self._step()
-        simulated = places(flatten(clouds), recipe.seconds)
-        found = placement_from(recipe.placement, self.where, simulated, np.array(truth), self.farthest)
-        return replace(recipe, placement=found)
+        start = replace(recipe, clips=self.settings.clips, noise_draws=1)
+        offset = offset_of(self.clips.make({"start": start})["start"], start)
+        return replace(recipe, placement=placement_from(recipe.placement, self.where, offset, self.farthest))
 
-    def simulate(self, recipe: Recipe, devices: list[Device], clips: int) -> list[Measured]:
-        """Quantities of the recipe's clips as each device records them; each clip is traced once."""
-        first = stage(recipe)
-        clouds: list[list[PointCloud]] = [[] for _ in devices]
-        for index in range(clips):
-            traced = trace_clip(first, index)
-            # Ghosts come after detection: candidates that differ in nothing else share what was detected.
-            detected: dict[Device, PointCloud] = {}
-            for own, device in zip(clouds, devices, strict=True):
-                plain = replace(device, ghosts=(0.0, 0.0))
-                if plain not in detected:
-                    detected[plain] = record(replace(first, recipe=replace(recipe, device=plain)), traced, 0).cloud
-                own.append(add_ghosts(detected[plain], device.ghosts, stream(recipe.seed, GHOSTS, index, 0)))
-            self._step()
-        return [measure(flatten(own), recipe.seconds, bool(recipe.room)) for own in clouds]
+    def simulate(self, name: str, recipe: Recipe, devices: Sequence[Candidate]) -> Iterator[Measured]:
+        """Quantities of the recipe's clips as each device records them; those of equal noise follow one another."""
+        base = replace(recipe, clips=self.settings.clips, noise_draws=1)
+        plain = {d[:2]: replace(base, device=Device(noise_db=(d[0],) * 2, threshold_db=(d[1],) * 2)) for d in devices}
+        made = self.clips.make({f"{name} {n:+g} {t:+g}": own for (n, t), own in plain.items()})
+        # Ghosts come after detection: candidates that differ in nothing else share what was detected.
+        for clips, (_, same) in zip(made.values(), groupby(devices, lambda d: d[:2]), strict=True):
+            clouds = [clips[index].cloud for index in range(len(clips))]
+            for *_, share in same:
+                draws = (stream(recipe.seed, GHOSTS, index, 0) for index in range(len(clouds)))
+                ghostly = [add_ghosts(c, (share, share), draw) for c, draw in zip(clouds, draws, strict=True)]
+                yield measure(flatten(ghostly), recipe.seconds, bool(recipe.room))
 
-    def _devices(self) -> list[tuple[float, float, float]]:
+    def _devices(self) -> list[Candidate]:
         """Noise, threshold and ghosts of all candidates."""
         tried, snr = self.settings, len(self.recorded["SNR (dB)"]) > 0
         thresholds = tried.threshold_db if snr else (min(tried.threshold_db, key=abs),)
         return [(n, t, g) for n in tried.noise_db for t in thresholds for g in tried.ghosts]
 
-    def _options(self, recipe: Recipe, devices: list[tuple[float, float, float]]) -> list[_Option]:
+    def _options(self, name: str, recipe: Recipe, devices: list[Candidate]) -> list[Option]:
         """What the recipe's clips are like with each device; one unit has one noise floor, so that none is a range."""
-        single = [Device(noise_db=(n, n), threshold_db=(t, t), ghosts=(g, g)) for n, t, g in devices]
-        found = []
-        for device, measured in zip(devices, self.simulate(recipe, single, self.settings.clips), strict=True):
-            drawn = replicas(self.recorded, measured, people(recipe))
-            found.append(_Option(recipe, device, distances(self.recorded, measured), drawn))
-        return found
+        each = zip(devices, self.simulate(name, recipe, devices), strict=True)
+        return [
+            Option(recipe, d, distances(self.recorded, m), replicas(self.recorded, m, people(recipe))) for d, m in each
+        ]
 
-    def _noise(self, options: list[_Option], best: _Option) -> tuple[float, float]:
+    def _noise(self, options: list[Option], best: Option) -> tuple[float, float]:
         """Noise floor at the least of the parabola through the best and its neighbours, and its standard error."""
         line = sorted((o for o in options if o.device[1:] == best.device[1:]), key=lambda o: o.device[0])
         levels = np.array([o.device[0] for o in line])
         drawn = np.array([o.losses() for o in line])
         error = float(np.std([_lowest(levels, losses) for losses in drawn.T])) if np.isfinite(drawn).all() else np.nan
         return _lowest(levels, np.array([o.loss() for o in line])), error
-
-    def _step(self) -> None:
-        trim_memory()
-        self.traced += 1
-        own = self.settings
-        self.progress(self.traced, (2 + len(own.clothes)) * own.clips + 2 * (own.judged or own.clips))
 
 
 def people(recipe: Recipe) -> int:
@@ -211,7 +228,7 @@ def flatten(clouds: list[PointCloud]) -> FlatPoints:
     )
 
 
-def _better(other: _Option, own: _Option, names: Sequence[str] = ()) -> bool:
+def better(other: Option, own: Option, names: Sequence[str] = ()) -> bool:
     """Whether another option lies nearer by more than `SURE` errors of the difference, in some histograms or in all."""
     return other.loss(names) - own.loss(names) < -SURE * float(np.std(other.losses(names) - own.losses(names)))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmsynth.cli.shared import RADAR, GoesOn, Progress, app, device_option, note, say
+from mmsynth.cli.shared import RADAR, GoesOn, Progress, Workers, app, device_option, note, say
 
 
 @app.command()
@@ -130,8 +130,9 @@ def rank(
 @app.command()
 def calibrate(
     recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
-    captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels.")],
+    captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels, each of one activity.")],
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
+    workers: Workers = 2,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; of few, chance decides.")] = 100,
     radar: Annotated[str, typer.Option(help=RADAR)] = "",
     seed: Annotated[
@@ -139,6 +140,8 @@ def calibrate(
     ] = None,
 ) -> None:
     """Fit a recipe's places, noise floor, thresholds, room echoes and clothing to unlabelled recordings.
+
+    After an interruption the same command continues.
 
     `mmsynth calibrate --recipe my_recipe.toml --radar my.cfg --captures mine.h5 --out overlay.toml`
 
@@ -152,5 +155,5 @@ def calibrate(
     loaded = load_recipe(recipe, radar)
     loaded = loaded if seed is None else replace(loaded, seed=seed)
     with Dataset.open(captures) as recordings, Progress("clips") as progress:
-        found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips))
+        found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips), workers)
     say(found.text(), f"wrote {out} and {out.with_suffix('.png')}")

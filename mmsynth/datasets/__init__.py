@@ -34,8 +34,10 @@ from mmsynth.datasets.splits import load_split as load_split
 from mmsynth.datasets.splits import split_names as split_names
 from mmsynth.datasets.windows import WindowTable as WindowTable
 from mmsynth.datasets.windows import keep_points as keep_points
+from mmsynth.datasets.windows import lay_end_to_end as lay_end_to_end
 from mmsynth.datasets.windows import lengths as lengths
 from mmsynth.datasets.windows import periods as periods
 from mmsynth.datasets.windows import select_points as select_points
+from mmsynth.datasets.windows import take_clips as take_clips
 from mmsynth.datasets.windows import windows as windows
 from mmsynth.datasets.writer import DatasetWriter as DatasetWriter

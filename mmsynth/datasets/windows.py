@@ -131,3 +131,23 @@ def clouds(flat: FlatPoints) -> Iterator[PointCloud]:
         offsets = torch.from_numpy(flat.point_offsets[start : stop + 1])
         values = torch.from_numpy(flat.values[offsets[0] : offsets[-1]])
         yield cloud_of_rows(values, offsets - offsets[0], torch.from_numpy(flat.frame_time[start:stop]))
+
+
+def take_clips(flat: FlatPoints, rows: NDArray[Any]) -> FlatPoints:
+    """The clips `rows` (indices, or a mask), in that order."""
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+    clip_offsets, frames = lay_end_to_end(flat.clip_offsets[rows], np.diff(flat.clip_offsets)[rows])
+    point_offsets, points = lay_end_to_end(flat.point_offsets[frames], np.diff(flat.point_offsets)[frames])
+    frame = np.repeat(np.arange(len(frames)), np.diff(point_offsets))
+    return FlatPoints(flat.values[points], frame, point_offsets, flat.frame_time[frames], clip_offsets)
+
+
+def lay_end_to_end(first: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bounds [runs + 1] of runs laid end to end, and the index [entries] that each entry of them had.
+
+    Args:
+        first: index [runs] of the first entry of each run.
+        counts: entries [runs] of each.
+    """
+    bounds = np.concatenate([[0], np.cumsum(counts)])
+    return bounds, np.repeat(first - bounds[:-1], counts) + np.arange(bounds[-1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from mmsynth.processes import worker_pool
@@ -16,6 +17,9 @@ def each(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], workers: int) 
         work: a function of a module.
         jobs: its arguments.
         workers: processes, one thread each; 1 = this process, in turn.
+
+    Raises:
+        OSError: a worker died.
     """
     if workers <= 1:
         for k, job in enumerate(jobs):
@@ -26,5 +30,10 @@ def each(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], workers: int) 
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise OSError(
+                "a worker process ended before its time: out of memory, or a script that starts workers outside of "
+                '`if __name__ == "__main__":`; the same command goes on'
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)

@@ -4,8 +4,9 @@ import glob
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mmsynth.config import merge, parse, read_toml
+from mmsynth.config import is_tables, merge, parse, read_toml
 from mmsynth.generation.play import standing
 from mmsynth.generation.recipe import Placement, Recipe, clip_frames, placement_of
 from mmsynth.motion.together import GAP
@@ -24,7 +25,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
         path: the recipe.
         radar: a profile or file that replaces the recipe's; a file is sought where the program runs, then beside the
             recipe.
-        overlay: a TOML file whose keys replace the recipe's.
+        overlay: a TOML file whose keys replace the recipe's; those of an activity, the activities' of its label.
 
     Raises:
         ValueError: a key is unknown or wrong, a file is missing, or a person would stand beyond the radar's range or
@@ -34,7 +35,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
     if "data" in table and "activities" not in table:
         raise ValueError(f"{path}: expected the recipe of a synthetic data set, got one for `mmsynth train`")
     if overlay:
-        table = merge(table, read_toml(overlay))
+        table = _overlaid(table, read_toml(overlay))
     if radar:
         table = {**table, "radar": _radar(Path.cwd(), radar)}
     try:
@@ -46,6 +47,17 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
+
+
+def _overlaid(table: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's table with another over it; of activities, which are a list, each finds its own by its label."""
+    found, own = merge(table, overlay), table.get("activities", [])
+    if is_tables(own) and is_tables(overlay.get("activities")):
+        changed, known = ([(str(a.get("label")), a) for a in some] for some in (overlay["activities"], own))
+        here = {label for label, _ in known}
+        merged = [merge(activity, dict(changed).get(label, {})) for label, activity in known]
+        found["activities"] = merged + [activity for label, activity in changed if label not in here]
+    return found
 
 
 def resolve_radar(recipe: Recipe) -> RadarSetup:

@@ -107,7 +107,7 @@ def _finished(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> bool:
     """Whether a run of this recipe has made all that it makes."""
     note = out / "recipe.toml"
     there = note.exists() and not (out / "parts").exists() and all(target.exists() for target in targets)
-    return there and note.read_text(encoding="utf-8") == _note(recipe)
+    return there and note.read_text(encoding="utf-8") == run_note(recipe)
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[
         for stale in (out / "parts").glob("*.part"):
             stale.unlink()
         begun = any(p.is_file() and p != note and p.suffix != ".part" for p in out.rglob("*"))
-        text = _note(recipe)
+        text = run_note(recipe)
         if begun and note.read_text(encoding="utf-8") not in ("", text):
             raise ValueError(
                 f"{out}: holds an unfinished run of another recipe, or files that it names have changed since, or "
@@ -138,7 +138,7 @@ def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[
         yield
 
 
-def _note(recipe: Recipe) -> str:
+def run_note(recipe: Recipe) -> str:
     """The resolved recipe under the version and a digest of the files that it names: a run goes on with the same alone.
 
     Radars, rooms and their meshes count by what they hold, motions (which may be many, and long) by names and sizes.

@@ -22,7 +22,6 @@ Kernels carry no gradients: where somebody asks for one, the reference of a kern
 """
 
 from mmsynth.simulation.memory import hold_memory as hold_memory
-from mmsynth.simulation.memory import trim_memory as trim_memory
 from mmsynth.simulation.paths import trace as trace
 from mmsynth.simulation.receiver import receive as receive
 from mmsynth.simulation.room import trace_room as trace_room

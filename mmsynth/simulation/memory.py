@@ -1,4 +1,4 @@
-"""Of the C library: two settings that are worth a third of the time, and how to give memory back."""
+"""Two settings of the C library that are worth a third of the time."""
 
 import ctypes
 
@@ -22,18 +22,3 @@ def hold_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(_TRIM_THRESHOLD, _HELD)) and bool(mallopt(_MMAP_MAX, 0))
-
-
-def trim_memory() -> bool:
-    """Hand back to the system what this process has freed; call it after each clip that leaves something small behind.
-
-    Such remains lie between large blocks that were freed, where glibc does not give room back by itself: with clouds of
-    35 devices a clip, a process grew by 0.1 GiB a clip.
-
-    Returns:
-        Whether anything was handed back (glibc only).
-    """
-    try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
-    except (OSError, AttributeError):
-        return False

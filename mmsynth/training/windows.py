@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, FlatPoints, WindowTable, keep_points, select_points, windows
+from mmsynth.datasets import (
+    Clips,
+    FlatPoints,
+    WindowTable,
+    keep_points,
+    lay_end_to_end,
+    select_points,
+    windows,
+)
 from mmsynth.training.maps import COLUMNS, ROWS, bin_means, clip_maps
 
 Array = NDArray[Any]
@@ -113,7 +121,7 @@ class Windows:
         """The windows `rows` (indices, or a mask), in that order."""
         rows = np.asarray(rows)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        offsets, points = _end_to_end(self.offsets[rows], np.diff(self.offsets)[rows])
+        offsets, points = lay_end_to_end(self.offsets[rows], np.diff(self.offsets)[rows])
         flat = {n: getattr(self, n)[points] for n in _POINTS}
         table = {n: getattr(self, n)[rows] for n in _TABLE}
         return replace(self, offsets=offsets, **flat, **table)
@@ -171,7 +179,7 @@ def cut(
         dataset.labels,
     )
     counts = flat.point_offsets[table.stop] - first
-    offsets, points = _end_to_end(first, counts)
+    offsets, points = lay_end_to_end(first, counts)
     time = flat.frame_time[flat.frame[points]] - np.repeat(start, counts) + np.repeat(table.lead, counts)
     found = Windows(
         time=time.astype(np.float32),
@@ -184,7 +192,7 @@ def cut(
         begin=start - flat.frame_time[flat.clip_offsets[clip]] - table.lead,
         duration=settings.duration,
         activity=labels.activity[clip].astype(object),
-        clip=_names(dataset)[clip],
+        clip=clip_names(dataset)[clip],
         session=labels.session[clip].astype(object),
         subject=labels.subject[clip].astype(object),
         joints=joints,
@@ -196,23 +204,12 @@ def cut(
     return level(found) if settings.heights == "relative" else found
 
 
-def _end_to_end(first: Array, counts: Array) -> tuple[Array, Array]:
-    """Bounds [runs + 1] of runs laid end to end, and the index [entries] that each entry of them had.
-
-    Args:
-        first: index [runs] of the first entry of each run.
-        counts: entries [runs] of each.
-    """
-    bounds = np.concatenate([[0], np.cumsum(counts)])
-    return bounds, np.repeat(first - bounds[:-1], counts) + np.arange(bounds[-1])
-
-
 def no_joints(count: int, settings: WindowSettings) -> Array:
     """The joints [windows, bins, 0, 3] of windows without."""
     return np.zeros((count, bins_of(settings.duration), 0, 3), np.float32)
 
 
-def _names(dataset: Clips) -> Array:
+def clip_names(dataset: Clips) -> Array:
     """A unique name of each clip [clips]: its id, after the number of its file where ids repeat."""
     ids = dataset.labels.id
     if len(np.unique(ids)) < len(ids):

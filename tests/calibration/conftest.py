@@ -2,4 +2,5 @@
 
 from made_up import generated as generated
 from made_up import recordings as recordings
+from made_up import swing_ as swing_
 from made_up import write as write

@@ -1,9 +1,9 @@
 """Calibration finds the noise floor and the place that recordings were made with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,13 +16,15 @@ from mmsynth.calibration.calibrate import _kept
 from mmsynth.calibration.errors import DRAWS, floors, replicas
 from mmsynth.calibration.placing import placement_from, stood
 from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure, places
-from mmsynth.calibration.search import WITHIN, Search, _lowest, _Option
+from mmsynth.calibration.search import WITHIN, Candidate, ClipFolder, Option, Search, _lowest
 from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
+from mmsynth.generation.clip import Stage, Traced, trace_clip
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import Device, Placement, Recipe
 from mmsynth.resources import data_file
 from mmsynth.scene.materials import CLOTHING, cloth_roughness
+from mmsynth.training.adapt import AdaptSettings
 from mmsynth.types import PointCloud
 
 
@@ -51,7 +53,8 @@ def test_a_shift_of_the_values_is_the_distance() -> None:
     assert counts[:, [0, 99]].tolist() == [[1, 2], [1, 0]] and counts.sum() == 4
 
 
-def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
+def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmsynth.calibration.activities.AdaptSettings", partial(AdaptSettings, trees=8))
     far = replace(recipe(5).placement, distance=(2.4, 2.8), bearing=(0.3, 0.5))
     there = replace(recipe(5, placement=far), noise_draws=3, device=Device(noise_db=(8.0, 8.0)))
     recorded = Dataset.open(*generate(there, tmp_path / "there", lambda done, total: None))
@@ -60,9 +63,20 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
     settings = CalibrationSettings(
         clips=5, judged=8, noise_db=(-4.0, 8.0, 20.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=()
     )
-    done = []
+    done, made, make = [], [], ClipFolder.make
+
+    def noted(folder: ClipFolder, recipes: Mapping[str, Recipe]) -> dict[str, Dataset]:
+        made.extend(recipes.items())
+        return make(folder, recipes)
+
+    monkeypatch.setattr(ClipFolder, "make", noted)
     found = calibrate(near, recorded, tmp_path / "overlay.toml", lambda *step: done.append(step), settings)
-    assert done[-1] == (26, 26)
+    # Judged on people that the search has not seen, and "before" as the recipe stood.
+    judged = dict(made[-2:])
+    assert {r.seed for _, r in made[:-2]} == {near.seed} and {r.seed for r in judged.values()} == {near.seed + 1}
+    assert judged["before"].device == near.device and judged["before"].placement == near.placement
+    assert judged["after"].device != near.device and judged["after"].placement != near.placement
+    assert done[-1] == (36, 36) and [d for d, _ in done] == sorted(d for d, _ in done)
     low, high = found.overlay["device"]["noise_db"]
     assert abs(found.noise_db - 8) < 4 and low <= found.noise_db - 3.9 and high >= found.noise_db + 3.9
     assert all(name in found.text() for name in found.distances) and len(found.distances) == 8
@@ -93,6 +107,50 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path) -> None:
         calibrate(replace(near, radar="mars"), recorded, tmp_path / "other.toml", lambda done, total: None)
     measured = measure(recorded.points(), 0.5)
     assert set(distances(measured, measured).values()) == {0.0}
+
+
+def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stop(Exception):
+        pass
+
+    base = recipe(2, seconds=0.1)
+    recorded = Dataset.open(*generate(replace(base, clips=5), tmp_path / "there", lambda done, total: None))
+    settings = CalibrationSettings(clips=2, noise_db=(0.0, 12.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=())
+    stopped: list[int] = []
+    traced: list[int] = []
+
+    def trace(ready: Stage, index: int) -> Traced:
+        traced.append(index)
+        return trace_clip(ready, index)
+
+    def stop(done: int, total: int) -> None:
+        """Once among candidates, once among the clips that are judged."""
+        if done in (4, 10) and done not in stopped:
+            stopped.append(done)
+            raise Stop
+
+    monkeypatch.setattr("mmsynth.evaluation.ablation.trace_clip", trace)
+    monkeypatch.setattr("mmsynth.calibration.activities.AdaptSettings", partial(AdaptSettings, trees=8))
+    calibrate(base, recorded, tmp_path / "whole.toml", lambda done, total: None, settings)
+    once, parts = len(traced), tmp_path / "broken.parts"
+    for _ in range(5):
+        try:
+            calibrate(base, recorded, tmp_path / "broken.toml", stop, settings)
+        except Stop:
+            assert parts.is_dir() and not (tmp_path / "broken.toml").exists()
+            with pytest.raises(ValueError, match="broken.parts: holds an unfinished run of another recipe"):
+                calibrate(replace(base, seed=5), recorded, tmp_path / "broken.toml", stop, settings)
+        else:
+            break
+    assert stopped == [4, 10] and len(traced) == 2 * once
+    for suffix in (".toml", ".png"):
+        assert (tmp_path / f"whole{suffix}").read_bytes() == (tmp_path / f"broken{suffix}").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir() if "broken" in p.name) == ["broken.png", "broken.toml"]
+    # A folder that something else stands in is not touched.
+    (tmp_path / "other.parts").mkdir()
+    with pytest.raises(ValueError, match="other.parts: is needed for clips meanwhile, and is there already"):
+        calibrate(base, recorded, tmp_path / "other.toml", lambda done, total: None, settings)
+    assert (tmp_path / "other.parts").is_dir()
 
 
 def test_what_cannot_be_told_from_no_change_is_said() -> None:
@@ -142,18 +200,16 @@ def test_places_count_windows_not_points_and_are_corrected_by_the_simulated_body
     rng = np.random.default_rng(0)
     recorded = np.stack([rng.uniform(1.0, 3.0, 4000), rng.normal(0.1, 0.2, 4000)], 1)
     recorded[::7] = np.nan
-    truth = np.stack([rng.uniform(1, 4, 30), rng.uniform(-0.5, 0.5, 30)], 1)
     # Points lie 0.15 m nearer than the person stands, and to the left of it.
-    seen = truth - [0.15, 0.05]
-    seen[3] = np.nan
+    offset = np.array([-0.15, -0.05])
     place = Placement(facing=(-1.0, 1.0))
-    found = placement_from(place, recorded, seen, truth, 3.0)
+    found = placement_from(place, recorded, offset, 3.0)
     # Quantiles of 3,428 windows err by 0.017 m in the middle; nobody stands beyond what the radar measures.
     assert np.allclose(found.distance, np.minimum(1.15 + 2 * np.linspace(0.05, 0.95, 9), 3.0), atol=0.06)
     assert np.allclose(found.bearing, 0.15 + 0.2 * norm.ppf(np.linspace(0.05, 0.95, 9)), atol=0.03)
     assert (found.facing, found.radar_height) == (place.facing, place.radar_height)
-    assert placement_from(place, recorded[:9], seen, truth, 3.0) is place
-    assert placement_from(place, recorded, np.full_like(seen, np.nan), truth, 3.0) is place
+    assert placement_from(place, recorded[:9], offset, 3.0) is place
+    assert placement_from(place, recorded, np.full(2, np.nan), 3.0) is place
 
 
 def test_noise_is_read_between_the_candidates() -> None:
@@ -214,9 +270,8 @@ def test_where_somebody_stood_is_told_over_the_floor_by_a_tilted_radar() -> None
     # The radar looks down by 0.3 rad from 2 m; joints are at (0.6, 2.5), on the floor and at 1.6 m.
     pose = geometry.radar_pose((0.0, 0.0, 2.0), tilt=-0.3)
     world = torch.tensor([[[0.6, 2.5, 0.0], [0.6, 2.5, 1.6]]], dtype=torch.float64)
-    joints = geometry.apply(geometry.inverse(pose), world)
-    traced = SimpleNamespace(take=SimpleNamespace(play=SimpleNamespace(world_from_radar=pose)), joints=joints)
-    np.testing.assert_allclose(stood(traced), [np.hypot(0.6, 2.5), np.arctan(0.6 / 2.5)], atol=1e-6)
+    joints = geometry.apply(geometry.inverse(pose), world).float().numpy()
+    np.testing.assert_allclose(stood(joints, pose), [np.hypot(0.6, 2.5), np.arctan(0.6 / 2.5)], atol=1e-6)
 
 
 def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:
@@ -238,20 +293,23 @@ def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:
     )
 
 
+NO_CLIPS = ClipFolder(Path("none"), 1, lambda done, total: None, 0)
+
+
 def found(monkeypatch: pytest.MonkeyPatch, settings: CalibrationSettings, nearer: Callable[..., float]) -> Recipe:
     """What a search finds where `nearer` says by how much an option lies nearer in each histogram.
 
     Clips drawn again move the mean distance within a window by 0.01 between two options.
     """
     draw, none = np.random.default_rng(0), Values(np.zeros(0), np.zeros(0, int), 1)
-    search = Search({"SNR (dB)": none}, np.zeros((0, 2)), 10.0, settings, lambda done, total: None)
+    search = Search({"SNR (dB)": none}, np.zeros((0, 2)), 10.0, settings, NO_CLIPS)
 
-    def option(base: Recipe, device: tuple[float, float, float]) -> _Option:
+    def option(base: Recipe, device: Candidate) -> Option:
         apart = {name: 0.4 - nearer(name, base, device[2]) for name in (*WITHIN, "azimuth (rad)")}
-        return _Option(base, device, apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()})
+        return Option(base, device, apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()})
 
-    monkeypatch.setattr(search, "_options", lambda base, devices: [option(base, device) for device in devices])
-    monkeypatch.setattr(search, "place", lambda recipe: recipe)
+    monkeypatch.setattr(Search, "_options", lambda own, name, base, devices: [option(base, d) for d in devices])
+    monkeypatch.setattr(Search, "place", lambda own, recipe: recipe)
     return search.run(recipe(10)).recipe
 
 

@@ -1,5 +1,6 @@
 """Parts of the search: what is tried, what counts as nearer, and clips in the form in which recordings are measured."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,19 @@ import pytest
 import torch
 
 from mmsynth.calibration import CalibrationSettings
-from mmsynth.calibration.quantities import QUANTITIES, Measured, Values
-from mmsynth.calibration.search import SURE, Search, _better, _Option, flatten, people
+from mmsynth.calibration.quantities import QUANTITIES, Measured, Values, measure
+from mmsynth.calibration.search import SURE, Candidate, ClipFolder, Option, Search, better, flatten, people
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
+from mmsynth.generation.clip import make_clip, stage
 from mmsynth.generation.play import _who
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.resources import data_file
 from mmsynth.types import Labels, PointCloud, Sample
+
+
+def folder(path: Path) -> ClipFolder:
+    return ClipFolder(path, 1, lambda done, total: None, 0)
 
 
 @pytest.fixture
@@ -35,23 +41,43 @@ def test_every_noise_floor_is_tried_with_every_threshold_and_share(
     recipe: Recipe, snr: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = CalibrationSettings(noise_db=(-6.0, 12.0, 24.0), threshold_db=(-4.0, 1.0, 6.0), ghosts=(0.0, 0.1))
-    search = Search(measured(snr), np.zeros((0, 2)), 10.0, settings, lambda done, total: None)
-    tried: list[Device] = []
+    tried: list[Candidate] = []
 
-    def simulate(_: Recipe, devices: list[Device], clips: int) -> list[Measured]:
+    def simulate(own: Search, name: str, recipe: Recipe, devices: Sequence[Candidate]) -> Iterator[Measured]:
         tried.extend(devices)
-        return [search.recorded] * len(devices)
+        return iter([own.recorded] * len(devices))
 
-    monkeypatch.setattr(search, "simulate", simulate)
-    options = search._options(recipe, search._devices())
+    monkeypatch.setattr(Search, "simulate", simulate)
+    search = Search(measured(snr), np.zeros((0, 2)), 10.0, settings, folder(Path("none")))
+    options = search._options("placed", recipe, search._devices())
     # Without SNR, noise and threshold show as their sum: the threshold nearest to none is taken.
     thresholds = settings.threshold_db if snr else (1.0,)
-    assert {d.noise_db for d in tried} == {(n, n) for n in settings.noise_db}
-    assert {d.threshold_db for d in tried} == {(t, t) for t in thresholds}
-    assert {d.ghosts for d in tried} == {(g, g) for g in settings.ghosts}
+    assert [set(column) for column in zip(*tried, strict=True)] == [
+        set(settings.noise_db),
+        set(thresholds),
+        set(settings.ghosts),
+    ]
     assert len(set(tried)) == len(tried) == 6 * len(thresholds)
-    for option, device in zip(options, tried, strict=True):
-        assert option.device == (device.noise_db[0], device.threshold_db[0], device.ghosts[0])
+    assert [option.device for option in options] == tried
+
+
+def test_candidates_are_as_if_each_was_recorded_alone(recipe: Recipe, tmp_path: Path) -> None:
+    """Of noise and ghosts, all of a recipe's clips by each; what they share is detected once."""
+    few = replace(recipe, seconds=0.1, subjects=replace(recipe.subjects, body="free-low"))
+    told: list[tuple[int, int]] = []
+    clips = ClipFolder(tmp_path, 1, lambda done, total: told.append((done, total)), 2)
+    search = Search(measured(False), np.zeros((0, 2)), 10.0, CalibrationSettings(clips=2), clips)
+    devices = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.5), (20.0, 0.0, 0.0)]
+    found = list(search.simulate("some", few, devices))
+    assert told[-1] == (2, 2) and len(list(tmp_path.glob("*.h5"))) == 2
+    for (noise, threshold, ghosts), own in zip(devices, found, strict=True):
+        device = Device(noise_db=(noise,) * 2, threshold_db=(threshold,) * 2, ghosts=(ghosts,) * 2)
+        alone = stage(replace(few, device=device))
+        want = measure(flatten([next(make_clip(alone, index)).cloud for index in range(2)]), few.seconds)
+        for name, sample in want.items():
+            np.testing.assert_array_equal(own[name].values, sample.values, err_msg=name)
+    away = [own["range (m)"].values for own in found]
+    assert len(away[0]) == len(away[1]) > len(away[2]) and (away[0] != away[1]).any()
 
 
 def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
@@ -63,16 +89,16 @@ def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
         assert number == np.repeat(np.unique(number), people(other)).tolist() and len(set(number)) == 3
 
 
-@pytest.mark.parametrize(("gain", "better"), [(1.1, True), (0.9, False), (-1.1, False)])
-def test_an_option_is_better_by_more_than_its_errors(recipe: Recipe, gain: float, better: bool) -> None:
+@pytest.mark.parametrize(("gain", "nearer"), [(1.1, True), (0.9, False), (-1.1, False)])
+def test_an_option_is_better_by_more_than_its_errors(recipe: Recipe, gain: float, nearer: bool) -> None:
     error = 0.02
     swing = error * np.where(np.arange(400) % 2, 1.0, -1.0)  # of standard deviation `error`
-    own = _Option(recipe, (0, 0, 0), {"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
+    own = Option(recipe, (0, 0, 0), {"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
     far = 0.5 - gain * SURE * error
-    other = _Option(recipe, (1, 0, 0), {"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
+    other = Option(recipe, (1, 0, 0), {"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
     # Of both histograms gain and error are half of that of the first: the same in errors.
-    assert _better(other, own, ("a",)) is better and _better(other, own) is better
-    assert not _better(other, own, ("b",))
+    assert better(other, own, ("a",)) is nearer and better(other, own) is nearer
+    assert not better(other, own, ("b",))
 
 
 def test_clips_at_hand_are_as_a_data_set_gives_them(tmp_path: Path) -> None:

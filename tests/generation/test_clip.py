@@ -20,7 +20,7 @@ from mmsynth.generation.clip import _unit, draw_take, pose_take, record, stage, 
 from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream
 from mmsynth.generation.recipe import Recipe
-from mmsynth.generation.run import _Join, _note
+from mmsynth.generation.run import _Join, run_note
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import JOINT_SETS, convert_joints
 from mmsynth.motion import Subject, cut, generate_motion, resample
@@ -343,7 +343,7 @@ def test_a_run_whose_room_motions_or_version_have_changed_does_not_go_on(
     newer = ("mmsynth.generation.run.__version__", "next")
     longer, another = lambda: person("a.npz", 31), lambda: person("b.npz", 21)
     for change in (lambda: ball(0.2), longer, another, lambda: monkeypatch.setattr(*newer)):
-        (out / "recipe.toml").write_text(_note(found))
+        (out / "recipe.toml").write_text(run_note(found))
         change()
         with pytest.raises(ValueError, match="files that it names have changed since, or mmsynth's version"):
             generate(found, out, quiet)

@@ -1,6 +1,7 @@
 """Recipes of synthetic data sets: strict, resolved, refused in one sentence."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,23 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
     assert recipe.placement.distance == (2.5, 2.6)
     assert recipe.radar == "mars"
     assert isinstance(recipe, Recipe)
+
+
+def test_an_overlay_changes_an_activity_by_its_label(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.toml"
+    block = '[[activities]]\nlabel = "{}"\n[activities.placement]\nbearing_deg = [10, 20]\n'
+    first = load_recipe(write(tmp_path, GOOD)).activities
+    # Both blocks of one label, what they say of other things stays, and so do the other activities.
+    twice = (
+        GOOD + '\n[[activities]]\nlabel = "walk"\nmotion = "run"\nplacement = { distance = [2, 3], bearing = [0, 1] }\n'
+    )
+    overlay.write_text(block.format("walk"))
+    walk, squats, run = load_recipe(write(tmp_path, twice), overlay=overlay).activities
+    assert walk == replace(first[0], placement={"bearing_deg": [10, 20]}) and squats == first[1]
+    assert (run.motion, run.placement) == ("run", {"distance": [2, 3], "bearing_deg": [10, 20]})
+    overlay.write_text(block.format("wlak"))
+    with pytest.raises(ValueError, match="activity 'wlak': expected either a motion or files, got both or neither"):
+        load_recipe(write(tmp_path, GOOD), overlay=overlay)
 
 
 def test_a_radar_given_beside_the_recipe_is_sought_where_the_program_runs(
