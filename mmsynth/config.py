@@ -200,12 +200,14 @@ def convert(hint: Any, value: Any, where: str) -> Any:  # noqa: C901 - one branc
         choices = [a for a in args if a is not type(None)]
         if type(None) in args and (value is None or (value is False and bool not in args)):
             return None  # TOML has no null: `false` switches an optional part off
-        for choice in choices[:-1]:
+        wrong = []
+        for choice in choices:
             try:
                 return convert(choice, value, where)
-            except ValueError:
-                continue
-        return convert(choices[-1], value, where)
+            except ValueError as error:
+                wrong.append(error)
+        # What a value was meant as shows in its brackets; without any it was to be the simplest form, which is first.
+        raise wrong[-1 if isinstance(value, list | Mapping) else 0] from None
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise ValueError(f"{where}: expected a table, got {value!r}")

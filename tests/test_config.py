@@ -27,6 +27,7 @@ class Outer:
     inner: Inner = Inner()
     many: tuple[Inner, ...] = ()
     extra: float | None = None
+    either: str | tuple[str, ...] = ""
 
 
 def test_unknown_key_names_the_nearest_known_one() -> None:
@@ -43,6 +44,8 @@ def test_unknown_key_names_the_nearest_known_one() -> None:
         ({"name": "x", "count": 1.5}, "count: expected a whole number, got 1.5"),
         ({"name": "x", "count": True}, "count: expected a whole number, got True"),
         ({"name": 3, "count": 1}, "name: expected a string, got 3"),
+        ({"name": "x", "count": 1, "either": 5}, "either: expected a string, got 5"),
+        ({"name": "x", "count": 1, "either": [5]}, r"either\[0\]: expected a string, got 5"),
         ({"name": "x", "count": 1, "mode": "c"}, "mode: expected one of a, b, got 'c'"),
         ({"name": "x", "count": 1, "inner": 3}, "inner: expected a table, got 3"),
         ({"name": "x", "count": 1, "inner": {"limits": [1.0]}}, "inner.limits: expected 2 values, got 1"),
@@ -92,6 +95,7 @@ outer = st.builds(
     inner,
     st.lists(inner, max_size=3).map(tuple),
     st.none() | st.floats(-1e9, 1e9),
+    text | st.lists(text, max_size=3).map(tuple),
 )
 
 

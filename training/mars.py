@@ -29,7 +29,7 @@ from mmsynth.evaluation.mars_pairs import (
     ablation_row,
     ceiling_rows,
     compared,
-    mars_stage,
+    mars_restaging,
     paired_rows,
     residual_rows,
     variants,
@@ -194,26 +194,26 @@ def official(options: argparse.Namespace) -> list[Row]:
 
 def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
-    stage = mars_stage(options.body, options.device)
+    restaging = mars_restaging(options.body, options.device)
     if options.draws < 1:
         raise ValueError(f"--draws: expected 1 or more, got {options.draws}")
-    noises = {str(draw): replace(stage, draw=draw) for draw in range(options.draws)}
+    noises = {str(draw): replace(restaging, draw=draw) for draw in range(options.draws)}
     draws = [pairs for _, _, pairs in compared(_asked(options), [noises])]
     for pair in draws[0]:
         sizes = " ".join(f"{np.mean([len(f) for f in side]):.1f}" for side in (pair.recorded, pair.simulated))
         each = {name: round(c, 2) for name, (c, _) in correlations([pair]).items()}
         print(pair.name, len(pair.recorded), f"points a frame {sizes}", each, flush=True)
-    return paired_rows(draws, stage)
+    return paired_rows(draws, restaging)
 
 
 def ablation(options: argparse.Namespace) -> Iterator[Row]:
     """The comparison of `paired` with one part of the simulator changed at a time."""
-    groups = variants(mars_stage(options.body, options.device))
+    groups = variants(mars_restaging(options.body, options.device))
     names = [name for group in groups for name in group]
     only = names if options.only is None else options.only
     if unknown := sorted(set(only) - set(names)):
         raise ValueError(f"--only: expected some of {', '.join(map(repr, names))}, got {', '.join(map(repr, unknown))}")
-    wanted = [{name: stage for name, stage in group.items() if name in only} for group in groups]
+    wanted = [{name: restaging for name, restaging in group.items() if name in only} for group in groups]
     for found in compared(_asked(options), [group for group in wanted if group]):
         yield ablation_row(*found)
 
@@ -225,7 +225,7 @@ def ceiling(options: argparse.Namespace) -> list[Row]:
 
 def residual(options: argparse.Namespace) -> list[Row]:
     """What trees can tell from the poses of recorded less simulated courses: training parts teach, validation asks."""
-    return residual_rows(_asked(options), mars_stage(options.body, options.device), options.trees)
+    return residual_rows(_asked(options), mars_restaging(options.body, options.device), options.trees)
 
 
 def _asked(options: argparse.Namespace) -> Asked:

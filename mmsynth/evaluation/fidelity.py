@@ -1,6 +1,5 @@
-"""Simulated against recorded clouds, frame by frame: a body fitted to the recorded poses before the same radar."""
+"""Simulated against recorded clouds, frame by frame: how near they lie, and how far they go together."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,23 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
-from torch import Tensor
 
 from mmsynth import metrics
-from mmsynth.arrays import moved
-from mmsynth.body_models import BodyModel, fit_skeleton
-from mmsynth.joints import JOINT_SETS
-from mmsynth.motion import breathing, resample
-from mmsynth.processing import detect, range_doppler
-from mmsynth.scene import material, person_materials
-from mmsynth.simulation import Simulation, knot_times, receive, simulate_clean
-from mmsynth.types import AdcFrames, MeshSequence, PointCloud, Radar, RadarSetup, Sample, Scene, Skeleton
+from mmsynth.types import PointCloud
 
 Array = NDArray[Any]
 SERIES = ("doppler", "range", "lateral", "elevation")
-BREATHS = 0.25  # a second
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,93 +31,6 @@ class Pair:
     reach: Array | None = None
 
 
-def steady_stretch(sample: Sample, period: float, longest: int) -> slice:
-    """The first `longest` frames of the longest stretch of a clip without gaps in time or pose.
-
-    Raises:
-        ValueError: the clip has no joints.
-    """
-    if sample.joints is None:
-        raise ValueError(f"{sample.id}: expected joints, got none")
-    times = sample.cloud.times.numpy()
-    seen = torch.isfinite(sample.joints).all(2).all(1).numpy()
-    breaks = np.flatnonzero((np.abs(np.diff(times) - period) > 0.2 * period) | ~seen[1:] | ~seen[:-1]) + 1
-    edges = np.concatenate([[0], breaks, [len(times)]])
-    best = int(np.diff(edges).argmax())
-    return slice(int(edges[best]), int(min(edges[best + 1], edges[best] + longest)))
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """What recorded poses are staged again with.
-
-    Attributes:
-        body: fitted to the poses.
-        setup: the device that recorded.
-        settings: of the simulator.
-        radar_position: of the device in the frame of the poses, in m; it looks along +y.
-        smoothing: standard deviation in s of the Gaussian that takes a depth camera's jitter from the poses: 1 cm at
-            10 frames/s is 0.1 m/s on every facet.
-        noisy: whether the receiver adds its noise and quantises.
-        draw: which draw of that noise.
-        cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
-        floor: material of the floor, on which the lowest foot of the clip stands; None = no floor.
-        room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses.
-        room_material: of these.
-        breath: how far the breastbone moves in m from peak to peak, 15 times a minute; a depth camera does not see it.
-        device: on which bodies are skinned and traced; poses are fitted, and samples received, on the CPU.
-    """
-
-    body: BodyModel
-    setup: RadarSetup
-    settings: Simulation = Simulation(bounces=1, static_room=False)
-    radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    smoothing: float = 0.1
-    noisy: bool = True
-    draw: int = 0
-    cloth_roughness: float | None = None
-    floor: str | None = "concrete"
-    room: Tensor | None = None
-    room_material: str = "plasterboard"
-    breath: float = 0.0
-    device: str = "cpu"
-
-
-@dataclass(frozen=True, eq=False)
-class Restaged:
-    """What arrives at the receiver from the body of each frame, and points of its surface as in `Pair`."""
-
-    samples: Tensor
-    surface: tuple[Array, ...]
-
-
-def restage(sample: Sample, stretch: slice, stage: Stage, seed: int) -> Restaged:
-    """Fit the body to the clip's joints and trace it: all that does not hang on receiver and processing."""
-    radar, frames = _paced(stage.setup.radar, stretch), len(range(stretch.stop)[stretch])
-    motion = fit_skeleton(_calmed(sample, stretch, stage), stage.body)
-    skin = stage.body if stage.device == "cpu" else stage.body.to(stage.device)
-    posed = resample(motion, knot_times(radar, frames, stage.settings))
-    if stage.breath:
-        posed = breathing(posed, 0.5 * stage.breath * (math.tau * (BREATHS * posed.times + _phase(seed))).sin())
-    mesh = skin(posed)
-    clean = simulate_clean(moved(_scene(mesh, stage), stage.device), radar, frames, stage.settings, seed=seed)
-    return Restaged(clean.cpu(), _surface(mesh, frames))
-
-
-def observe(sample: Sample, stretch: slice, restaged: Restaged, stage: Stage, seed: int) -> Pair:
-    """Receive and detect what was traced, beside the recorded frames."""
-    radar, clean, processing = stage.setup.radar, restaged.samples, stage.setup.processing
-    noise = torch.Generator().manual_seed(seed + 10_000 * stage.draw)
-    samples = receive(clean, radar, noise) if stage.noisy else clean
-    times = torch.arange(len(clean), dtype=torch.float64) * _paced(radar, stretch).waveform.frame_period
-    cloud = detect(range_doppler(AdcFrames(radar, samples, times), processing), processing)
-    recorded = tuple(split_frames(sample.cloud))[stretch]
-    assert sample.joints is not None
-    distance = np.linalg.norm(sample.joints[stretch].numpy() - np.array(stage.radar_position), axis=2)
-    reach = np.stack([distance.min(1), distance.max(1)], 1)
-    return Pair(sample.id, recorded, tuple(split_frames(cloud)), restaged.surface, reach)
-
-
 def at_the_body(pair: Pair, margin: float = 0.25) -> Pair:
     """The pair without points nearer or farther than the pose's joints by more than `margin` m: echoes over walls."""
     assert pair.reach is not None
@@ -141,68 +43,6 @@ def at_the_body(pair: Pair, margin: float = 0.25) -> Pair:
     return replace(
         pair, recorded=tuple(near(pair.recorded, pair.reach)), simulated=tuple(near(pair.simulated, pair.reach))
     )
-
-
-def _phase(seed: int) -> float:
-    """Where in a breath a clip starts, in breaths."""
-    return float(np.random.default_rng(seed).uniform())
-
-
-def _paced(radar: Radar, stretch: slice) -> Radar:
-    """The radar as if it recorded only every so many frames as the stretch takes."""
-    period = radar.waveform.frame_period * (stretch.step or 1)
-    return replace(radar, waveform=replace(radar.waveform, frame_period=period))
-
-
-def _calmed(sample: Sample, stretch: slice, stage: Stage) -> Skeleton:
-    """The stretch's joints without jitter; the last pose is held for a period, in which the last chirps go out."""
-    period = stage.setup.radar.waveform.frame_period
-    assert sample.joints is not None
-    joints = sample.joints[stretch.start : stretch.stop].double().numpy()
-    if stage.smoothing:
-        joints = gaussian_filter1d(joints, stage.smoothing / period, axis=0, mode="nearest")
-    held = torch.from_numpy(np.concatenate([joints, joints[-1:]]))
-    instants = torch.arange(len(held), dtype=torch.float64) * period
-    return Skeleton(tuple(JOINT_SETS[sample.joint_set]), held, instants, joint_set=sample.joint_set)
-
-
-def _scene(mesh: MeshSequence, stage: Stage) -> Scene:
-    frequency = stage.setup.radar.waveform.center_frequency
-    pose = torch.eye(4, dtype=torch.float64)
-    pose[:3, 3] = torch.tensor(stage.radar_position, dtype=torch.float64)
-    materials = person_materials(mesh.region_names, frequency, "cotton")
-    if stage.cloth_roughness is not None:
-        clothed = [name for name in materials if name.startswith("cloth:")]
-        materials |= {name: replace(materials[name], roughness=stage.cloth_roughness) for name in clothed}
-    mirrors, regions = [], []
-    if stage.floor is not None:
-        mirrors.append(_floor(float(mesh.vertices[..., 2].min())))
-        regions.append("floor")
-        materials["floor"] = material(stage.floor, frequency)
-    for wall in stage.room if stage.room is not None else ():
-        mirrors.append(wall)
-        regions.append("wall")
-        materials["wall"] = material(stage.room_material, frequency)
-    if not mirrors:
-        return Scene(pose, (mesh,), materials)
-    return Scene(pose, (mesh,), materials, mirrors=torch.stack(mirrors), mirror_regions=tuple(regions))
-
-
-def _floor(height: float) -> Tensor:
-    """Corners [4, 3] of a floor of 6 by 6 m before the radar, its front up."""
-    corners = [(3.0, 0.0, height), (3.0, 6.0, height), (-3.0, 6.0, height), (-3.0, 0.0, height)]
-    return torch.tensor(corners, dtype=torch.float64)
-
-
-def _surface(mesh: MeshSequence, frames: int) -> tuple[Array, ...]:
-    """Sixty points drawn uniformly over the mesh of each frame, as x, y, z in the frame of the poses."""
-    draw, faces, found = np.random.default_rng(0), mesh.faces.cpu().numpy(), []
-    for frame in mesh.vertices[:: len(mesh.vertices) // frames].cpu().numpy():
-        corners = frame[faces]
-        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-        chosen = corners[draw.choice(len(areas), 60, p=areas / areas.sum())]
-        found.append(np.einsum("pc,pcx->px", draw.dirichlet(np.ones(3), 60), chosen))
-    return tuple(found)
 
 
 def split_frames(cloud: PointCloud) -> Iterator[Array]:

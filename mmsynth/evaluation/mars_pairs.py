@@ -15,16 +15,13 @@ from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP, RADAR_POS
 from mmsynth.evaluation.ceiling import Stretch, learned_correlations, residual_gains, stretch_of
 from mmsynth.evaluation.fidelity import (
     Pair,
-    Stage,
     at_the_body,
     chamfer_contrast,
     correlations,
     histogram_distances,
-    observe,
-    restage,
     series,
-    steady_stretch,
 )
+from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.processes import worker_pool
 from mmsynth.radar import load_radar
@@ -62,14 +59,14 @@ class Asked:
         return found
 
 
-def mars_stage(body: str = "free", device: str = "cpu") -> Stage:
+def mars_restaging(body: str = "free", device: str = "cpu") -> Restaging:
     """MARS's radar as the recordings have it."""
-    return Stage(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION, device=device)
+    return Restaging(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION, device=device)
 
 
-def paired_rows(draws: Sequence[list[Pair]], stage: Stage) -> list[Row]:
+def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of each draw of simulated clouds with the recorded."""
-    total, more = sum(len(p.recorded) for p in draws[0]), _about(stage)
+    total, more = sum(len(p.recorded) for p in draws[0]), _about(restaging)
     rows = []
     for title, pairs, note in (
         ("", draws, f"r over {total} frames"),
@@ -94,14 +91,14 @@ def paired_rows(draws: Sequence[list[Pair]], stage: Stage) -> list[Row]:
     return [*rows, row("mars/paired_points", made, "", note=f"a frame; recorded {seen:.1f}", **more)]
 
 
-def ablation_row(name: str, stage: Stage, pairs: list[Pair]) -> Row:
+def ablation_row(name: str, restaging: Restaging, pairs: list[Pair]) -> Row:
     """The comparison of `paired_rows` of one variant, in one row."""
     near = chamfer_contrast(pairs, np.random.default_rng(0))
     r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
     points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
     chamfer, moved = ({k: round(v, 3) for k, v in d.items()} for d in (near, histogram_distances(pairs)))
     note = f"r {r}; points a frame {points:.1f}; Chamfer {chamfer}; earth mover's {moved}"
-    return row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", note=note, **_about(stage))
+    return row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", note=note, **_about(restaging))
 
 
 def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
@@ -125,15 +122,15 @@ def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
     ]
 
 
-def residual_rows(asked: Asked, stage: Stage, trees: int) -> list[Row]:
+def residual_rows(asked: Asked, restaging: Restaging, trees: int) -> list[Row]:
     """What trees can tell from the poses of recorded less simulated courses: training parts teach, validation asks."""
-    dataset, period = Dataset.open(asked.recordings), stage.setup.radar.waveform.frame_period
+    dataset, period = Dataset.open(asked.recordings), restaging.setup.radar.waveform.frame_period
     found: dict[str, list[tuple[Pair, Stretch]]] = {}
     for part in ("train", "validate"):
         own = replace(asked, part=part)
-        [(_, _, pairs)] = compared(own, [{"": stage}])
+        [(_, _, pairs)] = compared(own, [{"": restaging}])
         cut = own.stretches(dataset, period)
-        stretches = [stretch_of(dataset[k], frames, period, stage.radar_position) for k, frames in cut.items()]
+        stretches = [stretch_of(dataset[k], frames, period, restaging.radar_position) for k, frames in cut.items()]
         found[part] = list(zip(pairs, stretches, strict=True))
     rows = []
     points: Callable[[Pair], Pair]
@@ -151,12 +148,13 @@ def residual_rows(asked: Asked, stage: Stage, trees: int) -> list[Row]:
             note = (
                 f"gain of r over {frames} frames of validate, one person held out; +- {error:.3f}; without {alone:.3f}"
             )
-            rows.append(row(f"mars/residual_{title}{name}", [gain], "trees", note=note, method=stage.settings.method))
+            method = restaging.settings.method
+            rows.append(row(f"mars/residual_{title}{name}", [gain], "trees", note=note, method=method))
     return rows
 
 
-def compared(asked: Asked, groups: Sequence[dict[str, Stage]]) -> Iterator[tuple[str, Stage, list[Pair]]]:
-    """Recorded and simulated clouds of every stage; those of a group differ in receiver and processing alone."""
+def compared(asked: Asked, groups: Sequence[dict[str, Restaging]]) -> Iterator[tuple[str, Restaging, list[Pair]]]:
+    """Recorded and simulated clouds of every restaging; those of a group differ in receiver and processing alone."""
     first = next(iter(groups[0].values()))
     stretches = asked.stretches(Dataset.open(asked.recordings), first.setup.radar.waveform.frame_period)
     jobs = [(asked.recordings, k, stretch, group) for group in groups for k, stretch in stretches.items()]
@@ -167,34 +165,34 @@ def compared(asked: Asked, groups: Sequence[dict[str, Stage]]) -> Iterator[tuple
         found = run(_pairs_of, jobs)
         for group in groups:
             pairs = [next(found) for _ in stretches]
-            for name, stage in group.items():
-                yield name, stage, [pair[name] for pair in pairs]
+            for name, restaging in group.items():
+                yield name, restaging, [pair[name] for pair in pairs]
 
 
-def _pairs_of(job: tuple[Path, int, slice, dict[str, Stage]]) -> dict[str, Pair]:
-    """One recording, traced once and observed by every stage of a group."""
+def _pairs_of(job: tuple[Path, int, slice, dict[str, Restaging]]) -> dict[str, Pair]:
+    """One recording, traced once and observed by every restaging of a group."""
     torch.set_num_threads(1)
     recordings, k, stretch, group = job
     sample = Dataset.open(recordings)[k]
     restaged = restage(sample, stretch, next(iter(group.values())), seed=k)
-    return {name: observe(sample, stretch, restaged, stage, seed=k) for name, stage in group.items()}
+    return {name: observe(sample, stretch, restaged, restaging, seed=k) for name, restaging in group.items()}
 
 
-def _about(stage: Stage) -> dict[str, Any]:
-    return {"method": stage.settings.method, "facets": len(stage.body.faces)}
+def _about(restaging: Restaging) -> dict[str, Any]:
+    return {"method": restaging.settings.method, "facets": len(restaging.body.faces)}
 
 
-def variants(full: Stage) -> list[dict[str, Stage]]:
+def variants(full: Restaging) -> list[dict[str, Restaging]]:
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
     The fronts beside are the recordings' own, found by their echoes; the wall behind stands where the farthest recorded
     points lie, and echoes itself, but for what the person hides of it.
     """
 
-    def settings(**changes: Any) -> Stage:
+    def settings(**changes: Any) -> Restaging:
         return replace(full, settings=replace(full.settings, **changes))
 
-    def chain(**changes: Any) -> Stage:
+    def chain(**changes: Any) -> Restaging:
         return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
 
     receiver = replace(full.setup.radar.receiver, bits=0)
@@ -238,7 +236,7 @@ def variants(full: Stage) -> list[dict[str, Stage]]:
         "calibrated, radar 23 cm lower": replace(chain(compensation=()), radar_position=(0.0, 0.0, 0.0)),
         "Kinect's jitter": replace(full, smoothing=0.0),
     }
-    return [device, *({name: stage} for name, stage in traced.items())]
+    return [device, *({name: restaging} for name, restaging in traced.items())]
 
 
 def _walls(*feet: tuple[tuple[float, float], tuple[float, float]], high: float = 1.7) -> torch.Tensor:

@@ -120,7 +120,8 @@ def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[
             raise ValueError(f"{target}: exists already; choose another --out or remove it")
     if not note.exists():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ValueError(f"{out}: expected a new or empty folder, got one with other files in it")
+            held = "one with other files in it" if out.is_dir() else "a file"
+            raise ValueError(f"{out}: expected a new or empty folder, got {held}")
         out.mkdir(parents=True, exist_ok=True)
         note.touch()
     with alone(note):

@@ -18,7 +18,7 @@ from mmsynth.processes import Progress
 from mmsynth.training.augment import augment
 from mmsynth.training.log import Log
 from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
-from mmsynth.training.networks import Network, PoseHead, check_learnt, pool, seeded, to_batch
+from mmsynth.training.networks import Network, PoseHead, check_learnt, pool, seeded, to_inputs
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run, write_tensors
@@ -111,7 +111,7 @@ def train_network(
     network = build(recipe, material.targets)
     network.load_state_dict(state.best or state.average.state_dict())
     if recipe.adapt.method == "statistics" and material.unlabelled is not None:
-        align_statistics(network.to(recipe.device), [to_batch(material.unlabelled, recipe.device)])
+        align_statistics(network.to(recipe.device), [to_inputs(material.unlabelled, recipe.device)])
     return NetworkModel(network.cpu().eval(), material.targets)
 
 
@@ -150,10 +150,10 @@ def _strangers(recipe: Recipe, material: Material, count: int, draw: np.random.G
 def _losses(recipe: Recipe, material: Material, state: State, own: Windows, other: Windows | None) -> Tensor:
     """Loss of each window; with an adversary, of recordings without labels too."""
     if other is None:
-        return _task_loss(recipe, material, state.network(to_batch(own, recipe.device)), own)
-    batch = to_batch(concatenate([own, other]), recipe.device)
-    sequence = state.network.embed(batch)
-    predicted = state.network.head(sequence[: len(own)], to_batch(own, recipe.device))
+        return _task_loss(recipe, material, state.network(to_inputs(own, recipe.device)), own)
+    inputs = to_inputs(concatenate([own, other]), recipe.device)
+    sequence = state.network.embed(inputs)
+    predicted = state.network.head(sequence[: len(own)], to_inputs(own, recipe.device))
     recorded = torch.arange(len(sequence), device=sequence.device) >= len(own)
     strength = recipe.adapt.weight * min(1.0, 2 * state.step / recipe.optimise.steps)
     critic = state.critic.loss(pool(sequence), recorded.float(), strength)

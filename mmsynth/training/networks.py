@@ -20,7 +20,7 @@ from mmsynth.training.windows import Windows, medians
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Inputs:
     """Windows as tensors: all points in a row, time bin by time bin.
 
     Attributes:
@@ -43,13 +43,13 @@ class Batch:
         """How many windows."""
         return len(self.anchor)
 
-    def to(self, device: torch.device | str) -> "Batch":
+    def to(self, device: torch.device | str) -> "Inputs":
         """The same on another device."""
         moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "bins"}
-        return Batch(**moved, bins=self.bins)
+        return Inputs(**moved, bins=self.bins)
 
 
-def to_batch(windows: Windows, device: torch.device | str = "cpu") -> Batch:
+def to_inputs(windows: Windows, device: torch.device | str = "cpu") -> Inputs:
     """What a network reads of the windows."""
     bins = windows.bins
     depth, lateral = relative_to_median(windows)
@@ -58,7 +58,7 @@ def to_batch(windows: Windows, device: torch.device | str = "cpu") -> Batch:
     columns = (depth, lateral, windows.position[:, 2], speed, np.abs(speed), phase % 1 - 0.5)
     cell = windows.index * bins + phase.astype(np.int64)
     order = np.argsort(cell, kind="stable")
-    return Batch(
+    return Inputs(
         points=torch.from_numpy(np.stack(columns, 1)[order].astype(np.float32)),
         cell=torch.from_numpy(cell[order]),
         anchor=torch.from_numpy(anchors(windows)),
@@ -102,16 +102,16 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(_Residual(width, dilation) for dilation in (1, 2, 4))
         self.head = head
 
-    def embed(self, batch: Batch) -> Tensor:
+    def embed(self, inputs: Inputs) -> Tensor:
         """The windows as sequences [windows, width, bins]."""
-        x: Tensor = self.encoder(batch)
+        x: Tensor = self.encoder(inputs)
         for block in self.blocks:
             x = block(x)
         return x
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """What the head says."""
-        output: Tensor = self.head(self.embed(batch), batch)
+        output: Tensor = self.head(self.embed(inputs), inputs)
         return output
 
 
@@ -127,9 +127,9 @@ class ActivityHead(nn.Module):
         super().__init__()
         self.linear = nn.Linear(2 * width, classes)
 
-    def forward(self, sequence: Tensor, batch: Batch) -> Tensor:
+    def forward(self, sequence: Tensor, inputs: Inputs) -> Tensor:
         """Scores of sequences [windows, width, bins]."""
-        del batch
+        del inputs
         scores: Tensor = self.linear(pool(sequence))
         return scores
 
@@ -155,12 +155,12 @@ class PoseHead(nn.Module):
         self.get_buffer("mean_pose").copy_(torch.from_numpy(pose))
         self.get_buffer("mean_anchor").copy_(torch.from_numpy(np.nan_to_num(np.nanmean(anchors(windows), 0))))
 
-    def forward(self, sequence: Tensor, batch: Batch) -> Tensor:
+    def forward(self, sequence: Tensor, inputs: Inputs) -> Tensor:
         """Poses from sequences [windows, width, bins]."""
         joints = self.get_buffer("mean_pose")
         output: Tensor = self.linear(sequence)
         output = output.reshape(len(sequence), len(joints), 4, -1).permute(0, 3, 1, 2).float()
-        moved = torch.nan_to_num(batch.anchor - self.get_buffer("mean_anchor")) * self.follow
+        moved = torch.nan_to_num(inputs.anchor - self.get_buffer("mean_anchor")) * self.follow
         shift = torch.cat([moved, torch.zeros_like(moved[:, :1])], 1)
         where = joints + shift[:, None, None] + output[..., :3]
         # The expected error starts at 10 cm.

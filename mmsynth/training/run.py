@@ -20,7 +20,7 @@ from mmsynth.resources import commit
 from mmsynth.training.blend import Blend, join_evenly
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
 from mmsynth.training.features import features
-from mmsynth.training.networks import ActivityHead, Network, PoseHead, seeded, to_batch
+from mmsynth.training.networks import ActivityHead, Network, PoseHead, seeded, to_inputs
 from mmsynth.training.perceptron import FrameModel, frame_model
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.trees import Forest
@@ -133,7 +133,7 @@ class NetworkModel:
         self.network.eval()
         device = next(self.network.parameters()).device
         for i in range(0, len(windows), self.batch):
-            yield self.network(to_batch(windows.take(np.arange(i, min(i + self.batch, len(windows)))), device))
+            yield self.network(to_inputs(windows.take(np.arange(i, min(i + self.batch, len(windows)))), device))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,19 +9,16 @@ import torch
 from mmsynth.body_models import load_body
 from mmsynth.evaluation.fidelity import (
     Pair,
-    Stage,
     at_the_body,
     chamfer,
     chamfer_contrast,
     correlations,
     histogram_distances,
-    observe,
-    restage,
     series,
-    steady_stretch,
 )
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.evaluation.mars_pairs import paired_rows
+from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
 from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
@@ -108,8 +105,8 @@ def test_a_row_of_the_comparison_is_the_mean_over_draws_of_noise() -> None:
     recorded, reach = moving_clouds(draw, 0.05), np.tile([1.0, 3.0], (frames, 1))
     surface = tuple(frame[:, :3] for frame in moving_clouds(draw, 0.1))
     near, far = ([Pair("a", recorded, moving_clouds(draw, noise), surface, reach)] for noise in (0.05, 0.8))
-    stage = Stage(load_body("free-low"), load_radar("mars"))
-    first, second, both = ({r.experiment: r for r in paired_rows(d, stage)} for d in ([near], [far], [near, far]))
+    restaging = Restaging(load_body("free-low"), load_radar("mars"))
+    first, second, both = ({r.experiment: r for r in paired_rows(d, restaging)} for d in ([near], [far], [near, far]))
     # The tolerance is rounding, where both draws are alike.
     for name, mean in both.items():
         one, other = first[name].value, second[name].value
@@ -128,13 +125,13 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     empty = torch.zeros(0)
     cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(9, dtype=torch.long), times)
     sample = Sample("x", Labels(), cloud, joints, "mars19")
-    stage = Stage(body, load_radar("mars"), Simulation(static_room=False), (0.0, 0.0, 1.0), floor=None)
-    whole, some = (restage(sample, stretch, stage, 0).samples for stretch in (slice(1, 8), slice(1, 8, 3)))
+    restaging = Restaging(body, load_radar("mars"), Simulation(static_room=False), (0.0, 0.0, 1.0), floor=None)
+    whole, some = (restage(sample, stretch, restaging, 0).samples for stretch in (slice(1, 8), slice(1, 8, 3)))
     # Skinning in float32 rounds by the number of frames, to some 1e-7 m: 3e-4 of a radian.
     apart = [(some[1] - whole[k]).abs().max() / whole.abs().max() for k in (1, 3)]
     assert apart[1] < 2e-3 < 0.05 < apart[0] and (some - whole[::3]).abs().max() < 2e-3 * whole.abs().max()
-    restaged = restage(sample, slice(1, 8, 3), stage, 0)
-    seen, other = (observe(sample, slice(1, 8, 3), restaged, replace(stage, draw=draw), 0) for draw in (0, 1))
+    restaged = restage(sample, slice(1, 8, 3), restaging, 0)
+    seen, other = (observe(sample, slice(1, 8, 3), restaged, replace(restaging, draw=draw), 0) for draw in (0, 1))
     assert len(seen.recorded) == len(seen.simulated) == len(seen.surface) == 3
     assert max(len(frame) for frame in seen.simulated) > 5  # a boxer; the first may hold still
     # Another draw of noise is another cloud of the same frames; a row is the mean over draws.

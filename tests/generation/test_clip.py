@@ -271,9 +271,11 @@ def test_existing_output_and_foreign_folders_are_left_alone(recipe: Recipe, tmp_
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="expected a new or empty folder"):
+    with pytest.raises(ValueError, match="expected a new or empty folder, got one with other files in it"):
         generate(recipe, other, quiet)
     assert [p.name for p in other.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ValueError, match="expected a new or empty folder, got a file"):
+        generate(recipe, other / "thesis.txt", quiet)
 
 
 def test_two_runs_do_not_write_into_one_folder(recipe: Recipe, tmp_path: Path) -> None:

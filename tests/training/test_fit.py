@@ -26,7 +26,7 @@ from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import blend_trees
 from mmsynth.training.gather import gather
 from mmsynth.training.loop import Material, train_network
-from mmsynth.training.networks import to_batch
+from mmsynth.training.networks import to_inputs
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, NetworkModel, Run, Targets, TreeModel, build
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
@@ -106,7 +106,7 @@ def test_one_batch_is_learnt_by_heart(recordings: Path) -> None:
         model = build(Recipe(Data((Path("a"),)), model=name, width=24), Targets(("a", "b", "c")))  # type: ignore[arg-type]
         optimiser = torch.optim.Adam(model.parameters(), 1e-2)
         for _ in range(60):
-            loss = torch.nn.functional.cross_entropy(model(to_batch(windows)), truth)
+            loss = torch.nn.functional.cross_entropy(model(to_inputs(windows)), truth)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -114,7 +114,7 @@ def test_one_batch_is_learnt_by_heart(recordings: Path) -> None:
 
 
 def test_a_network_does_not_mind_the_order_of_points(recordings: Path) -> None:
-    batch = to_batch(cut(Dataset.open(recordings), WindowSettings()).take([0, 9]))
+    batch = to_inputs(cut(Dataset.open(recordings), WindowSettings()).take([0, 9]))
     # Points lie time bin by time bin; within a bin their order is any.
     draw = torch.rand(len(batch.cell), generator=torch.Generator().manual_seed(0))
     order = (batch.cell + draw).argsort()

@@ -18,7 +18,7 @@ from mmsynth.training.augment import Augment, augment
 from mmsynth.training.gather import at_the_mean, gather
 from mmsynth.training.losses import PoseLoss, pose_loss
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, grid, regrid, to_grid
-from mmsynth.training.networks import to_batch
+from mmsynth.training.networks import to_inputs
 from mmsynth.training.predict import lay_out
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets, build
@@ -241,7 +241,7 @@ def test_poses_follow_a_person_who_stands_elsewhere(windows: Windows) -> None:
     network.head.set_means(windows)  # type: ignore[operator]
     there = replace(windows, position=windows.position + np.float32([0.3, 0, 0]))
     with torch.no_grad():
-        shift = (network(to_batch(there)) - network(to_batch(windows)))[..., :3].mean((0, 1, 2))
+        shift = (network(to_inputs(there)) - network(to_inputs(windows)))[..., :3].mean((0, 1, 2))
     # Points are seen relative to their median: before any training the pose moves by half of it, and by what the
     # slightly longer ranges do.
     assert float(shift[0]) == pytest.approx(0.15, abs=0.01)
