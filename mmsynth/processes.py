@@ -2,10 +2,17 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
+
+try:
+    from signal import pthread_sigmask
+except ImportError:  # Windows has none: there, workers that are interrupted as they start say so at length
+    pthread_sigmask = None  # type: ignore[assignment]
 
 Progress = Callable[[int, int], None]  # called with (done, total)
 
@@ -15,16 +22,38 @@ def worker_pool(
 ) -> ProcessPoolExecutor:
     """A pool of worker processes, one torch thread each, which end with this process, however it ends.
 
+    An interruption (Ctrl-C reaches them too) ends them without a word; it is this process that tells of it.
+
     Args:
         count: of processes.
         begin: what each calls first, a function of a module.
         given: its arguments.
     """
     # Spawned, not forked: a process that has used a GPU must not be forked.
-    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (begin, given))
+    return ProcessPoolExecutor(count, _Context(), _begin, (begin, given))
+
+
+class _Worker(SpawnProcess):
+    """A process that no interruption reaches until it has begun: what it imports until then would answer at length."""
+
+    def start(self) -> None:
+        """Start it with the interruption blocked, which it inherits; one that comes meanwhile reaches us after."""
+        before = pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if pthread_sigmask is not None else None
+        try:
+            super().start()
+        finally:
+            if before is not None:
+                pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    Process = _Worker
 
 
 def _begin(begin: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if pthread_sigmask is not None:
+        pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     end_with_parent()
     import torch  # a program that only starts workers need not load it
 

@@ -1,6 +1,7 @@
 """Worker processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,43 @@ def test_a_worker_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     if alive:
         os.kill(worker, 9)
     assert not alive
+
+
+INTERRUPTED = """
+import sys, time
+from mmsynth.processes import worker_pool
+
+def work():
+    print("at work", flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    pool = worker_pool(1)
+    try:
+        job = pool.submit(work)
+        print("submitted", flush=True)
+        job.result()
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)
+        sys.exit(130)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("word", ["submitted", "at work"])
+def test_workers_that_are_interrupted_as_they_start_or_work_say_nothing(tmp_path: Path, word: str) -> None:
+    (tmp_path / "program.py").write_text(INTERRUPTED, encoding="utf-8")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, tmp_path / "program.py"], start_new_session=True, **pipes) as parent:
+        assert parent.stdout is not None
+        while parent.stdout.readline().strip() != word:
+            pass
+        os.killpg(parent.pid, signal.SIGINT)
+        try:
+            _, said = parent.communicate(timeout=60)
+        finally:
+            parent.kill()
+    assert parent.returncode == 130 and said == ""
 
 
 def _runs(process: int) -> bool:
