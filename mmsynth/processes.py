@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
@@ -31,6 +33,25 @@ def worker_pool(
     """
     # Spawned, not forked: a process that has used a GPU must not be forked.
     return ProcessPoolExecutor(count, _Context(), _begin, (begin, given))
+
+
+@contextmanager
+def telling_of_lost_workers(script: str) -> Iterator[None]:
+    """Say in one sentence that a worker died.
+
+    Args:
+        script: what a script does that workers would do again, if it did it outside of its main part.
+
+    Raises:
+        OSError: instead of what the pool raises.
+    """
+    try:
+        yield
+    except BrokenProcessPool:
+        raise OSError(
+            f"a worker process ended before its time: out of memory, or a script that {script} outside of "
+            '`if __name__ == "__main__":`; the same command goes on'
+        ) from None
 
 
 class _Worker(SpawnProcess):

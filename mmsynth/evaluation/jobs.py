@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from mmsynth.processes import worker_pool
+from mmsynth.processes import telling_of_lost_workers, worker_pool
 
 T = TypeVar("T")
 
@@ -25,15 +24,10 @@ def each(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], workers: int) 
         for k, job in enumerate(jobs):
             yield k, work(*job)
         return
-    with worker_pool(workers) as pool:
+    with telling_of_lost_workers("starts workers"), worker_pool(workers) as pool:
         futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise OSError(
-                "a worker process ended before its time: out of memory, or a script that starts workers outside of "
-                '`if __name__ == "__main__":`; the same command goes on'
-            ) from None
         finally:
             pool.shutdown(cancel_futures=True)

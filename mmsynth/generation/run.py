@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import Play, check_motions, draw_play, motion_files
 from mmsynth.generation.recipe import Recipe
-from mmsynth.processes import Progress, worker_pool
+from mmsynth.processes import Progress, telling_of_lost_workers, worker_pool
 from mmsynth.radar import radar_file
 from mmsynth.scene import read_room
 from mmsynth.simulation import hold_memory
@@ -165,19 +164,15 @@ def _run_pool(
     executor = worker_pool(workers, _start, (recipe, device))
     done, ahead, queue = recipe.clips - len(todo), set[Future[None]](), iter(todo)
     try:
-        # A short queue: an interruption then waits for the clips under way only, and memory stays flat.
-        for index in queue:
-            ahead.add(executor.submit(_work, targets, index))
-            if len(ahead) < 2 * workers:
-                continue
-            done, ahead = _collect(ahead, done, recipe.clips, progress)
-        while ahead:
-            done, ahead = _collect(ahead, done, recipe.clips, progress)
-    except BrokenProcessPool:
-        raise OSError(
-            "a worker process ended before its time: out of memory, or a script that calls generate outside of "
-            '`if __name__ == "__main__":`; the same command goes on'
-        ) from None
+        with telling_of_lost_workers("calls generate"):
+            # A short queue: an interruption then waits for the clips under way only, and memory stays flat.
+            for index in queue:
+                ahead.add(executor.submit(_work, targets, index))
+                if len(ahead) < 2 * workers:
+                    continue
+                done, ahead = _collect(ahead, done, recipe.clips, progress)
+            while ahead:
+                done, ahead = _collect(ahead, done, recipe.clips, progress)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
