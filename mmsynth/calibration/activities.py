@@ -83,8 +83,9 @@ def _option(recipe: Recipe, made: Dataset, recorded: Mapping[str, Measured]) -> 
     """How far each activity's places lie, in made clips, from those of the recordings that were taken for it."""
     apart: dict[str, float] = {}
     drawn: dict[str, Floats] = {}
+    points = made.points()
     for name, real in recorded.items():
-        own = measure(take_clips(made.points(), made.labels.activity == name), recipe.seconds)
+        own = measure(take_clips(points, made.labels.activity == name), recipe.seconds)
         group = _DRAWS * sum(a.share for a in recipe.activities if a.label == name)
         far, again = distances(real, own), replicas(real, own, group)
         apart |= {f"{name}: {axis}": far[axis] for axis in PLACES}

@@ -54,8 +54,8 @@ def _overlaid(table: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     found, own = merge(table, overlay), table.get("activities", [])
     if is_tables(own) and is_tables(overlay.get("activities")):
         changed, known = ([(str(a.get("label")), a) for a in some] for some in (overlay["activities"], own))
-        here = {label for label, _ in known}
-        merged = [merge(activity, dict(changed).get(label, {})) for label, activity in known]
+        here, there = {label for label, _ in known}, dict(changed)
+        merged = [merge(activity, there.get(label, {})) for label, activity in known]
         found["activities"] = merged + [activity for label, activity in changed if label not in here]
     return found
 
