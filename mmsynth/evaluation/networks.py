@@ -1,22 +1,24 @@
 """How much fewer recordings a network needs with synthetic data: a curve over the share that is trained on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsynth import __version__
 from mmsynth.evaluation.fewshot import SHARES, Curve, balanced_score
 from mmsynth.evaluation.jobs import each
-from mmsynth.evaluation.protocol import Corpus, draw_rows, folds
+from mmsynth.evaluation.protocol import draw_rows, folds
 from mmsynth.evaluation.transfer import Real, grow_few
 from mmsynth.processes import Progress
 from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import Material, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets
+from mmsynth.training.windows import Windows
 from mmsynth.whole import whole
 
 Array = NDArray[Any]
@@ -117,10 +119,10 @@ def cell(study: Study, name: str, share: float, seed: int) -> list[float]:
     real, fold = study.real, next(f for f in folds(study.real.data) if f.name == name)
     stream = np.random.default_rng([seed, int(share * 1e4)])
     rows = draw_rows(real.data.dense, np.flatnonzero(fold.train), share, stream)
-    alone = _once(
-        study.out / "answers" / f"{share:g}-{name}-{seed}.npy",
-        lambda: _trained(study.plan.recipe(seed), real.data, rows, fold.test),
+    training = Training(
+        study.plan.recipe(seed), real.data.classes, real.data.dense.take(rows), real.data.apart.take(fold.test)
     )
+    alone = training.kept(study.out / "answers", f"{share:g}-{name}-{seed}")
     few, base = grow_few(real, study.base[0], rows, seed), study.base[1][fold.test]
     trees, stacked, blended = few.answers(real.apart[fold.test], base)
     both = few.blend.join(join_evenly(alone, stacked), base)
@@ -128,17 +130,45 @@ def cell(study: Study, name: str, share: float, seed: int) -> list[float]:
     return [balanced_score(real.data, fold.test, p) for p in answers]
 
 
-def _once(path: Path, find: Callable[[], Array]) -> Array:
-    """What `path` holds, found and kept there if it does not exist."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as (part,), part.open("wb") as file:
-            np.save(file, find(), allow_pickle=False)
-    return np.asarray(np.load(path, allow_pickle=False))
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A network, and what it is asked.
 
+    Attributes:
+        recipe: of the training.
+        classes: activities in order.
+        learnt: windows that it is trained on.
+        asked: windows whose activity it then tells.
+    """
 
-def _trained(recipe: Recipe, real: Corpus, train: Array, test: Array) -> Array:
-    """Probabilities of the windows of `test` (a mask over `apart`) by a network trained on rows of `dense`."""
-    own = Material(Targets(real.classes), real=real.dense.take(train))
-    model = train_network(recipe, own, None, lambda done, total: None)
-    return model.probabilities(real.apart.take(np.flatnonzero(test)))
+    recipe: Recipe
+    classes: tuple[str, ...]
+    learnt: Windows
+    asked: Windows
+
+    def kept(self, folder: Path, name: str) -> Array:
+        """Class probabilities of the windows `asked`, from a file in `folder` if they were found before.
+
+        It is called `name` and a digest of all that they depend on: of other settings or recordings there is another.
+        """
+        path = folder / f"{name}-{self.digest()}.npy"
+        if not path.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            with whole(path) as (part,), part.open("wb") as file:
+                np.save(file, self.answers(), allow_pickle=False)
+        return np.asarray(np.load(path, allow_pickle=False))
+
+    def answers(self) -> Array:
+        """Train the network and ask it."""
+        own = Material(Targets(self.classes), real=self.learnt)
+        return train_network(self.recipe, own, None, lambda done, total: None).probabilities(self.asked)
+
+    def digest(self) -> str:
+        """Of recipe, activities, both sorts of windows and mmsynth's version."""
+        found = hashlib.sha256("\n".join([__version__, self.recipe.text(), *self.classes]).encode())
+        for windows in (self.learnt, self.asked):
+            for field in fields(windows):
+                value = np.asarray(getattr(windows, field.name))
+                value = value.astype(str) if value.dtype == object else value
+                found.update(f"{field.name} {value.dtype} {value.shape}".encode() + value.tobytes())
+        return found.hexdigest()[:16]

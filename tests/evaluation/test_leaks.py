@@ -122,12 +122,12 @@ def test_recordings_without_labels_are_those_that_are_said_and_have_none(
 def test_a_network_of_few_recordings_does_not_know_the_day_that_is_held_out(
     real: Real, made: Synthetic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def taught(recipe: Recipe, data: Corpus, rows: Array, test: Array) -> Array:
-        shown.append(data.dense.take(rows))
-        return np.full((test.sum(), 2), recipe.seed / 10)
+    def taught(training: networks.Training) -> Array:
+        shown.append(training.learnt)
+        return np.full((len(training.asked), 2), training.recipe.seed / 10)
 
     shown: list[Any] = []
-    monkeypatch.setattr(networks, "_trained", taught)
+    monkeypatch.setattr(networks.Training, "answers", taught)
     said = answers(monkeypatch, FewTrees, "answers")
     base = base_of(real, [made])
     for fold in folds(real.data):
