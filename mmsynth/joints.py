@@ -138,6 +138,11 @@ JOINT_SETS: dict[str, dict[str, dict[str, float]]] = {
 }
 
 
+def joint_names(joint_set: str) -> tuple[str, ...]:
+    """Names of the joints of a known set, or the names that stand in `joint_set` apart by spaces."""
+    return tuple(JOINT_SETS[joint_set]) if joint_set in JOINT_SETS else tuple(joint_set.split())
+
+
 def convert_joints(positions: Tensor, names: tuple[str, ...], target: str) -> Tensor:
     """Positions [..., joints, 3] under SMPL-X `names`, as those of the joint set `target` [..., set, 3].
 
@@ -176,9 +181,12 @@ _NAMES_OF_SIDES = (("L", "R"), ("left", "right"))
 
 
 def bones(joint_set: str) -> tuple[tuple[int, int], ...]:
-    """Pairs of joint indices of a set whose distance is a bone's length, or nearly."""
-    names = tuple(JOINT_SETS[joint_set])
-    if joint_set.startswith("smplx"):
+    """Pairs of joint indices of a set whose distance is a bone's length, or nearly.
+
+    In a set of one's own they are found by the names that known sets give joints; there may be none.
+    """
+    names = joint_names(joint_set)
+    if joint_set in ("smplx22", "smplx55"):
         return tuple((SMPLX_PARENTS[k], k) for k in range(1, len(names)))
     sides = [side for pair in _NAMES_OF_SIDES for side in pair]
     chains = [chain.format(*[side] * chain.count("{}")).split() for chain in _CHAINS for side in sides]
@@ -188,7 +196,7 @@ def bones(joint_set: str) -> tuple[tuple[int, int], ...]:
 
 def mirror_order(joint_set: str) -> tuple[int, ...]:
     """For each joint of a set the index of the one on the other side of the body; in the middle, its own."""
-    names = tuple(JOINT_SETS[joint_set])
+    names = joint_names(joint_set)
     other = []
     for name in names:
         found = [name]

@@ -52,7 +52,7 @@ def predict(
     `mmsynth predict runs/mine recording.h5 > answers.tsv`
     """
     from mmsynth.datasets import Dataset
-    from mmsynth.joints import JOINT_SETS
+    from mmsynth.joints import joint_names
     from mmsynth.training import load_run, other_radar, predict_poses
     from mmsynth.training import predict as ask
 
@@ -62,7 +62,7 @@ def predict(
     if loaded.recipe.task == "pose":
         poses = predict_poses(loaded, data)
         _note_missing(data, poses.clip)
-        names = tuple(JOINT_SETS[poses.joint_set])
+        names = joint_names(poses.joint_set)
         say("clip\ttime_s\tjoint\tx_m\ty_m\tz_m\texpected_error_m")
         for clip, time, joints, error in zip(poses.clip, poses.time, poses.joints, poses.error, strict=True):
             for name, (x, y, z), e in zip(names, joints, error, strict=True):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.dataset import Dataset, FlatPoints, LabelTable
 from mmsynth.datasets.layout import COLUMNS
-from mmsynth.datasets.writer import joint_names
+from mmsynth.joints import joint_names
 from mmsynth.types import Sample
 
 

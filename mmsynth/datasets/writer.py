@@ -18,7 +18,7 @@ from mmsynth.datasets.attributes import Attributes, to_json
 from mmsynth.datasets.clouds import point_rows
 from mmsynth.datasets.disk import Disk
 from mmsynth.datasets.layout import COLUMNS, SCHEMA, TEXT_COLUMNS, VERSION, axes_of, column_units
-from mmsynth.joints import JOINT_SETS
+from mmsynth.joints import joint_names
 from mmsynth.types import AdcFrames, Heatmap, PointCloud, Sample
 
 
@@ -272,11 +272,6 @@ def _put(place: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
     """A text attribute of fixed length: HDF5 cannot tell a damaged one of variable length."""
     value = text.encode()
     place.attrs.create(name, np.bytes_(value), dtype=h5py.string_dtype("utf-8", max(len(value), 1)))
-
-
-def joint_names(joint_set: str) -> tuple[str, ...]:
-    """Names of the joints of a known set, or the names that stand in `joint_set` apart by spaces."""
-    return tuple(JOINT_SETS[joint_set]) if joint_set in JOINT_SETS else tuple(joint_set.split())
 
 
 def to_counts(volts: NDArray[Any], adc: AdcFrames) -> tuple[NDArray[np.int16], float]:

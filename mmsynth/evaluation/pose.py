@@ -11,7 +11,7 @@ from mmsynth import metrics
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched, warnings
 from mmsynth.evaluation.report import keep_report, without_nan
-from mmsynth.joints import JOINT_SETS, bones
+from mmsynth.joints import bones, joint_names
 from mmsynth.training import Poses, Run, leaks, other_radar, predict_poses
 from mmsynth.training.perceptron import FrameModel
 from mmsynth.training.run import NetworkModel
@@ -59,7 +59,7 @@ def score_poses(poses: Poses) -> PoseScores:
         raise ValueError("evaluate: expected recordings with joints to score poses on, got none")
     rows = known.any(axis=1)
     predicted, truth = poses.joints[rows], poses.truth[rows]
-    names = tuple(JOINT_SETS[poses.joint_set])
+    names = joint_names(poses.joint_set)
     at_root = metrics.root_relative(predicted, 0), metrics.root_relative(truth, 0)
     off = np.abs(predicted - truth).mean(2)
     found = np.isfinite(off) & np.isfinite(poses.error[rows])
@@ -76,9 +76,11 @@ def score_poses(poses: Poses) -> PoseScores:
 
 
 def bone_spread(joints: Array, clip: Array, joint_set: str) -> float:
-    """Standard deviation in m of bone lengths over each clip, mean over bones and clips."""
-    a, b = zip(*bones(joint_set), strict=True)
-    length = np.linalg.norm(joints[:, list(a)] - joints[:, list(b)], axis=-1)
+    """Standard deviation in m of bone lengths over each clip, mean over bones and clips; NaN without bones."""
+    if not (pairs := bones(joint_set)):
+        return np.nan
+    a, b = np.array(pairs).T
+    length = np.linalg.norm(joints[:, a] - joints[:, b], axis=-1)
     names = clip.astype(str)
     return float(np.nanmean([np.nanstd(length[names == name], axis=0) for name in np.unique(names)]))
 

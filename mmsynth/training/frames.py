@@ -127,10 +127,10 @@ def _heights(flat: FlatPoints) -> Array:
 
 
 def _sizes(joints: Array, joint_set: str) -> Array:
-    """Sum of the bones' lengths [frames]; NaN where a joint of one is not known."""
-    if not joints.shape[1]:
+    """Sum of the bones' lengths [frames]; NaN where a joint of one is not known, or there is none."""
+    if not (pairs := bones(joint_set)):
         return np.full(len(joints), np.nan)
-    a, b = (list(ends) for ends in zip(*bones(joint_set), strict=True))
+    a, b = np.array(pairs).T
     return np.asarray(np.linalg.norm(joints[:, a] - joints[:, b], axis=2).sum(1))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
-from mmsynth.joints import JOINT_SETS
+from mmsynth.joints import joint_names
 from mmsynth.training.frames import Frames, frames_of
 from mmsynth.training.loop import Material
 from mmsynth.training.radars import two_radars
@@ -73,6 +73,11 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
     for name, frames in (("real", real), ("synthetic", synthetic)):
         if frames is not None and not len(frames):
             raise ValueError(f"data.{name}: expected frames in which every joint is known, got none")
+        if frames is not None and recipe.sizes and np.isnan(frames.size).any():
+            raise ValueError(
+                f"sizes: expected joints with bones between them, which tell sizes, got '{chosen.targets.joint_set}'; "
+                "set it to false"
+            )
     return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data))
 
 
@@ -217,7 +222,7 @@ def _unlabelled(source: Datasets | None, rows: Array, recipe: Recipe, joint_set:
     windows = cut(source, recipe.window, rows) if source else None
     if windows is None or not joint_set:
         return windows
-    shape = (len(windows), windows.bins, len(JOINT_SETS[joint_set]), 3)
+    shape = (len(windows), windows.bins, len(joint_names(joint_set)), 3)
     return replace(windows, joints=np.full(shape, np.nan, np.float32), joint_set=joint_set)
 
 

@@ -55,7 +55,7 @@ def pose_loss(predicted: Tensor, truth: Tensor, joint_set: str, settings: PoseLo
     total = _mean(off, known)
     scale = predicted[..., 3].exp() + SURE
     total = total + settings.error * _mean(off.detach() / scale + scale.log(), known)
-    a, b = (torch.tensor(ends, device=predicted.device) for ends in zip(*bones(joint_set), strict=True))
+    a, b = torch.tensor(bones(joint_set), dtype=torch.int64, device=predicted.device).reshape(-1, 2).T
     long = [(p[..., a, :3] - p[..., b, :3]).norm(dim=-1) for p in (predicted, truth)]
     total = total + settings.bones * _mean((long[0] - long[1]).abs(), known[..., a] & known[..., b])
     steps = [p[:, 1:, :, :3] - p[:, :-1, :, :3] for p in (predicted, truth)]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmsynth import __version__
 from mmsynth.config import load
-from mmsynth.joints import JOINT_SETS
+from mmsynth.joints import joint_names
 from mmsynth.resources import commit
 from mmsynth.training.blend import Blend, join_evenly
 from mmsynth.training.encoders import MapEncoder, PointEncoder, VoxelEncoder
@@ -252,7 +252,7 @@ def build(recipe: Recipe, targets: Targets) -> Network:
             encoder = MapEncoder(width, len(recipe.window.maps))
         else:
             encoder = {"points": PointEncoder, "voxels": VoxelEncoder}[recipe.model](width)
-        joints = JOINT_SETS.get(targets.joint_set)
+        joints = joint_names(targets.joint_set)
         head = PoseHead(width, len(joints)) if joints else ActivityHead(width, len(targets.classes))
         return Network(encoder, width, head)
 

@@ -25,6 +25,7 @@ def pose_figure(predicted: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[
         axes.axis("off")
     for axes, guess, known in zip(panels, predicted, truth, strict=False):
         for joints, colour, width in ((known, MUTED, 3.0), (guess, ACCENT, 1.5)):
+            axes.plot(joints[:, 0], joints[:, 2], ".", color=colour, ms=width)
             for a, b in bones:
                 axes.plot(joints[[a, b], 0], joints[[a, b], 2], color=colour, lw=width, solid_capstyle="round")
         axes.set_aspect("equal")

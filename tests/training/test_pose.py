@@ -301,6 +301,28 @@ def test_joints_of_another_set_are_no_truth(posed: Path, tmp_path: Path) -> None
             score_poses(poses)
 
 
+def test_joints_of_ones_own_are_learnt_and_scored(posed: Path, tmp_path: Path) -> None:
+    """Joints that no known set names; of those that one names, bones are known."""
+    assert bones("elbow left_wrist left_elbow left_shoulder") == ((3, 2), (2, 1))
+    names, known = ("hub", "left_tip", "right_tip"), [NAMES.index(name) for name in ("SpineBase", "WristL", "WristR")]
+    own = " ".join(names)
+    assert bones(own) == () and mirror_order(own) == (0, 2, 1)
+    with Dataset.open(posed) as data, DatasetWriter(tmp_path / "own.h5", Attributes(joint_set=own)) as writer:
+        for sample in data:
+            writer.append(replace(sample, joints=sample.joints[:, known], joint_set=own))
+    window, source = WindowSettings(points="all"), Data(real=(tmp_path / "own.h5",), validation=0.0)
+    for model, sizes in (("points", True), ("histograms", False)):
+        recipe = Recipe(
+            source, "pose", model=model, sizes=sizes, width=8, window=window, optimise=replace(QUICK, steps=3)
+        )
+        run = load_run(fit(recipe, tmp_path / model, quiet).folder)
+        report = evaluate_poses(run, Dataset.open(tmp_path / "own.h5"), tmp_path / f"{model}-scores")
+        assert tuple(report.model.mpjpe) == names and np.isnan(report.model.bone_spread) and report.seen
+    with pytest.raises(ValueError, match="sizes: expected joints with bones between them, .*, got 'hub left_tip"):
+        fit(replace(recipe, sizes=True), tmp_path / "sized", quiet)
+    assert not (tmp_path / "sized").exists()
+
+
 def test_what_does_not_fit_is_refused(posed: Path, recordings: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a network for task 'pose', got 'trees'"):
         Recipe(Data(real=(posed,)), "pose")
