@@ -11,8 +11,6 @@ for each clip.
 
 import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from mmsynth.calibration.placing import FEWEST, written
 from mmsynth.calibration.quantities import FAR, NEAR, measure, places
 from mmsynth.calibration.search import CalibrationSettings, ClipFolder, Search, people
 from mmsynth.config import dumps
-from mmsynth.datasets import Clips, Dataset, alone
+from mmsynth.datasets import Clips, Dataset, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import check_motions
@@ -123,7 +121,8 @@ def calibrate(
     check_motions(recipe)
     base = replace(recipe, outputs=Outputs())
     judged = settings.judged or settings.clips
-    with _folder(out.with_suffix(".parts"), f"{run_note(base)}# {settings}\n") as folder:
+    folder = out.with_suffix(".parts")
+    with run_folder(folder, "calibration.toml", f"{run_note(base)}# {settings}\n"):
         clips = ClipFolder(folder, workers, progress, (4 + len(settings.clothes)) * settings.clips + 2 * judged)
         search = Search(recorded, places(points, recipe.seconds), farthest, settings, clips)
         found = search.run(base)
@@ -143,30 +142,10 @@ def calibrate(
         with whole(out, out.with_suffix(".png")) as (part, picture):
             part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
             save_figure(figure, picture)
+    shutil.rmtree(folder)
     edge = settings.edge(found.noise_db)
     notes = tuple(note for note in (edge, _kept(recipe, last), _apart(base, last, who)) if note)
     return Calibration(overlay, apart, found.noise_db, found.error_db, notes, tuple(who.tolist()))
-
-
-@contextmanager
-def _folder(folder: Path, text: str) -> Iterator[Path]:
-    """A new folder, or that of an interrupted run of the same `text`; held against others, removed in the end."""
-    note = folder / "calibration.toml"
-    if folder.exists() and not note.is_file():
-        raise ValueError(
-            f"{folder}: is needed for clips meanwhile, and is there already; choose another --out or remove it"
-        )
-    folder.mkdir(exist_ok=True)
-    note.touch()
-    with alone(note):
-        if note.read_text(encoding="utf-8") not in ("", text):
-            raise ValueError(
-                f"{folder}: holds an unfinished run of another recipe or other settings, or files that it names have "
-                "changed since, or mmsynth's version; choose another --out or remove it"
-            )
-        note.write_text(text, encoding="utf-8")
-        yield folder
-    shutil.rmtree(folder)
 
 
 def _check_radar(recipe: Recipe, captures: Clips) -> float:

@@ -20,6 +20,7 @@ from mmsynth.datasets.dataset import Dataset as Dataset
 from mmsynth.datasets.dataset import FlatPoints as FlatPoints
 from mmsynth.datasets.dataset import LabelTable as LabelTable
 from mmsynth.datasets.folder import alone as alone
+from mmsynth.datasets.folder import run_folder as run_folder
 from mmsynth.datasets.importers import import_source as import_source
 from mmsynth.datasets.info import info as info
 from mmsynth.datasets.joined import Datasets as Datasets

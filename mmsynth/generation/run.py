@@ -14,7 +14,7 @@ import torch
 from mmsynth import __version__
 from mmsynth.arrays import check_device
 from mmsynth.body_models import load_body
-from mmsynth.datasets import Attributes, Dataset, DatasetWriter, alone
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter, run_folder
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import Play, check_motions, draw_play, motion_files
@@ -27,6 +27,8 @@ from mmsynth.types import Sample
 
 # Parts joined for each clip that is finished: workers do not wait while a resumed run catches up.
 _AT_ONCE = 4
+# What a folder's run goes by.
+_NOTE = "recipe.toml"
 
 _stages: tuple[Stage, ...] = ()  # of a worker process, one a radar: loaded once at its start, never changed
 
@@ -104,7 +106,7 @@ def _targets(recipe: Recipe, out: Path) -> tuple[Path, ...]:
 
 def _finished(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> bool:
     """Whether a run of this recipe has made all that it makes."""
-    note = out / "recipe.toml"
+    note = out / _NOTE
     there = note.exists() and not (out / "parts").exists() and all(target.exists() for target in targets)
     return there and note.read_text(encoding="utf-8") == run_note(recipe)
 
@@ -112,29 +114,14 @@ def _finished(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> bool:
 @contextmanager
 def _prepared(recipe: Recipe, out: Path, targets: tuple[Path, ...]) -> Iterator[None]:
     """Make the folder, or see that a run of this recipe was interrupted in it; hold it against other runs."""
-    note = out / "recipe.toml"
-    unfinished = (out / "parts").is_dir() and note.exists()
+    unfinished = (out / "parts").is_dir() and (out / _NOTE).exists()
     for target in targets:
         if target.exists() and not unfinished:
             raise ValueError(f"{target}: exists already; choose another --out or remove it")
-    if not note.exists():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            held = "one with other files in it" if out.is_dir() else "a file"
-            raise ValueError(f"{out}: expected a new or empty folder, got {held}")
-        out.mkdir(parents=True, exist_ok=True)
-        note.touch()
-    with alone(note):
+    with run_folder(out, _NOTE, run_note(recipe)):
         (out / "parts").mkdir(exist_ok=True)
         for stale in (out / "parts").glob("*.part"):
             stale.unlink()
-        begun = any(p.is_file() and p != note and p.suffix != ".part" for p in out.rglob("*"))
-        text = run_note(recipe)
-        if begun and note.read_text(encoding="utf-8") not in ("", text):
-            raise ValueError(
-                f"{out}: holds an unfinished run of another recipe, or files that it names have changed since, or "
-                "mmsynth's version; choose another --out or remove it"
-            )
-        note.write_text(text, encoding="utf-8")
         yield
 
 

@@ -148,9 +148,10 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
     assert sorted(p.name for p in tmp_path.iterdir() if "broken" in p.name) == ["broken.png", "broken.toml"]
     # A folder that something else stands in is not touched.
     (tmp_path / "other.parts").mkdir()
-    with pytest.raises(ValueError, match="other.parts: is needed for clips meanwhile, and is there already"):
+    (tmp_path / "other.parts" / "mine.h5").touch()
+    with pytest.raises(ValueError, match="other.parts: expected a new or empty folder, got one with other files in it"):
         calibrate(base, recorded, tmp_path / "other.toml", lambda done, total: None, settings)
-    assert (tmp_path / "other.parts").is_dir()
+    assert [p.name for p in (tmp_path / "other.parts").iterdir()] == ["mine.h5"]
 
 
 def test_what_cannot_be_told_from_no_change_is_said() -> None:
