@@ -1,8 +1,9 @@
 """Made-up recordings of two activities that differ in tempo, by two people on two days."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,14 @@ PERSON = np.array(
     ]
     + [[-0.1, 0, 0.5], [-0.1, 0, 0.1], [-0.1, -0.1, 0.05], [0, 0, 1.4]]
 )
+
+
+def make_clip(stage: Any, index: int) -> Iterator[Sample]:
+    """The samples of clip `index` of a stage's recipe."""
+    from mmsynth.generation.clip import make_samples
+    from mmsynth.generation.play import draw_play
+
+    return make_samples(stage, draw_play(stage.recipe, stage.body, index))
 
 
 def swing(activity: str, seed: int, seconds: float = 6.0) -> Sample:

@@ -35,7 +35,8 @@ def import_source(
 ) -> Capture:
     """Open real data by the name of its kind (a key of `PUBLIC` or of `sources.FORMATS`).
 
-    A public data set is compared with its card; what is missing or different is noted in the report.
+    A public data set is compared with its card; what is missing or different is noted in the report, after what is
+    known to be wrong with it.
 
     Args:
         kind: what it is.
@@ -59,5 +60,6 @@ def import_source(
     if not settings.points_only:
         raise ValueError(f"import {kind}: holds points, not ADC samples; leave out --adc, --heatmaps and --recipe")
     capture = PUBLIC[kind](Path(source))
-    capture.report.notes.extend(check_source(load_card(kind), source))
+    card = load_card(kind)
+    capture.report.notes.extend((*(f"known: {defect}" for defect in card.defects), *check_source(card, source)))
     return capture

@@ -41,7 +41,6 @@ def import_mmfi(src: Path | str) -> Capture:
     if not folders:
         raise ValueError(f"{src}: expected folders E01/S01/A01/mmwave, found none")
     report = ImportReport()
-    report.notes.append("joint order taken as Human3.6M's; joints and radar are about 0.1 m apart, not corrected")
     attributes = Attributes(joint_set="h36m17", intensity_unit="dB")
     return Capture(attributes, (_clip(folder, report) for folder in folders), report)
 

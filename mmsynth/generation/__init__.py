@@ -1,6 +1,5 @@
 """From a recipe to a data set: draws people and places, runs the line for each clip, on worker processes."""
 
-from mmsynth.generation.clip import make_clip as make_clip
 from mmsynth.generation.load import load_recipe as load_recipe
 from mmsynth.generation.load import resolve_radar as resolve_radar
 from mmsynth.generation.recipe import Recipe as Recipe

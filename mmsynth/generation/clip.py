@@ -155,13 +155,8 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     )
 
 
-def make_clip(stage: Stage, index: int) -> Iterator[Sample]:
-    """Make clip `index` of the recipe: `noise_draws` samples that differ in receiver noise and device errors."""
-    return make_samples(stage, draw_play(stage.recipe, stage.body, index))
-
-
 def make_samples(stage: Stage, play: Play) -> Iterator[Sample]:
-    """The samples that a stage's radar records of what people do."""
+    """The samples that a stage's radar records of what people do: they differ in receiver noise and device errors."""
     traced = trace_take(stage, pose_take(stage, play))
     return (record(stage, traced, k) for k in range(stage.recipe.noise_draws))
 

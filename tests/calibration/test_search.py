@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up import make_clip
 
 from mmsynth.calibration import CalibrationSettings
 from mmsynth.calibration.quantities import QUANTITIES, Measured, Values, measure
 from mmsynth.calibration.search import SURE, Candidate, ClipFolder, Option, Search, better, flatten, people
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
-from mmsynth.generation.clip import make_clip, stage
+from mmsynth.generation.clip import stage
 from mmsynth.generation.play import _who
 from mmsynth.generation.recipe import Device, Recipe
 from mmsynth.resources import data_file

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsynth.datasets import Dataset, import_radhar, import_source, write_capture
+from mmsynth.datasets import Dataset, import_radhar, import_source, load_card, write_capture
 from mmsynth.datasets.rostext import frame_times, read_ros_text
 
 _START = 1561866868  # 30 June 2019, 03:54:28 UTC
@@ -167,6 +167,15 @@ def test_not_the_folder(tmp_path: Path) -> None:
         import_radhar(tmp_path)
     with pytest.raises(ValueError, match="nearest: 'radhar'"):
         import_source("radahr", tmp_path)
+
+
+def test_an_import_tells_what_is_known_to_be_wrong_and_what_is_missing(tmp_path: Path) -> None:
+    folder(tmp_path / "src", block(0, 2.0, 0.0, 0.0))
+    lines = write_capture(import_source("radhar", tmp_path / "src"), tmp_path / "a.h5").lines()
+    assert Dataset.open(tmp_path / "a.h5").attributes.notes["import"].split("\n") == lines
+    known = [line.removeprefix("known: ") for line in lines if line.startswith("known: ")]
+    assert tuple(known) == load_card("radhar").defects
+    assert any(line.startswith("missing: ") for line in lines[-2:])
 
 
 def test_nothing_is_left_of_an_import_that_fails(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_up import make_clip
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import VARIANTS, make_variants
 from mmsynth.generation import load_recipe
-from mmsynth.generation.clip import make_clip, stage
+from mmsynth.generation.clip import stage
 from mmsynth.generation.recipe import Recipe
 from mmsynth.resources import data_file
 

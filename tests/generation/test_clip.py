@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from made_up import PERSON
+from made_up import PERSON, make_clip
 
 from mmsynth.body_models import load_body, stature
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
-from mmsynth.generation import generate, load_recipe, make_clip
+from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import _unit, draw_take, pose_take, record, stage, trace_take
 from mmsynth.generation.load import check_people
 from mmsynth.generation.play import check_motions, draw_play, stream

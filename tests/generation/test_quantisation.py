@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import make_clip
 
 from mmsynth.datasets import import_source
-from mmsynth.generation import load_recipe, make_clip
+from mmsynth.generation import load_recipe
 from mmsynth.generation.clip import stage
 from mmsynth.radar import load_radar
 from mmsynth.types import PointCloud

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_up import make_clip
 
 from mmsynth.datasets import Dataset
-from mmsynth.generation import generate, load_recipe, make_clip
+from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import draw_take, stage
 from mmsynth.joints import JOINT_SETS
 from mmsynth.scene.materials import material
