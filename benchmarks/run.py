@@ -114,11 +114,13 @@ def prepare(work: Workload, people: int = 1) -> Line:
     body = load_body("free")
     world_from_radar = radar_pose((0.0, 0.0, 1.0))
 
+    frequency = setup.radar.waveform.center_frequency
+
     def scene_of(mesh: MeshSequence) -> Scene:
-        materials = person_materials(mesh.region_names)
+        materials = person_materials(mesh.region_names, frequency)
         if not work.furnished:
             return Scene(world_from_radar, (mesh, *(_beside(mesh, k) for k in range(1, people))), materials)
-        room, mirrors, regions, walls = load_room(ROOM)
+        room, mirrors, regions, walls = load_room(ROOM, frequency)
         return Scene(world_from_radar, (mesh,), materials | walls, room, mirrors, regions)
 
     return Line(setup, Simulation(bounces=work.bounces), motion, body, scene_of, CLIP[work.name])

@@ -732,14 +732,14 @@ class Material:
     Attributes:
         permittivity: complex relative permittivity `eps' - j eps''` (time convention exp(+j omega t)) at `frequency`;
             None = perfect conductor.
-        frequency: Hz at which it holds.
+        frequency: Hz at which it holds, for a radar within a tenth of it; 0 = at any.
         roughness: rms height in m, which splits coherent from diffuse scattering.
         layer_loss: linear two-way power factor of what covers it (clothing); 1 = none.
     """
 
     name: str
     permittivity: complex | Tensor | None
-    frequency: float = 77e9
+    frequency: float = 0.0
     roughness: float | Tensor = 0.0
     layer_loss: float | Tensor = 1.0
 

@@ -96,7 +96,7 @@ def material(name: str, frequency: float = DEFAULT_FREQUENCY) -> Material:
     """
     skin = skin_permittivity(frequency)
     if name == "metal":
-        return Material("metal", None, frequency)
+        return Material("metal", None)
     if name == "skin":
         return Material("skin", skin, frequency, roughness=3e-5)
     if name == "hair":

@@ -8,9 +8,11 @@ import torch
 import trimesh
 from simulation.scenes import free_space, mesh, rcs, small_radar
 
+from mmsynth.scene import material
 from mmsynth.simulation.bones import BONES, ellipsoid_rcs
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.settings import Simulation, frame_knots, knot_times
+from mmsynth.types import Material
 
 
 def test_knots_span_the_active_time_and_repeat_every_frame():
@@ -111,3 +113,18 @@ def test_a_missing_material_or_frame_is_named():
     scene = free_space(replace(shape, region_names=("conductor",)))
     with pytest.raises(ValueError, match="row 5"):
         trace(scene, small_radar(), 1, Simulation(), 1)
+
+
+def test_materials_are_those_at_the_radars_frequency():
+    shape = mesh([[-0.01, 8.0, 0], [0.01, 8, 0], [0, 8, 0.01]], [[0, 1, 2]], region="skin:hand")
+
+    def traced(skin):
+        return trace(replace(free_space(shape), materials={"skin:hand": skin}), small_radar(60e9), 0, Simulation(), 1)
+
+    with pytest.raises(ValueError, match=r"expected 'skin:hand' at the radar's 60\.\d GHz, got 77\.0 GHz"):
+        traced(material("skin"))
+    with pytest.raises(ValueError, match="got 24.0 GHz"):
+        traced(material("skin", 24e9))
+    own = material("skin", 64e9)
+    assert torch.equal(traced(own).gain, traced(Material("mine", own.permittivity, roughness=own.roughness)).gain)
+    assert len(traced(material("metal"))) == 1

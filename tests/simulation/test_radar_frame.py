@@ -80,7 +80,7 @@ def test_every_path_passes_the_beams_of_both_its_ends():
     shapes = [trimesh.creation.icosphere(subdivisions=3, radius=0.1) for _ in range(2)]
     balls = [mesh(ball.vertices + [x, 2.0, 0.9], ball.faces) for x, ball in zip((-0.16, 0.16), shapes, strict=True)]
     sides = {"size": [4.0, 5.0, 2.7], "center": [0.03, 2.5]}
-    walls, mirrors, names, materials = load_room({"room": sides})
+    walls, mirrors, names, materials = load_room({"room": sides}, 60e9)
     materials |= {"conductor": Material("conductor", None)}
     pose = geometry.radar_pose((0.1, 0.1, 1.2), yaw=0.2, tilt=-0.1)
     scene = Scene(pose, tuple(balls), materials, walls, mirrors, names)

@@ -181,7 +181,8 @@ def furnished(*still):
                 {"name": "table", "size": [1.2, 0.8, 0.75], "position": [1.1, 3.0, 0.0]},
                 {"name": "cabinet", "size": [0.6, 0.5, 1.4], "position": [-1.4, 4.0, 0.0], "yaw_deg": 20},
             ],
-        }
+        },
+        60e9,
     )
     for item in still:
         walls = replace(

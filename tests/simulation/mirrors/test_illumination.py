@@ -31,7 +31,7 @@ def furnished() -> Scene:
     # Flat facets of 1.2 m, as the capsule has them, would be cut into many more.
     shape = trimesh.creation.capsule(height=1.2, radius=0.2, count=[20, 20]).subdivide_to_size(0.12)
     person = mesh(shape.vertices + [-0.3, 2.4, 0.3], shape.faces, velocity=(20.0, 0.0, 0.0))
-    room, mirrors, regions, materials = load_room(ROOM)
+    room, mirrors, regions, materials = load_room(ROOM, 60e9)
     pose = geometry.radar_pose((0.3, 0.0, 1.1))
     return Scene(pose, (person,), materials | {"conductor": CONDUCTOR}, room, mirrors, regions)
 
