@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, settle, shape_for
 from mmsynth.generation.recipe import ActivityRecipe, Placement, Quantiles, Recipe, placement_of
-from mmsynth.geometry import radar_pose
+from mmsynth.geometry import radar_pose, rotation_about
 from mmsynth.motion import (
     Subject,
     centre,
@@ -22,7 +22,7 @@ from mmsynth.motion import (
     sample_subject,
     swaying,
 )
-from mmsynth.motion.together import GAP, distance
+from mmsynth.motion.together import GAP, least, tracks
 from mmsynth.scene import Room, mounted, read_room
 from mmsynth.types import Labels, MeshSequence, Motion, Skeleton
 
@@ -177,12 +177,18 @@ def _joined(path: Path | str, frame_rate: float | None) -> Motion | Skeleton:
 
 
 def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
-    """The motion where the recipe puts it, and the radar's pose: the room's mount, or the origin looking along +y."""
+    """The motion where the recipe puts it, and the radar's pose."""
+    spot, turn, pose = _spot(recipe, where, draw)
+    return place(motion, spot, turn), pose
+
+
+def _spot(recipe: Recipe, where: Placement, draw: torch.Generator) -> tuple[tuple[float, float], float, Tensor]:
+    """A spot (x, y) in m, by how much to turn there in rad, and the radar's pose: the room's mount, or the origin."""
     distance, bearing = uniform(where.distance, draw), uniform(where.bearing, draw)
     facing = uniform(where.facing, draw)
     height, tilt = uniform(where.radar_height, draw), uniform(where.radar_tilt, draw)
     pose = mounted(room_of(recipe.room)) if recipe.room else radar_pose((0.0, 0.0, height), tilt=tilt)
-    return place(motion, standing(pose, distance, bearing), heading(pose) - bearing + facing), pose
+    return standing(pose, distance, bearing), heading(pose) - bearing + facing, pose
 
 
 def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: Motion) -> list[Motion]:
@@ -216,10 +222,13 @@ def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], 
     subject = sample_subject(stream(recipe.seed, 1, number), recipe.subjects.age)
     activity = recipe.activities[integer(len(recipe.activities), draw)]
     moving, where = _motion(recipe, body, activity, number, subject, draw), placement_of(recipe, activity)
+    # Tracks are turned and moved in place of motions, whose joints take a thousand times as long to find.
+    beside = [tracks(moving, other) for other in others]
     for _ in range(_TRIES):
-        there, _ = _stand(recipe, where, moving, draw)
-        if all(distance(there, other) >= GAP for other in others):
-            return there
+        spot, turn, _ = _spot(recipe, where, draw)
+        turned, shift = rotation_about("z", turn)[:2, :2].T, torch.tensor(spot, dtype=torch.float64)
+        if all(least(own @ turned + shift, other) >= GAP for own, other in beside):
+            return place(moving, spot, turn)
     return None
 
 

@@ -1,6 +1,7 @@
 """Several people in one scene, who do not walk through each other."""
 
 import torch
+from torch import Tensor
 
 from mmsynth.motion.edit import complete
 from mmsynth.motion.interpolate import resample
@@ -12,17 +13,27 @@ from mmsynth.types import Motion
 GAP = 0.35
 
 
-def distance(first: Motion, second: Motion) -> float:
-    """The least distance in m between joints of two people at the same time, seen from above; at 15 Hz.
+def tracks(first: Motion, second: Motion) -> tuple[Tensor, Tensor]:
+    """Where the joints of two people are [times, joints, 2] in m, seen from above, while both are there; at 15 Hz.
 
-    Limbs of both are taken at the generic proportions. People whose clips do not overlap in time are infinitely apart.
+    Limbs of both are taken at the generic proportions. Tracks turn and move with their motions (`place`).
     """
     start = max(float(first.times[0]), float(second.times[0]))
     end = min(float(first.times[-1]), float(second.times[-1]))
     if end < start:
-        return float("inf")
+        return torch.empty(0, 0, 2), torch.empty(0, 0, 2)
     times = torch.linspace(start, end, max(2, round(15 * (end - start))), dtype=torch.float64)
     if end == start:
         times = times[:1]
     a, b = (forward(complete(resample(m, times)))[..., :2] for m in (first, second))
-    return float(torch.cdist(a, b).min())
+    return a, b
+
+
+def least(first: Tensor, second: Tensor) -> float:
+    """The least distance in m between joints of two people at the same time; infinite where there is none.
+
+    Args:
+        first: track of one, see `tracks`.
+        second: of the other.
+    """
+    return float(torch.cdist(first, second).min()) if len(first) else float("inf")

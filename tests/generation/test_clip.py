@@ -24,6 +24,7 @@ from mmsynth.generation.run import _Join, run_note
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import JOINT_SETS, convert_joints
 from mmsynth.motion import Subject, cut, generate_motion, resample
+from mmsynth.motion.together import GAP, least, tracks
 from mmsynth.radar import load_radar, write_cfg
 from mmsynth.types import Labels, Motion, PointCloud, Sample
 
@@ -541,6 +542,15 @@ def test_a_style_that_the_recipe_gives_is_the_persons_own(recipe: Recipe, monkey
     draw_play(replace(own, seed=own.seed + 1), load_body("free-low"), 0)
     assert asked[0] == asked[2] != asked[1] == asked[3] and asked[4] not in asked[:4]
     assert all(0.5 <= style["speed"] <= 1.5 and 0.05 <= style["width"] <= 0.2 for style in asked)
+
+
+def test_people_in_little_room_keep_the_gap(recipe: Recipe) -> None:
+    room = replace(recipe.placement, distance=(1.5, 2.6), bearing=(-0.4, 0.4), facing=(-3.0, 3.0))
+    crowd = replace(recipe, placement=room, seconds=0.5, subjects=replace(recipe.subjects, count=2, others=1))
+    body = load_body("free-low")
+    apart = [least(*tracks(*draw_play(crowd, body, index).motions)) for index in range(12)]
+    # Not all are far apart, as they would be in any case.
+    assert GAP - 1e-9 <= min(apart) < 0.45
 
 
 def test_nobody_is_twice_in_a_clip(recipe: Recipe) -> None:

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from mmsynth.body_models import load_body, shape_for
+from mmsynth.geometry import rotation_about
 from mmsynth.motion import ACTIVITIES, Subject, generate_motion, list_sources, place, sample_subject
 from mmsynth.motion.edit import complete
 from mmsynth.motion.skeleton import forward
 from mmsynth.motion.subject import Range, style
-from mmsynth.motion.together import GAP, distance
+from mmsynth.motion.together import GAP, least, tracks
 
 
 def people(count: int, **kwargs):
@@ -102,11 +103,18 @@ def test_the_distance_of_two_people_is_that_of_their_nearest_limbs_at_the_same_t
     # In step and far aside, one's nearest joint is the first's leftmost, the other's his rightmost.
     beside, wide = place(walker, (30.0, 0.0)), forward(complete(walker))[..., :2]
     (low, high), (near, far) = ((wide[..., k].amin(1), wide[..., k].amax(1)) for k in (0, 1))
-    least = 30.0 - (high - low).max()
-    assert least - 0.01 < distance(walker, beside) < float(torch.hypot(least, (far - near).max())) + 0.01
+    nearest = 30.0 - (high - low).max()
+    assert nearest - 0.01 < least(*tracks(walker, beside)) < float(torch.hypot(nearest, (far - near).max())) + 0.01
     # Whoever comes later is never met, however the ways cross.
-    assert distance(walker, dataclasses.replace(walker, times=walker.times + 3.0)) == math.inf
-    assert distance(walker, walker) == 0
+    assert least(*tracks(walker, dataclasses.replace(walker, times=walker.times + 3.0))) == math.inf
+    assert least(*tracks(walker, dataclasses.replace(walker, times=walker.times + 2.0))) < 3
+    assert least(*tracks(walker, walker)) == 0
+    # Turned and moved, by two routes.
+    own, other = tracks(walker, beside)
+    spot, turn = torch.tensor([27.0, 1.0], dtype=torch.float64), 2.0
+    moved = own @ rotation_about("z", turn)[:2, :2].T + spot
+    there = place(walker, (27.0, 1.0), turn)
+    assert least(moved, other) == pytest.approx(least(*tracks(there, beside)), abs=1e-9)
 
 
 def test_bodies_that_keep_the_gap_do_not_touch():
@@ -118,15 +126,15 @@ def test_bodies_that_keep_the_gap_do_not_touch():
         motion = generate_motion(activity, 3.0, person, generator, 10.0, {"extent": 0.8} if activity == "walk" else {})
         shape = shape_for(person.height, person.mass, person.sex, person.age)
         clips.append(dataclasses.replace(motion, shape=shape, shape_of="free"))
-    least = []
-    while len(least) < 5:
+    apart, (own, other) = [], tracks(*clips)
+    while len(apart) < 5:
         x, y, turn = (torch.rand(3, generator=generator) * torch.tensor([1.4, 1.4, 6.28])).tolist()
-        first, second = clips[0], place(clips[1], (x - 0.7, y - 0.7), turn)
-        if distance(first, second) < GAP:
+        there = other @ rotation_about("z", turn)[:2, :2].T + torch.tensor([x - 0.7, y - 0.7], dtype=torch.float64)
+        if least(own, there) < GAP:
             continue
-        surfaces = body(first).vertices, body(second).vertices
-        least.append(min(float(torch.cdist(a.float(), b.float()).min()) for a, b in zip(*surfaces, strict=True)))
-    assert min(least) > 0.03 and min(least) < 0.5
+        surfaces = body(clips[0]).vertices, body(place(clips[1], (x - 0.7, y - 0.7), turn)).vertices
+        apart.append(min(float(torch.cdist(a.float(), b.float()).min()) for a, b in zip(*surfaces, strict=True)))
+    assert min(apart) > 0.03 and min(apart) < 0.5
 
 
 def test_motion_files_here_are_counted_by_source(tmp_path):
