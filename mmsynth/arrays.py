@@ -1,9 +1,11 @@
 """Shapes and units, declared once on each field and read by the check and by the HDF5 writer."""
 
+import hashlib
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,6 +48,18 @@ def check_shapes(noun: Any) -> None:
             expected = int(axis) if axis.isdigit() else sizes.setdefault(axis, size)
             if size != expected:
                 raise ValueError(f"{kind}.{name}: axis '{axis}' has size {size}, expected {expected}")
+
+
+def digest(text: str, *nouns: Any) -> str:
+    """SHA-256 of a text and of every field of some nouns whose fields are numbers, texts and NumPy arrays of these."""
+    found = hashlib.sha256(text.encode())
+    for noun in nouns:
+        for field in fields(noun):
+            value = np.asarray(getattr(noun, field.name))
+            # Objects are texts: their bytes would be where they lie in memory.
+            value = value.astype(str) if value.dtype == object else value
+            found.update(f"{field.name} {value.dtype} {value.shape}".encode() + value.tobytes())
+    return found.hexdigest()
 
 
 def moved(noun: Noun, device: torch.device | str) -> Noun:

@@ -236,7 +236,10 @@ def test_calibrate_hands_over_what_it_is_asked(
     for more in ((), ("--seed", "0", "--clips", "7", "--workers", "3")):
         assert call(monkeypatch, *plain, *more) == 0
     assert asked == [(1, data, out, 100, 2), (0, data, out, 7, 3)]
-    assert "falls\n" in (said := capsys.readouterr().out) and f"wrote {out} and {tmp_path / 'o.png'}\n" in said
+    assert (
+        "falls\n" in (said := capsys.readouterr().out)
+        and f"wrote {out}, {tmp_path / 'o.png'} and {tmp_path / 'o.json'}\n" in said
+    )
 
 
 def test_a_finished_data_set_is_not_overwritten(

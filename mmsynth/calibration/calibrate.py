@@ -9,14 +9,17 @@ traced once and recorded by every candidate. The overlay holds ranges about what
 for each clip.
 """
 
+import contextlib
+import json
 import math
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmsynth.arrays import digest
 from mmsynth.body_models import load_body
 from mmsynth.calibration.activities import Names, own_places, place_activities
 from mmsynth.calibration.errors import Distance, compare
@@ -26,6 +29,7 @@ from mmsynth.calibration.search import CalibrationSettings, ClipFolder, Search, 
 from mmsynth.config import dumps
 from mmsynth.datasets import Clips, Dataset, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
+from mmsynth.evaluation.report import without_nan
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import check_motions
 from mmsynth.generation.recipe import ActivityRecipe, Outputs, Recipe
@@ -80,10 +84,11 @@ def calibrate(
     settings: CalibrationSettings | None = None,
     workers: int = 1,
 ) -> Calibration:
-    """Match a recipe to recordings that need no labels; writes the overlay `out` and its histograms beside it (PNG).
+    """Match a recipe to recordings that need no labels; writes the overlay `out`, and beside it histograms and results.
 
     Clips go to a folder beside `out` meanwhile (`overlay.parts` of `overlay.toml`): called again after an interruption
-    it goes on where it stopped. The result is the same for any number of workers.
+    it goes on where it stopped, and where all is there it reads what was found (`overlay.json`). The result is the same
+    for any number of workers.
 
     Args:
         recipe: of the synthetic set; its activities should be roughly those of the recordings.
@@ -94,17 +99,14 @@ def calibrate(
         workers: processes, one thread each.
 
     Raises:
-        ValueError: `out` is no .toml, it or its picture exists, its folder does not, the recordings are of another
-            radar, or hold no moving point; or the folder beside it holds something else, or an unfinished calibration
-            of another recipe or version, or one that another process is at.
+        ValueError: `out` is no .toml, its folder does not exist, the recordings are of another radar, or hold no moving
+            point; or there is, or the folder beside it holds, something else, or a calibration of another recipe,
+            version or recordings, or one that another process is at.
         OSError: the disk is full, or a worker died.
     """
     settings, out = settings or CalibrationSettings(), Path(out)
     if out.suffix != ".toml":
         raise ValueError(f"{out}: expected a .toml file to write the overlay to, got another kind")
-    for path in (out, out.with_suffix(".png")):
-        if path.exists():
-            raise ValueError(f"{path}: exists already; choose another file or remove it")
     if not out.parent.is_dir():
         raise ValueError(f"{out}: no such folder {out.parent}")
     farthest = _check_radar(recipe, captures)
@@ -120,9 +122,13 @@ def calibrate(
     load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
     check_motions(recipe)
     base = replace(recipe, outputs=Outputs())
+    note = f"{run_note(base)}# {settings}; SHA-256 of the recordings' points: {digest('', points)}\n"
+    files = tuple(out.with_suffix(suffix) for suffix in (".toml", ".png", ".json"))
+    if any(path.exists() for path in files):
+        return _found_before(files, note)
     judged = settings.judged or settings.clips
     folder = out.with_suffix(".parts")
-    with run_folder(folder, "calibration.toml", f"{run_note(base)}# {settings}\n"):
+    with run_folder(folder, "calibration.toml", note):
         clips = ClipFolder(folder, workers, progress, (4 + len(settings.clothes)) * settings.clips + 2 * judged)
         search = Search(recorded, places(points, recipe.seconds), farthest, settings, clips)
         found = search.run(base)
@@ -139,13 +145,33 @@ def calibrate(
         overlay = _overlay(last, base)
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in apart}
         figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
-        with whole(out, out.with_suffix(".png")) as (part, picture):
+        edge = settings.edge(found.noise_db)
+        said = tuple(line for line in (edge, _kept(recipe, last), _apart(base, last, who)) if line)
+        result = Calibration(overlay, apart, found.noise_db, found.error_db, said, tuple(who.tolist()))
+        with whole(*files) as (part, picture, table):
             part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
             save_figure(figure, picture)
+            content = {"run": note, **without_nan(asdict(result))}
+            table.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.rmtree(folder)
-    edge = settings.edge(found.noise_db)
-    notes = tuple(note for note in (edge, _kept(recipe, last), _apart(base, last, who)) if note)
-    return Calibration(overlay, apart, found.noise_db, found.error_db, notes, tuple(who.tolist()))
+    return result
+
+
+def _found_before(files: tuple[Path, ...], note: str) -> Calibration:
+    """What a calibration of the same `note` found that wrote these files; refuses others."""
+    if all(path.exists() for path in files):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # no JSON, or of something else
+            found = json.loads(files[-1].read_text(encoding="utf-8"))
+            if found.pop("run") == note:
+                apart = {name: Distance(**_with_nan(own)) for name, own in found.pop("distances").items()}
+                notes, shown = (tuple(found.pop(name)) for name in ("notes", "shown"))
+                return Calibration(distances=apart, notes=notes, shown=shown, **_with_nan(found))
+    there = next(path for path in files if path.exists())
+    raise ValueError(f"{there}: exists already; choose another file or remove it")
+
+
+def _with_nan(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in table.items()}
 
 
 def _check_radar(recipe: Recipe, captures: Clips) -> float:

@@ -131,7 +131,7 @@ def rank(
 def calibrate(
     recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
     captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels, each of one activity.")],
-    out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; a picture of the histograms goes beside it.")],
+    out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; histograms (PNG) and results (JSON) go beside.")],
     workers: Workers = 2,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; of few, chance decides.")] = 100,
     radar: Annotated[str, typer.Option(help=RADAR)] = "",
@@ -156,4 +156,4 @@ def calibrate(
     loaded = loaded if seed is None else replace(loaded, seed=seed)
     with Dataset.open(captures) as recordings, Progress("clips") as progress:
         found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips), workers)
-    say(found.text(), f"wrote {out} and {out.with_suffix('.png')}")
+    say(found.text(), f"wrote {out}, {out.with_suffix('.png')} and {out.with_suffix('.json')}")

@@ -1,7 +1,6 @@
 """How much fewer recordings a network needs with synthetic data: a curve over the share that is trained on."""
 
-import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import __version__
+from mmsynth.arrays import digest
 from mmsynth.evaluation.fewshot import SHARES, Curve, balanced_score
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import draw_rows, folds
@@ -165,10 +165,5 @@ class Training:
 
     def digest(self) -> str:
         """Of recipe, activities, both sorts of windows and mmsynth's version."""
-        found = hashlib.sha256("\n".join([__version__, self.recipe.text(), *self.classes]).encode())
-        for windows in (self.learnt, self.asked):
-            for field in fields(windows):
-                value = np.asarray(getattr(windows, field.name))
-                value = value.astype(str) if value.dtype == object else value
-                found.update(f"{field.name} {value.dtype} {value.shape}".encode() + value.tobytes())
-        return found.hexdigest()[:16]
+        text = "\n".join([__version__, self.recipe.text(), *self.classes])
+        return digest(text, self.learnt, self.asked)[:16]

@@ -131,7 +131,7 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
 
     monkeypatch.setattr("mmsynth.evaluation.ablation.trace_clip", trace)
     monkeypatch.setattr("mmsynth.calibration.activities.AdaptSettings", partial(AdaptSettings, trees=8))
-    calibrate(base, recorded, tmp_path / "whole.toml", lambda done, total: None, settings)
+    found = calibrate(base, recorded, tmp_path / "whole.toml", lambda done, total: None, settings)
     once, parts = len(traced), tmp_path / "broken.parts"
     for _ in range(5):
         try:
@@ -143,9 +143,23 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
         else:
             break
     assert stopped == [4, 10] and len(traced) == 2 * once
-    for suffix in (".toml", ".png"):
+    for suffix in (".toml", ".png", ".json"):
         assert (tmp_path / f"whole{suffix}").read_bytes() == (tmp_path / f"broken{suffix}").read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir() if "broken" in p.name) == ["broken.png", "broken.toml"]
+    assert sorted(p.suffix for p in tmp_path.iterdir() if "broken" in p.name) == [".json", ".png", ".toml"]
+    # What is finished is read again, by the same recipe, settings and recordings alone.
+    again = calibrate(base, recorded, tmp_path / "broken.toml", lambda done, total: None, settings)
+    assert again.distances.keys() == found.distances.keys() and again.text() == found.text()
+    assert (again.overlay, again.shown, len(traced)) == (found.overlay, found.shown, 2 * once)
+    with DatasetWriter(tmp_path / "fewer.h5", recorded.attributes) as writer:
+        writer.append(recorded[0])
+    fewer = Dataset.open(tmp_path / "fewer.h5")
+    others = (replace(base, seed=5), recorded, settings), (base, fewer, settings)
+    for other, clips, tried in (*others, (base, recorded, replace(settings, spread_db=5.0))):
+        with pytest.raises(ValueError, match="whole.toml: exists already"):
+            calibrate(other, clips, tmp_path / "whole.toml", lambda done, total: None, tried)
+    (tmp_path / "broken.json").write_text("{}")
+    with pytest.raises(ValueError, match="broken.toml: exists already"):
+        calibrate(base, recorded, tmp_path / "broken.toml", lambda done, total: None, settings)
     # A folder that something else stands in is not touched.
     (tmp_path / "other.parts").mkdir()
     (tmp_path / "other.parts" / "mine.h5").touch()
