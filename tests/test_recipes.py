@@ -1,5 +1,6 @@
 """Every TOML of the outer folders is loaded by the code that a user's would be, so that none can rot."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_recipes_of_data_sets(path: Path, tmp_path: Path) -> None:
     """Where a recipe names motion files, which a user has to bring, empty ones of these names stand for them."""
     copy = tmp_path / path.name
     copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    shutil.copytree(path.parent / "rooms", tmp_path / "rooms")
     for activity in read_toml(path)["activities"]:
         for pattern in activity.get("files", ()):
             stand_in = tmp_path / pattern.replace("*", "any")

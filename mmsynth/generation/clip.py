@@ -18,7 +18,16 @@ from mmsynth.joints import convert_joints
 from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, label_points, range_doppler
 from mmsynth.scene import LoadedRoom, load_room, movers, person_materials
-from mmsynth.simulation import Simulation, knot_times, receive, settled, simulate_clean, simulate_traced
+from mmsynth.simulation import (
+    Simulation,
+    knot_times,
+    receive,
+    settled,
+    simulate_clean,
+    simulate_room,
+    simulate_traced,
+    with_room,
+)
 from mmsynth.types import (
     AdcFrames,
     Cfar,
@@ -32,8 +41,8 @@ from mmsynth.types import (
     Scene,
 )
 
-# Keys of the random streams of ghosts and of surfaces (the phases of diffuse scattering).
-GHOSTS, SURFACES = 6, 7
+# Keys of the random streams of ghosts, of surfaces (the phases of diffuse scattering), and of the level of clutter.
+GHOSTS, SURFACES, CLUTTER = 6, 7, 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +114,15 @@ class Traced:
         clean: samples [frames, loops, slots, rx, samples] in V.
         joints: [frames, joints, 3] in m in the radar frame.
         paths: [frames] what each frame is made of, where the recipe asks for the regions of points.
+        clutter: samples [1, slots, rx, samples] in V of every loop that the recipe's clutter adds, as its materials
+            have it, and their paths; None = no clutter.
     """
 
     take: Take
     clean: Tensor
     joints: Tensor
     paths: list[Paths]
+    clutter: tuple[Tensor, Paths] | None = None
 
 
 def trace_take(stage: Stage, take: Take) -> Traced:
@@ -120,7 +132,8 @@ def trace_take(stage: Stage, take: Take) -> Traced:
     arguments = (take.scene, radar, take.frames, take.settings, seed)
     clean, paths = simulate_traced(*arguments) if recipe.outputs.regions else (simulate_clean(*arguments), [])
     times = _times(stage, take) + 0.5 * radar.active_time
-    return Traced(take, clean, _joints(stage, resample(play.motions[0], times), play.world_from_radar), paths)
+    joints = _joints(stage, resample(play.motions[0], times), play.world_from_radar)
+    return Traced(take, clean, joints, paths, _clutter(stage, take, seed))
 
 
 def trace_clip(stage: Stage, index: int) -> Traced:
@@ -131,17 +144,23 @@ def trace_clip(stage: Stage, index: int) -> Traced:
 def record(stage: Stage, traced: Traced, k: int) -> Sample:
     """Sample k of a traced clip: by a device, and with noise, of its own.
 
-    The stage may be of another recipe than the one that traced it, if they differ in nothing but device, processing and
-    outputs.
+    The stage may be of another recipe than the one that traced it, if they differ in nothing but device, level of
+    clutter, processing and outputs.
     """
     recipe, take, index = stage.recipe, traced.take, traced.take.play.index
     noise = stream(recipe.seed, 2, index, k)
     unit, gain, processing = _unit(recipe, stage.setup, noise)
-    adc = AdcFrames(unit, receive(traced.clean * gain, unit, noise), _times(stage, take))
+    clean, paths = traced.clean, traced.paths
+    if traced.clutter:
+        level = 10 ** (uniform(recipe.clutter.level_db, stream(recipe.seed, CLUTTER, index, k)) / 20)
+        samples, still = traced.clutter
+        clean, still = clean + level * samples, replace(still, gain=level * still.gain)
+        paths = [with_room(moving, still) for moving in paths]
+    adc = AdcFrames(unit, receive(clean * gain, unit, noise), _times(stage, take))
     cube = range_doppler(adc, processing)
     cloud = detect(cube, processing)
-    if traced.paths:
-        cloud = label_points(cloud, traced.paths, unit)
+    if paths:
+        cloud = label_points(cloud, paths, unit)
     cloud = moved(cloud, "cpu")
     return Sample(
         id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
@@ -177,6 +196,16 @@ def _scene(
     things = movers((*room.fan, *room.door), people[0].times.cpu())
     still, mirrors, regions, found = _surroundings(recipe.room, frequency)
     return Scene(world_from_radar, (*people, *things), materials | found, still, mirrors, regions)
+
+
+def _clutter(stage: Stage, take: Take, seed: int) -> tuple[Tensor, Paths] | None:
+    """What rests about the people of a clip sends back to its radar: see `Traced`."""
+    if not stage.recipe.clutter.room:
+        return None
+    radar, place = stage.setup.radar, take.scene.world_from_radar
+    still, mirrors, regions, materials = _surroundings(stage.recipe.clutter.room, radar.waveform.center_frequency)
+    about = moved(Scene(place.cpu(), (), materials, still, mirrors, regions), stage.device)
+    return simulate_room(about, radar, take.settings, seed)
 
 
 def _told_apart(other: MeshSequence, number: int) -> MeshSequence:

@@ -99,6 +99,8 @@ def check_room(recipe: Recipe) -> None:
             or outside; or the room or one of its meshes is damaged.
     """
     if not recipe.room:
+        if recipe.clutter.room and load_room(recipe.clutter.room)[0] is None:
+            raise ValueError(f"clutter: expected something at rest in {recipe.clutter.room}, got only what moves")
         return
     room = read_room(recipe.room)
     load_room(room)  # its meshes are read before there is a folder
@@ -155,9 +157,10 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
         replace(a, files=tuple(_find(a.label, folder, pattern) for pattern in a.files)) for a in recipe.activities
     )
     room = str(_existing(folder / recipe.room, "room")) if recipe.room else ""
+    about = str(_existing(folder / recipe.clutter.room, "clutter.room")) if recipe.clutter.room else ""
     radars = tuple(_radar(folder, radar) for radar in recipe.radars)
     radar = radars[0] if isinstance(recipe.radar, str) else radars
-    return replace(recipe, activities=activities, room=room, radar=radar)
+    return replace(recipe, activities=activities, room=room, clutter=replace(recipe.clutter, room=about), radar=radar)
 
 
 def _radar(folder: Path, radar: str) -> str:

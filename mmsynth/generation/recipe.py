@@ -167,6 +167,24 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Clutter:
+    """What rests about people who are traced in free space: a static echo, which hides limbs that move slowly.
+
+    Attributes:
+        room: TOML file of what rests there, relative to the recipe; empty = nothing. The radar stays where the
+            placement hangs it. The echo is added to that of people: they cast no shadow on it, nothing goes by way of
+            it, and fans and doors are left out (a recipe's `room` has all that).
+        level_db: by how much it is stronger than the room's materials say; each sample draws uniformly, in dB.
+    """
+
+    room: str = ""
+    level_db: Range = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        _check_range("level_db", self.level_db, -100.0, 100.0)
+
+
+@dataclass(frozen=True)
 class Outputs:
     """What is kept of a clip beside the cloud.
 
@@ -205,6 +223,7 @@ class Recipe:
         activities: the classes.
         noise_draws: samples made of one traced clip, each with receiver noise and device errors of its own.
         room: TOML file of a room, relative to the recipe; empty = free space.
+        clutter: a static echo in free space.
         processing: keys of the device's chain that differ from the profile's.
     """
 
@@ -219,6 +238,7 @@ class Recipe:
     subjects: SubjectRecipe = SubjectRecipe()
     placement: Placement = Placement()
     device: Device = Device()
+    clutter: Clutter = Clutter()
     outputs: Outputs = Outputs()
     simulation: Simulation = Simulation()
     processing: dict[str, Any] = field(default_factory=dict)
@@ -238,6 +258,8 @@ class Recipe:
             raise ValueError(f"seed: expected zero to 2^63 - 1, got {self.seed}")
         if not self.activities:
             raise ValueError("activities: expected at least one, got none")
+        if self.room and self.clutter.room:
+            raise ValueError(f"clutter: expected none in a room, which has its own echo ({self.room}), got one")
 
     @property
     def samples(self) -> int:

@@ -144,6 +144,7 @@ ACTIVITIES: Mapping[str, Activity] = {
                 0.005, 0.25, "m of flight: hops that hardly leave the floor to jumps as high as one can", log=True
             ),
             "crouch": Range(0.2, 0.5, "s from rest to take-off, of a single jump"),
+            "soft": Range(0.9, 0.9, "times as long as before take-off the body sinks after landing"),
             "width": Range(0.14, 0.3, "m between the ankles"),
             "arms": Range(0.03, 1.4, "rad of swing: hanging to thrown up", log=True),
             "fold": Range(1.0, 4.5, "rad of the trunk per m of crouch"),

@@ -192,13 +192,13 @@ def jump(clip: Clip) -> Pose:
     course, swing, flights = no_hop(clip.times), torch.zeros_like(clip.times), []
     flying = 2 * math.sqrt(2 * s["height"] / GRAVITY)
     # A quick hop has no time for the crouch of a single jump.
-    crouching = min(s["crouch"], max(0.5 * (s["tempo"] - flying), 0.13))
-    for beat in beats(clip, max(s["tempo"], 1.9 * crouching + flying), s["rest"], 0.08, 4):
+    crouching = min(s["crouch"], max((s["tempo"] - flying) / (1.1 + s["soft"]), 0.13))
+    for beat in beats(clip, max(s["tempo"], (1 + s["soft"]) * crouching + flying), s["rest"], 0.08, 4):
         height, before = s["height"] * beat.size, crouching * (0.9 + 0.1 * beat.size)
         leave = beat.start + before
         land = leave + 2 * math.sqrt(2 * height / GRAVITY)
         flights.append((leave, land))
-        course = course + hop(clip.times, beat.start, height, before, 0.9 * before)
+        course = course + hop(clip.times, beat.start, height, before, s["soft"] * before)
         keys = [
             (beat.start, 0.0),
             (leave - 0.35 * before, -0.45),

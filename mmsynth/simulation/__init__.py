@@ -31,7 +31,9 @@ from mmsynth.simulation.settings import knot_times as knot_times
 from mmsynth.simulation.settings import settled as settled
 from mmsynth.simulation.simulate import simulate as simulate
 from mmsynth.simulation.simulate import simulate_clean as simulate_clean
+from mmsynth.simulation.simulate import simulate_room as simulate_room
 from mmsynth.simulation.simulate import simulate_traced as simulate_traced
+from mmsynth.simulation.simulate import with_room as with_room
 from mmsynth.simulation.synthesis import synthesize as synthesize
 from mmsynth.simulation.synthesis import synthesize_direct as synthesize_direct
 from mmsynth.simulation.synthesis import synthesize_frames as synthesize_frames

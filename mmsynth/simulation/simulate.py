@@ -66,12 +66,24 @@ def _simulated(
     samples = torch.cat(rows)
     if room is None:
         return samples, kept
-    # Nothing in it moves: one loop of one frame is every loop of every frame.
-    one_loop = replace(radar, waveform=replace(radar.waveform, loops=1))
-    return samples + synthesize(passed(room, radar), one_loop), [_with_room(paths, room) for paths in kept]
+    return samples + _one_loop(room, radar), [with_room(paths, room) for paths in kept]
 
 
-def _with_room(paths: Paths, room: Paths) -> Paths:
+def simulate_room(scene: Scene, radar: Radar, settings: Simulation, seed: int) -> tuple[Tensor, Paths] | None:
+    """What the room of a scene sends back without its people, as `simulate_clean` has it; None without a room.
+
+    Nothing in it moves: one loop [1, slots, rx, samples] is every loop of every frame. And the paths it is made of.
+    """
+    radar = misplaced(radar, seed)
+    room = trace_room(replace(scene, people=()), radar, settings, seed)
+    return None if room is None else (_one_loop(room, radar), room)
+
+
+def _one_loop(room: Paths, radar: Radar) -> Tensor:
+    return synthesize(passed(room, radar), replace(radar, waveform=replace(radar.waveform, loops=1)))
+
+
+def with_room(paths: Paths, room: Paths) -> Paths:
     """The paths of a frame, by `simulate_traced`, and those of the room."""
     delays = [
         delay[:, :, :1].mean(1, True).expand(-1, -1, len(paths.knots)) for delay in (room.tx_delay, room.rx_delay)

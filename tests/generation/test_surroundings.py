@@ -1,5 +1,6 @@
 """Clips in a room of a TOML file: what moves in it, a radar in its ceiling, and which of it caused a point."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from made_up import make_clip
 
 from mmsynth.datasets import Dataset
 from mmsynth.generation import generate, load_recipe
-from mmsynth.generation.clip import draw_take, stage
+from mmsynth.generation.clip import Traced, draw_take, record, stage, trace_clip
 from mmsynth.joints import JOINT_SETS
 from mmsynth.scene.materials import material
 from mmsynth.types import Sample
@@ -50,6 +51,10 @@ def written(folder: Path, room: str, recipe: str = RECIPE) -> Path:
 
 def sample_of(path: Path) -> Sample:
     return next(iter(make_clip(stage(load_recipe(path)), 0)))
+
+
+def traced_of(path: Path) -> Traced:
+    return trace_clip(stage(load_recipe(path)), 0)
 
 
 def points_of(sample: Sample, prefix: str) -> torch.Tensor:
@@ -160,3 +165,42 @@ def test_a_radar_in_the_ceiling_looks_down_on_people(tmp_path: Path, tilt: int) 
     # Labels are in its frame, too: the head is the nearest joint, a foot the farthest.
     joints = dict(zip(JOINT_SETS["mars19"], sample.joints[0].norm(dim=1).tolist(), strict=True))
     assert min(joints, key=joints.__getitem__) == "Head" and max(joints, key=joints.__getitem__).startswith("Foot")
+
+
+def test_clutter_is_the_echo_of_the_room_that_nobody_shadows(tmp_path: Path) -> None:
+    """By the two routes: traced in the room without shadows, and in free space with the room's echo added."""
+    free = RECIPE.replace('room = "room.toml"', "") + "[simulation]\nocclusion = false\n"
+    about = free.replace("[outputs]", 'radar_height = [1.0, 1.0]\n\n[clutter]\nroom = "room.toml"\n\n[outputs]')
+    inside = RECIPE + "[simulation]\nocclusion = false\n"
+    whole = traced_of(written(tmp_path / "a", ROOM + FRONT, inside))
+    apart = traced_of(written(tmp_path / "b", ROOM, about))
+    assert apart.clutter is not None and whole.clutter is None
+    echo = apart.clutter[0]
+    assert (whole.clean - apart.clean - echo).abs().max() < 1e-4 * echo.abs().max()
+
+
+def test_the_level_of_clutter_is_in_db_and_its_points_say_what_they_are(tmp_path: Path) -> None:
+    table = RECIPE.replace('room = "room.toml"', "") + '[clutter]\nroom = "room.toml"\nlevel_db = [20, 20]\n'
+    path = written(tmp_path, ROOM, table.replace("regions = true", "regions = true\nadc = true"))
+    ready, traced = stage(load_recipe(path)), traced_of(path)
+    assert traced.clutter is not None
+    loud, none = (record(ready, one, 0) for one in (traced, replace(traced, clutter=None)))
+    assert loud.adc is not None and none.adc is not None
+    # The receiver's noise is the same one: what is left is the echo, to a step of the ADC.
+    added = (loud.adc.samples - none.adc.samples).mean((0, 1))
+    echo = traced.clutter[0][0]
+    assert added.abs().pow(2).mean() / echo.abs().pow(2).mean() == pytest.approx(100.0, rel=0.01)
+    floor = points_of(loud, "concrete:floor")
+    assert int(floor.sum()) > 10 and bool((loud.cloud.velocity[floor] == 0).all())
+    assert not bool(points_of(none, "concrete").any())
+
+
+def test_clutter_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    both = RECIPE + '[clutter]\nroom = "room.toml"\n'
+    with pytest.raises(ValueError, match="clutter: expected none in a room, which has its own echo"):
+        load_recipe(written(tmp_path / "a", ROOM, both))
+    free = both.replace('room = "room.toml"\n\n[[', "\n[[")
+    with pytest.raises(ValueError, match="clutter: expected something at rest in .*room.toml, got only what moves"):
+        load_recipe(written(tmp_path / "b", FAN, free))
+    with pytest.raises(ValueError, match="clutter.room: no such file"):
+        load_recipe(written(tmp_path / "c", ROOM, free.replace('clutter]\nroom = "room', 'clutter]\nroom = "den')))

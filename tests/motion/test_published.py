@@ -170,6 +170,21 @@ def test_jumps_are_ballistic(height):
     assert 0.5 * height < rise < 2.0 * height + 0.12
 
 
+def test_a_soft_landing_takes_longer():
+    """The body sinks for longer after landing than it stretches before take-off, as many times as the style says."""
+
+    def grounded(soft: float) -> float:
+        style = {"height": 0.05, "tempo": 2.0, "crouch": 0.3, "rest": 0.0, "fold": 0.0, "travel": 0.0}
+        motion = generate_motion(
+            "jump", 12.0, Subject(1), torch.Generator().manual_seed(1), 240.0, style | {"soft": soft}
+        )
+        height = motion.translation[:, 2]
+        moving = height.diff().abs() > 1e-4
+        return float(moving.double().mean())
+
+    assert 1.2 < grounded(1.8) / grounded(0.9) < 1.6
+
+
 def test_squats_go_as_deep_as_asked():
     depths = [
         float(flexion(clip("squat", seed, depth=d, tempo=2.5, rest=0.0, back=0.6), "left_knee").max())
