@@ -37,9 +37,11 @@ _HANDS = {
     "apart": Range(0.02, 0.14, f"m of the wrists outside the shoulders; {_KINECT}"),
 }
 _ARMS = {
-    "tempo": Range(2.4, 4.4, f"s; {_KINECT}"),
-    "hold": Range(0.05, 0.4, "share of the repetition with the arm up"),
-    "lift": Range(1.55, 2.1, f"rad of abduction; {_KINECT}"),
+    "tempo": Range(2.2, 4.2, f"s; {_KINECT}"),
+    "rest": Range(0.0, 0.8, "s with the arm down"),
+    "hold": Range(0.05, 0.35, "share of the fold with the forearm up"),
+    "lift": Range(1.3, 1.85, f"rad of abduction; {_KINECT}"),
+    "fold": Range(1.6, 2.4, f"rad of the elbow; {_KINECT}"),
 }
 _FRONT = {
     "tempo": Range(1.8, 3.6, f"s; {_KINECT}"),
@@ -56,7 +58,8 @@ _SIDE = {
     "arms": Range(1.4, 1.75, "rad"),
 }
 _LIMB = {
-    "tempo": Range(1.6, 3.2, f"s; {_KINECT}"),
+    "tempo": Range(1.1, 2.3, f"s; {_KINECT}"),
+    "rest": Range(0.1, 0.9, f"s on both feet; {_KINECT}"),
     "leg": Range(0.5, 1.0, f"rad of abduction; {_KINECT}"),
     "arm": Range(1.25, 1.85, f"rad of abduction; {_KINECT}"),
 }

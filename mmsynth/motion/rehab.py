@@ -1,8 +1,8 @@
 """The ten rehabilitation moves of MARS (An and Ogras 2021), as its Kinect recordings show them.
 
-Extension of an upper limb lifts the arm sideways to over shoulder height; lunges go over one leg and back in a stance
-that is held, hands at the head (front, turned to the leading side) or arms stretched out (side); extension of a limb
-lifts arm and leg of a side sideways. Its squats are `exercises.squat` with hands at the head.
+Extension of an upper limb lifts the arm sideways and there folds the forearm up; lunges go over one leg and back in a
+stance that is held, hands at the head (front, turned to the leading side) or arms stretched out (side); extension of a
+limb lifts arm and leg of a side sideways. Its squats are `exercises.squat` with hands at the head.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from mmsynth.motion.clip import Clip, ease, rhythm, standing
+from mmsynth.motion.clip import Clip, beats, down_up, ease, progress, rhythm, standing
 from mmsynth.motion.posing import (
     Pose,
     about,
@@ -35,15 +35,24 @@ def _planted(pose: Pose) -> Tensor:
     return torch.ones(len(pose.times), 2, dtype=torch.float64)
 
 
+# Share of an arm's repetition in which it is lifted, and that in which it is lowered.
+_LIFT = 0.22
+
+
 def extend_arms(clip: Clip, left: bool, right: bool) -> Pose:
-    """Arms lifted sideways and lowered, one or both."""
+    """Arms lifted sideways, one or both; held out level, the forearm folds up over the shoulder; back the same way."""
     s = clip.style
-    base, up = standing(clip, 0.2), _once(clip)
-    share = torch.stack([float(left) * up, float(right) * (0.97 * up)], 1)
-    lift = 0.2 + (s["lift"] - 0.2) * share
-    arm = hang(0.05 + 0.12 * share, lift, 0.15 - 0.3 * share)
+    base, up, fold = standing(clip, 0.2), torch.zeros_like(clip.times), torch.zeros_like(clip.times)
+    for beat in beats(clip, s["tempo"], s["rest"]):
+        u, size, held = progress(clip.times, beat), min(beat.size, 1.1), 1 - 2 * _LIFT
+        up = up + size * down_up(u, held)
+        fold = fold + size * down_up((u - _LIFT) / held, s["hold"])
+    sides = torch.tensor([float(left), 0.97 * float(right)], dtype=torch.float64)
+    share, folded = up[:, None] * sides, fold[:, None] * sides
+    # Turned outward as it folds, so that the forearm goes up.
+    arm = hang(0.05 + 0.12 * share, 0.2 + (s["lift"] - 0.2) * share, 0.15 - 0.3 * share - 1.1 * ease(3 * folded))
     lean = 0.04 * (float(right) - float(left)) * up
-    pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.6 * share))
+    pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.6 * share) + s["fold"] * folded)
     pose = shifted(pose, pelvis=(-0.25 * lean, 0.0, 0.0), spine=(0.0, 0.0, lean))
     return keep_reachable(pose, _planted(pose))
 

@@ -418,6 +418,25 @@ def test_mars_moves_go_sideways_on_their_side(move, joint):
     assert at(p, other)[:, 2].max() - at(p, other)[:, 2].min() < 0.12
 
 
+def test_an_arm_extension_lifts_a_straight_arm_and_folds_the_forearm_up():
+    """As MARS's Kinect has it: the elbow bends with the upper arm level, and then the forearm points up."""
+    motion = clip("both_arm_extension", 1, 12.0, lift=1.6, fold=2.0, hold=0.3)
+    p = forward(motion)
+    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
+        upper, fore = (
+            torch.nn.functional.normalize(at(p, f"{side}_{b}") - at(p, f"{side}_{a}"), dim=1)
+            for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
+        )
+        bend = torch.rad2deg((upper * fore).sum(1).clamp(-1, 1).acos())
+        folded, low = bend > 90, upper[:, 2] < -0.5
+        assert bend.max() > 105 and folded.double().mean() > 0.1 and low.any()
+        assert bend[low].max() < 25  # straight on the way up and down
+        assert upper[folded, 2].abs().max() < 0.3 and (sign * upper[folded, 0]).min() > 0.9
+        # In the plane of the chest, as the size of the repetition and the lean of the spine have it.
+        assert (fore[folded, 2] / bend[folded].deg2rad().sin()).min() > 0.8 and fore[folded, 1].abs().max() < 0.3
+        assert ((upper[:, 2] > -0.1) & (bend < 25)).any()  # level and not yet folded
+
+
 @pytest.mark.parametrize("way", ["forward", "back", "side"])
 def test_falls_end_on_the_floor_in_published_time(way):
     """From standing height to lying within 0.5 to 1.7 s; nothing through the floor."""
