@@ -11,7 +11,7 @@ import torch
 
 from mmsynth.body_models import load_body
 from mmsynth.datasets import Dataset
-from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP, RADAR_POSITION
+from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP, RADAR_LAG, RADAR_POSITION
 from mmsynth.evaluation.ceiling import Stretch, learned_correlations, residual_gains, stretch_of
 from mmsynth.evaluation.fidelity import (
     Pair,
@@ -61,7 +61,8 @@ class Asked:
 
 def mars_restaging(body: str = "free", device: str = "cpu") -> Restaging:
     """MARS's radar as the recordings have it."""
-    return Restaging(load_body(body), load_radar("mars"), radar_position=RADAR_POSITION, device=device)
+    body_, setup = load_body(body), load_radar("mars")
+    return Restaging(body_, setup, radar_position=RADAR_POSITION, lag=RADAR_LAG, device=device)
 
 
 def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:

@@ -32,6 +32,8 @@ class Restaging:
         radar_position: of the device in the frame of the poses, in m; it looks along +y.
         smoothing: standard deviation in s of the Gaussian that takes a depth camera's jitter from the poses: 1 cm at
             10 frames/s is 0.1 m/s on every facet.
+        lag: how long in s the radar comes after the camera, up to a frame period: a recorded cloud shows the pose that
+            its frame's label had this long before.
         noisy: whether the receiver adds its noise and quantises.
         draw: which draw of that noise.
         cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
@@ -47,6 +49,7 @@ class Restaging:
     settings: Simulation = Simulation(bounces=1, static_room=False)
     radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     smoothing: float = 0.1
+    lag: float = 0.0
     noisy: bool = True
     draw: int = 0
     cloth_roughness: float | None = None
@@ -121,15 +124,15 @@ def _paced(radar: Radar, stretch: slice) -> Radar:
 
 
 def _calmed(sample: Sample, stretch: slice, restaging: Restaging) -> Skeleton:
-    """The stretch's joints without jitter; the last pose is held for a period, in which the last chirps go out."""
+    """The stretch's joints without jitter, when the radar sees them; they move on at both ends, a frame period each."""
     period = restaging.setup.radar.waveform.frame_period
     assert sample.joints is not None
     joints = sample.joints[stretch.start : stretch.stop].double().numpy()
     if restaging.smoothing:
         joints = gaussian_filter1d(joints, restaging.smoothing / period, axis=0, mode="nearest")
-    held = torch.from_numpy(np.concatenate([joints, joints[-1:]]))
-    instants = torch.arange(len(held), dtype=torch.float64) * period
-    return Skeleton(tuple(JOINT_SETS[sample.joint_set]), held, instants, joint_set=sample.joint_set)
+    whole = torch.from_numpy(np.pad(joints, ((1, 1), (0, 0), (0, 0)), mode="reflect", reflect_type="odd"))
+    instants = (torch.arange(len(whole), dtype=torch.float64) - 1) * period + restaging.lag
+    return Skeleton(tuple(JOINT_SETS[sample.joint_set]), whole, instants, joint_set=sample.joint_set)
 
 
 def _scene(mesh: MeshSequence, restaging: Restaging) -> Scene:

@@ -20,7 +20,7 @@ from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.evaluation.mars_pairs import paired_rows
 from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
-from mmsynth.motion import generate_motion, place, resample, sample_subject
+from mmsynth.motion import Subject, generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
 from mmsynth.simulation import Simulation
 from mmsynth.training.frames import Frames
@@ -137,6 +137,22 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     # Another draw of noise is another cloud of the same frames; a row is the mean over draws.
     assert [len(frame) for frame in seen.simulated] != [len(frame) for frame in other.simulated]
     assert [len(frame) for frame in seen.recorded] == [len(frame) for frame in other.recorded]
+
+
+def test_a_radar_that_comes_after_the_camera_sees_what_it_showed_before() -> None:
+    """Somebody slides at 1 m/s: 0.05 s earlier they were 5 cm back, also in the first frame."""
+    body, times = load_body("free-low"), torch.arange(4, dtype=torch.float64) / 10
+    still = place(generate_motion("stand", 1.0, Subject(1), torch.Generator()), (0.0, 2.0), torch.pi)
+    slid = torch.stack([times, 0 * times, 0 * times], 1)[:, None]
+    joints = (convert_joints(body.joints(still), SMPLX_JOINTS, "mars19")[:1] + slid).float()
+    empty = torch.zeros(0)
+    cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(5, dtype=torch.long), times)
+    sample = Sample("x", Labels(), cloud, joints, "mars19")
+    simulation = Simulation(static_room=False, method="points")
+    level = Restaging(body, load_radar("mars"), simulation, (0.0, 0.0, 1.0), smoothing=0.0, floor=None)
+    seen, later = (restage(sample, slice(0, 4), replace(level, lag=lag), 0) for lag in (0.0, 0.05))
+    for now, then in zip(seen.surface, later.surface, strict=True):
+        assert (then - now).mean(0) == pytest.approx([-0.05, 0, 0], abs=1e-3)
 
 
 def test_the_constant_pose_is_the_others_mean_and_trees_learn_what_tells_the_pose() -> None:
