@@ -693,7 +693,7 @@ class Processing:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ChannelCalibration:
     """What undoes the errors of a board in its raw recordings (TI's compRangeBiasAndRxChanPhase, antPhaseRot).
 
     Attributes:
@@ -719,7 +719,7 @@ class RadarSetup:
     radar: Radar
     processing: Processing
     notes: tuple[str, ...] = ()
-    calibration: Calibration = Calibration()
+    calibration: ChannelCalibration = ChannelCalibration()
 
 
 # --------------------------------------------------------------------------------------------- scene

@@ -15,7 +15,7 @@ from mmsynth.evaluation.protocol import draw_rows, folds
 from mmsynth.evaluation.transfer import Real, grow_few
 from mmsynth.processes import Progress
 from mmsynth.training.blend import join_evenly
-from mmsynth.training.loop import Material, train_network
+from mmsynth.training.loop import TrainingMaterial, train_network
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows
@@ -160,7 +160,7 @@ class Training:
 
     def answers(self) -> Array:
         """Train the network and ask it."""
-        own = Material(Targets(self.classes), real=self.learnt)
+        own = TrainingMaterial(Targets(self.classes), real=self.learnt)
         return train_network(self.recipe, own, None, lambda done, total: None).probabilities(self.asked)
 
     def digest(self) -> str:

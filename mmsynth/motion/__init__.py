@@ -22,7 +22,7 @@ from mmsynth.motion.legs import keep_feet as keep_feet
 from mmsynth.motion.read import FORMATS as FORMATS
 from mmsynth.motion.read import read_motion as read_motion
 from mmsynth.motion.sources import SOURCES as SOURCES
-from mmsynth.motion.sources import Source as Source
+from mmsynth.motion.sources import MotionSource as MotionSource
 from mmsynth.motion.sources import list_sources as list_sources
 from mmsynth.motion.subject import Range as Range
 from mmsynth.motion.subject import Subject as Subject

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.posing import about
-from mmsynth.motion.retarget import Source, retarget
+from mmsynth.motion.retarget import Rig, retarget
 from mmsynth.types import Labels, Motion
 
 # Joints times frames: 8 GB in all would be too much for a hostile file of a few MB to ask for.
@@ -33,13 +33,13 @@ def read_bvh(path: Path | str) -> Motion:
     """
     path = Path(path)
     try:
-        return retarget(read_source(path), Labels(), "BVH")
+        return retarget(read_rig(path), Labels(), "BVH")
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
 
 
-def read_source(path: Path) -> Source:
+def read_rig(path: Path) -> Rig:
     """Read a BVH file's joints as they are.
 
     Raises:
@@ -57,7 +57,7 @@ def read_source(path: Path) -> Source:
     rest = np.zeros((len(joints), 3))
     for i, joint in enumerate(joints):
         rest[i] = joint.offset if joint.parent < 0 else rest[joint.parent] + joint.offset
-    return Source(
+    return Rig(
         names=tuple(j.name for j in joints),
         parents=tuple(j.parent for j in joints),
         rotations=rotations,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmsynth.geometry import matrix_from_quaternion, matrix_from_rotvec
 from mmsynth.motion.files import floats
-from mmsynth.motion.retarget import Source, retarget
+from mmsynth.motion.retarget import Rig, retarget
 from mmsynth.types import Labels, Motion
 
 # Joints of `humanoid3d.txt` in the order of a frame: parent, offset from it in m (x forward, y up, z right), and
@@ -74,7 +74,7 @@ def read_deepmimic(path: Path) -> Motion:
         rest.append(rest[parent] + hand)
     # The first number of a frame is how long it lasts.
     times = torch.cat([torch.zeros(1, dtype=torch.float64), values[:-1, 0].cumsum(0)])
-    source = Source(
+    source = Rig(
         names=(*(j[0] for j in _JOINTS), *(e[0] for e in _ENDS)),
         parents=(*(j[1] for j in _JOINTS), *(e[1] for e in _ENDS)),
         rotations=torch.stack(rotations, 1),

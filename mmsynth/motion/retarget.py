@@ -22,7 +22,7 @@ from mmsynth.types import Labels, Motion
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class Rig:
     """A moving skeleton as read: world rotations and positions of every joint, in the file's axes and unit.
 
     Attributes:
@@ -133,7 +133,7 @@ def _common(parents: tuple[int, ...], a: int, b: int) -> int:
 # --------------------------------------------------------------------------------------------- axes and unit
 
 
-def up_axis(source: Source, found: dict[str, int]) -> str:
+def up_axis(source: Rig, found: dict[str, int]) -> str:
     """The axis of the file that points up, such as "+y".
 
     The one along which the rest pose stands, if it does (a person may lie throughout the clip), else the one along
@@ -148,7 +148,7 @@ def up_axis(source: Source, found: dict[str, int]) -> str:
     return up_of(top - feet, source.times)
 
 
-def unit_of(source: Source, found: dict[str, int]) -> tuple[str, float]:
+def unit_of(source: Rig, found: dict[str, int]) -> tuple[str, float]:
     """Name and length in m of the file's unit: the one that brings the legs nearest to 0.82 m.
 
     Raises:
@@ -174,7 +174,7 @@ def _leg_length(positions: Tensor, found: dict[str, int]) -> float:
 # --------------------------------------------------------------------------------------------- alignment
 
 
-def retarget(source: Source, labels: Labels, kind: str, up: str = "") -> Motion:
+def retarget(source: Rig, labels: Labels, kind: str, up: str = "") -> Motion:
     """The source's motion on SMPL-X's joints, in the world (z up), scaled to the legs of the generic 1.7 m body.
 
     `labels.source` receives what was taken for what: kind, joints matched, unit, up axis (found if not given), scale.

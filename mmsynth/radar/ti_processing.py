@@ -4,7 +4,7 @@ import math
 
 from mmsynth.radar.device import Device, Profile
 from mmsynth.radar.ti_lines import IMAGING, Line, Lines
-from mmsynth.types import Calibration, Cfar, Processing
+from mmsynth.types import Cfar, ChannelCalibration, Processing
 
 MODES = ("CA", "CAGO", "CASO", "OS")
 
@@ -188,7 +188,7 @@ def _dc_bins(lines: Lines, subframe: int) -> tuple[int, int]:
     return -found[-1].whole(1, -255, 0), found[-1].whole(2, 0, 255)
 
 
-def calibration(lines: Lines, board: Device) -> Calibration:
+def calibration(lines: Lines, board: Device) -> ChannelCalibration:
     """Range bias and factors of the virtual antennas: the measured ones times the sense of their feeds.
 
     A file that says nothing of either leaves the sense of the board's own feeds.
@@ -206,7 +206,7 @@ def calibration(lines: Lines, board: Device) -> Calibration:
         raise turned.error(f"expected {virtual} values of 1 or -1 for {board.name}")
     if signs:
         factors = [(s * re, s * im) for s, (re, im) in zip(signs, factors, strict=True)]
-    return Calibration(bias, () if all(factor == (1.0, 0.0) for factor in factors) else tuple(factors))
+    return ChannelCalibration(bias, () if all(factor == (1.0, 0.0) for factor in factors) else tuple(factors))
 
 
 def factors_of(line: Line) -> list[tuple[float, float]]:

@@ -14,7 +14,7 @@ from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
 from mmsynth.radar.ti_lsdk import CLOCK
 from mmsynth.radar.ti_processing import beam_scale_power
 from mmsynth.radar.ti_write_low import degrees, mask, rx_mask, us
-from mmsynth.types import Calibration, Cfar, Processing, Radar, RadarSetup
+from mmsynth.types import Cfar, ChannelCalibration, Processing, Radar, RadarSetup
 
 
 def write_cfg(setup: RadarSetup) -> str:
@@ -115,9 +115,9 @@ def _chain(p: Processing, board: Device) -> list[str]:
     return lines
 
 
-def _calibration(found: Calibration, board: Device) -> list[str]:
+def _calibration(found: ChannelCalibration, board: Device) -> list[str]:
     # A board with feeds of either sense has them undone where no line says that it is simulated.
-    if found == Calibration() and not board.array.feeds:
+    if found == ChannelCalibration() and not board.array.feeds:
         return []
     factors = found.factors or ((1.0, 0.0),) * (len(board.array.tx) * len(board.array.rx))
     pairs = " ".join(f"{re!r} {im!r}" for re, im in factors)

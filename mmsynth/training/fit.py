@@ -14,7 +14,7 @@ from mmsynth.datasets import alone
 from mmsynth.processes import Progress
 from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
 from mmsynth.training.gather import FrameMaterial, gather, gather_frames
-from mmsynth.training.loop import Material, steps_timed, train_network, validation_score
+from mmsynth.training.loop import TrainingMaterial, steps_timed, train_network, validation_score
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedNetwork, Model, NetworkModel, Run, build, keep_run, load_run
@@ -76,7 +76,11 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
 
 
 def fit_model(
-    recipe: Recipe, material: Material | FrameMaterial, folder: Path, progress: Progress, team: Team | None = None
+    recipe: Recipe,
+    material: TrainingMaterial | FrameMaterial,
+    folder: Path,
+    progress: Progress,
+    team: Team | None = None,
 ) -> tuple[Model, str]:
     """Train on windows or frames that are at hand; see `fit`.
 
@@ -98,13 +102,13 @@ def fit_model(
     return BlendedNetwork(own, blend_trees(recipe, table_of(material.real, material.classes), base)), ""
 
 
-def _blends(recipe: Recipe, material: Material) -> bool:
+def _blends(recipe: Recipe, material: TrainingMaterial) -> bool:
     """Whether a network is joined with trees."""
     staged = recipe.data.schedule == "pretrain" and material.staged
     return staged and recipe.task == "activity" and recipe.model != "heatmaps"
 
 
-def _of_network(recipe: Recipe, material: Material) -> Material:
+def _of_network(recipe: Recipe, material: TrainingMaterial) -> TrainingMaterial:
     """What a network itself learns: where trees are blended with it, these alone know the synthetic windows.
 
     Trees carry over from such windows to recordings better than networks do. Beside them a network that was pre-trained
@@ -133,7 +137,7 @@ def estimate(recipe: Recipe) -> Estimate:
     return Estimate(seconds, peak_memory(recipe.device), parameters, windows)
 
 
-def _seconds_of_forests(recipe: Recipe, material: Material) -> float:
+def _seconds_of_forests(recipe: Recipe, material: TrainingMaterial) -> float:
     """Of all trees, from few of them."""
     few, more = 10, 50
     _seconds_of_trees(recipe, material, 1)  # the first is slower: libraries are loaded
@@ -142,7 +146,7 @@ def _seconds_of_forests(recipe: Recipe, material: Material) -> float:
     return first + each * (recipe.trees.count - few)
 
 
-def _seconds_of_trees(recipe: Recipe, material: Material, count: int) -> float:
+def _seconds_of_trees(recipe: Recipe, material: TrainingMaterial, count: int) -> float:
     began = time.perf_counter()
     fit_trees(replace(recipe, trees=replace(recipe.trees, count=count)), material)
     return time.perf_counter() - began

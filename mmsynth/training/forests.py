@@ -10,7 +10,7 @@ from mmsynth.training.adapt import AdaptSettings, adapt, by_clip, mixed_clips
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
-from mmsynth.training.loop import Material
+from mmsynth.training.loop import TrainingMaterial
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import BlendedTrees, Model, TreeModel
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
@@ -25,7 +25,7 @@ Table = tuple[Array, Array]
 PEOPLE, PARTS = 20, 5
 
 
-def fit_trees(recipe: Recipe, material: Material) -> tuple[Model, str]:
+def fit_trees(recipe: Recipe, material: TrainingMaterial) -> tuple[Model, str]:
     """Trees on recordings, on synthetic windows, or blended of both; with "mix", in one forest on both at once.
 
     By self-training they learn the recordings without labels too, as those that earlier trees took them for.

@@ -11,7 +11,7 @@ from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
 from mmsynth.training.frames import Frames, frames_of
-from mmsynth.training.loop import Material
+from mmsynth.training.loop import TrainingMaterial
 from mmsynth.training.radars import two_radars
 from mmsynth.training.recipe import Data, Recipe
 from mmsynth.training.run import Targets
@@ -31,7 +31,7 @@ class FrameMaterial:
     about: str = ""
 
 
-def gather(recipe: Recipe) -> Material:
+def gather(recipe: Recipe) -> TrainingMaterial:
     """Read and cut the recipe's clips.
 
     Raises:
@@ -49,7 +49,7 @@ def gather(recipe: Recipe) -> Material:
     recorded, made = windows(*chosen.real), windows(*chosen.synthetic)
     if posed and recorded is not None and made is not None:
         made = at_the_mean(made, recorded)
-    return Material(
+    return TrainingMaterial(
         targets=chosen.targets,
         real=recorded,
         synthetic=made,

@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class TrainingMaterial:
     """What a network is trained on; a part with no windows is None.
 
     Attributes:
@@ -74,7 +74,7 @@ class State:
 
 
 def train_network(
-    recipe: Recipe, material: Material, folder: Path | None, progress: Progress, team: Team | None = None
+    recipe: Recipe, material: TrainingMaterial, folder: Path | None, progress: Progress, team: Team | None = None
 ) -> NetworkModel:
     """Train the recipe's network; a checkpoint in `folder` is gone on from, with the same outcome as without the stop.
 
@@ -115,7 +115,7 @@ def train_network(
     return NetworkModel(network.cpu().eval(), material.targets)
 
 
-def train_step(recipe: Recipe, material: Material, state: State, team: Team | None = None) -> float:
+def train_step(recipe: Recipe, material: TrainingMaterial, state: State, team: Team | None = None) -> float:
     """One optimiser step; returns the mean loss of the windows that this process took."""
     team = team or Team()
     draw = np.random.default_rng([recipe.seed, state.step])
@@ -139,7 +139,7 @@ def train_step(recipe: Recipe, material: Material, state: State, team: Team | No
     return float(losses.detach().mean())
 
 
-def _strangers(recipe: Recipe, material: Material, count: int, draw: np.random.Generator) -> Windows | None:
+def _strangers(recipe: Recipe, material: TrainingMaterial, count: int, draw: np.random.Generator) -> Windows | None:
     """So many windows without labels for a step with an adversary, else None; the same in all processes."""
     if recipe.adapt.method != "adversarial" or material.unlabelled is None:
         return None
@@ -147,7 +147,7 @@ def _strangers(recipe: Recipe, material: Material, count: int, draw: np.random.G
     return augment(material.unlabelled.take(rows), recipe.augment, draw)
 
 
-def _losses(recipe: Recipe, material: Material, state: State, own: Windows, other: Windows | None) -> Tensor:
+def _losses(recipe: Recipe, material: TrainingMaterial, state: State, own: Windows, other: Windows | None) -> Tensor:
     """Loss of each window; with an adversary, of recordings without labels too."""
     if other is None:
         return _task_loss(recipe, material, state.network(to_inputs(own, recipe.device)), own)
@@ -160,7 +160,7 @@ def _losses(recipe: Recipe, material: Material, state: State, own: Windows, othe
     return _task_loss(recipe, material, predicted, own) + critic[: len(own)] + critic[len(own) :]
 
 
-def _task_loss(recipe: Recipe, material: Material, predicted: Tensor, own: Windows) -> Tensor:
+def _task_loss(recipe: Recipe, material: TrainingMaterial, predicted: Tensor, own: Windows) -> Tensor:
     if recipe.task == "pose":
         truth = torch.from_numpy(own.joints).to(recipe.device)
         return pose_loss(predicted, truth, material.targets.joint_set, recipe.pose)
@@ -168,7 +168,7 @@ def _task_loss(recipe: Recipe, material: Material, predicted: Tensor, own: Windo
     return activity_loss(predicted, truth, recipe.smoothing)
 
 
-def start(recipe: Recipe, material: Material) -> State:
+def start(recipe: Recipe, material: TrainingMaterial) -> State:
     """The state before the first step.
 
     Raises:
@@ -205,16 +205,16 @@ def _initial(folder: Path, targets: Targets) -> dict[str, Any]:
     return model.network.state_dict()
 
 
-def _stages(recipe: Recipe, material: Material) -> bool:
+def _stages(recipe: Recipe, material: TrainingMaterial) -> bool:
     return recipe.data.schedule == "pretrain" and material.staged
 
 
-def _tuning(recipe: Recipe, material: Material, step: int) -> bool:
+def _tuning(recipe: Recipe, material: TrainingMaterial, step: int) -> bool:
     """Whether the last stage has begun."""
     return step > (recipe.optimise.pretrain_steps if _stages(recipe, material) else 0)
 
 
-def _draw(recipe: Recipe, material: Material, step: int, draw: np.random.Generator) -> Windows:
+def _draw(recipe: Recipe, material: TrainingMaterial, step: int, draw: np.random.Generator) -> Windows:
     """Windows of a step: synthetic, real or both, each with activities in equal numbers."""
     size, share = recipe.optimise.batch, recipe.data.synthetic_share
     if _stages(recipe, material):
@@ -231,7 +231,7 @@ def _balanced(activity: Array, count: int, draw: np.random.Generator) -> Array:
     return draw.choice(len(activity), count, p=(1 / size / len(present))[index])
 
 
-def rate(recipe: Recipe, material: Material, step: int) -> float:
+def rate(recipe: Recipe, material: TrainingMaterial, step: int) -> float:
     """Learning rate: linear warm-up, then a cosine to zero; once more, and lower, after pre-training."""
     settings = recipe.optimise
     first, last, peak = 0, settings.steps, settings.rate
@@ -255,7 +255,7 @@ def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
             mine.copy_(theirs)
 
 
-def _validate(recipe: Recipe, material: Material, state: State) -> float | None:
+def _validate(recipe: Recipe, material: TrainingMaterial, state: State) -> float | None:
     """Score of the averaged network on the validation windows, more is better; the best weights are kept."""
     if material.validation is None:
         return None
@@ -301,7 +301,7 @@ def _restore(state: State, content: dict[str, Any]) -> None:
     state.best_score, state.stale = float(content["best_score"]), int(content["stale"])
 
 
-def steps_timed(recipe: Recipe, material: Material, count: int) -> Iterator[float]:
+def steps_timed(recipe: Recipe, material: TrainingMaterial, count: int) -> Iterator[float]:
     """Seconds of each of `count` training steps, half of them of either stage where there are two."""
     state = start(recipe, material)
     for k in range(count):

@@ -13,7 +13,7 @@ from mmsynth.evaluation.transfer import base_of, real_tables
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import synthetic_tables
-from mmsynth.training.loop import Material
+from mmsynth.training.loop import TrainingMaterial
 from mmsynth.training.run import BlendedNetwork, Targets
 from mmsynth.training.trees import TreeSettings
 
@@ -83,7 +83,7 @@ def test_a_curve_of_networks_blends_as_a_training_does(
     scored = dict(zip(ARMS, cell(study, fold.name, 1.0, 0), strict=True))
     # The curve grows trees on the windows in the order in which it draws them.
     rows = draw_rows(data.data.dense, np.flatnonzero(fold.train), 1.0, np.random.default_rng([0, 10000]))
-    material = Material(Targets(data.data.classes), real=data.data.dense.take(rows), synthetic=made)
+    material = TrainingMaterial(Targets(data.data.classes), real=data.data.dense.take(rows), synthetic=made)
     optimise = replace(plan.recipe(0).optimise, pretrain_steps=10)
     recipe = replace(plan.recipe(0), optimise=optimise, trees=forests)
     model, _ = fit_model(recipe, material, tmp_path, lambda done, total: None)

@@ -9,7 +9,7 @@ import torch
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about
 from mmsynth.joints import SMPLX_PARENT
 from mmsynth.motion import Subject, generate_motion, read_motion
-from mmsynth.motion.bvh import read_source
+from mmsynth.motion.bvh import read_rig
 from mmsynth.motion.retarget import match_joints
 from mmsynth.motion.skeleton import JOINTS, forward, offset
 from mmsynth.types import Motion
@@ -159,7 +159,7 @@ def test_positions_in_channels_stand_for_the_offset_and_turns_follow_in_their_or
         "JOINT hand\n{\nOFFSET 0 7 0\nCHANNELS 3 Zposition Xposition Yposition\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\n}\n"
         "MOTION\nFrames: 2\nFrame Time: 0.1\n10 20 30 0 0 0 0 0 5\n10 20 30 90 90 0 0 0 5\n"
     )
-    found = read_source(tmp_path / "two.bvh")
+    found = read_rig(tmp_path / "two.bvh")
     assert found.positions[0].tolist() == [[10, 20, 30], [10, 25, 30]]
     # Turned about z alone it would lie along -x; about the new x, that goes on to z.
     torch.testing.assert_close(found.positions[1, 1], torch.tensor([10.0, 20.0, 35.0]).double())

@@ -25,7 +25,7 @@ from mmsynth.training.features import features
 from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import blend_trees
 from mmsynth.training.gather import gather
-from mmsynth.training.loop import Material, train_network
+from mmsynth.training.loop import TrainingMaterial, train_network
 from mmsynth.training.networks import to_inputs
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import BlendedNetwork, BlendedTrees, NetworkModel, Run, Targets, TreeModel, build
@@ -214,7 +214,7 @@ def test_a_network_beside_trees_learns_recordings_alone(
     assert isinstance(both, NetworkModel)
     first, second = (model.network.head.state_dict() for model in (own, both))
     assert any(not torch.equal(value, second[name]) for name, value in first.items())
-    timed: list[Material] = []
+    timed: list[TrainingMaterial] = []
     module = sys.modules[fit.__module__]
     monkeypatch.setattr(module, "steps_timed", lambda _, given, count: (timed.append(given), [1.0] * count)[1])
     monkeypatch.setattr(module, "_seconds_of_forests", lambda *_: 0.0)

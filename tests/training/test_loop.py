@@ -10,7 +10,7 @@ import torch
 
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
-from mmsynth.training.loop import Material, rate, start, train_network, train_step, validation_score
+from mmsynth.training.loop import TrainingMaterial, rate, start, train_network, train_step, validation_score
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows, WindowSettings, cut
@@ -26,15 +26,15 @@ def windows(recordings: Path) -> Windows:
 
 
 @pytest.fixture(scope="module")
-def material(windows: Windows) -> Material:
+def material(windows: Windows) -> TrainingMaterial:
     """Recordings with seven windows of one activity to one of the other; as many synthetic windows of either."""
     fast, slow = (np.flatnonzero(windows.activity == name) for name in ("fast", "slow"))
     real = windows.take(np.concatenate([fast[:2], slow[:14]]))
     made = replace(windows, subject=np.full(len(windows), "made"))
-    return Material(Targets(("fast", "slow")), real=real, synthetic=made)
+    return TrainingMaterial(Targets(("fast", "slow")), real=real, synthetic=made)
 
 
-def drawn(recipe: Recipe, material: Material, steps: int, monkeypatch: pytest.MonkeyPatch) -> list[Windows]:
+def drawn(recipe: Recipe, material: TrainingMaterial, steps: int, monkeypatch: pytest.MonkeyPatch) -> list[Windows]:
     """The windows of each of the first steps."""
     found: list[Windows] = []
     monkeypatch.setattr("mmsynth.training.loop.augment", lambda w, *_: (found.append(w), w)[1])
@@ -44,7 +44,9 @@ def drawn(recipe: Recipe, material: Material, steps: int, monkeypatch: pytest.Mo
     return found
 
 
-def test_a_mixed_batch_has_its_share_and_activities_alike(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mixed_batch_has_its_share_and_activities_alike(
+    material: TrainingMaterial, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = replace(RECIPE, data=replace(RECIPE.data, schedule="mix", synthetic_share=0.25))
     batches = drawn(recipe, material, 40, monkeypatch)
     assert [int((w.subject == "made").sum()) for w in batches] == [3] * 40
@@ -56,13 +58,13 @@ def test_a_mixed_batch_has_its_share_and_activities_alike(material: Material, mo
 
 
 def test_synthetic_windows_come_first_and_recorded_ones_after(
-    material: Material, monkeypatch: pytest.MonkeyPatch
+    material: TrainingMaterial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = drawn(RECIPE, material, 12, monkeypatch)
     assert [float(np.mean(w.subject == "made")) for w in batches] == [1.0] * 10 + [0.0] * 2
 
 
-def test_the_average_follows_the_weights(material: Material) -> None:
+def test_the_average_follows_the_weights(material: TrainingMaterial) -> None:
     state = start(RECIPE, material)
     before = {k: v.clone() for k, v in state.average.state_dict().items() if v.dtype.is_floating_point}
     train_step(RECIPE, material, state)
@@ -74,7 +76,7 @@ def test_the_average_follows_the_weights(material: Material) -> None:
 
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(
-    windows: Windows, material: Material, monkeypatch: pytest.MonkeyPatch
+    windows: Windows, material: TrainingMaterial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(RECIPE, data=Data((Path("a"),)), optimise=replace(OPTIMISE, pretrain_steps=0, patience=2))
     scores, seen = iter([1.0, 3.0, 2.0, 3.0]), []
@@ -96,7 +98,7 @@ def test_it_stops_when_nothing_gets_better_and_keeps_the_best(
 
 @pytest.mark.parametrize("chosen", [True, False])
 def test_a_stop_forgets_neither_the_best_weights_nor_the_average(
-    chosen: bool, windows: Windows, material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chosen: bool, windows: Windows, material: TrainingMaterial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after the third step of six: what is kept is that of the second, or the average without a choice."""
     monkeypatch.setattr("mmsynth.training.loop.validation_score", lambda *_: next(scores))
@@ -130,7 +132,7 @@ def test_of_states_that_are_right_as_often_the_surer_one_is_chosen(windows: Wind
     assert 1 > scored(0.9) > scored(0.6) > scored(0.9, wrong=2)
 
 
-def test_recorded_windows_are_learnt_more_slowly_than_synthetic_ones(material: Material) -> None:
+def test_recorded_windows_are_learnt_more_slowly_than_synthetic_ones(material: TrainingMaterial) -> None:
     """After pre-training the rate takes its course once more, as of a training of that length, and lower."""
     plain = replace(RECIPE, optimise=replace(OPTIMISE, steps=30, pretrain_steps=0))
     alone = replace(material, synthetic=None)

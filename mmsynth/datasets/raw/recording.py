@@ -9,7 +9,7 @@ from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.radar import device_named
-from mmsynth.types import AdcFrames, Calibration, Radar, RadarSetup
+from mmsynth.types import AdcFrames, ChannelCalibration, Radar, RadarSetup
 
 # A chunk of this many bytes stays in reach of the caches and of the allocator's free lists: decoding runs several times
 # faster than into memory fresh from the system.
@@ -83,7 +83,7 @@ def board_correction(setup: RadarSetup) -> Tensor | None:
         ValueError: the coefficients are not as many as the board has virtual antennas, or the radar is not TDM.
     """
     radar, found = setup.radar, setup.calibration
-    if found == Calibration():
+    if found == ChannelCalibration():
         return None
     w = radar.waveform
     turn = -2 * math.pi * w.slope * (2 * found.range_bias / speed_of_light) * w.sample_times()

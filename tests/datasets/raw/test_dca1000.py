@@ -13,7 +13,7 @@ from mmsynth.datasets.raw import Order, order_of, read_dca1000, write_dca1000
 from mmsynth.datasets.raw.dca1000 import frame_words
 from mmsynth.processing import detect, range_doppler
 from mmsynth.radar import load_radar, parse_cfg, write_cfg
-from mmsynth.types import AdcFrames, Calibration, Radar, RadarSetup
+from mmsynth.types import AdcFrames, ChannelCalibration, Radar, RadarSetup
 
 LIGHT = 299_792_458
 
@@ -177,7 +177,7 @@ def test_board_calibration_moves_range_and_turns_channels(tmp_path):
     channel = torch.tensor([complex(re, -im) for re, im in factors]).reshape(3, 4)[list(radar.slot_tx)]
     samples = (0.5 * channel[None, None, :, :, None] * beat).expand(1, w.loops, 3, 4, w.samples).to(torch.complex64)
     (file,) = write_dca1000(tmp_path / "a.bin", AdcFrames(radar, samples, torch.zeros(1, dtype=torch.float64)))
-    calibration = Calibration(bias, tuple(factors))
+    calibration = ChannelCalibration(bias, tuple(factors))
     got = read_dca1000(file, replace(setup, calibration=calibration)).frames().samples
     want = 0.5 * torch.polar(torch.ones_like(w.sample_times()), 4 * math.pi * w.slope * 2 / LIGHT * w.sample_times())
     # Words are rounded to 1/32768 on each of I and Q.
@@ -196,7 +196,7 @@ def test_a_target_is_in_its_place_simulated_or_recorded_by_a_board_with_a_calibr
     setup = parse_cfg(
         lines.replace("sensorStart", FED + "\nsensorStart").replace("clutterRemoval -1 1", "clutterRemoval -1 0")
     )
-    assert setup.calibration == Calibration(0.12, ((1.0, 0.0), (-1.0, 0.0)) * 6)
+    assert setup.calibration == ChannelCalibration(0.12, ((1.0, 0.0), (-1.0, 0.0)) * 6)
     place = np.array([0.8, 2.5, 0.0])
     # What the board records: its range is 12 cm more, in the same direction.
     far = place * (1 + 0.12 / np.linalg.norm(place))
