@@ -92,6 +92,14 @@ def test_a_log_gets_lines_instead_of_a_bar(monkeypatch: pytest.MonkeyPatch, caps
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == [f"clips {done} of 10" for done in (0, 3, 6, 9, 10)]
     assert lines[2].endswith(", 1 min left")  # of 40 s
+    with Progress("steps") as progress:
+        for done in range(3):
+            progress(done, 2)
+            now[0] += 40.0
+    # The last one is not told again at the end.
+    assert [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"steps {done} of 2" for done in range(3)
+    ]
     with Progress("steps", shown=False) as progress:
         progress(1, 2)
     with Progress("nothing that takes time"):
@@ -279,6 +287,8 @@ def test_a_finished_data_set_is_not_overwritten(
         (("evaluate", "none", "--on", "none.h5", "--out", "out"), "none"),
         (("info", "none.h5"), "none.h5"),
         (("info", "[b]none.h5"), "error: [b]none.h5: no such file"),
+        (("radar", "radhar", "--figure", "a.gif"), "--figure: expected a .png, .pdf or .svg, got a.gif"),
+        (("info", "data.h5", "--figure", "none/a.png"), "--figure: expected a folder none to write into, got none"),
         (("radar", "radhar", "--figure", "folder.png"), "Is a directory: 'folder.part.png' -> 'folder.png'"),
         (("info", "empty.toml"), "empty.toml"),
         (("info", "."), "expected the file of a data set, got a folder with data.h5"),

@@ -302,6 +302,10 @@ def test_ghosts_lie_farther_at_the_same_speed_and_leave_the_rest() -> None:
     assert abs(float(moved.float().mean()) - 0.2) < 0.025
     farther = ghosts.position[moved].norm(dim=1) - position[0].norm()
     assert 0.09 < float(farther.min()) and float(farther.max()) < 1.01 and torch.equal(ghosts.velocity, flat)
+    # All points of a cloud share one share of the range.
+    drawn = [add_ghosts(cloud, (0.0, 1.0), draw).position for _ in range(20)]
+    shares = [float((ghostly != position).any(1).float().mean()) for ghostly in drawn]
+    assert min(shares) < 0.3 and max(shares) > 0.7
     azimuth = torch.atan2(ghosts.position[moved, 0], ghosts.position[moved, 1])
     assert float(azimuth.mean()) == pytest.approx(0.05, abs=0.04) and float(azimuth.std()) == pytest.approx(
         0.3, abs=0.03

@@ -1,5 +1,6 @@
 """The HDF5 file: round trip, same bytes, whole or not at all, damage."""
 
+import io
 import itertools
 import pickle
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -226,6 +228,37 @@ try:
 except ValueError as error:
     print(error)
 """
+
+
+def test_what_a_disk_takes_piece_by_piece_is_there_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(io.FileIO):
+        """Takes seven bytes at a time, as the system may."""
+
+        def write(self, data: Any, /) -> int:
+            return super().write(data[:7])
+
+    disk = Disk(tmp_path / "a")
+    disk._file.close()
+    monkeypatch.setattr(disk, "_file", Slow(tmp_path / "a", "w+b"))
+    said = bytes(range(100))
+    assert disk.write(said) == 100 and disk.tell() == 100
+    disk.seek(3)
+    disk.write(b"xyz")
+    disk.close()
+    assert disk.error is None and (tmp_path / "a").read_bytes() == said[:3] + b"xyz" + said[6:]
+
+
+def test_a_file_that_appeared_meanwhile_is_not_written_over(
+    tmp_path: Path, attributes: Attributes, make_sample: Make
+) -> None:
+    path = tmp_path / "a.h5"
+    with (
+        pytest.raises(ValueError, match="a.h5: expected a new file, got one that appeared meanwhile"),
+        DatasetWriter(path, attributes) as writer,
+    ):
+        writer.append(make_sample(0))
+        path.write_text("another's")
+    assert path.read_text() == "another's" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from mmsynth.training.adapt import AdaptSettings, adapt, believed, by_clip, even
 from mmsynth.training.blend import FLOOR
 from mmsynth.training.forests import synthetic_tables
 from mmsynth.training.trees import TreeSettings
+from mmsynth.view.scores import curve_figure
 
 
 def test_windows_like_the_recorded_ones_weigh_more() -> None:
@@ -248,7 +249,7 @@ def test_other_recordings_are_learnt_by_what_is_guessed_of_them(recordings: Path
     assert found.blended.max() < 0.1 and found.alone.min() > 0.9
 
 
-def test_gains_are_told_by_group_too(tmp_path: Path) -> None:
+def test_gains_are_told_by_group_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worked by hand: two draws, two days; trees are the best real-only in the mean, not on one day or in one draw."""
     alone, trees, both = [[0.7, 0.7], [0.3, 0.3]], [[0.4, 0.9], [0.4, 0.9]], [[0.3, 1.0], [0.6, 0.9]]
     arms = {"real alone": alone, "real trees": trees, "blended": both}
@@ -262,7 +263,17 @@ def test_gains_are_told_by_group_too(tmp_path: Path) -> None:
     assert found.note == (
         "0.650 -> 0.700, wins 50%; 2020-01-01: 0.400 -> 0.450, wins 50%; 2020-01-02: 0.900 -> 0.950, wins 50%; by hand"
     )
+    drawn: dict[str, Any] = {}
+
+    def seen(shares: Any, values: Any, *others: Any) -> Any:
+        drawn.update(values)
+        return curve_figure(shares, values, *others)
+
+    monkeypatch.setattr("mmsynth.evaluation.fewshot.curve_figure", seen)
     curve.save(tmp_path)
+    # At each share the mean, and the spread from draw to draw: of 0.65 and 0.75.
+    np.testing.assert_allclose(drawn["blended"][0], [np.nan, 0.7])
+    np.testing.assert_allclose(drawn["blended"][1], [np.nan, 0.1 / np.sqrt(2)])
     kept = json.loads((tmp_path / "curve.json").read_text())
     assert kept["scores"]["blended"][1] == both and kept["scores"]["blended"][0] == [[None, None], [None, None]]
     assert kept["arms"]["blended"][1] == pytest.approx([0.65, 0.75]) and kept["groups"] == list(curve.groups)

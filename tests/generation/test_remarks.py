@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from mmsynth.body_models import load_body
 from mmsynth.generation import load_recipe, remarks
-from mmsynth.generation.play import room_of
-from mmsynth.generation.remarks import _passed
+from mmsynth.generation.play import draw_play, room_of
+from mmsynth.generation.remarks import NEAR, _passed
 
 RECIPE = """
 name = "doubtful"
@@ -57,6 +58,19 @@ def test_nothing_is_said_where_nothing_is_wrong(tmp_path: Path) -> None:
 def test_who_walks_into_the_radar_is_told(tmp_path: Path) -> None:
     (line,) = told(tmp_path, ('"push"', '"walk"'), ("[2.0, 2.0]", "[0.2, 0.2]\nradar_height = [1.0, 1.0]"))
     assert re.search(r"of the first 2 clips somebody comes within 0.1 m of the radar \(0.0\d m in clip \d\)", line)
+
+
+def test_the_nearest_of_all_clips_is_told(tmp_path: Path) -> None:
+    small = ("[placement]", '[subjects]\nbody = "free-low"\n\n[placement]')
+    there = ("[2.0, 2.0]", "[0.2, 0.2]\nradar_height = [1.0, 1.0]")
+    (line,) = told(tmp_path, ("clips = 2", "clips = 4"), ('"push"', '"walk"'), small, there)
+    recipe, body = load_recipe(tmp_path / "recipe.toml"), load_body("free-low")
+    plays = [draw_play(recipe, body, index) for index in range(4)]
+    skins = [body(play.motions[0]).vertices - play.world_from_radar[:3, 3] for play in plays]
+    way = [float(skin.norm(dim=-1).min()) for skin in skins]
+    near, nearest = sum(each < NEAR for each in way), min(way)
+    assert 0 < near < 4 and line.startswith(f"in {near} of the first 4 clips")
+    assert f"({nearest:.2f} m in clip {way.index(nearest)})" in line
 
 
 def test_walks_out_of_the_range_or_through_a_wall_are_told(tmp_path: Path) -> None:

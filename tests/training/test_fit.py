@@ -332,6 +332,36 @@ def test_an_estimate_of_a_network_counts_trees_that_it_is_joined_with(
     assert estimate(recipe).seconds > 0 and asked == [1, 10, 50]
 
 
+def test_clips_as_long_as_a_window_but_for_rounding_are_learnt_from(
+    tmp_path: Path, swing: Callable[..., Sample]
+) -> None:
+    """Frame periods are rounded: a thousandth of the windows' step (1 s) may be missing."""
+    for missing in (0.0005, 0.002):
+        path = tmp_path / f"{missing}.h5"
+        with DatasetWriter(path, Attributes()) as writer:
+            for seed, activity in enumerate(("fast", "slow")):
+                sample = swing(activity, seed, 2.0)
+                times = sample.cloud.times * (1 - missing / 2.0)
+                writer.append(replace(sample, cloud=replace(sample.cloud, times=times)))
+        recipe = Recipe(Data((path,)))
+        if missing < 0.001:
+            material = gather(recipe)
+            assert material.real is not None and len(material.real) == 2
+        else:
+            with pytest.raises(ValueError, match=r"left to train on; too short for a window of 2 s: 2"):
+                gather(recipe)
+
+
+def test_recordings_of_one_name_in_two_files_are_two(
+    recordings: Path, generated: Path, tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    namesakes = write(tmp_path / "another.h5", range(8))
+    data = Data((recordings,), (generated,), unlabelled=(namesakes, recordings), validation=0.0)
+    found = gather(Recipe(data, adapt=Adapt("self-training"))).unlabelled
+    assert found is not None and {str(name).split("/")[0] for name in found.clip} == {"0"}
+    assert len(set(found.clip.tolist())) == len(Dataset.open(namesakes))
+
+
 def test_a_recording_with_a_label_is_not_learnt_a_second_time_without(
     recordings: Path, generated: Path, tmp_path: Path
 ) -> None:

@@ -211,8 +211,19 @@ def test_a_network_learns_poses(model: str, posed: Path, tmp_path: Path) -> None
 def test_the_heatmap_network_tells_activities(posed: Path, tmp_path: Path) -> None:
     window = WindowSettings(points="all", maps=("range_doppler",))
     recipe = Recipe(Data(synthetic=(posed,)), model="heatmaps", width=16, window=window, optimise=QUICK)
-    found = predict(fit(recipe, tmp_path / "run", quiet), Dataset.open(posed))
+    run = fit(recipe, tmp_path / "run", quiet)
+    found = predict(run, Dataset.open(posed))
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+    # It reads no points: recordings without any are as good.
+    with Dataset.open(posed) as data, DatasetWriter(tmp_path / "bare.h5", data.attributes) as writer:
+        for sample in data:
+            cloud, none = sample.cloud, torch.zeros(0)
+            offsets = torch.zeros_like(cloud.offsets)
+            bare = PointCloud(torch.zeros(0, 3), none, none, none, none, offsets, cloud.times)
+            writer.append(replace(sample, cloud=bare))
+    blind = predict(run, Dataset.open(tmp_path / "bare.h5"))
+    np.testing.assert_array_equal(blind.probability, found.probability)
+    assert not blind.empty.any() and not found.empty.any()
 
 
 def test_synthetic_poses_lie_where_recorded_ones_do_and_move_as_they_did(posed: Path, windows: Windows) -> None:
