@@ -21,7 +21,7 @@ from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import Stage, Traced, trace_clip
 from mmsynth.generation.ghosts import add_ghosts
-from mmsynth.generation.recipe import Device, Placement, Recipe
+from mmsynth.generation.recipe import Clutter, Device, Placement, Recipe
 from mmsynth.resources import data_file
 from mmsynth.scene.materials import CLOTHING, cloth_roughness
 from mmsynth.training.adapt import AdaptSettings
@@ -31,9 +31,13 @@ from mmsynth.types import PointCloud
 def recipe(clips: int, **more: object) -> Recipe:
     base = load_recipe(data_file("datasets", "radhar_synthetic.toml"))
     base = replace(base, clips=clips, noise_draws=1, seconds=0.5, subjects=replace(base.subjects, body="free-low"))
-    # Activities with a place of their own stay there: here everybody stands where the recipe says.
-    base = replace(base, activities=tuple(replace(a, placement={}) for a in base.activities))
-    return replace(base, device=Device(), **more)  # type: ignore[arg-type]
+    # Activities with a place of their own stay there, and boxers step about: here all stand where the recipe says.
+    still = {"footwork": (0.05, 0.3)}
+    styles = [a.style | (still if a.motion == "box" else {}) for a in base.activities]
+    everybody = (replace(a, placement={}, style=style) for a, style in zip(base.activities, styles, strict=True))
+    base = replace(base, activities=tuple(everybody))
+    # In free space: what rests in a room hides most of half a second's few points, whatever the noise is.
+    return replace(base, device=Device(), clutter=Clutter(), **more)  # type: ignore[arg-type]
 
 
 def values(*clips: np.ndarray) -> Values:
