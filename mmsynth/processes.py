@@ -72,7 +72,9 @@ class _Context(SpawnContext):
 
 
 def _begin(begin: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Runs in the background of a script are begun with interruptions ignored: their workers go on as they do.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if pthread_sigmask is not None:
         pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     end_with_parent()

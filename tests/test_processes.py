@@ -42,17 +42,20 @@ def test_a_worker_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
 from mmsynth.processes import worker_pool
 
-def work():
+def work(seconds):
     print("at work", flush=True)
-    time.sleep(60)
+    time.sleep(seconds)
 
 if __name__ == "__main__":
+    # Whatever the tests were begun with: a script's background ignores interruptions.
+    ignoring, seconds = sys.argv[1] == "ignoring", float(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN if ignoring else signal.default_int_handler)
     pool = worker_pool(1)
     try:
-        job = pool.submit(work)
+        job = pool.submit(work, seconds)
         print("submitted", flush=True)
         job.result()
     except KeyboardInterrupt:
@@ -61,12 +64,12 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("word", ["submitted", "at work"])
-def test_workers_that_are_interrupted_as_they_start_or_work_say_nothing(tmp_path: Path, word: str) -> None:
-    (tmp_path / "program.py").write_text(INTERRUPTED, encoding="utf-8")
+def interrupted(folder: Path, word: str, way: str, seconds: float) -> tuple[int, str]:
+    """The exit code of a program with a worker that is interrupted once it prints the word, and what it says."""
+    (folder / "program.py").write_text(INTERRUPTED, encoding="utf-8")
+    command = [sys.executable, folder / "program.py", way, str(seconds)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, tmp_path / "program.py"], start_new_session=True, **pipes) as parent:
+    with subprocess.Popen(command, start_new_session=True, **pipes) as parent:
         assert parent.stdout is not None
         while parent.stdout.readline().strip() != word:
             pass
@@ -75,7 +78,18 @@ def test_workers_that_are_interrupted_as_they_start_or_work_say_nothing(tmp_path
             _, said = parent.communicate(timeout=60)
         finally:
             parent.kill()
-    assert parent.returncode == 130 and said == ""
+    return parent.returncode, said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("word", ["submitted", "at work"])
+def test_workers_that_are_interrupted_as_they_start_or_work_say_nothing(tmp_path: Path, word: str) -> None:
+    assert interrupted(tmp_path, word, "heeding", 60.0) == (130, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_workers_of_a_run_in_the_background_go_on_as_it_does(tmp_path: Path) -> None:
+    assert interrupted(tmp_path, "at work", "ignoring", 0.5) == (0, "")
 
 
 def _runs(process: int) -> bool:
