@@ -131,8 +131,8 @@ def run_note(recipe: Recipe) -> str:
     Radars, rooms and their meshes count by what they hold, motions (which may be many, and long) by names and sizes.
     """
     setting = [radar_file(name)[0] for name in recipe.radars]
-    if recipe.room:
-        setting += [recipe.room, *(mesh.file for mesh in read_room(recipe.room).mesh)]
+    for room in filter(None, (recipe.room, recipe.clutter.room)):
+        setting += [room, *(mesh.file for mesh in read_room(room).mesh)]
     parts = [Path(name).read_bytes() for name in setting if Path(name).is_file()]
     motions = {p for activity in recipe.activities for p in motion_files(activity)}
     parts += [f"{path} {path.stat().st_size}".encode() for path in sorted(motions)]

@@ -326,8 +326,9 @@ def test_a_run_whose_radar_has_changed_does_not_go_on(tmp_path: Path) -> None:
         generate(load_recipe(tmp_path / "small.toml"), out, quiet)
 
 
+@pytest.mark.parametrize("key", ["room", "clutter.room"])
 def test_a_run_whose_room_motions_or_version_have_changed_does_not_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def person(name: str, frames: int) -> None:
         np.savez(tmp_path / name, positions=np.repeat(PERSON[None], frames, 0), fps=10)
@@ -338,7 +339,7 @@ def test_a_run_whose_room_motions_or_version_have_changed_does_not_go_on(
     ball(0.1)
     person("a.npz", 21)
     (tmp_path / "room.toml").write_text('[[mesh]]\nfile = "ball.ply"\nposition = [0.0, 4.0, 1.0]\n')
-    text = TEXT.replace("clips = 4", 'clips = 2\nroom = "room.toml"').replace('motion = "walk"', 'files = ["*.npz"]')
+    text = TEXT.replace("clips = 4", f'clips = 2\n{key} = "room.toml"').replace('motion = "walk"', 'files = ["*.npz"]')
     (tmp_path / "small.toml").write_text(text)
     out, found = tmp_path / "out", load_recipe(tmp_path / "small.toml")
     (out / "parts").mkdir(parents=True)
