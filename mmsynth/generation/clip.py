@@ -202,10 +202,10 @@ def _clutter(stage: Stage, take: Take, seed: int) -> tuple[Tensor, Paths] | None
     """What rests about the people of a clip sends back to its radar: see `Traced`."""
     if not stage.recipe.clutter.room:
         return None
-    radar, place = stage.setup.radar, take.scene.world_from_radar
+    radar = stage.setup.radar
     still, mirrors, regions, materials = _surroundings(stage.recipe.clutter.room, radar.waveform.center_frequency)
-    about = moved(Scene(place.cpu(), (), materials, still, mirrors, regions), stage.device)
-    return simulate_room(about, radar, take.settings, seed)
+    about = Scene(take.play.world_from_radar, (), materials, still, mirrors, regions)
+    return simulate_room(moved(about, stage.device), radar, take.settings, seed)
 
 
 def _told_apart(other: MeshSequence, number: int) -> MeshSequence:

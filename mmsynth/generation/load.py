@@ -96,7 +96,8 @@ def check_room(recipe: Recipe) -> None:
 
     Raises:
         ValueError: somebody may stand outside of the room; the recipe hangs the radar, or the room does so in furniture
-            or outside; or the room or one of its meshes is damaged.
+            or outside; the room (or that of the clutter) or one of its meshes is damaged; or nothing rests in that of
+            the clutter.
     """
     if not recipe.room:
         if recipe.clutter.room and load_room(recipe.clutter.room)[0] is None:

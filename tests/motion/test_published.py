@@ -182,6 +182,7 @@ def test_a_soft_landing_takes_longer():
         moving = height.diff().abs() > 1e-4
         return float(moving.double().mean())
 
+    # 0.3 s of crouch, 0.2 s of flight, and a landing of 0.54 s in place of 0.27: 1.35 times as long.
     assert 1.2 < grounded(1.8) / grounded(0.9) < 1.6
 
 
