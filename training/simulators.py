@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from mmsynth.calibration import CalibrationSettings, calibrate, rank
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.ablation import VARIANTS, make_variants
+from mmsynth.evaluation.ablation import VARIANTS, in_room, make_variants
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.scores import Row, mean, row, signed, text_table, update_ledger
 from mmsynth.evaluation.transfer import ON_SYNTHETIC, Real, real_tables, scores_of
@@ -149,7 +149,7 @@ def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
     base, blind = (with_body(load_recipe(path), options.body) for path in (options.recipe, options.blind))
     found = {name: change(base) for name, change in VARIANTS.items()}
     if options.room:
-        found["room"] = replace(base, room=options.room, simulation=replace(base.simulation, bounces=1))
+        found["room"] = in_room(options.room)(base)
     found |= {"nothing known": blind, "nothing known, noise of the data sheet": replace(blind, device=Device())}
     if options.overlay:
         calibrated = load_recipe(options.blind, overlay=options.overlay)

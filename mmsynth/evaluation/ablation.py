@@ -1,6 +1,6 @@
 """Which part of the simulator buys accuracy on recordings: the same people, motions and places, one part changed.
 
-Variants that differ in the device alone share their traced clips. Wrong simulators are among them, so that the same
+Variants that differ in the device or the level of clutter alone share their traced clips. Wrong simulators are among them, so that the same
 sets show whether the distance to unlabelled recordings ranks simulators as their accuracy does.
 """
 
@@ -18,7 +18,7 @@ from mmsynth.evaluation.naive import surface_cloud
 from mmsynth.generation.clip import Stage, Traced, record, stage, trace_clip
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import stream
-from mmsynth.generation.recipe import Device, Placement, Recipe
+from mmsynth.generation.recipe import Clutter, Device, Placement, Recipe
 from mmsynth.generation.run import attributes, join_parts
 from mmsynth.processes import Progress
 from mmsynth.simulation import hold_memory
@@ -42,6 +42,25 @@ def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, gain_db: float =
             for low, high in [getattr(own, name)]
         }
         return replace(recipe, device=Device(**moved, ghosts=(ghosts, ghosts)))
+
+    return change
+
+
+def _cluttered(by_db: float) -> Change:
+    """What rests in the room echoes so much more strongly, in dB."""
+
+    def change(recipe: Recipe) -> Recipe:
+        low, high = recipe.clutter.level_db
+        return replace(recipe, clutter=replace(recipe.clutter, level_db=(low + by_db, high + by_db)))
+
+    return change
+
+
+def in_room(path: str) -> Change:
+    """In the room of a TOML file, whose own echo takes the place of the clutter in free space; one bounce."""
+
+    def change(recipe: Recipe) -> Recipe:
+        return replace(recipe, room=path, clutter=Clutter(), simulation=replace(recipe.simulation, bounces=1))
 
     return change
 
@@ -127,6 +146,9 @@ VARIANTS: dict[str, Change] = {
     "noise +10 dB": _recorded(noise_db=10.0),
     "threshold -6 dB": _recorded(threshold_db=-6.0),
     "threshold +6 dB": _recorded(threshold_db=6.0),
+    "no clutter": lambda recipe: replace(recipe, clutter=Clutter()),
+    "clutter -10 dB": _cluttered(-10.0),
+    "clutter +6 dB": _cluttered(6.0),
     "no CFAR": lambda recipe: replace(recipe, processing={**recipe.processing, "points": "strongest"}),
     "ghosts 10 %": _recorded(ghosts=0.1),
     "ghosts 50 %": _recorded(ghosts=0.5),
@@ -169,7 +191,8 @@ def make_variants(
         if paths[name].exists():
             _check(paths[name], recipe)
         else:
-            key = replace(recipe, device=Device(), processing={}).text()
+            clutter = replace(recipe.clutter, level_db=(0.0, 0.0))
+            key = replace(recipe, clutter=clutter, device=Device(), processing={}).text()
             found.setdefault(key, {})[name] = recipe
     groups = list(found.values())
     parts = [(g, start) for g, group in enumerate(groups) for start in _starts(next(iter(group.values())))]
@@ -202,7 +225,7 @@ def _part(folder: Path, name: str, start: int) -> Path:
 
 
 def _make_part(recipes: Mapping[str, Recipe], start: int, folder: Path, device: str) -> None:
-    """Some clips of recipes that differ in device and processing alone, each traced once."""
+    """Some clips of recipes that differ in device, level of clutter and processing alone, each traced once."""
     missing = {}
     for name, recipe in recipes.items():
         if _part(folder, name, start).exists():

@@ -8,7 +8,7 @@ import torch
 from made_up import make_clip
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.ablation import VARIANTS, make_variants
+from mmsynth.evaluation.ablation import VARIANTS, in_room, make_variants
 from mmsynth.generation import load_recipe
 from mmsynth.generation.clip import stage
 from mmsynth.generation.recipe import Recipe
@@ -41,9 +41,11 @@ def test_styles_are_widened_about_their_middle_and_slowed_by_their_tempo(base: R
 
 
 def test_variants_that_share_a_trace_are_as_if_made_alone(base: Recipe, tmp_path: Path) -> None:
-    recipes = {name: VARIANTS[name](base) for name in ("facets", "surface", "noise +10 dB")}
-    paths = make_variants(recipes, tmp_path, lambda done, total: None)
-    for name in ("facets", "noise +10 dB"):
+    recipes = {name: VARIANTS[name](base) for name in ("facets", "surface", "noise +10 dB", "clutter +6 dB")}
+    parts: list[int] = []
+    paths = make_variants(recipes, tmp_path, lambda done, total: parts.append(total))
+    assert set(parts) == {1}  # traced together
+    for name in ("facets", "noise +10 dB", "clutter +6 dB"):
         with Dataset.open(paths[name]) as made:
             assert len(made) == base.clips
             for index in range(2):
@@ -51,6 +53,13 @@ def test_variants_that_share_a_trace_are_as_if_made_alone(base: Recipe, tmp_path
                 assert torch.equal(made[index].cloud.position, alone.cloud.position)
     with Dataset.open(paths["surface"]) as made:
         assert made.attributes.method == "surface" and made[0].cloud.offsets.diff().tolist() == [32, 32]
+
+
+def test_a_room_takes_the_place_of_the_clutter(base: Recipe, tmp_path: Path) -> None:
+    recipe = in_room(str(data_file("datasets/rooms", "small_room.toml")))(base)
+    assert not recipe.clutter.room and recipe.simulation.bounces == 1
+    with Dataset.open(make_variants({"room": replace(recipe, clips=1)}, tmp_path, lambda *_: None)["room"]) as made:
+        assert len(made[0].cloud.position)
 
 
 def test_made_sets_stay_and_those_of_another_recipe_are_refused(base: Recipe, tmp_path: Path) -> None:
