@@ -1,7 +1,7 @@
 """Which part of the simulator buys accuracy on recordings: the same people, motions and places, one part changed.
 
-Variants that differ in the device or the level of clutter alone share their traced clips. Wrong simulators are among them, so that the same
-sets show whether the distance to unlabelled recordings ranks simulators as their accuracy does.
+Variants that differ in the device or the level of clutter alone share their traced clips. Wrong simulators are among
+them, so that the same sets show whether a ranking without labels orders simulators as their accuracy does.
 """
 
 import shutil
