@@ -15,10 +15,10 @@ from mmsynth.datasets.cards import Card as Card
 from mmsynth.datasets.cards import card_names as card_names
 from mmsynth.datasets.cards import check_source as check_source
 from mmsynth.datasets.cards import load_card as load_card
-from mmsynth.datasets.dataset import Clips as Clips
+from mmsynth.datasets.clips import Clips as Clips
+from mmsynth.datasets.clips import FlatPoints as FlatPoints
+from mmsynth.datasets.clips import LabelTable as LabelTable
 from mmsynth.datasets.dataset import Dataset as Dataset
-from mmsynth.datasets.dataset import FlatPoints as FlatPoints
-from mmsynth.datasets.dataset import LabelTable as LabelTable
 from mmsynth.datasets.folder import alone as alone
 from mmsynth.datasets.folder import run_folder as run_folder
 from mmsynth.datasets.importers import import_source as import_source

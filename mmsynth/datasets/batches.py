@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets.dataset import Clips
+from mmsynth.datasets.clips import Clips
 from mmsynth.datasets.windows import select_points, windows
 
 

@@ -3,94 +3,22 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any
 
 import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmsynth.arrays import check_shapes
 from mmsynth.datasets.attributes import Attributes, processing_from_json, radar_from_json
+from mmsynth.datasets.clips import FlatPoints, LabelTable
 from mmsynth.datasets.clouds import cloud_of_rows
 from mmsynth.datasets.layout import LABEL_COLUMNS, SCHEMA, VERSION
 from mmsynth.types import AdcFrames, Heatmap, Labels, PointCloud, Sample
 
 # What HDF5, NumPy and JSON raise on a file with flipped bits.
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
-
-
-@dataclass(frozen=True, eq=False)
-class LabelTable:
-    """Labels of all clips, as arrays of strings."""
-
-    id: Annotated[NDArray[np.str_], "clips", "1"]
-    activity: Annotated[NDArray[np.str_], "clips", "1"]
-    subject: Annotated[NDArray[np.str_], "clips", "1"]
-    session: Annotated[NDArray[np.str_], "clips", "1"]
-    source: Annotated[NDArray[np.str_], "clips", "1"]
-
-    def __post_init__(self) -> None:
-        check_shapes(self)
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-
-@dataclass(frozen=True, eq=False)
-class FlatPoints:
-    """All points of a data set in one piece, frames and clips marked by bounds.
-
-    Attributes:
-        values: x, y, z, v, intensity, snr_db, noise_db of each point (`layout.COLUMNS`), float32.
-        frame: the frame of each point, counted over the whole data set.
-        point_offsets: frame f has points `point_offsets[f]:point_offsets[f + 1]`.
-        frame_time: seconds from the start of its clip.
-        clip_offsets: clip i has frames `clip_offsets[i]:clip_offsets[i + 1]`.
-    """
-
-    values: Annotated[NDArray[np.float32], "points 7", "1"]
-    frame: Annotated[NDArray[np.int64], "points", "1"]
-    point_offsets: Annotated[NDArray[np.int64], "frame_bounds", "1"]
-    frame_time: Annotated[NDArray[np.float64], "frames", "s"]
-    clip_offsets: Annotated[NDArray[np.int64], "clip_bounds", "1"]
-
-    def __post_init__(self) -> None:
-        check_shapes(self)
-
-
-class Clips(Protocol):
-    """What training and evaluation need of a data set: one file (`Dataset`) or several (`Datasets`)."""
-
-    labels: LabelTable
-
-    @property
-    def part(self) -> NDArray[np.int64]:
-        """The file that each clip is from: 0 for the first."""
-        ...
-
-    @property
-    def joint_set(self) -> str:
-        """The joints' set; "" = no joints."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-
-    def points(self) -> FlatPoints:
-        """All points, in one read."""
-        ...
-
-    def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
-        ...
-
-    def joints(self) -> NDArray[np.float32] | None:
-        """Joint positions [frames, joints, 3] of all clips in the radar frame (NaN = not known), in one read."""
-        ...
 
 
 class Dataset:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmsynth.datasets.dataset import Dataset, FlatPoints, LabelTable
+from mmsynth.datasets.clips import FlatPoints, LabelTable
+from mmsynth.datasets.dataset import Dataset
 from mmsynth.datasets.layout import COLUMNS
 from mmsynth.joints import joint_names
 from mmsynth.types import Sample

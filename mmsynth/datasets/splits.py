@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import config
-from mmsynth.datasets.dataset import Clips
+from mmsynth.datasets.clips import Clips
 from mmsynth.resources import data_file, data_folder
 
 PARTS = ("train", "validation", "test")

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
+from mmsynth.datasets.clips import Clips, FlatPoints
 from mmsynth.datasets.clouds import cloud_of_rows
-from mmsynth.datasets.dataset import Clips, FlatPoints
 from mmsynth.types import PointCloud
 
 # Below this radial speed in m/s a point counts as static: under the finest Doppler step in use (mmMesh: 0.0685 m/s).

@@ -15,9 +15,10 @@ from mmsynth.evaluation.protocol import draw_rows, folds
 from mmsynth.evaluation.transfer import Real, grow_few
 from mmsynth.processes import Progress
 from mmsynth.training.blend import join_evenly
-from mmsynth.training.loop import TrainingMaterial, train_network
+from mmsynth.training.loop import train_network
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import Targets
 from mmsynth.training.recipe import Data, Optimise, Recipe
-from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows
 from mmsynth.whole import whole
 

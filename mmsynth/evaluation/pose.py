@@ -13,8 +13,8 @@ from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched, warn
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.joints import bones, joint_names
 from mmsynth.training import Poses, Run, leaks, other_radar, predict_poses
+from mmsynth.training.models import NetworkModel
 from mmsynth.training.perceptron import FrameModel
-from mmsynth.training.run import NetworkModel
 from mmsynth.view import pose_figure
 
 Array = NDArray[Any]

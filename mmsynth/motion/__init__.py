@@ -1,9 +1,9 @@
 """Human motion: built-in generators, readers of motion files, interpolation and editing."""
 
+from mmsynth.motion.activity import Activity as Activity
 from mmsynth.motion.articulate import breathing as breathing
 from mmsynth.motion.articulate import swaying as swaying
 from mmsynth.motion.catalogue import ACTIVITIES as ACTIVITIES
-from mmsynth.motion.catalogue import Activity as Activity
 from mmsynth.motion.edit import along as along
 from mmsynth.motion.edit import amplitude as amplitude
 from mmsynth.motion.edit import centre as centre

@@ -1,67 +1,18 @@
 """The built-in activities: for each a generator, the ranges of its parameters with their source, and a few words."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
-from mmsynth.motion import boxing, everyday, exercises, gait, kicking, rehab, running
-from mmsynth.motion.clip import Clip
-from mmsynth.motion.posing import Pose
+from mmsynth.motion import boxing, everyday, exercises, gait, kicking, rehab_activities, running
+from mmsynth.motion.activity import Activity
 from mmsynth.motion.subject import Range
 
-
-@dataclass(frozen=True)
-class Activity:
-    """A generator, the ranges of the parameters of its style, and what it is in a few words.
-
-    Ranges with a source are means and spreads of that publication. Those without are defaults of ours, chosen by the
-    look of the motion, and wide enough for the timid and the vigorous: what no simulated person does is classified
-    wrongly (training/notes/blind.md: what width gains and what it costs).
-    """
-
-    generate: Callable[[Clip], Pose]
-    parameters: Mapping[str, Range]
-    about: str
-
-
-_KINECT = "one person of MARS, and others like them"
 _PUSH = {
     "tempo": Range(1.4, 2.8, "s a repetition"),
     "rest": Range(0.0, 0.8, "s"),
     "high": Range(-0.15, 0.05, "m of the hands over the shoulders"),
     "stagger": Range(0.1, 0.4, "m between the feet"),
     "lean": Range(0.1, 0.3, "rad"),
-}
-_HANDS = {
-    "hands": Range(0.12, 0.22, f"m of the wrists over the shoulders; {_KINECT}"),
-    "apart": Range(0.02, 0.14, f"m of the wrists outside the shoulders; {_KINECT}"),
-}
-_ARMS = {
-    "tempo": Range(2.2, 4.2, f"s; {_KINECT}"),
-    "rest": Range(0.0, 0.8, "s with the arm down"),
-    "hold": Range(0.05, 0.35, "share of the fold with the forearm up"),
-    "lift": Range(1.3, 1.85, f"rad of abduction; {_KINECT}"),
-    "fold": Range(1.6, 2.4, f"rad of the elbow; {_KINECT}"),
-}
-_FRONT = {
-    "tempo": Range(1.8, 3.6, f"s; {_KINECT}"),
-    "length": Range(0.32, 0.6, f"m between the ankles, forward; {_KINECT}"),
-    "width": Range(0.32, 0.62, f"m between the ankles, sideways; {_KINECT}"),
-    "depth": Range(0.06, 0.18, f"m; {_KINECT}"),
-    **_HANDS,
-}
-_SIDE = {
-    "tempo": Range(1.5, 3.4, f"s; {_KINECT}"),
-    "width": Range(0.58, 0.82, f"m between the ankles; {_KINECT}"),
-    "depth": Range(0.06, 0.16, f"m; {_KINECT}"),
-    "shift": Range(0.2, 0.34, f"m; {_KINECT}"),
-    "arms": Range(1.4, 1.75, "rad"),
-}
-_LIMB = {
-    "tempo": Range(1.1, 2.3, f"s; {_KINECT}"),
-    "rest": Range(0.1, 0.9, f"s on both feet; {_KINECT}"),
-    "leg": Range(0.5, 1.0, f"rad of abduction; {_KINECT}"),
-    "arm": Range(1.25, 1.85, f"rad of abduction; {_KINECT}"),
 }
 # Millimetres as commonly given for radar of vital signs (Droitcour 2006 and many since); not checked by measurement.
 _VITAL = {
@@ -118,7 +69,7 @@ ACTIVITIES: Mapping[str, Activity] = {
         {**_SQUAT, "arms": Range(0.0, 3.0, "0 raised in front, 1 clasped at the chest, 2 hanging")},
         "squats",
     ),
-    "prisoner_squat": Activity(exercises.squat, {**_SQUAT, **_HANDS}, "squats with hands at the head"),
+    "prisoner_squat": Activity(exercises.squat, {**_SQUAT, **rehab_activities.HANDS}, "squats with hands at the head"),
     "jack": Activity(
         exercises.jack,
         {
@@ -300,24 +251,5 @@ ACTIVITIES: Mapping[str, Activity] = {
         {"width": Range(0.12, 0.28, "m"), "shift": Range(0.0, 0.001, "m of weight shift"), **_VITAL},
         "standing still: breath and heart",
     ),
-    **{
-        f"{side}_arm_extension": Activity(
-            partial(rehab.extend_arms, left=side != "right", right=side != "left"),
-            _ARMS,
-            f"MARS: {side} upper limb extension",
-        )
-        for side in ("left", "right", "both")
-    },
-    **{
-        f"{side}_front_lunge": Activity(partial(rehab.lunge_front, lead=k), _FRONT, f"MARS: {side} front lunge")
-        for k, side in enumerate(("left", "right"))
-    },
-    **{
-        f"{side}_side_lunge": Activity(partial(rehab.lunge_side, side=k), _SIDE, f"MARS: {side} side lunge")
-        for k, side in enumerate(("left", "right"))
-    },
-    **{
-        f"{side}_limb_extension": Activity(partial(rehab.extend_limb, side=k), _LIMB, f"MARS: {side} limb extension")
-        for k, side in enumerate(("left", "right"))
-    },
+    **rehab_activities.ACTIVITIES,
 }

@@ -14,10 +14,12 @@ from mmsynth.datasets import alone
 from mmsynth.processes import Progress
 from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
 from mmsynth.training.gather import FrameMaterial, gather, gather_frames
-from mmsynth.training.loop import TrainingMaterial, steps_timed, train_network, validation_score
+from mmsynth.training.loop import steps_timed, train_network, validation_score
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import BlendedNetwork, Model, NetworkModel, build
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import BlendedNetwork, Model, NetworkModel, Run, build, keep_run, load_run
+from mmsynth.training.run import Run, keep_run, load_run
 from mmsynth.training.workers import Team
 
 

@@ -10,9 +10,9 @@ from mmsynth.training.adapt import AdaptSettings, adapt, by_clip, mixed_clips
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
 from mmsynth.training.features import features
-from mmsynth.training.loop import TrainingMaterial
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import BlendedTrees, Model, TreeModel
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import BlendedTrees, Model, TreeModel
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import Windows
 

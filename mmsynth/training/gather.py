@@ -11,10 +11,10 @@ from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
 from mmsynth.training.frames import Frames, frames_of
-from mmsynth.training.loop import TrainingMaterial
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import Targets
 from mmsynth.training.radars import two_radars
 from mmsynth.training.recipe import Data, Recipe
-from mmsynth.training.run import Targets
 from mmsynth.training.windows import Windows, WindowSettings, cut
 from mmsynth.training.withheld import check_hold_out, held_out, leaks
 

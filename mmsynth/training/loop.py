@@ -18,45 +18,18 @@ from mmsynth.processes import Progress
 from mmsynth.training.augment import augment
 from mmsynth.training.log import Log
 from mmsynth.training.losses import Critic, activity_loss, pose_error, pose_loss
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import BlendedNetwork, NetworkModel, Targets, build
 from mmsynth.training.networks import Network, PoseHead, check_learnt, pool, seeded, to_inputs
 from mmsynth.training.norm import align_statistics
 from mmsynth.training.recipe import Recipe
-from mmsynth.training.run import BlendedNetwork, NetworkModel, Targets, build, load_run, write_tensors
+from mmsynth.training.run import load_run, write_tensors
+from mmsynth.training.schedule import draw_windows, rate, stages, tuning
 from mmsynth.training.windows import Windows, concatenate
 from mmsynth.training.workers import Team
 from mmsynth.whole import whole
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingMaterial:
-    """What a network is trained on; a part with no windows is None.
-
-    Attributes:
-        targets: what is predicted.
-        real, synthetic: to train on.
-        validation: chooses among the network's states; None = the last one is kept.
-        unlabelled: recordings to adapt to.
-        about: how many clips of each kind these are, and how many were held out, in words.
-    """
-
-    targets: Targets
-    real: Windows | None = None
-    synthetic: Windows | None = None
-    validation: Windows | None = None
-    unlabelled: Windows | None = None
-    about: str = ""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Activities in order."""
-        return self.targets.classes
-
-    @property
-    def staged(self) -> bool:
-        """Whether there are both kinds, so that one can be trained on before the other."""
-        return self.real is not None and self.synthetic is not None
 
 
 @dataclass
@@ -95,7 +68,7 @@ def train_network(
         _restore(state, torch.load(checkpoint, map_location=recipe.device, weights_only=True))
     with Log(folder if team.leads else None, state.step, recipe.tensorboard) as log:
         while state.step < settings.steps:
-            if settings.patience and state.stale >= settings.patience and _tuning(recipe, material, state.step):
+            if settings.patience and state.stale >= settings.patience and tuning(recipe, material, state.step):
                 break
             loss = train_step(recipe, material, state, team)
             if state.step % settings.every and state.step != settings.steps:
@@ -119,7 +92,7 @@ def train_step(recipe: Recipe, material: TrainingMaterial, state: State, team: T
     """One optimiser step; returns the mean loss of the windows that this process took."""
     team = team or Team()
     draw = np.random.default_rng([recipe.seed, state.step])
-    drawn = augment(_draw(recipe, material, state.step, draw), recipe.augment, draw)
+    drawn = augment(draw_windows(recipe, material, state.step, draw), recipe.augment, draw)
     mine = np.arange(len(drawn))[team.own(len(drawn))]
     own, other = drawn.take(mine), _strangers(recipe, material, len(drawn), draw)
     for group in state.optimiser.param_groups:
@@ -205,45 +178,6 @@ def _initial(folder: Path, targets: Targets) -> dict[str, Any]:
     return model.network.state_dict()
 
 
-def _stages(recipe: Recipe, material: TrainingMaterial) -> bool:
-    return recipe.data.schedule == "pretrain" and material.staged
-
-
-def _tuning(recipe: Recipe, material: TrainingMaterial, step: int) -> bool:
-    """Whether the last stage has begun."""
-    return step > (recipe.optimise.pretrain_steps if _stages(recipe, material) else 0)
-
-
-def _draw(recipe: Recipe, material: TrainingMaterial, step: int, draw: np.random.Generator) -> Windows:
-    """Windows of a step: synthetic, real or both, each with activities in equal numbers."""
-    size, share = recipe.optimise.batch, recipe.data.synthetic_share
-    if _stages(recipe, material):
-        share = 1.0 if step < recipe.optimise.pretrain_steps else 0.0
-    elif material.real is None or material.synthetic is None:
-        share = 1.0 if material.real is None else 0.0
-    wanted = ((material.synthetic, round(share * size)), (material.real, size - round(share * size)))
-    return concatenate([w.take(_balanced(w.activity, n, draw)) for w, n in wanted if w is not None and n])
-
-
-def _balanced(activity: Array, count: int, draw: np.random.Generator) -> Array:
-    """Indices [count] drawn with every activity that occurs equally likely."""
-    present, index, size = np.unique(activity.astype(str), return_inverse=True, return_counts=True)
-    return draw.choice(len(activity), count, p=(1 / size / len(present))[index])
-
-
-def rate(recipe: Recipe, material: TrainingMaterial, step: int) -> float:
-    """Learning rate: linear warm-up, then a cosine to zero; once more, and lower, after pre-training."""
-    settings = recipe.optimise
-    first, last, peak = 0, settings.steps, settings.rate
-    if _stages(recipe, material):
-        if step < settings.pretrain_steps:
-            last = settings.pretrain_steps
-        else:
-            first, peak = settings.pretrain_steps, settings.rate * settings.finetune_rate
-    done = (step - first) / (last - first)
-    return peak * min(1.0, (step - first + 1) / (settings.warmup + 1)) * 0.5 * (1 + math.cos(math.pi * done))
-
-
 @torch.no_grad()
 def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
     """Move the averaged weights towards the network's; counters are copied."""
@@ -263,7 +197,7 @@ def _validate(recipe: Recipe, material: TrainingMaterial, state: State) -> float
     if score > state.best_score:
         state.best_score, state.stale = score, 0
         state.best = {k: v.clone() for k, v in state.average.state_dict().items()}
-    elif _tuning(recipe, material, state.step):
+    elif tuning(recipe, material, state.step):
         state.stale += 1
     return score
 
@@ -305,7 +239,7 @@ def steps_timed(recipe: Recipe, material: TrainingMaterial, count: int) -> Itera
     """Seconds of each of `count` training steps, half of them of either stage where there are two."""
     state = start(recipe, material)
     for k in range(count):
-        if k >= count // 2 and _stages(recipe, material):
+        if k >= count // 2 and stages(recipe, material):
             state.step = max(state.step, recipe.optimise.pretrain_steps)
         began = time.perf_counter()
         train_step(recipe, material, state)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets import Clips
 from mmsynth.training.frames import frames_of
+from mmsynth.training.models import NetworkModel
 from mmsynth.training.perceptron import FrameModel
-from mmsynth.training.run import NetworkModel, Run
+from mmsynth.training.run import Run
 from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
 
 Array = NDArray[Any]

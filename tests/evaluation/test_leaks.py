@@ -19,8 +19,9 @@ from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import synthetic_tables
 from mmsynth.training.frames import Frames
 from mmsynth.training.gather import gather
+from mmsynth.training.models import BlendedNetwork, BlendedTrees
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.run import BlendedNetwork, BlendedTrees, _tree_arrays
+from mmsynth.training.run import _tree_arrays
 from mmsynth.training.trees import TreeSettings
 
 Array = np.ndarray[Any, Any]

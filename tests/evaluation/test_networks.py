@@ -13,8 +13,8 @@ from mmsynth.evaluation.transfer import base_of, real_tables
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import synthetic_tables
-from mmsynth.training.loop import TrainingMaterial
-from mmsynth.training.run import BlendedNetwork, Targets
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import BlendedNetwork, Targets
 from mmsynth.training.trees import TreeSettings
 
 

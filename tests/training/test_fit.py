@@ -25,10 +25,12 @@ from mmsynth.training.features import features
 from mmsynth.training.fit import fit_model
 from mmsynth.training.forests import blend_trees
 from mmsynth.training.gather import gather
-from mmsynth.training.loop import TrainingMaterial, train_network
+from mmsynth.training.loop import train_network
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import BlendedNetwork, BlendedTrees, NetworkModel, Targets, TreeModel, build
 from mmsynth.training.networks import to_inputs
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.run import BlendedNetwork, BlendedTrees, NetworkModel, Run, Targets, TreeModel, build
+from mmsynth.training.run import Run
 from mmsynth.training.trees import Forest, TreeSettings, grow, join_forests
 from mmsynth.training.windows import WindowSettings, cut
 from mmsynth.training.workers import local_device, team

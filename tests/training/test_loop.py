@@ -10,9 +10,11 @@ import torch
 
 from mmsynth.datasets import Dataset
 from mmsynth.training.augment import Augment, augment
-from mmsynth.training.loop import TrainingMaterial, rate, start, train_network, train_step, validation_score
+from mmsynth.training.loop import start, train_network, train_step, validation_score
+from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.models import Targets
 from mmsynth.training.recipe import Data, Optimise, Recipe
-from mmsynth.training.run import Targets
+from mmsynth.training.schedule import rate
 from mmsynth.training.windows import Windows, WindowSettings, cut
 
 STILL = Augment(drop=0, ghost=0, jitter=0, speed=0, shift=0, mirror=0, turn=0, range=0, move=0, level=0)

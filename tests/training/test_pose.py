@@ -18,10 +18,10 @@ from mmsynth.training.augment import Augment, augment
 from mmsynth.training.gather import at_the_mean, gather
 from mmsynth.training.losses import PoseLoss, pose_loss
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, grid, regrid, to_grid
+from mmsynth.training.models import Targets, build
 from mmsynth.training.networks import to_inputs
 from mmsynth.training.predict import lay_out
 from mmsynth.training.recipe import Data, Optimise, Recipe
-from mmsynth.training.run import Targets, build
 from mmsynth.training.windows import Windows, WindowSettings, cut
 from mmsynth.types import Heatmap, Labels, PointCloud, Sample
 

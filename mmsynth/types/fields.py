@@ -1,0 +1,39 @@
+"""What the fields of several nouns share: the two kinds of ratio that are not powers, and checks at construction."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+# Ratios whose dB are those of their square, and what such a ratio has beyond one: for keys that end in `_db`, which are
+# powers otherwise (`config.parse`).
+Amplitude = Annotated[float, "amplitude"]
+Excess = Annotated[float, "excess"]
+
+
+def check_finite(kind: str, name: str, value: Tensor) -> None:
+    """Refuse a field `name` of a `kind` of noun with numbers that are NaN or infinite, by a ValueError."""
+    # The sum is finite where all numbers are, and one pass without a temporary; only a doubtful one is looked through.
+    if not bool(torch.isfinite(value.detach().sum())) and not bool(torch.isfinite(value).all()):
+        bad = int((~torch.isfinite(value)).sum())
+        raise ValueError(f"{kind}.{name}: expected finite numbers, got {bad} that are NaN or infinite")
+
+
+def check_rigid(where: str, transform: Tensor) -> None:
+    """Refuse a transform [4, 4] that is no rotation and translation, by a ValueError that begins with `where`."""
+    still = transform.detach().double().cpu()
+    turn = still[:3, :3]
+    square = still.clone()
+    square[:3] = torch.nn.functional.pad(turn @ turn.T, (0, 1))
+    # Loose enough for finite differences of a rotation; a mirrored, scaled or transposed transform is far off.
+    right = torch.allclose(square, torch.eye(4, dtype=square.dtype), atol=1e-3) and bool(torch.linalg.det(turn) > 0)
+    if not right or not bool(torch.isfinite(still).all()):
+        raise ValueError(f"{where}: expected a rotation and a place (rigid, right-handed), got {still.tolist()}")
+
+
+def check_times(kind: str, times: Tensor) -> None:
+    """Refuse times [frames] in s, of a `kind` of noun, that are none or do not increase, by a ValueError."""
+    if len(times) == 0:
+        raise ValueError(f"{kind}: expected at least one frame, got none")
+    if len(times) > 1 and not bool((times.diff() > 0).all()):
+        raise ValueError(f"{kind}.times: expected strictly increasing seconds, got a step back or a repeat")
