@@ -23,7 +23,7 @@ from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.scores import Row, mean, row, signed, text_table, update_ledger
 from mmsynth.evaluation.transfer import ON_SYNTHETIC, Real, real_tables, scores_of
 from mmsynth.generation import load_recipe
-from mmsynth.generation.recipe import Device, Recipe
+from mmsynth.generation.recipe import Recipe, Tolerances
 from mmsynth.training import Predictions, WindowSettings, cut
 from mmsynth.training.forests import grow_synthetic, synthetic_tables
 from mmsynth.training.windows import Windows, concatenate
@@ -78,7 +78,7 @@ def main() -> None:
 def calibrated(options: argparse.Namespace) -> list[Row]:
     """An overlay and a picture for each seed; how far each histogram was and is from that of the recordings."""
     # From the data sheet's noise and thresholds, as a user starts.
-    base = replace(with_body(load_recipe(options.blind), options.body), device=Device())
+    base = replace(with_body(load_recipe(options.blind), options.body), device=Tolerances())
     recordings, settings = Dataset.open(options.recordings), CalibrationSettings(options.clips, options.judged)
     options.out.mkdir(parents=True, exist_ok=True)
     found = {}
@@ -150,7 +150,7 @@ def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
     found = {name: change(base) for name, change in VARIANTS.items()}
     if options.room:
         found["room"] = in_room(options.room)(base)
-    found |= {"nothing known": blind, "nothing known, noise of the data sheet": replace(blind, device=Device())}
+    found |= {"nothing known": blind, "nothing known, noise of the data sheet": replace(blind, device=Tolerances())}
     if options.overlay:
         calibrated = load_recipe(options.blind, overlay=options.overlay)
         found["nothing known, calibrated"] = with_body(calibrated, options.body)

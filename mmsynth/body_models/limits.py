@@ -8,8 +8,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Joint:
-    """One joint of the left side; about x (left), y (up) and z (forward) from the T-pose, in degrees.
+class JointLimits:
+    """Those of one joint of the left side; about x (left), y (up) and z (forward) from the T-pose, in degrees.
 
     Attributes:
         low: least angles.
@@ -29,25 +29,25 @@ class Joint:
 # trunk's are shared by its three joints, the neck's by its two. Hinges keep a little play off their axis, for a body's
 # bones are not those of the person seen.
 _LIMITS = {
-    "hip": Joint((-135, -50, -35), (40, 50, 65), spread=(60, 25, 30)),
-    "knee": Joint((-3, -15, -8), (155, 15, 8), rest=(8, 0, 0), spread=(60, 6, 4)),
-    "ankle": Joint((-40, -30, -30), (60, 30, 30), spread=(25, 12, 12)),
-    "spine1": Joint((-15, -15, -15), (35, 15, 15), spread=(10, 8, 8)),
-    "spine2": Joint((-15, -15, -15), (35, 15, 15), spread=(10, 8, 8)),
-    "spine3": Joint((-15, -15, -15), (25, 15, 15), spread=(6, 6, 6)),
-    "neck": Joint((-35, -45, -30), (40, 45, 30), spread=(15, 15, 12)),
-    "head": Joint((-35, -45, -30), (40, 45, 30), spread=(15, 15, 12)),
-    "collar": Joint((-20, -30, -15), (20, 25, 40), spread=(5, 10, 10)),
-    "shoulder": Joint((-110, -150, -115), (110, 70, 110), rest=(0, -10, -70), spread=(35, 60, 60)),
-    "elbow": Joint((-95, -155, -12), (95, 3, 12), rest=(0, -15, 0), spread=(30, 60, 5)),
-    "wrist": Joint((-25, -45, -85), (25, 45, 85), spread=(8, 20, 25)),
-    "thumb": Joint((-40, -60, -60), (40, 60, 60), spread=(12, 15, 15)),
-    "finger": Joint((-10, -25, -100), (10, 25, 20), rest=(0, 0, -10), spread=(5, 10, 25)),
+    "hip": JointLimits((-135, -50, -35), (40, 50, 65), spread=(60, 25, 30)),
+    "knee": JointLimits((-3, -15, -8), (155, 15, 8), rest=(8, 0, 0), spread=(60, 6, 4)),
+    "ankle": JointLimits((-40, -30, -30), (60, 30, 30), spread=(25, 12, 12)),
+    "spine1": JointLimits((-15, -15, -15), (35, 15, 15), spread=(10, 8, 8)),
+    "spine2": JointLimits((-15, -15, -15), (35, 15, 15), spread=(10, 8, 8)),
+    "spine3": JointLimits((-15, -15, -15), (25, 15, 15), spread=(6, 6, 6)),
+    "neck": JointLimits((-35, -45, -30), (40, 45, 30), spread=(15, 15, 12)),
+    "head": JointLimits((-35, -45, -30), (40, 45, 30), spread=(15, 15, 12)),
+    "collar": JointLimits((-20, -30, -15), (20, 25, 40), spread=(5, 10, 10)),
+    "shoulder": JointLimits((-110, -150, -115), (110, 70, 110), rest=(0, -10, -70), spread=(35, 60, 60)),
+    "elbow": JointLimits((-95, -155, -12), (95, 3, 12), rest=(0, -15, 0), spread=(30, 60, 5)),
+    "wrist": JointLimits((-25, -45, -85), (25, 45, 85), spread=(8, 20, 25)),
+    "thumb": JointLimits((-40, -60, -60), (40, 60, 60), spread=(12, 15, 15)),
+    "finger": JointLimits((-10, -25, -100), (10, 25, 20), rest=(0, 0, -10), spread=(5, 10, 25)),
 }
-_FREE = Joint((-360, -360, -360), (360, 360, 360), spread=(1e4, 1e4, 1e4))
+_FREE = JointLimits((-360, -360, -360), (360, 360, 360), spread=(1e4, 1e4, 1e4))
 
 
-def joint_limits(name: str) -> Joint:
+def joint_limits(name: str) -> JointLimits:
     """Limits of an SMPL-X joint; those of the right side are the left's mirrored, the pelvis has none."""
     side, _, bare = name.rpartition("_")
     kind = bare.rstrip("123") if bare not in _LIMITS else bare
@@ -60,7 +60,7 @@ def joint_limits(name: str) -> Joint:
     low = tuple(min(m * a, m * b) for m, a, b in zip(mirror, left.low, left.high, strict=True))
     high = tuple(max(m * a, m * b) for m, a, b in zip(mirror, left.low, left.high, strict=True))
     rest = tuple(m * a for m, a in zip(mirror, left.rest, strict=True))
-    return Joint(low, high, rest, left.spread)  # type: ignore[arg-type]
+    return JointLimits(low, high, rest, left.spread)  # type: ignore[arg-type]
 
 
 def limit_tensors(names: tuple[str, ...]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from mmsynth.evaluation.ablation import make_variants
 from mmsynth.generation.clip import GHOSTS
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.play import stream
-from mmsynth.generation.recipe import Device, Recipe
+from mmsynth.generation.recipe import Recipe, Tolerances
 from mmsynth.processes import Progress
 from mmsynth.types import PointCloud
 
@@ -158,7 +158,7 @@ class Search:
         ghostly = min((o for o in options if o.device[:2] == best.device[:2]), key=lambda o: o.loss(WITHIN))
         best = ghostly if better(ghostly, best, WITHIN) else best
         spread = float(np.fmax(self.settings.spread_db, 2 * error))
-        device = Device(
+        device = Tolerances(
             noise_db=(round(noise - spread, 1), round(noise + spread, 1)),
             threshold_db=(best.device[1] - 1.0, best.device[1] + 1.0),
             ghosts=(0.5 * best.device[2], 1.5 * best.device[2]),
@@ -178,7 +178,9 @@ class Search:
     def simulate(self, name: str, recipe: Recipe, devices: Sequence[Candidate]) -> Iterator[Measured]:
         """Quantities of the recipe's clips as each device records them; those of equal noise follow one another."""
         base = replace(recipe, clips=self.settings.clips, noise_draws=1)
-        plain = {d[:2]: replace(base, device=Device(noise_db=(d[0],) * 2, threshold_db=(d[1],) * 2)) for d in devices}
+        plain = {
+            d[:2]: replace(base, device=Tolerances(noise_db=(d[0],) * 2, threshold_db=(d[1],) * 2)) for d in devices
+        }
         made = self.clips.make({f"{name} {n:+g} {t:+g}": own for (n, t), own in plain.items()})
         # Ghosts come after detection: candidates that differ in nothing else share what was detected.
         for clips, (_, same) in zip(made.values(), groupby(devices, lambda d: d[:2]), strict=True):

@@ -8,11 +8,11 @@ import typer
 from mmsynth.cli.shared import (
     IMPORTS,
     RADAR,
-    Device,
     GoesOn,
     NewFile,
     NewFolder,
     Progress,
+    TorchDevice,
     Workers,
     app,
     note,
@@ -26,7 +26,7 @@ from mmsynth.cli.shared import (
 def demo(
     out: GoesOn = Path("demo"),
     workers: Workers = 2,
-    device: Device = "cpu",
+    device: TorchDevice = "cpu",
     clips: Annotated[int, typer.Option(min=0, help="Clips to train on; 0 = the recipe's. Fewer is faster.")] = 0,
 ) -> None:
     """Run the whole line on built-in motions, body and radar: generate, train, score, draw.
@@ -46,7 +46,7 @@ def generate(
     workers: Workers = 2,
     radar: Annotated[str, typer.Option(help=RADAR)] = "",
     overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
-    device: Device = "cpu",
+    device: TorchDevice = "cpu",
 ) -> None:
     """Make a synthetic data set, one for each radar of the recipe; after an interruption the same command continues.
 

@@ -34,7 +34,7 @@ GoesOn = Annotated[Path, typer.Option(help="Folder to write: a new one, or that 
 NewFile = Annotated[Path, typer.Option(help="File to write; it must not exist yet.")]
 NewFolder = Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
-Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...", callback=device_option)]
+TorchDevice = Annotated[str, typer.Option(help="Torch device: cpu, cuda, cuda:1 ...", callback=device_option)]
 
 
 def picture_option(path: Path | None) -> Path | None:

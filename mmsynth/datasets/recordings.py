@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport
+from mmsynth.datasets.segments import Segment, read_segments
 from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, Format, RecordingSettings, Source, is_start
-from mmsynth.datasets.takes import Take, read_takes
 from mmsynth.types import Labels, Radar, RadarSetup, Sample
 
 
@@ -33,7 +33,7 @@ def import_recordings(
         kind: of the files.
         source: a recording, or a folder of them.
         radar: profile, .toml or .cfg of the radar that recorded.
-        labels: CSV, see `takes.read_takes`.
+        labels: CSV, see `segments.read_segments`.
         settings: what is kept of raw recordings.
 
     Raises:
@@ -46,9 +46,9 @@ def import_recordings(
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
     _check_file(source, how, kind)
-    takes = read_takes(labels) if labels else tuple(Take(name, "") for name in _find(source, how, kind))
+    segments = read_segments(labels) if labels else tuple(Segment(name, "") for name in _find(source, how, kind))
     report = ImportReport()
-    clips = _clips(source, takes, partial(_open, kind, radar, settings), report)
+    clips = _clips(source, segments, partial(_open, kind, radar, settings), report)
     first, setup = next(clips)
     attributes = Attributes(
         radar=setup.radar if setup else None,
@@ -90,9 +90,9 @@ def _find(source: Path, how: Format, kind: str) -> list[str]:
 
 
 def _clips(
-    source: Path, takes: tuple[Take, ...], open_file: Callable[[Path], Source], report: ImportReport
+    source: Path, segments: tuple[Segment, ...], open_file: Callable[[Path], Source], report: ImportReport
 ) -> Iterator[tuple[Sample, RadarSetup | None]]:
-    for name in dict.fromkeys(take.file for take in takes):
+    for name in dict.fromkeys(segment.file for segment in segments):
         # A source that is a recording itself may be called by its own name.
         path = source if source.name == name else source / name
         if not path.exists():
@@ -101,19 +101,19 @@ def _clips(
         times = opened.times
         report.read.update(recordings=1, frames=len(times))
         report.notes.extend(note for note in opened.notes if note not in report.notes)
-        mine = [take for take in takes if take.file == name]
+        mine = [segment for segment in segments if segment.file == name]
         used = np.zeros(len(times), bool)
-        for k, take in enumerate(mine):
-            start, stop = _frames(take, times, path)
+        for k, segment in enumerate(mine):
+            start, stop = _frames(segment, times, path)
             twice = int(used[start:stop].sum())
             if twice:
                 report.notes.append(f"{name}: {twice} frames of clip {k:03d} are in an earlier one")
             used[start:stop] = True
-            labelled = len(mine) > 1 or bool(take.label)
+            labelled = len(mine) > 1 or bool(segment.label)
             stem = path.resolve().name if path.is_dir() else Path(name).with_suffix("").as_posix()
             clip = Sample(
                 id=f"{stem}-{k:03d}" if labelled else stem,
-                labels=Labels(take.label, take.subject, take.session, stem),
+                labels=Labels(segment.label, segment.subject, segment.session, stem),
                 provenance={"file": name, "start": f"{times[start] - times[0]:.6f}"},
                 **opened.cut(start, stop),
             )
@@ -122,15 +122,15 @@ def _clips(
         report.dropped["frames without a label"] += int((~used).sum())
 
 
-def _frames(take: Take, times: NDArray[np.float64], path: Path) -> tuple[int, int]:
-    """First and end frame of a take."""
+def _frames(segment: Segment, times: NDArray[np.float64], path: Path) -> tuple[int, int]:
+    """First and end frame of a segment."""
     since = times - times[0]
-    start, stop = (int(np.searchsorted(since, edge - 1e-6)) for edge in (take.start, take.end))
+    start, stop = (int(np.searchsorted(since, edge - 1e-6)) for edge in (segment.start, segment.end))
     period = float(np.median(np.diff(since))) if len(since) > 1 else 0.0
-    if not math.isinf(take.end) and take.end > since[-1] + period + 1e-6:
-        raise ValueError(f"{path}: labelled to {take.end} s, but it lasts {since[-1] + period:.3f} s")
+    if not math.isinf(segment.end) and segment.end > since[-1] + period + 1e-6:
+        raise ValueError(f"{path}: labelled to {segment.end} s, but it lasts {since[-1] + period:.3f} s")
     if stop <= start:
-        raise ValueError(f"{path}: no frame from {take.start} s to {take.end} s")
+        raise ValueError(f"{path}: no frame from {segment.start} s to {segment.end} s")
     return start, stop
 
 

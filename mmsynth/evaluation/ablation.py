@@ -18,7 +18,7 @@ from mmsynth.evaluation.naive import surface_cloud
 from mmsynth.generation.clip import Stage, Traced, record, stage, trace_clip
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import stream
-from mmsynth.generation.recipe import Clutter, Device, Placement, Recipe
+from mmsynth.generation.recipe import Clutter, Placement, Recipe, Tolerances
 from mmsynth.generation.run import attributes, join_parts
 from mmsynth.processes import Progress
 from mmsynth.simulation import hold_memory
@@ -41,7 +41,7 @@ def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, gain_db: float =
             for name, by in (("noise_db", noise_db), ("threshold_db", threshold_db), ("gain_db", gain_db))
             for low, high in [getattr(own, name)]
         }
-        return replace(recipe, device=Device(**moved, ghosts=(ghosts, ghosts)))
+        return replace(recipe, device=Tolerances(**moved, ghosts=(ghosts, ghosts)))
 
     return change
 
@@ -141,7 +141,7 @@ VARIANTS: dict[str, Change] = {
     "wool and synthetic": _dressed("wool", "synthetic"),
     "no occlusion": _simulated(occlusion=False),
     "no noise": _recorded(noise_db=-60.0),
-    "noise of the data sheet": lambda recipe: replace(recipe, device=Device()),
+    "noise of the data sheet": lambda recipe: replace(recipe, device=Tolerances()),
     "noise -10 dB": _recorded(noise_db=-10.0),
     "noise +10 dB": _recorded(noise_db=10.0),
     "threshold -6 dB": _recorded(threshold_db=-6.0),
@@ -192,7 +192,7 @@ def make_variants(
             _check(paths[name], recipe)
         else:
             clutter = replace(recipe.clutter, level_db=(0.0, 0.0))
-            key = replace(recipe, clutter=clutter, device=Device(), processing={}).text()
+            key = replace(recipe, clutter=clutter, device=Tolerances(), processing={}).text()
             found.setdefault(key, {})[name] = recipe
     groups = list(found.values())
     parts = [(g, start) for g, group in enumerate(groups) for start in _starts(next(iter(group.values())))]

@@ -145,7 +145,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Device:
+class Tolerances:
     """How this unit differs from its data sheet; each clip draws uniformly, in dB.
 
     Attributes:
@@ -237,7 +237,7 @@ class Recipe:
     room: str = ""
     subjects: SubjectRecipe = SubjectRecipe()
     placement: Placement = Placement()
-    device: Device = Device()
+    device: Tolerances = Tolerances()
     clutter: Clutter = Clutter()
     outputs: Outputs = Outputs()
     simulation: Simulation = Simulation()

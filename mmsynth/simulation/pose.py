@@ -20,7 +20,7 @@ _pieces: "WeakKeyDictionary[Scene, WeakKeyDictionary[Radar, Tensor | None]]" = W
 
 
 @dataclass(frozen=True, eq=False)
-class Pose:
+class PosedScene:
     """Everything that moves in a frame, or in several: their knots and instants follow each other.
 
     Attributes:
@@ -59,7 +59,7 @@ class Pose:
         """How many frames there are."""
         return len(self.normals)
 
-    def one(self, frame: int) -> "Pose":
+    def one(self, frame: int) -> "PosedScene":
         """That of one frame."""
         if self.frames == 1:
             return self
@@ -79,7 +79,7 @@ class Pose:
         return [frame * len(self.knots) + k for frame in range(self.frames) for k in self.instants]
 
 
-def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int, count: int = 1) -> Pose:
+def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int, count: int = 1) -> PosedScene:
     """The surfaces of a scene at the knots of `count` frames from `frame` on."""
     knots = frame_knots(radar, settings).to(scene.world_from_radar.device)
     size = len(knots)
@@ -95,7 +95,7 @@ def pose_frame(scene: Scene, radar: Radar, frame: int, settings: Simulation, see
     normals = surface.vertex_normals(faces, area[len(instants) - 1 :: len(instants)], topology.vertices)
     materials = scattering.material_table([scene.materials[name] for name in topology.region_names], vertices.device)
     shapes = (local, anchor, fade_weights(knots), instants, area, surface.centroid(corner), normals)
-    return Pose(radar, settings, seed, topology, bvh, materials, knots, vertices, *shapes)
+    return PosedScene(radar, settings, seed, topology, bvh, materials, knots, vertices, *shapes)
 
 
 def fade_weights(knots: Tensor) -> Tensor:

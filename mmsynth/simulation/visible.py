@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mmsynth.simulation import legs
 from mmsynth.simulation.legs import RADAR_CLEARANCE, SURFACE_OFFSET, Leg
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.rays.picture import hidden
 from mmsynth.simulation.surface import Surface, dot, unit
 
@@ -13,7 +13,7 @@ from mmsynth.simulation.surface import Surface, dot, unit
 SPARSE = 4
 
 
-def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
+def visible(pose: PosedScene, ends: tuple[Leg, Leg]) -> Tensor:
     """Whether [frames * instants, moving faces] each facet faces both ends of the way, and no leg is blocked."""
     tx, rx = ends
     if not tx.mirrors and not rx.mirrors and legs.share_rays(ends):
@@ -22,19 +22,19 @@ def visible(pose: Pose, ends: tuple[Leg, Leg]) -> Tensor:
     return seen_from(pose, tx) & seen_from(pose, rx)
 
 
-def seen_by_tx(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
+def seen_by_tx(pose: PosedScene, ends: tuple[Leg, Leg], seen: Tensor) -> Tensor:
     """Whether [frames * instants, moving faces] the TX sees each facet; `seen`, of `visible`, may say it."""
     return seen if legs.share_rays(ends) else seen_from(pose, ends[0])
 
 
-def shown(pose: Pose, leg: Leg) -> Tensor:
+def shown(pose: PosedScene, leg: Leg) -> Tensor:
     """Area [frames * instants, moving faces] in m^2 of each facet across the way from a leg; < 0 = its back."""
     centre = pose.centre.detach().transpose(0, 1)  # [3, instants, faces]
     way = (leg.centre - pose.anchor).detach().to(centre)[:, None, None] - centre
     return dot(way, pose.area.detach().transpose(0, 1)) * dot(way, way).rsqrt()
 
 
-def seen_from(pose: Pose, leg: Leg) -> Tensor:
+def seen_from(pose: PosedScene, leg: Leg) -> Tensor:
     """Whether [frames * instants, moving faces] each facet faces the leg and the way over the mirrors is free."""
     front = shown(pose, leg) > 0
     # Face f at instant k has the index k * moving + f.
@@ -46,7 +46,7 @@ def seen_from(pose: Pose, leg: Leg) -> Tensor:
     return torch.zeros_like(front).reshape(-1).index_copy_(0, facets, clear.index_select(0, patch)).reshape(front.shape)
 
 
-def _unhidden(pose: Pose, leg: Leg, asked: Tensor) -> Tensor | None:
+def _unhidden(pose: PosedScene, leg: Leg, asked: Tensor) -> Tensor | None:
     """As `unblocked`, from a picture: None where there is none, as of a room, of mirrors, or of people all around."""
     faces = pose.topology.faces
     if leg.mirrors or not pose.settings.occlusion or faces.shape[1] > pose.topology.moving or len(asked) == 0:
@@ -57,13 +57,13 @@ def _unhidden(pose: Pose, leg: Leg, asked: Tensor) -> Tensor | None:
     return None if found is None else ~found
 
 
-def _lifted(pose: Pose, asked: Tensor) -> Tensor:
+def _lifted(pose: PosedScene, asked: Tensor) -> Tensor:
     """Where [3, asked] the rays of the faces `asked` start, relative to the pose's anchor."""
     area, centre = (x.detach().transpose(0, 1).flatten(1).index_select(1, asked) for x in (pose.area, pose.centre))
     return centre + SURFACE_OFFSET * unit(area)
 
 
-def unblocked(pose: Pose, over: list[Leg], which: Tensor, asked: Tensor) -> Tensor:
+def unblocked(pose: PosedScene, over: list[Leg], which: Tensor, asked: Tensor) -> Tensor:
     """Whether [asked] rays from the faces `asked`, indices as in `seen_from`, arrive, each over its leg `which`."""
     bvh = pose.bvh if pose.settings.occlusion else None
     lifted, instants = _lifted(pose, asked), len(pose.instants)

@@ -21,7 +21,7 @@ from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import Stage, Traced, trace_clip
 from mmsynth.generation.ghosts import add_ghosts
-from mmsynth.generation.recipe import Clutter, Device, Placement, Recipe
+from mmsynth.generation.recipe import Clutter, Placement, Recipe, Tolerances
 from mmsynth.resources import data_file
 from mmsynth.scene.materials import CLOTHING, cloth_roughness
 from mmsynth.training.adapt import AdaptSettings
@@ -37,7 +37,7 @@ def recipe(clips: int, **more: object) -> Recipe:
     everybody = (replace(a, placement={}, style=style) for a, style in zip(base.activities, styles, strict=True))
     base = replace(base, activities=tuple(everybody))
     # In free space: what rests in a room hides most of half a second's few points, whatever the noise is.
-    return replace(base, device=Device(), clutter=Clutter(), **more)  # type: ignore[arg-type]
+    return replace(base, device=Tolerances(), clutter=Clutter(), **more)  # type: ignore[arg-type]
 
 
 def values(*clips: np.ndarray) -> Values:
@@ -60,7 +60,7 @@ def test_a_shift_of_the_values_is_the_distance() -> None:
 def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsynth.calibration.activities.AdaptSettings", partial(AdaptSettings, trees=8))
     far = replace(recipe(5).placement, distance=(2.4, 2.8), bearing=(0.3, 0.5))
-    there = replace(recipe(5, placement=far), noise_draws=3, device=Device(noise_db=(8.0, 8.0)))
+    there = replace(recipe(5, placement=far), noise_draws=3, device=Tolerances(noise_db=(8.0, 8.0)))
     recorded = Dataset.open(*generate(there, tmp_path / "there", lambda done, total: None))
     # The same person elsewhere, at the data sheet's noise; before and after are of another.
     near = recipe(5, placement=replace(far, distance=(1.4, 1.8), bearing=(-0.2, 0.2)))

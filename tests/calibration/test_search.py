@@ -16,7 +16,7 @@ from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
 from mmsynth.generation.clip import stage
 from mmsynth.generation.play import _who
-from mmsynth.generation.recipe import Device, Recipe
+from mmsynth.generation.recipe import Recipe, Tolerances
 from mmsynth.resources import data_file
 from mmsynth.types import Labels, PointCloud, Sample
 
@@ -72,7 +72,7 @@ def test_candidates_are_as_if_each_was_recorded_alone(recipe: Recipe, tmp_path: 
     found = list(search.simulate("some", few, devices))
     assert told[-1] == (2, 2) and len(list(tmp_path.glob("*.h5"))) == 2
     for (noise, threshold, ghosts), own in zip(devices, found, strict=True):
-        device = Device(noise_db=(noise,) * 2, threshold_db=(threshold,) * 2, ghosts=(ghosts,) * 2)
+        device = Tolerances(noise_db=(noise,) * 2, threshold_db=(threshold,) * 2, ghosts=(ghosts,) * 2)
         alone = stage(replace(few, device=device))
         want = measure(flatten([next(make_clip(alone, index)).cloud for index in range(2)]), few.seconds)
         for name, sample in want.items():

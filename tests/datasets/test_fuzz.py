@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, import_source
-from mmsynth.datasets.takes import read_takes
+from mmsynth.datasets.segments import read_segments
 from mmsynth.types import Sample
 
 DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "40"))
@@ -197,7 +197,7 @@ def test_mutated_label_tables(tmp_path: Path) -> None:
     for _ in range(10 * DRAWS):
         path.write_bytes(mutated(whole, draw))
         try:
-            assert all(0 <= take.start < take.end and take.file for take in read_takes(path))
+            assert all(0 <= part.start < part.end and part.file for part in read_segments(path))
         except ValueError as error:
             one_sentence(error)
 

@@ -19,9 +19,9 @@ from mmsynth.datasets import (
     write_capture,
 )
 from mmsynth.datasets.raw import Recording, write_dca1000, write_infineon
+from mmsynth.datasets.segments import Segment, read_segments
 from mmsynth.datasets.sources import raw_source
 from mmsynth.datasets.table import read_table
-from mmsynth.datasets.takes import Take, read_takes
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames
@@ -295,10 +295,10 @@ def test_point_table_damage(tmp_path: Path, text: str, said: str) -> None:
         read_table(path, period=0.1)
 
 
-def test_takes(tmp_path: Path) -> None:
+def test_segments(tmp_path: Path) -> None:
     path = tmp_path / "l.csv"
     path.write_text("\ufeffsession, file ,label,start\nd1, a.bin, walk, 1.5\n\n,b.bin,,\n", encoding="utf-8")
-    assert read_takes(path) == (Take("a.bin", "walk", 1.5, session="d1"), Take("b.bin", ""))
+    assert read_segments(path) == (Segment("a.bin", "walk", 1.5, session="d1"), Segment("b.bin", ""))
 
 
 @pytest.mark.parametrize(
@@ -318,11 +318,11 @@ def test_takes(tmp_path: Path) -> None:
         ("file\tlabel\na\tb\n", "expected columns apart by commas .*, got tabs"),
     ],
 )
-def test_takes_damage(tmp_path: Path, text: str, said: str) -> None:
+def test_segments_damage(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "l.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=said):
-        read_takes(path)
+        read_segments(path)
 
 
 def test_labels_that_do_not_fit_the_recording(tmp_path: Path) -> None:

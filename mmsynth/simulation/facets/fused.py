@@ -16,7 +16,7 @@ from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.legs.structs import FIELD, MIRRORS, Beam, LegStruct, beam_struct, leg_struct
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.scattering import MOST_PIECES
 from mmsynth.types import gain_rows
 
@@ -223,7 +223,7 @@ def _gains(
     """All but the coherent part, which is left to `integrals`."""
 
 
-def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
+def fused_gains(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
     """Gains and their slopes [facets, gains] (complex64) of the paths over the faces `facets`; see `facet_gains`."""
     device = facets.device
     rows = torch.tensor(gain_rows(len(pose.knots)), dtype=torch.int32, device=device)
@@ -241,7 +241,7 @@ def fused_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     return found[..., 0], found[..., 1]
 
 
-def _law(pose: Pose) -> _Law:
+def _law(pose: PosedScene) -> _Law:
     settings, wavelength, law = pose.settings, pose.radar.waveform.wavelength, _Law()
     law.flatness = settings.flatness * wavelength
     law.scale = wavelength / (4 * math.pi) ** 1.5

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from mmsynth.simulation import legs, scattering, surface
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.surface import dot, length, unit
 from mmsynth.types import gain_rows
 
 
-def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
+def facet_gains(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
     """Gains [facets, gains] (complex64) of the paths over the faces `facets` of one frame at the knots `gain_rows`.
 
     And their slopes, of the same shape: d gain / d ln(frequency), less a part that is in phase with the gain.
@@ -34,7 +34,7 @@ def facet_gains(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor)
     return gain, slope
 
 
-def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
+def _coefficient(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[Tensor, Tensor]) -> Tensor:
     """What hardly changes within a frame [facets]: polarised reflection, losses, patterns, lambda / (4 pi)^1.5."""
     region = pose.topology.region.index_select(0, facets)
     eps, _, loss = (x.index_select(0, region) for x in pose.materials)
@@ -46,7 +46,7 @@ def _coefficient(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], ways: tuple[
     return dot(turned, back) * scale
 
 
-def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
+def _sagitta(pose: PosedScene, facets: Tensor, corner: Tensor) -> Tensor:
     """The smooth surface [3, 3, gains * facets] off the edges of `corner` [3, 3, gains * facets].
 
     It is found once, at the last instant of visibility, and turns with the facets.
@@ -61,7 +61,7 @@ def _sagitta(pose: Pose, facets: Tensor, corner: Tensor) -> Tensor:
 
 
 def _amplitude(
-    pose: Pose, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]
+    pose: PosedScene, facets: Tensor, corner: Tensor, centre: Tensor, ends: tuple[Leg, Leg]
 ) -> tuple[Tensor, Tensor]:
     """Square-root RCS in m over the lengths of both legs in m, but for the reflection, and its slope [gains * facets].
 

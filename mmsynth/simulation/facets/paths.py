@@ -17,7 +17,7 @@ from mmsynth.simulation.facets.fused import fused_gains
 from mmsynth.simulation.facets.gains import facet_gains
 from mmsynth.simulation.facets.ways import fused_ways
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.surface import unit
 from mmsynth.types import Paths
 
@@ -25,7 +25,7 @@ from mmsynth.types import Paths
 ZERO = 0.01
 
 
-def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor) -> Paths:
+def facet_paths(pose: PosedScene, ends: tuple[Leg, Leg], seen: Tensor) -> Paths:
     """The paths from the TX over its leg to every seen facet and back over the leg of the RX.
 
     The weakest of each frame are left out as long as together they hold less than the fraction `settings.drop` of the
@@ -38,7 +38,7 @@ def facet_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor) -> Paths:
     return paths_over(pose, facets[keep], ends, (gain[keep], slope[keep]))
 
 
-def gains_of(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
+def gains_of(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) -> tuple[Tensor, Tensor]:
     """Gains and slopes [facets, gains] of the paths over `facets`, see `facet_gains`.
 
     They go by the route that can be differentiated where somebody asks.
@@ -48,7 +48,7 @@ def gains_of(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], seen: Tensor) ->
     )
 
 
-def paths_over(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg], scattered: tuple[Tensor, Tensor]) -> Paths:
+def paths_over(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], scattered: tuple[Tensor, Tensor]) -> Paths:
     """The paths over `facets`, indices as in `facet_paths`, with what `gains_of` has of them."""
     ways = facet_ways if differentiable(pose.vertices, pose.materials, ends) else fused_ways
     there, back, departure, arrival = ways(pose, facets, ends)
@@ -83,12 +83,12 @@ def _lagging(gain: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
     return torch.complex(a * cosine + b * sine, b * cosine - a * sine), turn.to(torch.float64)
 
 
-def frame_of(pose: Pose, facets: Tensor) -> Tensor | None:
+def frame_of(pose: PosedScene, facets: Tensor) -> Tensor | None:
     """The frame [facets] of indices as in `facet_paths`; None where there is one."""
     return None if pose.frames == 1 else facets // max(pose.topology.moving, 1)
 
 
-def facet_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def facet_ways(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The reference of `fused_ways`, and the route that can be differentiated."""
     centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
     ways = [unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends]

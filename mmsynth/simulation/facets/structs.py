@@ -8,7 +8,7 @@ import torch
 import warp as wp
 
 from mmsynth.simulation.kernels.launch import as_array
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.surface import CREASE_COSINE
 
 wp.set_module_options({"enable_backward": False})
@@ -16,7 +16,7 @@ wp.set_module_options({"enable_backward": False})
 
 @wp.struct
 class PoseStruct:
-    """What `pose.Pose` and its topology hold; `knots` are those of a frame, `bent`: smooth between vertices, or flat.
+    """What `pose.PosedScene` and its topology hold; `knots` are those of a frame, `bent`: smooth or flat.
 
     `normals` are those at the knot `shape` of each frame.
     """
@@ -38,17 +38,17 @@ class PoseStruct:
 
 
 # As long as the pose lives: a memo, which changes no result.
-_poses: "WeakKeyDictionary[Pose, Any]" = WeakKeyDictionary()
+_poses: "WeakKeyDictionary[PosedScene, Any]" = WeakKeyDictionary()
 
 
-def pose_struct(pose: Pose) -> Any:
+def pose_struct(pose: PosedScene) -> Any:
     """A pose as kernels take it."""
     if pose not in _poses:
         _poses[pose] = _pose_struct(pose)
     return _poses[pose]
 
 
-def _pose_struct(pose: Pose) -> Any:
+def _pose_struct(pose: PosedScene) -> Any:
     out, topology, (eps, rough, loss) = PoseStruct(), pose.topology, pose.materials
     out.vertices, out.normals = as_array(pose.vertices), as_array(pose.normals)
     out.faces, out.region = as_array(topology.faces), as_array(topology.region)

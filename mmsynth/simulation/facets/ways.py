@@ -13,7 +13,7 @@ from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.legs.structs import MIRRORS, LegStruct, empty_ways, leg_struct
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 
 wp.set_module_options({"enable_backward": False})
 
@@ -81,7 +81,7 @@ def _ways(
     """A facet a lane; antennas are relative to the centre of their leg."""
 
 
-def fused_ways(pose: Pose, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def fused_ways(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Delays to the faces `facets` (by `facet_paths`) from TX and RX, departure and arrival.
 
     Delays [facets, antennas, knots] are in s (float64), the others directions [facets, 3] in the radar frame at

@@ -17,7 +17,7 @@ from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.mirrors.chains import Chains, chains_of
 from mmsynth.simulation.mirrors.illumination import lit
 from mmsynth.simulation.mirrors.worth import shapes_of, worth
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.visible import one_a_patch, unblocked
 from mmsynth.types import Paths, Scene
 
@@ -52,7 +52,7 @@ class _Light:
     worth: Tensor
 
 
-def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, power: Tensor) -> list[Paths]:
+def mirror_paths(scene: Scene, pose: PosedScene, ends: tuple[Leg, Leg], seen: Tensor, power: Tensor) -> list[Paths]:
     """The paths over one to `settings.bounces` mirrors of the room: TX -> wall -> person -> RX, its reverse, and both.
 
     Where TX and RX share rays, a way and its reverse have one gain: they differ by the distance between the two, which
@@ -89,7 +89,7 @@ def mirror_paths(scene: Scene, pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, 
     return found
 
 
-def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:
+def _families(pose: PosedScene, every: Chains) -> tuple[Tensor, Tensor]:
     """Pairs [families, 2] of chains, towards TX and RX, and in which frames [families, frames] they are traced.
 
     They are those whose best facet brings more than `FAINT` of the budget. Where TX and RX share rays, one of a pair
@@ -109,7 +109,7 @@ def _families(pose: Pose, every: Chains) -> tuple[Tensor, Tensor]:
     return families, strong[families[:, 0], families[:, 1]]
 
 
-def _light(pose: Pose, every: Chains, seen: Tensor) -> list[_Light]:
+def _light(pose: PosedScene, every: Chains, seen: Tensor) -> list[_Light]:
     """What the families light: those that have a straight leg, of which `seen` is known, and the others."""
     families, traced = _families(pose, every)
     known = (families[:, 0] == 0) & every.shared
@@ -141,7 +141,9 @@ def _counting(light: list[_Light], budget: Tensor) -> list[Tensor]:
     return [part.worth >= bound for part in light]
 
 
-def _seen(pose: Pose, every: Chains, asked: tuple[list[_Light], list[Tensor]], direct: Tensor) -> dict[int, Tensor]:
+def _seen(
+    pose: PosedScene, every: Chains, asked: tuple[list[_Light], list[Tensor]], direct: Tensor
+) -> dict[int, Tensor]:
     """Whether [instants, faces] each facet that counts is seen over each leg; others are not asked.
 
     `asked` is what the families light, and what counts of it. Where TX and RX share rays, `direct` [instants, faces] is

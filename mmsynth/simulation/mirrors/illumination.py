@@ -13,7 +13,7 @@ from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.kernels.launch import launch, native, torch_stream
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.legs.structs import FIELD, MIRRORS, Beam, LegStruct, beam_struct, leg_struct
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 
 wp.set_module_options({"enable_backward": False})
 
@@ -89,7 +89,7 @@ def _light(
     """A leg, an instant, and as many facets as there are lanes; `facing`: whether they have a back."""
 
 
-def lit(pose: Pose, legs: list[Leg], shape: tuple[Tensor, Tensor | None]) -> Tensor:
+def lit(pose: PosedScene, legs: list[Leg], shape: tuple[Tensor, Tensor | None]) -> Tensor:
     """The field [legs, rows, points] in 1/m that a unit source at the far end of each leg makes, nothing in the way.
 
     It carries the pattern and the mirrors, and is zero where the way misses one, or from behind.

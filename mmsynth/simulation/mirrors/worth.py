@@ -14,7 +14,7 @@ from mmsynth.simulation import surface
 from mmsynth.simulation.kernels.lanes import GEOMETRY, LANES, lanes_of
 from mmsynth.simulation.kernels.launch import launch, native
 from mmsynth.simulation.legs import Leg
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 
 wp.set_module_options({"enable_backward": False})
 
@@ -140,7 +140,7 @@ def _worth(
 
 
 def worth(
-    pose: Pose, facets: Tensor, shapes: Tensor, light: tuple[Tensor, list[Leg]], pairs: tuple[Tensor, Tensor]
+    pose: PosedScene, facets: Tensor, shapes: Tensor, light: tuple[Tensor, list[Leg]], pairs: tuple[Tensor, Tensor]
 ) -> Tensor:
     """The gain [pairs, frames, facets] that a facet may bring at mid-frame, 0 where it is not lit by both.
 
@@ -169,7 +169,7 @@ def worth(
     return found
 
 
-def shapes_of(pose: Pose, facets: Tensor) -> Tensor:
+def shapes_of(pose: PosedScene, facets: Tensor) -> Tensor:
     """Numbers [frames, SHAPE, facets] of facets of people at mid-frame as the kernel takes them.
 
     They are the centroid relative to `pose.anchor`, the area vector, two edges, and the bend: the sine by which the

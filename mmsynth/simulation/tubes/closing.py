@@ -14,7 +14,7 @@ from mmsynth.simulation.kernels.lanes import GEOMETRY, ONE_LANE
 from mmsynth.simulation.kernels.launch import launch
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.legs.structs import FIELD, MIRRORS, Beam, LegStruct, beam_struct, leg_struct
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.tubes.footprints import MOST_PIECES, NUMBERS, integrals
 from mmsynth.simulation.tubes.shooting import Rays, Shots
 from mmsynth.simulation.tubes.tube import Tube, advance, apart, begin, share_of, times
@@ -192,7 +192,7 @@ def _close(
     turn[item] = _wave(2.0 * _PI * float(turns - wp.floor(turns)))
 
 
-def close(pose: Pose, ends: tuple[Leg, Leg], shots: Shots, pieces: Tensor, stop: int) -> tuple[Tensor, ...]:
+def close(pose: PosedScene, ends: tuple[Leg, Leg], shots: Shots, pieces: Tensor, stop: int) -> tuple[Tensor, ...]:
     """The tubes between rays where they have met surface `stop`: gains, the rays that speak for them, their row, sums.
 
     `pieces` [pieces, 6] are rows of the rays of a tube that was shot, see `lattice`. A piece may end on two sheets of

@@ -16,7 +16,7 @@ from mmsynth.simulation.facets.structs import PoseStruct, pose_struct
 from mmsynth.simulation.kernels.launch import as_array, launch
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.legs.structs import LegStruct, leg_struct
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.tubes.patch import Facet, facet_of, lifted, smooth_normal, smooth_place, weights_at
 
 wp.set_module_options({"enable_backward": False})
@@ -158,7 +158,7 @@ class Starts:
     old: Shots | None = None
 
 
-def shoot(pose: Pose, tx: Leg, tubes: Starts, grid: Tensor, stops: int) -> Shots:
+def shoot(pose: PosedScene, tx: Leg, tubes: Starts, grid: Tensor, stops: int) -> Shots:
     """Rays from the TX over tubes at the weights `grid` [nodes, 3] of their corners, until they met `stops` surfaces.
 
     The BVH of the pose must be at its middle knot.

@@ -20,7 +20,7 @@ from mmsynth.arrays import differentiable
 from mmsynth.simulation import legs, surface
 from mmsynth.simulation.budget import strongest
 from mmsynth.simulation.legs import SURFACE_OFFSET, Leg
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.surface import unit
 from mmsynth.simulation.tubes.closing import close
 from mmsynth.simulation.tubes.shooting import INWARD, Shots, Starts, lattice, parted, shoot
@@ -53,7 +53,7 @@ class Tubes:
         return Tubes(self.gain[rows], self.faces[:, rows], self.weights[:, rows])
 
 
-def tube_paths(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> list[Paths]:
+def tube_paths(pose: PosedScene, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> list[Paths]:
     """The paths over two to `settings.bounces + 1` surface points of the people, in sets by the number of points.
 
     Tubes go one way, and physical optics is taken at their last hit alone, which is not reciprocal where surfaces
@@ -86,7 +86,7 @@ def _backwards(paths: Paths) -> Paths:
     )
 
 
-def _shot(pose: Pose, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> list[Tubes]:
+def _shot(pose: PosedScene, ends: tuple[Leg, Leg], seen: Tensor, budget: float) -> list[Tubes]:
     """The tubes from the first end that end on the second surface point, on the third, and so on."""
     bvh = pose.bvh
     assert bvh is not None
@@ -123,7 +123,7 @@ def _changed(change: Tensor, there: Tensor, budget: float) -> Tensor:
 
 
 def _closed(
-    pose: Pose, ends: tuple[Leg, Leg], shots: Shots, pieces: Tensor, bounces: int
+    pose: PosedScene, ends: tuple[Leg, Leg], shots: Shots, pieces: Tensor, bounces: int
 ) -> tuple[list[tuple[Tubes, Tensor]], Tensor]:
     """The pieces of tubes by bounces, each with its row, and the sums [tubes, pieces, bounces]."""
     scale = pose.radar.waveform.wavelength / (4 * math.pi) ** 1.5
@@ -141,7 +141,7 @@ def _together(parts: list[Tubes]) -> Tubes:
     return Tubes(torch.cat([part.gain for part in parts]), *chains)
 
 
-def _meeting(pose: Pose, tx: Leg, face: Tensor) -> Starts:
+def _meeting(pose: PosedScene, tx: Leg, face: Tensor) -> Starts:
     """Tubes over those whole facets among `face` of whose corners a ray meets a person again."""
     faces, device = pose.topology.faces.index_select(1, face), face.device
     # One of the facets around each vertex that is there shoots its ray: rows of (corner, facet).
@@ -167,7 +167,7 @@ def _meeting(pose: Pose, tx: Leg, face: Tensor) -> Starts:
     return Starts(face[met], inner.expand(len(met), 3, 3), known.T[met], shots)
 
 
-def _strong(pose: Pose, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
+def _strong(pose: PosedScene, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
     """Those that the RX sees, but for the weakest, which hold less than `budget` of power gain together."""
     tubes = tubes.at(strongest(tubes.gain[:, None], budget=budget))
     if not pose.settings.occlusion or pose.bvh is None:
@@ -177,7 +177,7 @@ def _strong(pose: Pose, tubes: Tubes, rx: Leg, budget: float) -> Tubes:
     return tubes.at(legs.free(rx, start.T, pose.bvh).nonzero()[:, 0])
 
 
-def _paths(pose: Pose, tubes: Tubes, ends: tuple[Leg, Leg], named: int) -> Paths:
+def _paths(pose: PosedScene, tubes: Tubes, ends: tuple[Leg, Leg], named: int) -> Paths:
     """The paths along tubes; their region is that of surface point `named`."""
     chain, gain = (tubes.faces, tubes.weights), tubes.gain
     there, back, departure, arrival = chain_ways(pose, chain, ends)

@@ -16,7 +16,7 @@ from mmsynth.simulation.facets.structs import PoseStruct, corner_of, pose_struct
 from mmsynth.simulation.kernels.launch import launch
 from mmsynth.simulation.legs import Leg
 from mmsynth.simulation.legs.structs import LegStruct, empty_ways, leg_struct
-from mmsynth.simulation.pose import Pose
+from mmsynth.simulation.pose import PosedScene
 from mmsynth.simulation.scattering import polarised_reflection
 from mmsynth.simulation.surface import length, unit
 
@@ -29,7 +29,7 @@ Chains = tuple[Tensor, Tensor]
 Ways = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def chain_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
+def chain_ways(pose: PosedScene, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     """Delays from the TX to the first points of chains and over all others to the RX, departure and arrival.
 
     `chain` has the faces [points, chains] and the weights [points, chains, 3] of their corners; legs are direct.
@@ -38,7 +38,7 @@ def chain_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     return (reference_ways if differentiable(pose.vertices, ends) else _fused_ways)(pose, chain, ends)
 
 
-def reference_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
+def reference_ways(pose: PosedScene, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     """As `chain_ways`, in torch."""
     tx, rx = ends
     corners = [surface.gather(pose.vertices, pose.topology.faces[:, face]) for face in chain[0]]
@@ -51,7 +51,7 @@ def reference_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     return there, here, legs.in_radar(tx, away), legs.in_radar(rx, back)
 
 
-def chain_factor(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Tensor:
+def chain_factor(pose: PosedScene, chain: Chains, ends: tuple[Leg, Leg]) -> Tensor:
     """What antennas, materials and the first and the last way leave of a field along chains [chains] (complex).
 
     It can be differentiated; tubes' gains are this times what footprints and foci add, which holds no material.
@@ -74,7 +74,7 @@ def chain_factor(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Tensor:
     return surface.dot(value, legs.field(rx, -ways[-1], wavenumber)) * left * beam
 
 
-def _normal(pose: Pose, face: Tensor, corner: Tensor, weight: Tensor) -> Tensor:
+def _normal(pose: PosedScene, face: Tensor, corner: Tensor, weight: Tensor) -> Tensor:
     """Normals [3, points] of the smooth surface at weights [points, 3] of corners [3, 3, points]; at a crease, flat."""
     flat = unit(surface.area_vectors(corner)).to(torch.float32)[:, None]
     normal = surface.gather(pose.normals[0], pose.topology.faces[:, face])
@@ -129,7 +129,7 @@ def _ways(
         _write(last, inner, rx, receivers, rx_delay, arrival, wp.vec3i(chain, knot, knots))
 
 
-def _fused_ways(pose: Pose, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
+def _fused_ways(pose: PosedScene, chain: Chains, ends: tuple[Leg, Leg]) -> Ways:
     """As `chain_ways`, by a kernel."""
     count = chain[0].shape[1]
     found = empty_ways(ends, count, len(pose.knots))

@@ -12,7 +12,7 @@ REQUIRED = ("file", "label")
 
 
 @dataclass(frozen=True)
-class Take:
+class Segment:
     """A labelled part of a recording.
 
     Attributes:
@@ -36,10 +36,10 @@ class Take:
             raise ValueError(f"expected 0 <= start < end, got {self.start} and {self.end}")
 
 
-COLUMNS = tuple(f.name for f in fields(Take))
+COLUMNS = tuple(f.name for f in fields(Segment))
 
 
-def read_takes(path: Path | str) -> tuple[Take, ...]:
+def read_segments(path: Path | str) -> tuple[Segment, ...]:
     """Read a CSV with the columns file, start, end, label, subject, session (in any order; file and label at least).
 
     An empty start or end means that of the recording.
@@ -66,19 +66,19 @@ def read_takes(path: Path | str) -> tuple[Take, ...]:
     missing = [name for name in REQUIRED if name not in header]
     if missing:
         raise ValueError(f"{path}: expected the columns {', '.join(COLUMNS)}, got none for '{missing[0]}'")
-    takes = [_take(path, line, header, row) for line, row in enumerate(rows[1:], 2) if any(v.strip() for v in row)]
-    if not takes:
+    found = [_segment(path, line, header, row) for line, row in enumerate(rows[1:], 2) if any(v.strip() for v in row)]
+    if not found:
         raise ValueError(f"{path}: expected a row for each labelled part, got none")
-    return tuple(takes)
+    return tuple(found)
 
 
-def _take(path: Path, line: int, header: list[str], row: list[str]) -> Take:
+def _segment(path: Path, line: int, header: list[str], row: list[str]) -> Segment:
     if len(row) != len(header):
         raise ValueError(f"{path}, line {line}: expected {len(header)} columns, got {len(row)}")
     values = {name: value.strip() for name, value in zip(header, row, strict=True)}
     try:
         times = {name: float(values.pop(name)) for name in ("start", "end") if values.get(name)}
         texts = {name: value for name, value in values.items() if name not in ("start", "end")}
-        return Take(**texts, **times)  # type: ignore[arg-type]
+        return Segment(**texts, **times)  # type: ignore[arg-type]
     except ValueError as error:
         raise ValueError(f"{path}, line {line}: {error}") from None
