@@ -26,14 +26,13 @@ from mmsynth.evaluation.fidelity import correlations
 from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, write_skeletons
 from mmsynth.evaluation.mars_pairs import (
     Asked,
-    ablation_row,
     ceiling_rows,
     compared,
     mars_restaging,
-    paired_rows,
     residual_rows,
     variants,
 )
+from mmsynth.evaluation.mars_rows import ablation_row, paired_rows
 from mmsynth.evaluation.mars_transfer import joint_table, pose_curves, pose_rows, transfer_errors
 from mmsynth.evaluation.official import split_reports
 from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
@@ -105,12 +104,12 @@ def _add_paired(parts: Any) -> None:
         part.add_argument("--every", type=int, default=1, help="of how many consecutive frames one is taken")
         part.add_argument("--workers", type=int, default=1)
         part.add_argument("--device", default="cpu")
-        if run is paired:
-            part.add_argument("--draws", type=int, default=5, help="of the receiver's noise")
         if run is residual:
             part.add_argument("--trees", type=int, default=30)
         else:
-            part.add_argument("--part", default="test", help="official part of each recording")
+            draws = 5 if run is paired else 1
+            part.add_argument("--draws", type=int, default=draws, help="of speckle and of the receiver's noise")
+            part.add_argument("--part", nargs="+", default=["test"], help="official parts of each recording")
         if run is ablation:
             part.add_argument("--only", nargs="*", metavar="NAME", help="these rows and no others")
         part.set_defaults(run=run)
@@ -194,11 +193,7 @@ def official(options: argparse.Namespace) -> list[Row]:
 
 def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
-    restaging = mars_restaging(options.body, options.device)
-    if options.draws < 1:
-        raise ValueError(f"--draws: expected 1 or more, got {options.draws}")
-    noises = {str(draw): replace(restaging, draw=draw) for draw in range(options.draws)}
-    draws = [pairs for _, _, pairs in compared(_asked(options), [noises])]
+    [(_, restaging, draws)] = compared(_asked(options), [{"": mars_restaging(options.body, options.device)}])
     for pair in draws[0]:
         sizes = " ".join(f"{np.mean([len(f) for f in side]):.1f}" for side in (pair.recorded, pair.simulated))
         each = {name: round(c, 2) for name, (c, _) in correlations([pair]).items()}
@@ -220,7 +215,7 @@ def ablation(options: argparse.Namespace) -> Iterator[Row]:
 
 def ceiling(options: argparse.Namespace) -> list[Row]:
     """Correlations of the recorded course with what trees predict from the poses, taught by the other people."""
-    return ceiling_rows(Asked(options.recordings, options.part, options.frames), options.trees)
+    return ceiling_rows(Asked(options.recordings, (options.part,), options.frames), options.trees)
 
 
 def residual(options: argparse.Namespace) -> list[Row]:
@@ -229,8 +224,10 @@ def residual(options: argparse.Namespace) -> list[Row]:
 
 
 def _asked(options: argparse.Namespace) -> Asked:
-    part = getattr(options, "part", "validate")
-    return Asked(options.recordings, part, options.frames, options.every, options.workers)
+    parts, draws = tuple(getattr(options, "part", ())), getattr(options, "draws", 1)
+    if draws < 1:
+        raise ValueError(f"--draws: expected 1 or more, got {draws}")
+    return Asked(options.recordings, parts, options.frames, options.every, draws, options.workers)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,10 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.ensemble import ExtraTreesRegressor
 
 from mmsynth import metrics
-from mmsynth.evaluation.fidelity import SERIES, series, split_frames
+from mmsynth.evaluation.fidelity import SERIES, Courses, series, split_frames
 from mmsynth.types import Sample
 
 Array = NDArray[Any]
-Courses = dict[str, Array]
 _AROUND = (-0.5, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.5)  # s: at which times besides now radial speeds are known
 _DRAWS = 400
 

@@ -1,6 +1,6 @@
 """Simulated against recorded clouds, frame by frame: how near they lie, and how far they go together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmsynth import metrics
 from mmsynth.types import PointCloud
 
 Array = NDArray[Any]
+Courses = dict[str, Array]
 SERIES = ("doppler", "range", "lateral", "elevation")
 
 
@@ -52,7 +53,7 @@ def split_frames(cloud: PointCloud) -> Iterator[Array]:
         yield table[a:b]
 
 
-def series(frames: tuple[Array, ...]) -> dict[str, Array]:
+def series(frames: tuple[Array, ...]) -> Courses:
     """One number a frame: mean Doppler, median range, median lateral position, median height; NaN without points."""
 
     def each(pick: Any) -> Array:
@@ -68,6 +69,7 @@ def series(frames: tuple[Array, ...]) -> dict[str, Array]:
 
 # Lowest, highest and width of the bins of a histogram: m, m/s, degrees, degrees.
 _BINS = {"range": (0.0, 4.5, 0.05), "doppler": (-6.0, 6.0, 0.1), "azimuth": (-90, 90, 2), "elevation": (-90, 90, 2)}
+HISTOGRAMS = tuple(_BINS)
 
 
 def histogram_distances(pairs: list[Pair]) -> dict[str, float]:
@@ -91,10 +93,25 @@ def histogram_distances(pairs: list[Pair]) -> dict[str, float]:
     return distances
 
 
-def correlations(pairs: list[Pair]) -> dict[str, tuple[float, float]]:
-    """Correlation over frames of each series: (all frames in one, mean over clips of that within the clip)."""
+def mean_series(several: Sequence[Courses]) -> Courses:
+    """The mean of several courses of the same frames: in each over those that are known there, NaN where none is."""
     found = {}
-    both = [(series(p.recorded), series(p.simulated)) for p in pairs]
+    for name in SERIES:
+        values = np.stack([course[name] for course in several])
+        known = np.isfinite(values)
+        total, count = np.where(known, values, 0.0).sum(0), known.sum(0)
+        found[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return found
+
+
+def correlations(pairs: Sequence[Pair]) -> dict[str, tuple[float, float]]:
+    """Correlation over frames of each series: (all frames in one, mean over clips of that within the clip)."""
+    return course_correlations([(series(p.recorded), series(p.simulated)) for p in pairs])
+
+
+def course_correlations(both: Sequence[tuple[Courses, Courses]]) -> dict[str, tuple[float, float]]:
+    """As `correlations`, of two courses of each clip; frames in which either is unknown do not count."""
+    found = {}
     for name in SERIES:
         pooled = metrics.correlation(*(np.concatenate([b[k][name] for b in both]) for k in (0, 1)))
         within = [metrics.correlation(a[name], b[name]) for a, b in both]

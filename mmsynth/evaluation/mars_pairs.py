@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from mmsynth.body_models import load_body
@@ -16,9 +15,6 @@ from mmsynth.evaluation.ceiling import Stretch, learned_correlations, residual_g
 from mmsynth.evaluation.fidelity import (
     Pair,
     at_the_body,
-    chamfer_contrast,
-    correlations,
-    histogram_distances,
     series,
 )
 from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
@@ -36,24 +32,26 @@ class Asked:
 
     Attributes:
         recordings: file that `mmsynth import mars` wrote.
-        part: official part of each recording.
-        frames: of each recording.
+        parts: official parts of each recording.
+        frames: of each of these.
         every: of how many consecutive frames one is taken.
+        draws: of speckle and of the receiver's noise.
         workers: processes.
     """
 
     recordings: Path
-    part: str = "test"
+    parts: tuple[str, ...] = ("test",)
     frames: int = 60
     every: int = 1
+    draws: int = 1
     workers: int = 1
 
     def stretches(self, dataset: Dataset, period: float) -> dict[int, slice]:
-        """By clip: of the longest unbroken stretch of the part, where poses are known, every so many frames."""
+        """By clip: of the longest unbroken stretch of each part, where poses are known, every so many frames."""
         found = {}
         for k, name in enumerate(dataset.labels.id.tolist()):
             sample = dataset[k]
-            if name.endswith(self.part) and sample.joints is not None and bool(sample.joints.isfinite().any()):
+            if name.endswith(self.parts) and sample.joints is not None and bool(sample.joints.isfinite().any()):
                 whole = steady_stretch(sample, period, self.frames * self.every)
                 found[k] = slice(whole.start, whole.stop, self.every)
         return found
@@ -65,43 +63,6 @@ def mars_restaging(body: str = "free", device: str = "cpu") -> Restaging:
     return Restaging(body_, setup, radar_position=RADAR_POSITION, lag=RADAR_LAG, device=device)
 
 
-def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
-    """Correlations over frames, Chamfer and histogram distances of each draw of simulated clouds with the recorded."""
-    total, more = sum(len(p.recorded) for p in draws[0]), _about(restaging)
-    rows = []
-    for title, pairs, note in (
-        ("", draws, f"r over {total} frames"),
-        ("body_", [[at_the_body(p) for p in each] for each in draws], "r of points within 25 cm of the pose's ranges"),
-    ):
-        r = [correlations(each) for each in pairs]
-        for name in r[0]:
-            pooled, within = zip(*(each[name] for each in r), strict=True)
-            said = f"{note}; mean within clips {np.mean(within):.2f}"
-            rows.append(row(f"mars/paired_{title}{name}", pooled, "", note=said, **more))
-    near = [chamfer_contrast(each, np.random.default_rng(0)) for each in draws]
-    meters = {name: np.mean([n[name] for n in near]) for name in near[0]}
-    for name in ("shuffled", "surface"):
-        note = f"matched {meters['matched']:.3f} m, {name} {meters[name]:.3f} m: matched over {name}"
-        rows.append(row(f"mars/paired_chamfer_{name}", [n["matched"] / n[name] for n in near], "", note=note, **more))
-    moved = [histogram_distances(each) for each in draws]
-    for name in moved[0]:
-        note = "earth mover's distance in m, m/s or degrees"
-        rows.append(row(f"mars/paired_histogram_{name}", [m[name] for m in moved], "", note=note, **more))
-    made = [float(np.mean([len(f) for p in each for f in p.simulated])) for each in draws]
-    seen = np.mean([len(f) for p in draws[0] for f in p.recorded])
-    return [*rows, row("mars/paired_points", made, "", note=f"a frame; recorded {seen:.1f}", **more)]
-
-
-def ablation_row(name: str, restaging: Restaging, pairs: list[Pair]) -> Row:
-    """The comparison of `paired_rows` of one variant, in one row."""
-    near = chamfer_contrast(pairs, np.random.default_rng(0))
-    r = {key: (round(pooled, 3), round(within, 2)) for key, (pooled, within) in correlations(pairs).items()}
-    points = np.mean([len(frame) for pair in pairs for frame in pair.simulated])
-    chamfer, moved = ({k: round(v, 3) for k, v in d.items()} for d in (near, histogram_distances(pairs)))
-    note = f"r {r}; points a frame {points:.1f}; Chamfer {chamfer}; earth mover's {moved}"
-    return row(f"mars/ablation/{name}", [near["matched"] / near["shuffled"]], "", note=note, **_about(restaging))
-
-
 def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
     """Correlations of the recorded course with what trees predict from the poses, taught by the other people."""
     dataset, period = Dataset.open(asked.recordings), load_radar("mars").radar.waveform.frame_period
@@ -110,13 +71,13 @@ def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
         sample = dataset[k]
         if sample.joints is None or not bool(sample.joints.isfinite().any()):
             continue
-        if name.endswith("test") and asked.part != "test":
+        if name.endswith("test") and "test" not in asked.parts:
             continue
         longest = steady_stretch(sample, period, len(sample.cloud.times))
         known.append(stretch_of(sample, longest, period, RADAR_POSITION))
-        if name.endswith(asked.part):
+        if name.endswith(asked.parts):
             some.append(stretch_of(sample, steady_stretch(sample, period, asked.frames), period, RADAR_POSITION))
-    about = f"r over {sum(len(s.features) for s in some)} frames of {asked.part}, one person held out"
+    about = f"r over {sum(len(s.features) for s in some)} frames of {' and '.join(asked.parts)}, one person held out"
     return [
         row(f"mars/ceiling_{name}", [r], "trees", note=f"{about}; +- {error:.3f} over recordings")
         for name, (r, error) in learned_correlations(known, some, trees, seed=0).items()
@@ -128,8 +89,8 @@ def residual_rows(asked: Asked, restaging: Restaging, trees: int) -> list[Row]:
     dataset, period = Dataset.open(asked.recordings), restaging.setup.radar.waveform.frame_period
     found: dict[str, list[tuple[Pair, Stretch]]] = {}
     for part in ("train", "validate"):
-        own = replace(asked, part=part)
-        [(_, _, pairs)] = compared(own, [{"": restaging}])
+        own = replace(asked, parts=(part,), draws=1)
+        [(_, _, [pairs])] = compared(own, [{"": restaging}])
         cut = own.stretches(dataset, period)
         stretches = [stretch_of(dataset[k], frames, period, restaging.radar_position) for k, frames in cut.items()]
         found[part] = list(zip(pairs, stretches, strict=True))
@@ -154,20 +115,28 @@ def residual_rows(asked: Asked, restaging: Restaging, trees: int) -> list[Row]:
     return rows
 
 
-def compared(asked: Asked, groups: Sequence[dict[str, Restaging]]) -> Iterator[tuple[str, Restaging, list[Pair]]]:
-    """Recorded and simulated clouds of every restaging; those of a group differ in receiver and processing alone."""
+def compared(asked: Asked, groups: Sequence[dict[str, Restaging]]) -> Iterator[tuple[str, Restaging, list[list[Pair]]]]:
+    """Recorded and simulated clouds of every restaging, by draw and recording.
+
+    Those of a group differ in receiver and processing alone.
+    """
     first = next(iter(groups[0].values()))
     stretches = asked.stretches(Dataset.open(asked.recordings), first.setup.radar.waveform.frame_period)
-    jobs = [(asked.recordings, k, stretch, group) for group in groups for k, stretch in stretches.items()]
+    jobs = [
+        (asked.recordings, k, stretch, {name: replace(restaging, draw=draw) for name, restaging in group.items()})
+        for group in groups
+        for draw in range(asked.draws)
+        for k, stretch in stretches.items()
+    ]
     with ExitStack() as stack:
         run: Callable[..., Iterator[dict[str, Pair]]] = map
         if asked.workers > 1:
             run = stack.enter_context(worker_pool(asked.workers)).map
         found = run(_pairs_of, jobs)
         for group in groups:
-            pairs = [next(found) for _ in stretches]
+            draws = [[next(found) for _ in stretches] for _ in range(asked.draws)]
             for name, restaging in group.items():
-                yield name, restaging, [pair[name] for pair in pairs]
+                yield name, restaging, [[pair[name] for pair in pairs] for pairs in draws]
 
 
 def _pairs_of(job: tuple[Path, int, slice, dict[str, Restaging]]) -> dict[str, Pair]:
@@ -177,10 +146,6 @@ def _pairs_of(job: tuple[Path, int, slice, dict[str, Restaging]]) -> dict[str, P
     sample = Dataset.open(recordings)[k]
     restaged = restage(sample, stretch, next(iter(group.values())), seed=k)
     return {name: observe(sample, stretch, restaged, restaging, seed=k) for name, restaging in group.items()}
-
-
-def _about(restaging: Restaging) -> dict[str, Any]:
-    return {"method": restaging.settings.method, "facets": len(restaging.body.faces)}
 
 
 def variants(full: Restaging) -> list[dict[str, Restaging]]:
@@ -236,6 +201,7 @@ def variants(full: Restaging) -> list[dict[str, Restaging]]:
         "seven knots": settings(knots=7),
         "calibrated, radar 23 cm lower": replace(chain(compensation=()), radar_position=(0.0, 0.0, 0.0)),
         "Kinect's jitter": replace(full, smoothing=0.0),
+        "no lag": replace(full, lag=0.0),
     }
     return [device, *({name: restaging} for name, restaging in traced.items())]
 

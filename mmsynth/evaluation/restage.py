@@ -12,13 +12,17 @@ from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, fit_skeleton
 from mmsynth.evaluation.fidelity import Array, Pair, split_frames
 from mmsynth.joints import JOINT_SETS
-from mmsynth.motion import breathing, resample
+from mmsynth.motion import breathing, place, resample
 from mmsynth.processing import detect, range_doppler
 from mmsynth.scene import material, person_materials
 from mmsynth.simulation import Simulation, knot_times, receive, simulate_clean
-from mmsynth.types import AdcFrames, MeshSequence, Radar, RadarSetup, Sample, Scene, Skeleton
+from mmsynth.types import AdcFrames, MeshSequence, Motion, Radar, RadarSetup, Sample, Scene, Skeleton
 
 BREATHS = 0.25  # a second
+# How far, in m along each axis and in rad about the vertical, people stand from where they are said to in a draw of
+# speckle: standard deviations. Less than a depth camera knows, and 3 wavelengths both ways between the sides of a
+# trunk; a wavelength along the line of sight would move every echo alike and leave the speckle (coherence 0.99).
+SHIFT, TURN = 0.01, math.radians(1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,8 @@ class Restaging:
         lag: how long in s the radar comes after the camera, up to a frame period: a recorded cloud shows the pose that
             its frame's label had this long before.
         noisy: whether the receiver adds its noise and quantises.
-        draw: which draw of that noise.
+        draw: which draw of speckle (by `SHIFT`, `TURN` and the phases of diffuse scattering) and of that noise; in draw
+            0 people stand where the poses have them.
         cloth_roughness: rms height in m of what is clothed, in place of cotton's; None = cotton's.
         floor: material of the floor, on which the lowest foot of the clip stands; None = no floor.
         room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses.
@@ -71,21 +76,21 @@ class Restaged:
 def restage(sample: Sample, stretch: slice, restaging: Restaging, seed: int) -> Restaged:
     """Fit the body to the clip's joints and trace it: all that does not hang on receiver and processing."""
     radar, frames = _paced(restaging.setup.radar, stretch), len(range(stretch.stop)[stretch])
-    motion = fit_skeleton(_calmed(sample, stretch, restaging), restaging.body)
+    motion = _shifted(fit_skeleton(_calmed(sample, stretch, restaging), restaging.body), restaging.draw, seed)
     skin = restaging.body if restaging.device == "cpu" else restaging.body.to(restaging.device)
     posed = resample(motion, knot_times(radar, frames, restaging.settings))
     if restaging.breath:
         posed = breathing(posed, 0.5 * restaging.breath * (math.tau * (BREATHS * posed.times + _phase(seed))).sin())
     mesh = skin(posed)
     scene = moved(_scene(mesh, restaging), restaging.device)
-    clean = simulate_clean(scene, radar, frames, restaging.settings, seed=seed)
+    clean = simulate_clean(scene, radar, frames, restaging.settings, seed=_drawn(seed, restaging.draw))
     return Restaged(clean.cpu(), _surface(mesh, frames))
 
 
 def observe(sample: Sample, stretch: slice, restaged: Restaged, restaging: Restaging, seed: int) -> Pair:
     """Receive and detect what was traced, beside the recorded frames."""
     radar, clean, processing = restaging.setup.radar, restaged.samples, restaging.setup.processing
-    noise = torch.Generator().manual_seed(seed + 10_000 * restaging.draw)
+    noise = torch.Generator().manual_seed(_drawn(seed, restaging.draw))
     samples = receive(clean, radar, noise) if restaging.noisy else clean
     times = torch.arange(len(clean), dtype=torch.float64) * _paced(radar, stretch).waveform.frame_period
     cloud = detect(range_doppler(AdcFrames(radar, samples, times), processing), processing)
@@ -110,6 +115,21 @@ def steady_stretch(sample: Sample, period: float, longest: int) -> slice:
     edges = np.concatenate([[0], breaks, [len(times)]])
     best = int(np.diff(edges).argmax())
     return slice(int(edges[best]), int(min(edges[best + 1], edges[best] + longest)))
+
+
+def _drawn(seed: int, draw: int) -> int:
+    """The seed of a draw; clips have seeds below 10,000."""
+    return seed + 10_000 * draw
+
+
+def _shifted(motion: Motion, draw: int, seed: int) -> Motion:
+    """The motion moved and turned as a whole, about the middle of where its pelvis is, by a draw of speckle."""
+    if not draw:
+        return motion
+    x, y, up, turn = np.random.default_rng((seed, draw)).normal(0.0, (SHIFT, SHIFT, SHIFT, TURN)).tolist()
+    east, north = motion.translation[:, :2].mean(0).tolist()
+    moved_ = place(place(motion, (-east, -north)), (east + x, north + y), turn)
+    return replace(moved_, translation=moved_.translation + torch.tensor([0.0, 0.0, up]).to(moved_.translation))
 
 
 def _phase(seed: int) -> float:

@@ -1,23 +1,29 @@
 """Frame-by-frame comparison and pose protocols, on clouds whose answer is known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from made_up import PERSON
 
 from mmsynth.body_models import load_body
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.fidelity import (
+    SERIES,
     Pair,
     at_the_body,
     chamfer,
     chamfer_contrast,
     correlations,
     histogram_distances,
+    mean_series,
     series,
 )
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
-from mmsynth.evaluation.mars_pairs import paired_rows
+from mmsynth.evaluation.mars_pairs import Asked, compared
+from mmsynth.evaluation.mars_rows import paired_rows
 from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
 from mmsynth.motion import Subject, generate_motion, place, resample, sample_subject
@@ -89,6 +95,13 @@ def test_frames_without_points_count_as_unknown() -> None:
     assert np.isnan(found["range"][0]) and found["range"][1] == 5 and found["doppler"][1] == -1
 
 
+def test_a_mean_course_is_that_of_the_draws_that_have_points_in_a_frame() -> None:
+    one, none = np.array([[0.0, 3.0, 4.0, -1.0]]), np.zeros((0, 4))
+    found = mean_series([series((one, one, none)), series((3 * one, none, none))])
+    assert found["range"][:2].tolist() == [10, 5] and found["doppler"][:2].tolist() == [-2, -1]
+    assert all(np.isnan(course[2]) for course in found.values())
+
+
 def test_the_longest_stretch_has_no_gap_in_time_or_pose() -> None:
     times = torch.tensor([0.0, 0.1, 0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], dtype=torch.float64)
     joints = torch.zeros(9, 19, 3)
@@ -100,20 +113,31 @@ def test_the_longest_stretch_has_no_gap_in_time_or_pose() -> None:
     assert steady_stretch(sample, 0.1, 3) == slice(3, 6)
 
 
-def test_a_row_of_the_comparison_is_the_mean_over_draws_of_noise() -> None:
+def test_a_row_of_the_comparison_is_the_mean_over_draws_and_speckle_is_averaged_away() -> None:
     draw, frames = np.random.default_rng(0), 60
-    recorded, reach = moving_clouds(draw, 0.05), np.tile([1.0, 3.0], (frames, 1))
+    recorded, reach = moving_clouds(draw, 0.05), np.tile([1.7, 2.3], (frames, 1))
     surface = tuple(frame[:, :3] for frame in moving_clouds(draw, 0.1))
     near, far = ([Pair("a", recorded, moving_clouds(draw, noise), surface, reach)] for noise in (0.05, 0.8))
     restaging = Restaging(load_body("free-low"), load_radar("mars"))
     first, second, both = ({r.experiment: r for r in paired_rows(d, restaging)} for d in ([near], [far], [near, far]))
     # The tolerance is rounding, where both draws are alike.
-    for name, mean in both.items():
-        one, other = first[name].value, second[name].value
+    for name in first:
+        one, other, mean = first[name].value, second[name].value, both[name]
         assert mean.n == 2 and mean.value == pytest.approx((one + other) / 2)
         assert mean.spread == pytest.approx(abs(one - other) / np.sqrt(2), abs=1e-12)
     assert first["mars/paired_doppler"].value > second["mars/paired_doppler"].value + 0.02
     assert first["mars/paired_chamfer_shuffled"].value < second["mars/paired_chamfer_shuffled"].value - 0.02
+    # Of two draws that differ in noise alone: with each other, and their mean with the recorded clouds.
+    assert not any("mean_" in name or "self_" in name for name in first)
+    alike = [[replace(near[0], simulated=moving_clouds(draw, 0.8))] for _ in range(2)]
+    rows = {r.experiment.removeprefix("mars/paired_"): r for r in paired_rows(alike, restaging)}
+    same = correlations([Pair("a", alike[0][0].simulated, alike[1][0].simulated)])
+    body = correlations([at_the_body(Pair("a", alike[0][0].simulated, alike[1][0].simulated, reach=reach))])
+    for name in SERIES:
+        assert rows[f"self_{name}"].value == same[name][0] and rows[f"self_body_{name}"].value == body[name][0]
+        assert rows[f"mean_{name}"].n == 1 and rows[f"mean_{name}"].value > rows[name].value + 0.005
+        assert rows[f"body_{name}"].value < rows[f"mean_body_{name}"].value != rows[f"mean_{name}"].value
+    assert rows["self_chamfer_shuffled"].value > rows["chamfer_shuffled"].value
 
 
 def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
@@ -139,6 +163,31 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     assert [len(frame) for frame in seen.recorded] == [len(frame) for frame in other.recorded]
 
 
+def test_comparing_traces_every_draw_of_every_recording_anew(tmp_path: Path) -> None:
+    """Two parts of three, two variants of processing, two draws: each what `restage` and `observe` make of it alone."""
+    file, times, empty = tmp_path / "mars.h5", torch.arange(5, dtype=torch.float64) / 10, torch.zeros(0)
+    with DatasetWriter(file, Attributes(joint_set="mars19")) as writer:
+        for k, part in enumerate(("train", "validate", "test")):
+            joints = PERSON + [0.0, 2 + 0.2 * k, 0.0] + 0.1 * times.numpy()[:, None, None] * [0.0, 1.0, 0.0]
+            cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(6, dtype=torch.long), times)
+            writer.append(Sample(f"s1-m01-{part}", Labels(), cloud, torch.from_numpy(joints).float(), "mars19"))
+    one = Restaging(load_body("free-low"), load_radar("mars"), Simulation(static_room=False, method="points"))
+    group = {"one": one, "loud": replace(one, noisy=False)}
+    found = list(compared(Asked(file, ("train", "test"), 3, draws=2), [group]))
+    assert [name for name, _, _ in found] == ["one", "loud"]
+    dataset, clouds = Dataset.open(file), []
+    for name, _, draws in found:
+        assert [[pair.name[7:] for pair in pairs] for pairs in draws] == [["train", "test"]] * 2
+        for draw, pairs in enumerate(draws):
+            for k, pair in zip((0, 2), pairs, strict=True):
+                own = replace(group[name], draw=draw)
+                alone = observe(dataset[k], slice(0, 3), restage(dataset[k], slice(0, 3), own, k), own, k)
+                for made, expected in zip(pair.simulated, alone.simulated, strict=True):
+                    np.testing.assert_array_equal(made, expected)
+                clouds.append(np.concatenate(pair.simulated).tobytes())
+    assert len(set(clouds)) == 8
+
+
 def test_a_radar_that_comes_after_the_camera_sees_what_it_showed_before() -> None:
     """Somebody slides at 1 m/s: 0.05 s earlier they were 5 cm back, also in the first frame."""
     body, times = load_body("free-low"), torch.arange(4, dtype=torch.float64) / 10
@@ -154,6 +203,34 @@ def test_a_radar_that_comes_after_the_camera_sees_what_it_showed_before() -> Non
     for now, then in zip(seen.surface, later.surface, strict=True):
         # Labels have 32 bits: they are that true to a micrometre.
         assert (then - now).mean(0) == pytest.approx([-0.05, 0, 0], abs=1e-6)
+
+
+def test_a_draw_of_speckle_is_the_same_body_a_little_elsewhere() -> None:
+    """It stands still: every draw moves it as a whole, by some cm, and its cells are other sums of the same echoes."""
+    body, times = load_body("free-low"), torch.arange(4, dtype=torch.float64) / 10
+    still = place(generate_motion("stand", 1.0, Subject(1), torch.Generator()), (0.0, 2.0), torch.pi)
+    joints = convert_joints(body.joints(still), SMPLX_JOINTS, "mars19")[:1].float().expand(4, -1, -1)
+    empty = torch.zeros(0)
+    cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(5, dtype=torch.long), times)
+    sample = Sample("x", Labels(), cloud, joints, "mars19")
+    simulation = Simulation(static_room=False, diffuse=False)
+    level = Restaging(body, load_radar("mars"), simulation, (0.0, 0.0, 1.0), floor=None)
+    first, *others = (restage(sample, slice(0, 4), replace(level, draw=draw), 0) for draw in range(5))
+    moved, turned, coherence = [], [], []
+    for other in others:
+        # The nearest rigid motion (Kabsch) of points of the skin leaves nothing over.
+        was, now = (r.surface[0] - r.surface[0].mean(0) for r in (first, other))
+        u, _, v = np.linalg.svd(was.T @ now)
+        assert np.abs(was @ u @ v - now).max() < 1e-6
+        turned.append(np.degrees(np.arctan2((u @ v)[0, 1], (u @ v)[0, 0])))
+        moved.append((other.surface[0] - first.surface[0]).mean(0))
+        product = torch.vdot(first.samples.flatten(), other.samples.flatten()).abs()
+        coherence.append(float(product / (first.samples.norm() * other.samples.norm())))
+    spread = np.std(moved, axis=0)
+    assert np.abs(moved).max() < 0.04
+    # A shift along the line of sight alone would leave 0.99.
+    assert np.mean(coherence) < 0.8
+    assert (spread > 0.003).all() and (spread < 0.03).all() and 0.3 < np.std(turned) < 3
 
 
 def test_the_constant_pose_is_the_others_mean_and_trees_learn_what_tells_the_pose() -> None:

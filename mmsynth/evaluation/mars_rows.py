@@ -1,0 +1,115 @@
+"""Rows of MARS frame by frame: recorded and simulated clouds of the same frames, with draws of speckle."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from mmsynth.evaluation.fidelity import (
+    HISTOGRAMS,
+    SERIES,
+    Courses,
+    Pair,
+    at_the_body,
+    chamfer_contrast,
+    correlations,
+    course_correlations,
+    histogram_distances,
+    mean_series,
+    series,
+)
+from mmsynth.evaluation.restage import Restaging
+from mmsynth.evaluation.scores import Row, row
+
+
+def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
+    """Correlations over frames, Chamfer and histogram distances of each draw of simulated clouds with the recorded.
+
+    With several draws also those of the recorded course with the mean course over the draws ("mean"), from which
+    speckle is averaged away, and those of draws with each other ("self"): what this simulator with other speckle has.
+    """
+    total, more = sum(len(p.recorded) for p in draws[0]), _about(restaging)
+    others = list(_among_themselves(draws))
+    rows: list[Row] = []
+    for title, points, note in (
+        ("", draws, f"{total} frames"),
+        ("body_", _at_the_body(draws), f"{total} frames, points within 25 cm of the pose's ranges"),
+    ):
+        rows += _correlation_rows(title, [correlations(each) for each in points], f"r over {note}", more)
+        if len(draws) > 1:
+            mean = course_correlations(list(_mean_courses(points)))
+            rows += _correlation_rows(
+                f"mean_{title}", [mean], f"r of the mean course of {len(draws)} draws; {note}", more
+            )
+            same = [correlations(each) for each in (_at_the_body(others) if title else others)]
+            rows += _correlation_rows(f"self_{title}", same, f"r of two draws with each other; {note}", more)
+    rows += _chamfer_rows("", draws, ("shuffled", "surface"), more)
+    if others:
+        rows += _chamfer_rows("self_", others, ("shuffled",), more)
+    moved = [histogram_distances(each) for each in draws]
+    for name in moved[0]:
+        note = "earth mover's distance in m, m/s or degrees"
+        rows.append(row(f"mars/paired_histogram_{name}", [m[name] for m in moved], "", note=note, **more))
+    made = [float(np.mean([len(f) for p in each for f in p.simulated])) for each in draws]
+    seen = np.mean([len(f) for p in draws[0] for f in p.recorded])
+    return [*rows, row("mars/paired_points", made, "", note=f"a frame; recorded {seen:.1f}", **more)]
+
+
+def _at_the_body(draws: Sequence[list[Pair]]) -> list[list[Pair]]:
+    return [[at_the_body(pair) for pair in pairs] for pairs in draws]
+
+
+def _among_themselves(draws: Sequence[list[Pair]]) -> Iterator[list[Pair]]:
+    """Every two draws, the simulated clouds of the one in the place of the recorded."""
+    for first, second in combinations(draws, 2):
+        yield [replace(b, recorded=a.simulated) for a, b in zip(first, second, strict=True)]
+
+
+def _mean_courses(draws: Sequence[list[Pair]]) -> Iterator[tuple[Courses, Courses]]:
+    """Of each clip the recorded course, and the mean of the simulated ones."""
+    for several in zip(*draws, strict=True):
+        yield series(several[0].recorded), mean_series([series(pair.simulated) for pair in several])
+
+
+def _correlation_rows(
+    title: str, found: Sequence[dict[str, tuple[float, float]]], note: str, more: dict[str, Any]
+) -> Iterator[Row]:
+    for name in found[0]:
+        pooled, within = zip(*(each[name] for each in found), strict=True)
+        said = f"{note}; mean within clips {np.mean(within):.2f}"
+        yield row(f"mars/paired_{title}{name}", pooled, "", note=said, **more)
+
+
+def _chamfer_rows(title: str, draws: Sequence[list[Pair]], over: Sequence[str], more: dict[str, Any]) -> Iterator[Row]:
+    near = [chamfer_contrast(each, np.random.default_rng(0)) for each in draws]
+    meters = {name: np.mean([n[name] for n in near]) for name in near[0]}
+    for name in over:
+        note = f"matched {meters['matched']:.3f} m, {name} {meters[name]:.3f} m: matched over {name}"
+        values = [n["matched"] / n[name] for n in near]
+        yield row(f"mars/paired_{title}chamfer_{name}", values, "", note=note, **more)
+
+
+def ablation_row(name: str, restaging: Restaging, draws: Sequence[list[Pair]]) -> Row:
+    """The comparison of `paired_rows` of one variant, in one row: means over its draws."""
+    rows = {r.experiment.removeprefix("mars/paired_"): r for r in paired_rows(draws, restaging)}
+
+    def said(prefix: str, names: Sequence[str]) -> str:
+        found = [rows[prefix + name] for name in names]
+        return " / ".join(f"{r.value:.3f}" + (f" ({r.spread:.3f})" if r.n > 1 else "") for r in found)
+
+    note = f"r of Doppler, range, lateral position, height {said('', SERIES)}; at the body {said('body_', SERIES)}"
+    if len(draws) > 1:
+        note += f"; of the mean course {said('mean_', SERIES)}; two draws {said('self_', SERIES)}"
+    chamfer, moved = said("chamfer_", ("shuffled", "surface")), said("histogram_", HISTOGRAMS)
+    note += (
+        f"; points {rows['points'].value:.1f} {rows['points'].note}; Chamfer over shuffled, over mesh points {chamfer}"
+    )
+    note += f"; earth mover's of {', '.join(HISTOGRAMS)} {moved}"
+    first = rows["chamfer_shuffled"]
+    return replace(first, experiment=f"mars/ablation/{name}", note=note)
+
+
+def _about(restaging: Restaging) -> dict[str, Any]:
+    return {"method": restaging.settings.method, "facets": len(restaging.body.faces)}
