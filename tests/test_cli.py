@@ -11,7 +11,7 @@ import pytest
 import torch
 from made_up import PERSON, swing
 
-from mmsynth.calibration import Calibration, CalibrationSettings, Distance
+from mmsynth.calibration import Calibration, CalibrationSettings, Distance, Level
 from mmsynth.cli import IMPORTS, main
 from mmsynth.cli.shared import Progress, table
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
@@ -233,7 +233,7 @@ def test_calibrate_hands_over_what_it_is_asked(
         recipe: Recipe, captures: Dataset, out: Path, _: Progress, settings: CalibrationSettings, workers: int
     ) -> Calibration:
         asked.append((recipe.seed, captures.path, out, settings.clips, workers))
-        return Calibration({}, {"speed (m/s)": Distance(0.2, 0.1, 0.01, 0.05)}, 6.0, 1.0)
+        return Calibration({}, {"speed (m/s)": Distance(0.2, 0.1, 0.01, 0.05)}, Level(6.0, 1.0))
 
     monkeypatch.setattr("mmsynth.calibration.calibrate", match)
     recipe, data, out = tmp_path / "tiny.toml", tmp_path / "data.h5", tmp_path / "o.toml"

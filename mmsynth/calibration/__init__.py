@@ -6,4 +6,5 @@ from mmsynth.calibration.errors import Distance as Distance
 from mmsynth.calibration.ranking import Ranking as Ranking
 from mmsynth.calibration.ranking import answers as answers
 from mmsynth.calibration.ranking import rank as rank
-from mmsynth.calibration.search import CalibrationSettings as CalibrationSettings
+from mmsynth.calibration.search import Level as Level
+from mmsynth.calibration.settings import CalibrationSettings as CalibrationSettings

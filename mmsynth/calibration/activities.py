@@ -19,6 +19,7 @@ from mmsynth.calibration.errors import replicas
 from mmsynth.calibration.placing import offset_of, placement_from, written
 from mmsynth.calibration.quantities import Floats, Measured, distances, measure, places
 from mmsynth.calibration.search import Option, Search, better
+from mmsynth.calibration.settings import Candidate
 from mmsynth.datasets import Clips, Dataset, lengths, take_clips
 from mmsynth.generation.recipe import ActivityRecipe, Recipe
 from mmsynth.training import WindowSettings, cut
@@ -90,7 +91,7 @@ def _option(recipe: Recipe, made: Dataset, recorded: Mapping[str, Measured]) -> 
         far, again = distances(real, own), replicas(real, own, group)
         apart |= {f"{name}: {axis}": far[axis] for axis in PLACES}
         drawn |= {f"{name}: {axis}": again[axis] for axis in PLACES}
-    return Option(recipe, (0.0, 0.0, 0.0), apart, drawn)
+    return Option(recipe, Candidate(), apart, drawn)
 
 
 def shown(simulated: Clips, recordings: Clips, seconds: float, seed: int) -> Names:

@@ -1,12 +1,12 @@
 """Simulator settings from recordings without labels: a recipe's overlay that brings its histograms to theirs.
 
 Where people stand is read from where they move in the recordings' windows (an activity with a placement of its own
-keeps it). Three things that no data sheet gives are then searched: noise floor and CFAR threshold, by which a person
-gives many or few points; clothing, which divides the echo between a smooth and a rough part; and a room's echoes, which
-scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last activities
-get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`). Clips are
-traced once and recorded by every candidate. The overlay holds ranges about what was found, from which `generate` draws
-for each clip.
+keeps it). What no data sheet gives is then searched: noise floor and CFAR threshold, by which a person gives many or
+few points; the level of the recipe's clutter, under which slow points drown; clothing, which divides the echo between a
+smooth and a rough part; and a room's echoes, which scatter points. Of transmit gain and noise floor only the difference
+shows, so the floor is moved. At last activities get places of their own where recordings, by what they seem to show,
+have them elsewhere (`activities`). Clips are traced once and recorded by every candidate. The overlay holds ranges
+about what was found, from which `generate` draws for each clip.
 """
 
 import contextlib
@@ -24,10 +24,11 @@ from mmsynth.body_models import load_body
 from mmsynth.calibration.activities import Names, own_places, place_activities
 from mmsynth.calibration.errors import Distance, compare
 from mmsynth.calibration.placing import FEWEST, written
-from mmsynth.calibration.quantities import FAR, NEAR, measure, places
-from mmsynth.calibration.search import CalibrationSettings, ClipFolder, Search, people
+from mmsynth.calibration.quantities import FAR, NEAR, Still, measure, places
+from mmsynth.calibration.search import ClipFolder, Level, Search, people
+from mmsynth.calibration.settings import CalibrationSettings
 from mmsynth.config import dumps
-from mmsynth.datasets import Clips, Dataset, run_folder
+from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.evaluation.report import without_nan
 from mmsynth.generation.load import resolve_radar
@@ -35,6 +36,7 @@ from mmsynth.generation.play import check_motions
 from mmsynth.generation.recipe import ActivityRecipe, Outputs, Recipe
 from mmsynth.generation.run import run_note
 from mmsynth.processes import Progress
+from mmsynth.types import RadarSetup
 from mmsynth.view import histograms_figure, save_figure
 from mmsynth.whole import whole
 
@@ -46,20 +48,20 @@ class Calibration:
     Attributes:
         overlay: keys for `mmsynth generate --overlay`.
         distances: of each histogram.
-        noise_db, error_db: the noise floor over the data sheet's that fits best, and its standard error.
+        noise, clutter: as in `Found`.
         notes: sentences on what the overlay does not or may not bring about.
         shown: the activity that each recording was taken for; "" = none.
     """
 
     overlay: dict[str, Any]
     distances: dict[str, Distance]
-    noise_db: float
-    error_db: float
+    noise: Level
+    clutter: Level | None = None
     notes: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """The distances as a table, and the noise floor."""
+        """The distances as a table, noise floor and clutter."""
         width = max(len("distance to the recordings"), *map(len, self.distances))
         lines = [f"{'distance to the recordings':{width}}    before     after   (error)   if right"]
         for name, d in self.distances.items():
@@ -67,8 +69,10 @@ class Calibration:
             lines.append(f"{name:{width}}  {values}  {d.verdict}")
         before, after = (float(np.mean([getattr(d, k) for d in self.distances.values()])) for k in ("before", "after"))
         lines.append(f"{'mean':{width}}  {before:8.4f}  {after:8.4f}")
-        error = f"standard error {self.error_db:.1f} dB" if math.isfinite(self.error_db) else "error not known"
-        lines.append(f"noise floor {self.noise_db:+.1f} dB to the data sheet's, {error}")
+        told = [("noise floor", "the data sheet's", self.noise), ("clutter", "its materials'", self.clutter)]
+        for name, usual, level in ((n, u, level) for n, u, level in told if level):
+            sure = f"standard error {level.error:.1f} dB" if math.isfinite(level.error) else "error not known"
+            lines.append(f"{name} {level.best:+.1f} dB to {usual}, {sure}")
         if after >= before:
             lines.append(
                 "the overlay brings other people no nearer to the recordings: leave it out, or try with more clips"
@@ -109,11 +113,14 @@ def calibrate(
         raise ValueError(f"{out}: expected a .toml file to write the overlay to, got another kind")
     if not out.parent.is_dir():
         raise ValueError(f"{out}: no such folder {out.parent}")
-    farthest = _check_radar(recipe, captures)
+    setup, unit = _check_radar(recipe, captures)
     if len(captures) == 0:
         raise ValueError("calibrate: expected recordings, got a data set without clips")
     points = captures.points()
-    recorded = measure(points, recipe.seconds, bool(recipe.room))
+    # What rests is taken away, or is none of the recipe's.
+    hidden = not recipe.clutter.room or setup.processing.clutter_removal
+    still = Still(bool(recipe.room), 0.0 if hidden else setup.radar.velocity_resolution)
+    recorded = measure(points, recipe.seconds, still, unit)
     if len(recorded["range (m)"]) == 0:
         raise ValueError(
             f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
@@ -130,7 +137,9 @@ def calibrate(
     folder = out.with_suffix(".parts")
     with run_folder(folder, "calibration.toml", note):
         clips = ClipFolder(folder, workers, progress, (4 + len(settings.clothes)) * settings.clips + 2 * judged)
-        search = Search(recorded, places(points, recipe.seconds), farthest, settings, clips)
+        search = Search(
+            recorded, places(points, recipe.seconds), setup.radar.waveform.max_range, settings, clips, still
+        )
         found = search.run(base)
         last, who = place_activities(found.recipe, captures, search)
         # Before and after are of other people, places and noise than the search has seen, but of the same ones.
@@ -138,16 +147,16 @@ def calibrate(
             name: replace(r, seed=recipe.seed + 1, clips=judged, noise_draws=1)
             for name, r in (("before", base), ("after", last))
         }
-        made = [clips.make({name: r})[name].points() for name, r in others.items()]
-        before, after = (measure(p, recipe.seconds, bool(recipe.room)) for p in made)
+        made = [clips.make({name: r})[name] for name, r in others.items()]
+        before, after = (measure(m.points(), recipe.seconds, still, m.attributes.intensity_unit) for m in made)
         progress(clips.total, clips.total)
         apart = compare(recorded, before, after, people(recipe))
         overlay = _overlay(last, base)
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in apart}
         figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
-        edge = settings.edge(found.noise_db)
-        said = tuple(line for line in (edge, _kept(recipe, last), _apart(base, last, who)) if line)
-        result = Calibration(overlay, apart, found.noise_db, found.error_db, said, tuple(who.tolist()))
+        edges = settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
+        said = tuple(line for line in (*edges, _kept(recipe, last), _apart(base, last, who)) if line)
+        result = Calibration(overlay, apart, found.noise, found.clutter, said, tuple(who.tolist()))
         with whole(*files) as (part, picture, table):
             part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
             save_figure(figure, picture)
@@ -165,7 +174,8 @@ def _found_before(files: tuple[Path, ...], note: str) -> Calibration:
             if found.pop("run") == note:
                 apart = {name: Distance(**_with_nan(own)) for name, own in found.pop("distances").items()}
                 notes, shown = (tuple(found.pop(name)) for name in ("notes", "shown"))
-                return Calibration(distances=apart, notes=notes, shown=shown, **_with_nan(found))
+                noise, clutter = (own and Level(**_with_nan(own)) for own in map(found.pop, ("noise", "clutter")))
+                return Calibration(distances=apart, noise=noise, clutter=clutter, notes=notes, shown=shown, **found)
     there = next(path for path in files if path.exists())
     raise ValueError(f"{there}: exists already; choose another file or remove it")
 
@@ -174,16 +184,16 @@ def _with_nan(table: dict[str, Any]) -> dict[str, Any]:
     return {name: math.nan if value is None else value for name, value in table.items()}
 
 
-def _check_radar(recipe: Recipe, captures: Clips) -> float:
-    """The farthest that the radar measures, in m; refuses recordings that are known to be of another waveform."""
-    simulated = resolve_radar(recipe).radar
-    recorded = captures.attributes.radar if isinstance(captures, Dataset) else None
-    if recorded is not None and recorded.waveform != simulated.waveform:
+def _check_radar(recipe: Recipe, captures: Clips) -> tuple[RadarSetup, str]:
+    """The recipe's radar, and the unit of recorded intensity; refuses recordings that are known of another waveform."""
+    setup = resolve_radar(recipe)
+    about = captures.attributes if isinstance(captures, Dataset) else Attributes(intensity_unit="")
+    if about.radar is not None and about.radar.waveform != setup.radar.waveform:
         raise ValueError(
-            f"calibrate: expected recordings of the recipe's radar {simulated.name}, got some of {recorded.name} with "
-            "another waveform"
+            f"calibrate: expected recordings of the recipe's radar {setup.radar.name}, got some of {about.radar.name} "
+            "with another waveform"
         )
-    return simulated.waveform.max_range
+    return setup, about.intensity_unit
 
 
 def _kept(recipe: Recipe, found: Recipe) -> str:
@@ -222,6 +232,8 @@ def _overlay(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     own = {a.label: {k: a.placement[k] for k in written(found.placement)} for a in _changed(recipe, found)}
     activities = [{"label": label, "placement": place} for label, place in own.items()]
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
+    if found.clutter != recipe.clutter:
+        whole_set["clutter"] = {"level_db": list(found.clutter.level_db)}
     return whole_set | ({"activities": activities} if activities else {})
 
 

@@ -16,6 +16,11 @@ Ints = NDArray[np.int64]
 
 # In m: nearer lies antenna coupling, farther nobody of interest.
 NEAR, FAR = 0.35, 6.0
+# What rests reaches into the Doppler bin beside zero (the window's main lobe), and a slow point there is at least as
+# strong; fast ones pass the noise alone. So it rises over them with what rests at its range, whatever is in motion.
+SLOW = "slow points over the weakest fast ones (dB)"
+# Of fast points, this share is weaker than "the weakest".
+_WEAKEST = 0.1
 # In s: a longer recording counts as several when clips are drawn again, for people do something else by then.
 STRETCH = 20.0
 
@@ -69,11 +74,25 @@ QUANTITIES = (
     Quantity("lateral, less the window's median (m)", -1.0, 1.0, 50),
     Quantity("height (m)", -1.5, 1.5, 60),
     Quantity("SNR (dB)", 0.0, 60.0, 60),
+    Quantity(SLOW, -10.0, 30.0, 60),
     Quantity("share of points at rest", 0.0, 1.0, 25),
 )
 
 
-def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measured:
+@dataclass(frozen=True)
+class Still:
+    """What of the things at rest about people is compared.
+
+    Attributes:
+        share: the share of points at rest. It is the room's, and says nothing of a scene without one.
+        step: of velocity that the radar tells apart, in m/s, where `SLOW` is compared; else 0.
+    """
+
+    share: bool = False
+    step: float = 0.0
+
+
+def measure(points: FlatPoints, seconds: float, still: Still = Still(), unit: str = "dB") -> Measured:
     """The sample of each of `QUANTITIES` that was recorded, from moving points within `NEAR` and `FAR`.
 
     Clips are cut into windows of `seconds`, so that what is counted or centred by window does not depend on how long a
@@ -82,14 +101,16 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measur
     Args:
         points: of recordings or simulated clips.
         seconds: of a window; a shorter clip is one window.
-        at_rest: compare the share of points at rest too: it is the room's, and says nothing of a scene without one.
+        still: compare what rests too.
+        unit: of intensity.
     """
     table = _windows(points, seconds)
     _, frames, clip = table
     owner, clips = stretches(clip, seconds)
     values, distance, window, counts = _moving(points, table)
     snr = np.isfinite(values[:, 5])
-    by_point, by_window = owner[window], np.arange(len(frames) if at_rest else 0)
+    by_point, by_window = owner[window], np.arange(len(frames) if still.share else 0)
+    over, slow = _slow(values, still.step, unit)
     columns = (
         (counts[0] / frames, owner),
         (np.abs(values[:, 3]), by_point),
@@ -99,6 +120,7 @@ def measure(points: FlatPoints, seconds: float, at_rest: bool = False) -> Measur
         (values[:, 0] - _medians(values[:, 0], window), by_point),
         (values[:, 2], by_point),
         (values[snr, 5], by_point[snr]),
+        (over, by_point[slow]),
         ((counts[1] / np.maximum(counts[0] + counts[1], 1))[by_window], owner[by_window]),
     )
     return {q.name: Values(np.asarray(v, np.float64), c, clips) for q, (v, c) in zip(QUANTITIES, columns, strict=True)}
@@ -142,6 +164,29 @@ def _moving(points: FlatPoints, table: tuple[Ints, Ints, Ints]) -> tuple[Floats,
     counts = [np.bincount(window[inside & kind], minlength=len(frames)) for kind in (moving, ~moving)]
     keep = inside & moving
     return points.values[keep].astype(np.float64), distance[keep].astype(np.float64), window[keep], counts
+
+
+def _slow(values: Floats, step: float, unit: str) -> tuple[Floats, NDArray[np.bool_]]:
+    """Slow ones of moving points: level of each over the weakest fast ones in dB, and which they are; see `SLOW`."""
+    bins, level = np.abs(values[:, 3]) / (step or np.inf), levels(values, unit)
+    known = np.isfinite(level)
+    fast, slow = known & (bins > 1.5), known & (bins > 0.5) & (bins <= 1.5)
+    slow = slow & fast.any()
+    return level[slow] - (np.quantile(level[fast], _WEAKEST) if fast.any() else 0.0), slow
+
+
+def levels(values: Floats, unit: str) -> Floats:
+    """Power of each point in dB to some reference; NaN where it is not known: intensity in dB is over the noise alone.
+
+    Args:
+        values: of points, columns as in `FlatPoints`.
+        unit: of intensity.
+    """
+    intensity, known = values[:, 4], values[:, 5] + values[:, 6]
+    counts = {"ADC counts": intensity, "10 log10(ADC counts + 1)": 10 ** (intensity / 10) - 1}.get(
+        unit, intensity * np.nan
+    )
+    return np.where(np.isfinite(known), known, 20 * np.log10(np.maximum(counts, 1.0)))
 
 
 def _windows(points: FlatPoints, seconds: float) -> tuple[Ints, Ints, Ints]:

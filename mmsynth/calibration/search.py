@@ -1,8 +1,8 @@
-"""The search for places, noise, thresholds, ghosts and clothing that bring simulated clips nearest to recordings."""
+"""The search for places, device, clutter and clothing that bring simulated clips nearest to recordings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import torch
 
 from mmsynth.calibration.errors import replicas
 from mmsynth.calibration.placing import offset_of, placement_from
-from mmsynth.calibration.quantities import Floats, Measured, distances, measure
+from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, distances, measure
+from mmsynth.calibration.settings import CalibrationSettings, Candidate
 from mmsynth.datasets import Dataset, FlatPoints
 from mmsynth.evaluation.ablation import make_variants
 from mmsynth.generation.clip import GHOSTS
@@ -26,46 +27,14 @@ WITHIN = ("range, less the window's median (m)", "lateral, less the window's med
 # Standard errors by which ghosts or other clothing must gain, as a distance must to be said to fall: with one, those
 # that gain nothing would be taken in 16 % of searches.
 SURE = 2.0
-# Noise in dB, threshold in dB and share of ghosts of a device.
-Candidate = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class CalibrationSettings:
-    """What is tried.
+class Level:
+    """What fits best, and its standard error by the clips that were drawn, in dB; NaN with one recording or person."""
 
-    Attributes:
-        clips: of the recipe, traced once for each clothing and placement.
-        judged: clips of other people that the result is judged on, before and after; 0 = as many as `clips`.
-        noise_db: candidates added to the radar's noise figure, evenly spaced.
-        threshold_db: candidates added to its CFAR thresholds; without SNR in the recordings the one nearest to zero,
-            since points then show only the sum of noise and threshold.
-        ghosts: candidates of the share of ghost points (echoes over walls).
-        clothes: kinds of clothing that are tried in place of the recipe's: those that scatter least and most diffusely.
-        spread_db: half width, at least, of the noise range that the overlay draws from about the best.
-    """
-
-    clips: int = 100
-    judged: int = 0
-    noise_db: tuple[float, ...] = (-6.0, 0.0, 6.0, 12.0, 18.0, 24.0, 30.0)
-    threshold_db: tuple[float, ...] = (-4.0, 0.0)
-    ghosts: tuple[float, ...] = (0.0, 0.05, 0.1, 0.15, 0.2)
-    clothes: tuple[tuple[str, ...], ...] = (("wool", "synthetic"), ("leather", "denim"))
-    spread_db: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.clips < 1 or not (self.noise_db and self.threshold_db and self.ghosts):
-            raise ValueError("calibration: expected at least one clip, noise level, threshold and share of ghosts")
-
-    def edge(self, noise: float) -> str:
-        """One sentence where no candidate beyond the noise floor that was found was tried; else nothing."""
-        if len(self.noise_db) == 1 or noise not in (min(self.noise_db), max(self.noise_db)):
-            return ""
-        much = "little" if noise == min(self.noise_db) else "much"
-        return (
-            f"the noise floor that fits best, {noise:+g} dB to the data sheet's, is the last that was tried: with so "
-            f"{much} noise, recordings may rather show other activities and places than the recipe's"
-        )
+    best: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -73,14 +42,14 @@ class Found:
     """What a search found.
 
     Attributes:
-        recipe: with device, placement and clothing found.
-        noise_db, error_db: the noise floor that fits best, and its standard error by the clips that were drawn; NaN
-            with one recording or one person.
+        recipe: with device, clutter, placement and clothing found.
+        noise: the floor, over the data sheet's.
+        clutter: the recipe's, over what its materials say; None = not searched.
     """
 
     recipe: Recipe
-    noise_db: float
-    error_db: float
+    noise: Level
+    clutter: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +109,7 @@ class Search:
         farthest: that the radar measures, in m.
         settings: what is tried.
         clips: makes what is simulated.
+        still: what of things at rest is compared.
     """
 
     recorded: Measured
@@ -147,27 +117,36 @@ class Search:
     farthest: float
     settings: CalibrationSettings
     clips: ClipFolder
+    still: Still = Still()
 
     def run(self, recipe: Recipe) -> Found:
-        """Places first, since a person farther away looks like a noisier radar; then device, ghosts and clothing."""
+        """Places first, since a person farther away looks like a noisier radar; then device, clutter, clothing."""
         placed = self.place(recipe)
-        options = self._options("placed", placed, self._devices())
-        fewest = min(self.settings.ghosts)
-        best = min((o for o in options if o.device[2] == fewest), key=Option.loss)
-        noise, error = self._noise(options, best)
-        ghostly = min((o for o in options if o.device[:2] == best.device[:2]), key=lambda o: o.loss(WITHIN))
+        options = self._recorded(placed)
+        plain = {o.device: o for o in options if o.device.ghosts == min(self.settings.ghosts)}
+        best = min(plain.values(), key=Option.loss)
+        noise, clutter = _between(plain, "noise_db"), None
+        same = [o for o in options if replace(o.device, ghosts=best.device.ghosts) == best.device]
+        ghostly = min(same, key=lambda o: o.loss(WITHIN))
         best = ghostly if better(ghostly, best, WITHIN) else best
-        spread = float(np.fmax(self.settings.spread_db, 2 * error))
         device = Tolerances(
-            noise_db=(round(noise - spread, 1), round(noise + spread, 1)),
-            threshold_db=(best.device[1] - 1.0, best.device[1] + 1.0),
-            ghosts=(0.5 * best.device[2], 1.5 * best.device[2]),
+            noise_db=self._about(noise),
+            threshold_db=(best.device.threshold_db - 1.0, best.device.threshold_db + 1.0),
+            ghosts=(0.5 * best.device.ghosts, 1.5 * best.device.ghosts),
         )
+        if best.device.level_db is not None:
+            clutter = _between(plain, "level_db")
+            placed = replace(placed, clutter=replace(placed.clutter, level_db=self._about(clutter)))
         for kinds in self.settings.clothes:
             dressed = replace(placed, subjects=replace(placed.subjects, clothing=kinds))
             (other,) = self._options(" ".join(kinds), dressed, [best.device])
             best = other if better(other, best) else best
-        return Found(replace(best.recipe, device=device), noise, error)
+        return Found(replace(placed, subjects=best.recipe.subjects, device=device), noise, clutter)
+
+    def _about(self, level: Level) -> tuple[float, float]:
+        """The range that the overlay draws from, in dB."""
+        spread = float(np.fmax(self.settings.spread_db, 2 * level.error))
+        return round(level.best - spread, 1), round(level.best + spread, 1)
 
     def place(self, recipe: Recipe) -> Recipe:
         """The recipe with people where recordings show them."""
@@ -175,26 +154,42 @@ class Search:
         offset = offset_of(self.clips.make({"start": start})["start"], start)
         return replace(recipe, placement=placement_from(recipe.placement, self.where, offset, self.farthest))
 
+    def _recorded(self, placed: Recipe) -> list[Option]:
+        """Options by device and clutter, among them all about the best one.
+
+        Noise and clutter are tried together: both take points away, slow ones among what rests before others. Every
+        noise floor is tried with clutter of middle strength, then those beside the best with any.
+        """
+        devices, floors = self._devices(), sorted(self.settings.noise_db)
+        levels = list(dict.fromkeys(d.level_db for d in devices))
+        near = [d for d in devices if d.level_db == levels[len(levels) // 2]]
+        found: list[Option] = []
+        while near:
+            found += self._options("placed", placed, near)
+            best = min((o for o in found if o.device.ghosts == min(self.settings.ghosts)), key=Option.loss)
+            at, there = floors.index(best.device.noise_db), {o.device for o in found}
+            near = [d for d in devices if abs(floors.index(d.noise_db) - at) < 2 and d not in there]
+        return found
+
     def simulate(self, name: str, recipe: Recipe, devices: Sequence[Candidate]) -> Iterator[Measured]:
         """Quantities of the recipe's clips as each device records them; those of equal noise follow one another."""
         base = replace(recipe, clips=self.settings.clips, noise_draws=1)
-        plain = {
-            d[:2]: replace(base, device=Tolerances(noise_db=(d[0],) * 2, threshold_db=(d[1],) * 2)) for d in devices
-        }
-        made = self.clips.make({f"{name} {n:+g} {t:+g}": own for (n, t), own in plain.items()})
+        made = self.clips.make({d.name(name): d.of(base) for d in devices})
         # Ghosts come after detection: candidates that differ in nothing else share what was detected.
-        for clips, (_, same) in zip(made.values(), groupby(devices, lambda d: d[:2]), strict=True):
+        for clips, (_, same) in zip(made.values(), groupby(devices, lambda d: d.name(name)), strict=True):
+            unit = clips.attributes.intensity_unit
             clouds = [clips[index].cloud for index in range(len(clips))]
-            for *_, share in same:
+            for share in (d.ghosts for d in same):
                 draws = (stream(recipe.seed, GHOSTS, index, 0) for index in range(len(clouds)))
                 ghostly = [add_ghosts(c, (share, share), draw) for c, draw in zip(clouds, draws, strict=True)]
-                yield measure(flatten(ghostly), recipe.seconds, bool(recipe.room))
+                yield measure(flatten(ghostly), recipe.seconds, self.still, unit)
 
     def _devices(self) -> list[Candidate]:
-        """Noise, threshold and ghosts of all candidates."""
+        """All candidates."""
         tried, snr = self.settings, len(self.recorded["SNR (dB)"]) > 0
         thresholds = tried.threshold_db if snr else (min(tried.threshold_db, key=abs),)
-        return [(n, t, g) for n in tried.noise_db for t in thresholds for g in tried.ghosts]
+        levels = tried.level_db if len(self.recorded[SLOW]) else (None,)
+        return [Candidate(*one) for one in product(tried.noise_db, thresholds, levels, tried.ghosts)]
 
     def _options(self, name: str, recipe: Recipe, devices: list[Candidate]) -> list[Option]:
         """What the recipe's clips are like with each device; one unit has one noise floor, so that none is a range."""
@@ -203,13 +198,20 @@ class Search:
             Option(recipe, d, distances(self.recorded, m), replicas(self.recorded, m, people(recipe))) for d, m in each
         ]
 
-    def _noise(self, options: list[Option], best: Option) -> tuple[float, float]:
-        """Noise floor at the least of the parabola through the best and its neighbours, and its standard error."""
-        line = sorted((o for o in options if o.device[1:] == best.device[1:]), key=lambda o: o.device[0])
-        levels = np.array([o.device[0] for o in line])
-        drawn = np.array([o.losses() for o in line])
-        error = float(np.std([_lowest(levels, losses) for losses in drawn.T])) if np.isfinite(drawn).all() else np.nan
-        return _lowest(levels, np.array([o.loss() for o in line])), error
+
+def _between(options: Mapping[Candidate, Option], name: str) -> Level:
+    """Where between candidates a value fits best, the others as in the best one."""
+    drawn = np.array([o.losses() for o in options.values()])
+    again = [_least(dict(zip(options, row, strict=True)), name) for row in drawn.T if np.isfinite(row).all()]
+    return Level(_least({d: o.loss() for d, o in options.items()}, name), float(np.std(again)) if again else np.nan)
+
+
+def _least(losses: Mapping[Candidate, float], name: str) -> float:
+    """The value where the parabola through the least of losses and its neighbours is least."""
+    best = min(losses, key=lambda d: losses[d])
+    own = getattr(best, name)
+    line = sorted((getattr(d, name), loss) for d, loss in losses.items() if replace(d, **{name: own}) == best)
+    return _lowest(*np.array(line).T)
 
 
 def people(recipe: Recipe) -> int:
@@ -236,10 +238,14 @@ def better(other: Option, own: Option, names: Sequence[str] = ()) -> bool:
 
 
 def _lowest(levels: Floats, losses: Floats) -> float:
-    """Where the parabola through the least of losses at even levels and its neighbours is least; a last one is it."""
-    at = int(np.argmin(losses))
-    if at in (0, len(levels) - 1):
-        return float(levels[at])
-    before, least, after = losses[at - 1 : at + 2]
-    bend = before - 2 * least + after
-    return float(levels[at] + 0.5 * (levels[at + 1] - levels[at]) * (before - after) / bend if bend > 0 else levels[at])
+    """Where the parabola through the least of losses at even levels and its neighbours is least, within the levels."""
+    least = int(np.argmin(losses))
+    if len(levels) < 3:
+        return float(levels[least])
+    at = min(max(least, 1), len(levels) - 2)
+    before, middle, after = losses[at - 1 : at + 2]
+    bend = before - 2 * middle + after
+    if bend <= 0:
+        return float(levels[least])
+    lowest = levels[at] + 0.5 * (levels[at + 1] - levels[at]) * (before - after) / bend
+    return float(np.clip(lowest, levels[0], levels[-1]))

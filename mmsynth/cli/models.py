@@ -139,7 +139,7 @@ def calibrate(
         int | None, typer.Option(help="Of the simulated people, in place of the recipe's: shows what is chance.")
     ] = None,
 ) -> None:
-    """Fit a recipe's places, noise floor, thresholds, room echoes and clothing to unlabelled recordings.
+    """Fit a recipe's places, noise floor, thresholds, clutter, ghosts and clothing to unlabelled recordings.
 
     After an interruption the same command continues.
 

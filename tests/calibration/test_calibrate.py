@@ -15,8 +15,9 @@ from mmsynth.calibration import Calibration, CalibrationSettings, Distance, cali
 from mmsynth.calibration.calibrate import _kept
 from mmsynth.calibration.errors import DRAWS, floors, replicas
 from mmsynth.calibration.placing import placement_from, stood
-from mmsynth.calibration.quantities import QUANTITIES, Quantity, Values, distances, measure, places
-from mmsynth.calibration.search import WITHIN, Candidate, ClipFolder, Option, Search, _lowest
+from mmsynth.calibration.quantities import QUANTITIES, SLOW, Quantity, Still, Values, distances, measure, places
+from mmsynth.calibration.search import WITHIN, ClipFolder, Level, Option, Search, _lowest
+from mmsynth.calibration.settings import Candidate
 from mmsynth.datasets import Dataset, DatasetWriter, FlatPoints
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import Stage, Traced, trace_clip
@@ -82,7 +83,7 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.
     assert judged["after"].device != near.device and judged["after"].placement != near.placement
     assert done[-1] == (36, 36) and [d for d, _ in done] == sorted(d for d, _ in done)
     low, high = found.overlay["device"]["noise_db"]
-    assert abs(found.noise_db - 8) < 4 and low <= found.noise_db - 3.9 and high >= found.noise_db + 3.9
+    assert abs(found.noise.best - 8) < 4 and low <= found.noise.best - 3.9 and high >= found.noise.best + 3.9
     assert all(name in found.text() for name in found.distances) and len(found.distances) == 8
     # Five activities of one person tell places beyond error, not how many points.
     for name in ("range (m)", "azimuth (rad)"):
@@ -117,9 +118,11 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
     class Stop(Exception):
         pass
 
-    base = recipe(2, seconds=0.1)
+    base = replace(recipe(2, seconds=0.1), clutter=load_recipe(data_file("datasets", "radhar_synthetic.toml")).clutter)
     recorded = Dataset.open(*generate(replace(base, clips=5), tmp_path / "there", lambda done, total: None))
-    settings = CalibrationSettings(clips=2, noise_db=(0.0, 12.0), threshold_db=(0.0,), ghosts=(0.0,), clothes=())
+    settings = CalibrationSettings(
+        clips=2, noise_db=(0.0, 12.0), threshold_db=(0.0,), level_db=(0.0, 20.0), ghosts=(0.0,), clothes=()
+    )
     stopped: list[int] = []
     traced: list[int] = []
 
@@ -154,8 +157,15 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
     again = calibrate(base, recorded, tmp_path / "broken.toml", lambda done, total: None, settings)
     assert again.distances.keys() == found.distances.keys() and again.text() == found.text()
     assert (again.overlay, again.shown, len(traced)) == (found.overlay, found.shown, 2 * once)
+    # What rests is searched where the recipe has it and the radar keeps it, and is in the overlay.
+    assert found.clutter and again.clutter and again.clutter.best == found.clutter.best and SLOW in found.distances
+    low, high = load_recipe(
+        data_file("datasets", "radhar_synthetic.toml"), overlay=tmp_path / "broken.toml"
+    ).clutter.level_db
+    assert 0.5 * (low + high) == pytest.approx(found.clutter.best, abs=0.1) and high - low >= 8
     with DatasetWriter(tmp_path / "fewer.h5", recorded.attributes) as writer:
-        writer.append(recorded[0])
+        for index in range(4):
+            writer.append(recorded[index])
     fewer = Dataset.open(tmp_path / "fewer.h5")
     others = (replace(base, seed=5), recorded, settings), (base, fewer, settings)
     for other, clips, tried in (*others, (base, recorded, replace(settings, spread_db=5.0))):
@@ -175,11 +185,13 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
 def test_what_cannot_be_told_from_no_change_is_said() -> None:
     fell, rose, same = Distance(0.2, 0.1, 0.01, 0.0), Distance(0.1, 0.2, 0.01, 0.0), Distance(0.002, 0.007, 0.003, 0.01)
     assert [d.verdict for d in (fell, rose, same)] == ["falls", "rises", "no change beyond error"]
-    assert "no nearer" not in Calibration({}, {"x": fell}, 6.0, 1.0).text()
-    worse = Calibration({}, {"x": rose}, 6.0, 1.0, ("at the edge",)).text()
-    one = Calibration({}, {"x": Distance(0.2, 0.1, np.nan, np.nan)}, 6.0, np.nan).text()
+    assert "no nearer" not in Calibration({}, {"x": fell}, Level(6.0, 1.0)).text()
+    worse = Calibration({}, {"x": rose}, Level(6.0, 1.0), Level(-3.0, 2.0), ("at the edge",)).text()
+    one = Calibration({}, {"x": Distance(0.2, 0.1, np.nan, np.nan)}, Level(6.0, np.nan)).text()
     assert "falls" not in one and one.count("error not known") == 2
-    assert "no nearer" in worse and worse.endswith("at the edge") and "+6.0 dB" in worse
+    assert "no nearer" in worse and worse.endswith("at the edge")
+    assert "noise floor +6.0 dB" in worse and "clutter -3.0 dB to its materials', standard error 2.0 dB" in worse
+    assert "clutter" not in one
 
 
 def test_error_and_floor_are_those_of_samples_drawn_anew() -> None:
@@ -235,6 +247,9 @@ def test_noise_is_read_between_the_candidates() -> None:
     levels = np.arange(0.0, 30.0, 6.0)
     assert _lowest(levels, (levels - 13.0) ** 2) == pytest.approx(13.0)
     assert _lowest(levels, levels) == 0 and _lowest(levels, -levels) == 24
+    # Between the last two as well, and never beyond the last.
+    assert _lowest(levels, (levels - 23.0) ** 2) == pytest.approx(23.0) and _lowest(levels, (levels - 27.0) ** 2) == 24
+    assert _lowest(levels[:2], -levels[:2]) == 6
 
 
 def test_how_long_a_recording_is_does_not_matter() -> None:
@@ -274,9 +289,10 @@ def test_what_is_measured_of_a_recording_is_what_its_points_say() -> None:
         "lateral, less the window's median (m)": [-0.1, 0.1],
         "height (m)": z,
         "SNR (dB)": [12.0],
+        SLOW: [],
         "share of points at rest": [1 / 3],
     }
-    got = measure(found, 0.2, at_rest=True)
+    got = measure(found, 0.2, Still(share=True))
     assert list(got) == list(want)
     for name, sample in want.items():
         np.testing.assert_allclose(got[name].values, sample, atol=1e-6, err_msg=name)
@@ -325,10 +341,10 @@ def found(monkeypatch: pytest.MonkeyPatch, settings: CalibrationSettings, nearer
     Clips drawn again move the mean distance within a window by 0.01 between two options.
     """
     draw, none = np.random.default_rng(0), Values(np.zeros(0), np.zeros(0, int), 1)
-    search = Search({"SNR (dB)": none}, np.zeros((0, 2)), 10.0, settings, NO_CLIPS)
+    search = Search({"SNR (dB)": none, SLOW: none}, np.zeros((0, 2)), 10.0, settings, NO_CLIPS)
 
     def option(base: Recipe, device: Candidate) -> Option:
-        apart = {name: 0.4 - nearer(name, base, device[2]) for name in (*WITHIN, "azimuth (rad)")}
+        apart = {name: 0.4 - nearer(name, base, device.ghosts) for name in (*WITHIN, "azimuth (rad)")}
         return Option(base, device, apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()})
 
     monkeypatch.setattr(Search, "_options", lambda own, name, base, devices: [option(base, d) for d in devices])
@@ -371,10 +387,50 @@ def test_clothes_to_try_are_the_smoothest_and_the_roughest() -> None:
     assert max(smooth) == sorted(others)[1] and min(rough) == sorted(others)[-2]
 
 
-def test_the_last_noise_floor_that_was_tried_is_said() -> None:
+def test_the_last_noise_floor_or_clutter_that_was_tried_is_said() -> None:
     settings = CalibrationSettings(noise_db=(0.0, 6.0, 12.0), threshold_db=(-4.0, 0.0), ghosts=(0.0,))
-    assert "+12 dB to the data sheet's, is the last" in settings.edge(12.0) and "so little noise" in settings.edge(0.0)
-    assert not settings.edge(6.0) and not replace(settings, noise_db=(12.0,)).edge(12.0)
+    (much,), (little,) = settings.edge(12.0, None), settings.edge(0.0, 7.0)
+    assert "+12 dB to the data sheet's, is the last" in much and "so little noise" in little
+    assert not settings.edge(6.0, 7.0) and not replace(settings, noise_db=(12.0,)).edge(12.0, None)
+    (none,), (most,) = (settings.edge(6.0, end(settings.level_db)) for end in (min, max))
+    assert "no clutter shows" in none and "+24 dB to its materials', is the last" in most
+
+
+def test_slow_points_lie_over_the_weakest_fast_ones_by_what_rests_beside_them() -> None:
+    """Amplitudes of one, two and three Doppler bins, in each unit; what rests, and what is not known, stays out."""
+    step, clips = 0.25, 2
+    speeds = np.tile([0.0, 1.0, -1.0, -2.0, 3.0], (10 * clips, 1))  # in bins, a frame each
+    levels = np.tile([90.0, 50.0, 44.0, 40.0, 60.0], (10 * clips, 1))
+    levels[:, 2] += np.repeat([0.0, 6.0], 10)  # more rests beside people of the second clip
+    values = np.zeros((speeds.size, 7), np.float32)
+    values[:, 1], values[:, 3], values[:, 4:] = 1.5, step * speeds.ravel(), np.nan
+
+    def over(unit: str, **columns: np.ndarray) -> Values:
+        """Values of clips of a second, ten frames each."""
+        own = values.copy()
+        own[:, 4] = columns.get("intensity", np.nan)
+        own[:, 5], own[:, 6] = columns.get("snr", np.nan), columns.get("noise", np.nan)
+        frames = np.arange(10 * clips)
+        points = FlatPoints(
+            own, np.repeat(frames, 5), 5 * np.arange(10 * clips + 1), (frames % 10) / 10, 10 * np.arange(3)
+        )
+        return measure(points, 1.0, Still(step=step), unit)[SLOW]
+
+    counts = 10 ** (levels.ravel() / 20)
+    noise = np.random.default_rng(0).normal(20, 3, levels.size)
+    ways = (
+        over("ADC counts", intensity=counts),
+        over("10 log10(ADC counts + 1)", intensity=10 * np.log10(counts + 1)),
+        over("dB", intensity=levels.ravel() - noise, snr=levels.ravel() - noise, noise=noise),
+    )
+    for way in ways:
+        # The weakest fast ones are those of 40 dB.
+        assert np.allclose(way.values, np.tile([[10.0, 4.0]] * 10 + [[10.0, 10.0]] * 10, 1).ravel(), atol=1e-3)
+        assert way.clip.tolist() == [0] * 20 + [1] * 20
+    # Over the noise alone, or unknown, or with nothing fast to compare with.
+    assert len(over("dB", intensity=levels.ravel())) == 0 and len(over("peak", intensity=counts)) == 0
+    values[:, 3] = np.minimum(np.abs(values[:, 3]), step)
+    assert len(over("ADC counts", intensity=counts)) == 0
 
 
 def test_a_long_recording_counts_as_its_stretches_of_20_s_and_one_clip_tells_no_error() -> None:

@@ -7,6 +7,7 @@ from mmsynth.calibration import Calibration, Distance
 from mmsynth.calibration.calibrate import compare
 from mmsynth.calibration.errors import replicas
 from mmsynth.calibration.quantities import QUANTITIES, Measured, Values
+from mmsynth.calibration.search import Level
 
 NAME = "speed (m/s)"
 
@@ -41,5 +42,6 @@ def test_clips_of_one_person_tell_no_more_than_one() -> None:
 
 def test_an_overlay_that_brings_nothing_nearer_in_the_mean_is_not_recommended() -> None:
     for after, told in ((0.29, False), (0.31, True)):
-        found = Calibration({}, {"a": Distance(0.1, 0.1, 0.01, 0), "b": Distance(0.3, after, 0.01, 0)}, 6.0, 1.0)
+        apart = {"a": Distance(0.1, 0.1, 0.01, 0), "b": Distance(0.3, after, 0.01, 0)}
+        found = Calibration({}, apart, Level(6.0, 1.0))
         assert ("leave it out, or try with more clips" in found.text()) is told

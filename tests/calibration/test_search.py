@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from made_up import make_clip
+from numpy.typing import NDArray
 
 from mmsynth.calibration import CalibrationSettings
-from mmsynth.calibration.quantities import QUANTITIES, Measured, Values, measure
-from mmsynth.calibration.search import SURE, Candidate, ClipFolder, Option, Search, better, flatten, people
+from mmsynth.calibration.quantities import QUANTITIES, SLOW, Measured, Still, Values, measure
+from mmsynth.calibration.search import SURE, WITHIN, ClipFolder, Option, Search, better, flatten, people
+from mmsynth.calibration.settings import Candidate
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
 from mmsynth.generation.clip import stage
@@ -30,18 +32,20 @@ def recipe() -> Recipe:
     return load_recipe(data_file("datasets", "radhar_synthetic.toml"))
 
 
-def measured(snr: bool) -> Measured:
+def measured(*missing: str) -> Measured:
     draw = np.random.default_rng(0)
     ends = {q.name: (q.low, q.high) for q in QUANTITIES}
-    count = {name: 40 if snr or name != "SNR (dB)" else 0 for name in ends}
+    count = {name: 0 if name in missing else 40 for name in ends}
     return {n: Values(draw.uniform(*ends[n], count[n]), np.arange(count[n]) % 4, 4) for n in ends}
 
 
-@pytest.mark.parametrize("snr", [True, False])
-def test_every_noise_floor_is_tried_with_every_threshold_and_share(
-    recipe: Recipe, snr: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("snr", "slow"), [(True, True), (False, True), (True, False)])
+def test_every_noise_floor_is_tried_with_every_threshold_level_and_share(
+    recipe: Recipe, snr: bool, slow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = CalibrationSettings(noise_db=(-6.0, 12.0, 24.0), threshold_db=(-4.0, 1.0, 6.0), ghosts=(0.0, 0.1))
+    settings = CalibrationSettings(
+        noise_db=(-6.0, 12.0, 24.0), threshold_db=(-4.0, 1.0, 6.0), level_db=(0.0, 9.0), ghosts=(0.0, 0.1)
+    )
     tried: list[Candidate] = []
 
     def simulate(own: Search, name: str, recipe: Recipe, devices: Sequence[Candidate]) -> Iterator[Measured]:
@@ -49,36 +53,81 @@ def test_every_noise_floor_is_tried_with_every_threshold_and_share(
         return iter([own.recorded] * len(devices))
 
     monkeypatch.setattr(Search, "simulate", simulate)
-    search = Search(measured(snr), np.zeros((0, 2)), 10.0, settings, folder(Path("none")))
+    missing = [name for name, there in (("SNR (dB)", snr), (SLOW, slow)) if not there]
+    search = Search(measured(*missing), np.zeros((0, 2)), 10.0, settings, folder(Path("none")))
     options = search._options("placed", recipe, search._devices())
-    # Without SNR, noise and threshold show as their sum: the threshold nearest to none is taken.
-    thresholds = settings.threshold_db if snr else (1.0,)
-    assert [set(column) for column in zip(*tried, strict=True)] == [
-        set(settings.noise_db),
-        set(thresholds),
-        set(settings.ghosts),
-    ]
-    assert len(set(tried)) == len(tried) == 6 * len(thresholds)
+    # Without SNR, noise and threshold show as their sum: the threshold nearest to none is taken. Clutter shows in slow
+    # points: without these it stays the recipe's.
+    thresholds, levels = settings.threshold_db if snr else (1.0,), settings.level_db if slow else (None,)
+    for name, values in (("noise_db", settings.noise_db), ("ghosts", settings.ghosts)):
+        assert {getattr(device, name) for device in tried} == set(values)
+    assert {device.threshold_db for device in tried} == set(thresholds)
+    assert {device.level_db for device in tried} == set(levels)
+    assert len(set(tried)) == len(tried) == 6 * len(thresholds) * len(levels)
     assert [option.device for option in options] == tried
 
 
 def test_candidates_are_as_if_each_was_recorded_alone(recipe: Recipe, tmp_path: Path) -> None:
-    """Of noise and ghosts, all of a recipe's clips by each; what they share is detected once."""
-    few = replace(recipe, seconds=0.1, subjects=replace(recipe.subjects, body="free-low"))
+    """Of noise, clutter and ghosts, all of a recipe's clips by each; what they share is traced, and detected, once."""
+    few = replace(recipe, seconds=0.3, subjects=replace(recipe.subjects, body="free-low"))
     told: list[tuple[int, int]] = []
     clips = ClipFolder(tmp_path, 1, lambda done, total: told.append((done, total)), 2)
-    search = Search(measured(False), np.zeros((0, 2)), 10.0, CalibrationSettings(clips=2), clips)
-    devices = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.5), (20.0, 0.0, 0.0)]
+    still = Still(step=0.6147)
+    search = Search(measured(), np.zeros((0, 2)), 10.0, CalibrationSettings(clips=2), clips, still)
+    own = recipe.clutter.level_db
+    devices = [Candidate(ghosts=0.0), Candidate(ghosts=0.5), Candidate(20.0), Candidate(level_db=-20.0)]
     found = list(search.simulate("some", few, devices))
-    assert told[-1] == (2, 2) and len(list(tmp_path.glob("*.h5"))) == 2
-    for (noise, threshold, ghosts), own in zip(devices, found, strict=True):
-        device = Tolerances(noise_db=(noise,) * 2, threshold_db=(threshold,) * 2, ghosts=(ghosts,) * 2)
-        alone = stage(replace(few, device=device))
-        want = measure(flatten([next(make_clip(alone, index)).cloud for index in range(2)]), few.seconds)
+    assert told[-1] == (2, 2) and len(list(tmp_path.glob("*.h5"))) == 3
+    for candidate, ours in zip(devices, found, strict=True):
+        device = Tolerances(noise_db=(candidate.noise_db,) * 2, ghosts=(candidate.ghosts,) * 2)
+        level = own if candidate.level_db is None else (candidate.level_db,) * 2
+        alone = stage(replace(few, device=device, clutter=replace(few.clutter, level_db=level)))
+        want = measure(flatten([next(make_clip(alone, index)).cloud for index in range(2)]), few.seconds, still)
         for name, sample in want.items():
-            np.testing.assert_array_equal(own[name].values, sample.values, err_msg=name)
-    away = [own["range (m)"].values for own in found]
+            np.testing.assert_array_equal(ours[name].values, sample.values, err_msg=name)
+    away = [ours["range (m)"].values for ours in found]
     assert len(away[0]) == len(away[1]) > len(away[2]) and (away[0] != away[1]).any()
+    # Without the floor's echo weaker points pass, slow ones above all.
+    assert len(away[3]) > len(away[0]) and np.median(found[3][SLOW].values) < np.median(found[0][SLOW].values)
+
+
+@pytest.mark.parametrize(("noise", "level"), [(13.0, 10.0), (2.0, 17.0), (26.0, -3.0)])
+def test_noise_and_clutter_are_found_between_candidates_and_err_as_clips_do(
+    recipe: Recipe, noise: float, level: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Along a valley, in which more clutter makes up for less noise in part, as in histograms of points."""
+    draw = np.random.default_rng(0)
+    truth = np.stack([noise + draw.normal(0, 0.5, 400), level + draw.normal(0, 1.0, 400)])
+    tried: list[Candidate] = []
+
+    def loss(device: Candidate, noise: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
+        assert device.level_db is not None
+        a, b = device.noise_db - noise, device.level_db - level
+        return 1e-4 * (a**2 + b**2 + 0.2 * a * b)
+
+    def options(own: Search, name: str, base: Recipe, devices: list[Candidate]) -> list[Option]:
+        tried.extend(devices)
+        known = np.array([noise]), np.array([level])
+        each = [(d, float(loss(d, *known)[0]), loss(d, *truth)) for d in devices]
+        return [Option(base, d, dict.fromkeys(WITHIN, own), dict.fromkeys(WITHIN, again)) for d, own, again in each]
+
+    monkeypatch.setattr(Search, "_options", options)
+    monkeypatch.setattr(Search, "place", lambda own, recipe: recipe)
+    settings = CalibrationSettings(ghosts=(0.0,), clothes=())
+    search = Search(measured("SNR (dB)"), np.zeros((0, 2)), 10.0, settings, folder(Path("none")))
+    found = search.run(recipe)
+    # Of seven floors and six levels, each once.
+    assert len(set(tried)) == len(tried) <= 22
+    assert found.clutter is not None
+    for got, value, error in ((found.noise, noise, 0.5), (found.clutter, level, 1.0)):
+        # The best candidate lies 3 dB off at most, of which a tenth goes into the other: within 0.4 dB.
+        assert got.best == pytest.approx(value, abs=0.4) and got.error == pytest.approx(error, rel=0.2)
+    # Drawn from 4 dB to either side, or two errors.
+    assert found.recipe.device.noise_db == pytest.approx((found.noise.best - 4, found.noise.best + 4), abs=0.06)
+    assert found.recipe.clutter.level_db == pytest.approx((found.clutter.best - 4, found.clutter.best + 4), abs=0.06)
+    assert found.recipe.clutter.room == recipe.clutter.room
+    truth[:] = np.nan
+    assert np.isnan(search.run(recipe).noise.error)
 
 
 def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
@@ -94,9 +143,9 @@ def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
 def test_an_option_is_better_by_more_than_its_errors(recipe: Recipe, gain: float, nearer: bool) -> None:
     error = 0.02
     swing = error * np.where(np.arange(400) % 2, 1.0, -1.0)  # of standard deviation `error`
-    own = Option(recipe, (0, 0, 0), {"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
+    own = Option(recipe, Candidate(), {"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
     far = 0.5 - gain * SURE * error
-    other = Option(recipe, (1, 0, 0), {"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
+    other = Option(recipe, Candidate(1.0), {"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
     # Of both histograms gain and error are half of that of the first: the same in errors.
     assert better(other, own, ("a",)) is nearer and better(other, own) is nearer
     assert not better(other, own, ("b",))
