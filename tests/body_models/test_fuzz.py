@@ -3,7 +3,6 @@
 The default suite draws 25 mutations a format; MMSYNTH_FUZZ sets another number (`make fuzz`: 10000).
 """
 
-import os
 import pickle
 import resource
 
@@ -11,12 +10,11 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from damage import FUZZ, damaged
+from hypothesis import given
 
 from mmsynth.body_models.files import BodyArrays, read_body
 
-DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "25"))
 VERTICES, JOINTS = 30, 24
 WORDS = (b"nan", b"-1", b"0", b"99999999999", b"\x00", b"\xff\xff\xff\xff", b"cposix\nsystem\n", b"R", b".", b"O", b"")
 
@@ -37,13 +35,6 @@ def small_body() -> dict[str, object]:
     }
 
 
-@st.composite
-def mutations(draw: st.DrawFn) -> list[tuple[float, int, bytes]]:
-    """Up to four edits: where (share of the file), how many bytes go, what comes instead."""
-    edit = st.tuples(st.floats(0, 1), st.integers(0, 12), st.one_of(st.sampled_from(WORDS), st.binary(max_size=6)))
-    return draw(st.lists(edit, min_size=1, max_size=4))
-
-
 @pytest.mark.fuzz
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["body.npz", "body.pkl"])
@@ -59,17 +50,11 @@ def test_mutated_files(tmp_path, name):
     refused = 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    @settings(
-        max_examples=DRAWS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(mutations(), st.floats(0.2, 3.0))
-    def mutate(edits: list[tuple[float, int, bytes]], keep: float) -> None:
+    @FUZZ
+    @given(damaged(whole, WORDS))
+    def mutate(content: bytes) -> None:
         nonlocal refused
-        data = bytearray(whole)
-        for where, gone, new in edits:
-            at = int(where * len(data))
-            data[at : at + gone] = new
-        path.write_bytes(bytes(data[: int(keep * len(data))] if keep < 1 else data))
+        path.write_bytes(content)
         try:
             found = read_body(path)
         except ValueError as error:

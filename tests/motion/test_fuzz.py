@@ -4,7 +4,6 @@ The default suite draws 25 mutations a format; MMSYNTH_FUZZ sets another number 
 """
 
 import json
-import os
 import pickle
 import resource
 from pathlib import Path
@@ -13,13 +12,12 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from damage import FUZZ, damaged
+from hypothesis import given
 
 from mmsynth.motion import read_motion
 from mmsynth.types import MeshSequence, Motion, Skeleton
 
-DRAWS = int(os.environ.get("MMSYNTH_FUZZ", "25"))
 WORDS = (
     b"nan",
     b"inf",
@@ -126,13 +124,6 @@ def seeds(folder: Path) -> dict[str, bytes]:
     }
 
 
-@st.composite
-def mutations(draw: st.DrawFn) -> list[tuple[float, int, bytes]]:
-    """Up to four edits: where (share of the file), how many bytes go, what comes instead."""
-    edit = st.tuples(st.floats(0, 1), st.integers(0, 12), st.one_of(st.sampled_from(WORDS), st.binary(max_size=6)))
-    return draw(st.lists(edit, min_size=1, max_size=4))
-
-
 @pytest.mark.fuzz
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
@@ -145,16 +136,10 @@ def test_mutated_files(tmp_path, name):
     outcomes = {"read": 0, "refused": 0}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    @settings(
-        max_examples=DRAWS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(mutations(), st.floats(0.2, 3.0))
-    def mutate(edits: list[tuple[float, int, bytes]], keep: float) -> None:
-        data = bytearray(whole)
-        for where, gone, new in edits:
-            at = int(where * len(data))
-            data[at : at + gone] = new
-        path.write_bytes(bytes(data[: int(keep * len(data))] if keep < 1 else data))
+    @FUZZ
+    @given(damaged(whole, WORDS))
+    def mutate(content: bytes) -> None:
+        path.write_bytes(content)
         try:
             found = read_motion(path)
         except ValueError as error:

@@ -207,14 +207,23 @@ def _new_points(packets: Packets, use: NDArray[np.bool_]) -> tuple[NDArray[np.fl
     return columns, packet[owner]
 
 
-def _spherical_points(packets: Packets) -> tuple[NDArray[np.float32], Ints]:
-    """People counting: steps of elevation, azimuth (rad), Doppler, range and SNR (ratio), then counts of these."""
-    packet, start, length = packets.first_of((COMPRESSED,))
+def _after_units(
+    packets: Packets, kind: int, record: np.dtype[np.void]
+) -> tuple[Ints, NDArray[np.float64], NDArray[np.void], Ints]:
+    """Packets with a TLV of points that follow five units: packet, units [packets, 5], points, whose."""
+    packet, start, length = packets.first_of((kind,))
     keep = length >= 20
     packet, start, length = packet[keep], start[keep], length[keep]
-    points, owner = records(packets.data, start + 20, (length - 20) // _SPHERICAL.itemsize, _SPHERICAL)
     with np.errstate(all="ignore"):  # damaged units give NaN, which is dropped
         unit = gather(packets.data, start, 20).view("<f4").astype(np.float64)
+    points, owner = records(packets.data, start + 20, (length - 20) // record.itemsize, record)
+    return packet, unit, points, owner
+
+
+def _spherical_points(packets: Packets) -> tuple[NDArray[np.float32], Ints]:
+    """People counting: steps of elevation, azimuth (rad), Doppler, range and SNR (ratio), then counts of these."""
+    packet, unit, points, owner = _after_units(packets, COMPRESSED, _SPHERICAL)
+    with np.errstate(all="ignore"):
         steps = np.stack([points[name] for name in _SPHERICAL.names or ()], 1) * unit[owner]
         elevation, azimuth, velocity, distance, ratio = steps.T
         level = distance * np.cos(elevation)
@@ -227,12 +236,8 @@ def _spherical_points(packets: Packets) -> tuple[NDArray[np.float32], Ints]:
 
 def _small_points(packets: Packets) -> tuple[NDArray[np.float32], Ints]:
     """Low-power SDK: steps of position, Doppler, SNR and noise (dB), two counts, then integers that count the steps."""
-    packet, start, length = packets.first_of((LOW_POWER,))
-    keep = length >= 20
-    packet, start, length = packet[keep], start[keep], length[keep]
-    points, owner = records(packets.data, start + 20, (length - 20) // _SMALL.itemsize, _SMALL)
+    packet, unit, points, owner = _after_units(packets, LOW_POWER, _SMALL)
     with np.errstate(all="ignore"):
-        unit = gather(packets.data, start, 16).view("<f4").astype(np.float64)
         columns = _empty(len(points))
         columns[:, :3] = points["xyz"] * unit[owner, :1]
         columns[:, 3] = points["doppler"] * unit[owner, 1]
