@@ -29,7 +29,7 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> Ints:
 
 
 def accuracy(matrix: ArrayLike) -> float:
-    """Fraction of a count matrix that lies on its diagonal."""
+    """Fraction of a count matrix [classes, classes] that lies on its diagonal."""
     m = np.asarray(matrix, np.float64)
     return float(np.trace(m) / m.sum())
 
@@ -42,12 +42,12 @@ def recall(matrix: ArrayLike) -> Floats:
 
 
 def balanced_accuracy(matrix: ArrayLike) -> float:
-    """Mean recall over the classes that occur."""
+    """Mean recall over the classes that occur, of a count matrix [true, predicted]."""
     return float(np.nanmean(recall(matrix)))
 
 
 def macro_f1(matrix: ArrayLike) -> float:
-    """Mean over classes of 2 TP / (2 TP + FP + FN); classes that neither occur nor are predicted do not count."""
+    """Mean of 2 TP / (2 TP + FP + FN) of counts [classes, classes], over the classes that occur or are predicted."""
     m = np.asarray(matrix, np.float64)
     size = m.sum(0) + m.sum(1)
     seen = size > 0
@@ -71,7 +71,7 @@ def mutual_information(counts: ArrayLike) -> Floats:
 
 
 def mae(predicted: ArrayLike, truth: ArrayLike) -> float:
-    """Mean absolute error over all coordinates, in the unit given; NaN in `truth` does not count."""
+    """Mean absolute error over all coordinates (of any shape), in the unit given; NaN in `truth` does not count."""
     return float(np.nanmean(np.abs(np.asarray(predicted, np.float64) - np.asarray(truth, np.float64))))
 
 

@@ -23,7 +23,7 @@ _BUILDS = (-1.4, 1.6)
 
 
 def measure(body: FreeBody, shape: Tensor) -> tuple[float, float]:
-    """Height in m and mass in kg (volume times `DENSITY`) of a shape in the T-pose."""
+    """Height in m and mass in kg (volume times `DENSITY`) of a shape [betas] in the T-pose."""
     vertices = body.rest_vertices(shape)
     return _height(vertices), _mass(vertices, body.faces)
 

@@ -97,7 +97,7 @@ def joint_rotations(motion: Motion, joint_names: tuple[str, ...]) -> Tensor:
 
 
 def own_shape(motion: Motion, family: str) -> Tensor:
-    """The motion's betas if they are of this family or of none; no betas (the mean shape) if they are of another."""
+    """The motion's betas [betas] if they are of this family or of none; of another [0]: the mean shape."""
     return motion.shape if motion.shape_of in ("", family) else motion.shape[:0]
 
 

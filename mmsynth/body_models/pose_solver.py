@@ -172,5 +172,5 @@ def _right_jacobian_inverse(vector: Tensor) -> Tensor:
 
 
 def with_rest(problem: Problem, rest: Tensor) -> Problem:
-    """The same problem for a body of another shape."""
+    """The same problem for a body with joints at `rest` [joints, 3] in m, see `Problem`."""
     return replace(problem, rest=rest)

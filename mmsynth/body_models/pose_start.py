@@ -40,7 +40,7 @@ def start(problem: Problem, names: tuple[str, ...]) -> Pose:
 
 
 def row_of(mix: Tensor, joint: int) -> int | None:
-    """The target that is mostly this joint."""
+    """The target that is mostly this joint, by the weights `mix` [targets, joints]; None = there is none."""
     rows = torch.nonzero(mix[:, joint] > 0.8).flatten().tolist()
     return rows[0] if rows else None
 

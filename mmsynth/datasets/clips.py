@@ -56,7 +56,7 @@ class Clips(Protocol):
 
     @property
     def part(self) -> NDArray[np.int64]:
-        """The file that each clip is from: 0 for the first."""
+        """The file [clips] that each clip is from: 0 for the first."""
         ...
 
     @property
@@ -73,7 +73,7 @@ class Clips(Protocol):
         ...
 
     def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
+        """`frame_time` [frames] in s and `clip_offsets` [clips + 1] of `FlatPoints`, without reading a point."""
         ...
 
     def joints(self) -> NDArray[np.float32] | None:

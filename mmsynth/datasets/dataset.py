@@ -81,7 +81,7 @@ class Dataset:
 
     @property
     def part(self) -> NDArray[np.int64]:
-        """The file that each clip is from: 0 for all of one file."""
+        """The file [clips] that each clip is from: 0 for all of one file."""
         return np.zeros(len(self), np.int64)
 
     @property
@@ -136,7 +136,7 @@ class Dataset:
             )
 
     def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
+        """`frame_time` [frames] in s and `clip_offsets` [clips + 1] of `FlatPoints`, without reading a point."""
         with self._reading():
             return self._file["frames/time"][...], self._clip_offsets
 

@@ -45,7 +45,7 @@ class Datasets:
 
     @property
     def part(self) -> NDArray[np.int64]:
-        """The file that each clip is from: 0 for the first."""
+        """The file [clips] that each clip is from: 0 for the first."""
         return self._part
 
     @property
@@ -82,7 +82,7 @@ class Datasets:
         )
 
     def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """`frame_time` and `clip_offsets` of `FlatPoints`, without reading a point."""
+        """`frame_time` [frames] in s and `clip_offsets` [clips + 1] of `FlatPoints`, without reading a point."""
         return _end_to_end([p.frame_times() for p in self.parts])
 
     def joints(self) -> NDArray[np.float32] | None:
@@ -102,5 +102,5 @@ def _end_to_end(
 
 
 def chain_bounds(bounds: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Bounds of pieces laid end to end."""
+    """Bounds [n + 1] of the n items of all pieces laid end to end, from those of each piece, which begin at 0."""
     return np.cumsum(np.concatenate([[0], *(np.diff(b) for b in bounds)]), dtype=np.int64)

@@ -89,7 +89,7 @@ class Source(Protocol):
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Seconds of every frame."""
+        """Seconds [frames] of every frame."""
         ...
 
     def cut(self, start: int, stop: int) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class RawSource:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Seconds of every frame."""
+        """Seconds [frames] of every frame."""
         return self.recording.radar.waveform.frame_period * np.arange(float(len(self.recording)))
 
     def cut(self, start: int, stop: int) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class PointSource:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Seconds of every frame."""
+        """Seconds [frames] of every frame."""
         return self.cloud.times.numpy().astype(np.float64)
 
     def cut(self, start: int, stop: int) -> dict[str, Any]:

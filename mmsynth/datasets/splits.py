@@ -45,7 +45,7 @@ class Split:
                 raise ValueError(f"{part}: expected ids of clips, got none")
 
     def rows(self, dataset: Clips, part: str) -> NDArray[np.int64]:
-        """Indices in `dataset` of the clips of a part ("train", "validation" or "test"), in the dataset's order.
+        """Indices [clips] in `dataset` of those of a part ("train", "validation" or "test"), in the dataset's order.
 
         Clips that the data set does not have (an incomplete download) are passed over.
 

@@ -275,7 +275,7 @@ def _put(place: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
 
 
 def to_counts(volts: NDArray[Any], adc: AdcFrames) -> tuple[NDArray[np.int16], float]:
-    """Samples as int16, and the volts of one count."""
+    """Samples in V as int16 in their shape, and the volts of one count: the ADC's, or as many as the largest needs."""
     receiver = adc.radar.receiver
     peak = float(np.abs(volts).max(initial=0.0))
     step = receiver.full_scale / 2 ** (receiver.bits - 1) if receiver.bits else 0.0

@@ -85,7 +85,7 @@ def _files(dataset: Clips) -> set[Path]:
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
-    """Indices of the clips to score a run on: those that it held out, or all where the data set has none of these."""
+    """Indices [clips] to score a run on: those that it held out, or all where the data set has none of these."""
     held = held_out(dataset, run.recipe.data)
     return np.flatnonzero(held) if held.any() else np.arange(len(dataset))
 

@@ -134,6 +134,6 @@ def tree_curve(
 
 
 def balanced_score(real: Corpus, test: Array, probabilities: Array) -> float:
-    """Balanced accuracy of the class probabilities of the windows of `test`, a mask over those of `apart`."""
+    """Balanced accuracy of probabilities [windows, classes] of the windows of `test`, a mask over those of `apart`."""
     truth = real.apart.labels(real.classes)[test]
     return metrics.balanced_accuracy(metrics.confusion(truth, probabilities.argmax(1), len(real.classes)))

@@ -148,7 +148,7 @@ class Training:
     asked: Windows
 
     def kept(self, folder: Path, name: str) -> Array:
-        """Class probabilities of the windows `asked`, from a file in `folder` if they were found before.
+        """Class probabilities [windows, classes] of `asked`, from a file in `folder` if they were found before.
 
         It is called `name` and a digest of all that they depend on: of other settings or recordings there is another.
         """
@@ -160,7 +160,7 @@ class Training:
         return np.asarray(np.load(path, allow_pickle=False))
 
     def answers(self) -> Array:
-        """Train the network and ask it."""
+        """Train the network and ask it: class probabilities [windows, classes] of `asked`."""
         own = TrainingMaterial(Targets(self.classes), real=self.learnt)
         return train_network(self.recipe, own, None, lambda done, total: None).probabilities(self.asked)
 

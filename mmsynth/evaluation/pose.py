@@ -76,7 +76,10 @@ def score_poses(poses: Poses) -> PoseScores:
 
 
 def bone_spread(joints: Array, clip: Array, joint_set: str) -> float:
-    """Standard deviation in m of bone lengths over each clip, mean over bones and clips; NaN without bones."""
+    """Standard deviation in m of bone lengths over each clip, mean over bones and clips; NaN without bones.
+
+    Joints are [frames, joints, 3] in m; `clip` [frames] names the clip of each frame.
+    """
     if not (pairs := bones(joint_set)):
         return np.nan
     a, b = np.array(pairs).T

@@ -70,7 +70,7 @@ def group(windows: Windows, by: By) -> NDArray[Any]:
 
 
 def draw_rows(windows: Windows, rows: NDArray[Any], fraction: float, draw: np.random.Generator) -> NDArray[Any]:
-    """Of the windows `rows` (indices), those of a random fraction of the clips of each activity.
+    """Of the windows `rows` (indices [n]), those of a random fraction of the clips of each activity.
 
     Whole clips; where the fraction is less than one clip of an activity, a stretch of one clip of that length, at
     least two windows.

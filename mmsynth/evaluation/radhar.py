@@ -17,7 +17,7 @@ Featurise = Callable[[Windows], Array]
 
 
 def predict_with_trees(train: Array, labels: Array, test: Array, classes: int, seed: int) -> Array:
-    """Class probabilities of `test` features by a forest grown on `train` features, classes balanced."""
+    """Class probabilities [windows, classes] of `test` by trees on `train` (features [windows, features]), balanced."""
     return grow(train, labels, classes, TreeSettings(), seed, np.ones(len(labels))).probabilities(test)
 
 

@@ -36,7 +36,7 @@ class Real:
         return len(self.data.classes)
 
     def labels(self, dense: bool) -> Array:
-        """Class index of each window."""
+        """Class index [windows] of each window."""
         return (self.data.dense if dense else self.data.apart).labels(self.data.classes)
 
 
@@ -46,7 +46,7 @@ def real_tables(data: Corpus) -> Real:
 
 
 def base_of(real: Real, sets: Sequence[Synthetic]) -> tuple[Array, Array]:
-    """Class probabilities of the windows of `dense` and `apart`: the mean over trees on each synthetic set."""
+    """Class probabilities [windows, classes] of `dense` and of `apart`: the mean over trees on each synthetic set."""
     forests = [grow_synthetic(s, real.classes, ON_SYNTHETIC, k) for k, s in enumerate(sets)]
     dense, apart = (np.mean([f.probabilities(t) for f in forests], axis=0) for t in (real.dense, real.apart))
     return dense, apart
@@ -58,7 +58,7 @@ def zero_shot(real: Real, synthetic: Synthetic, seed: int) -> tuple[list[Scores]
 
 
 def scores_of(real: Real, probability: Array) -> tuple[list[Scores], list[Scores]]:
-    """Scores, as of `zero_shot`, of class probabilities of the windows of `apart`."""
+    """Scores, as of `zero_shot`, of class probabilities [windows, classes] of `apart`."""
     return _scored(real, [probability] * len(list(folds(real.data))))
 
 
@@ -115,7 +115,7 @@ def few_shot(
 
     Args:
         real: recordings.
-        base: class probabilities of each window of `dense` and `apart` by a model trained on synthetic windows.
+        base: class probabilities [windows, classes] of `dense` and of `apart` by a model trained on synthetic windows.
         fraction: of the clips of each activity; see `draw_rows`.
         draws: seeds of the draws of clips.
         rest: learn from the other recordings of the training groups too, each clip labelled by the vote of what has
@@ -151,7 +151,7 @@ class FewTrees:
     blend: Blend
 
     def answers(self, table: Array, base: Array) -> tuple[Array, Array, Array]:
-        """Class probabilities alone, stacked, blended, from features and the base model's class probabilities."""
+        """Class probabilities [windows, classes] alone, stacked, blended, from features and those of the base model."""
         stacked = self.stacked.probabilities(np.hstack([table, base]))
         return self.alone.probabilities(table), stacked, self.blend.join(stacked, base)
 
@@ -161,7 +161,7 @@ def grow_few(real: Real, base: Array, rows: Array, seed: int, labels: tuple[Arra
 
     Args:
         real: recordings.
-        base: class probabilities of each window of `dense` by a model trained on synthetic windows.
+        base: class probabilities [windows, classes] of `dense` by a model trained on synthetic windows.
         rows: indices of the windows of `dense` that are trained on.
         seed: of the trees.
         labels: class indices of `rows` for the trees alone and for the stacked ones; None = the true ones.

@@ -107,7 +107,7 @@ def white_noise(samples: Tensor, rms: float, generator: torch.Generator) -> Tens
 
 
 def converted(samples: Tensor, radar: Radar, generator: torch.Generator) -> Tensor:
-    """What the ADC makes of its input: its own noise, offset and rounding."""
+    """What the ADC makes of its input in V, in its shape: its own noise, offset and rounding."""
     receiver = radar.receiver
     if receiver.adc_noise:
         rms = receiver.adc_noise * math.sqrt(2 if samples.is_complex() else 1)

@@ -59,7 +59,7 @@ def _others(mesh: MeshSequence, chosen: Tensor) -> MeshSequence | None:
 
 
 def cut_mesh(mesh: MeshSequence, chosen: Tensor, size: float, times: Tensor) -> MeshSequence:
-    """The chosen faces of a mesh at rest, cut so that no edge is longer than `size` m, at `times`."""
+    """The `chosen` faces [n] of a mesh at rest, cut so that no edge is longer than `size` m, at `times` [frames]."""
     corners = mesh.vertices[0][mesh.faces.long()[chosen]]  # [faces, 3, 3]
     edge = (corners - corners.roll(1, 1)).norm(dim=-1).amax(1)
     pieces, region = [], []

@@ -95,7 +95,7 @@ def likeness(synthetic: Array, recorded: Array, largest: float, seed: int, trees
 
 
 def believed(probability: Array, share: float) -> tuple[Array, Array]:
-    """Rows whose class is believed, and the class: of each class's windows the surest `share`: none dies out."""
+    """Windows [n] whose class is believed, and the classes [n]: of each class's the surest `share`: none dies out."""
     guess, sure = probability.argmax(1), probability.max(1)
     rows = []
     for name in np.unique(guess):

@@ -59,7 +59,7 @@ def _columns(w: Windows) -> Columns:
 
 
 def relative_to_median(w: Windows) -> tuple[Array, Array]:
-    """Range and lateral position of each point in m, less their medians over its window."""
+    """Range and lateral position [points] in m, less their medians over each window."""
     depth, lateral = np.linalg.norm(w.position[:, :2], axis=1), w.position[:, 0]
     return less_medians(depth, w), less_medians(lateral, w)
 

@@ -19,7 +19,7 @@ UNIT_DB, TOP = 20.0, 2.5
 
 
 def grid(kind: str, ranges: tuple[float, float]) -> tuple[Array, Array]:
-    """Centres of the grid's rows between two ranges in m, and of its columns.
+    """Centres [ROWS] of the grid's rows between two ranges in m, and [COLUMNS] of its columns, in the map's unit.
 
     Raises:
         ValueError: `kind` is no heatmap that has a grid.

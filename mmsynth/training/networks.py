@@ -110,7 +110,7 @@ class Network(nn.Module):
         return x
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """What the head says."""
+        """What the head says: logits [windows, classes], or joints and log errors [windows, bins, joints, 4]."""
         output: Tensor = self.head(self.embed(inputs), inputs)
         return output
 

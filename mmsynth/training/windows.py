@@ -239,7 +239,11 @@ def _poses(dataset: Clips, time: Array, table: WindowTable, settings: WindowSett
 
 
 def window_maps(dataset: Clips, flat: FlatPoints, table: WindowTable, settings: WindowSettings) -> Array:
-    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows, one a frame of the points."""
+    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows, one a frame of the points.
+
+    Raises:
+        ValueError: a clip has not one heatmap a frame, or none of a kind that is asked for.
+    """
     bins, offsets = bins_of(settings.duration), flat.clip_offsets
     found = np.zeros((len(table), bins, len(settings.maps), ROWS, COLUMNS), np.float16)
     for clip in np.unique(table.clip) if settings.maps else ():
@@ -265,7 +269,7 @@ def level(windows: Windows) -> Windows:
 
 
 def less_medians(values: Array, windows: Windows) -> Array:
-    """Values of points less the median over their window."""
+    """Values [points] less the median over their window."""
     return np.asarray(values - medians(values, windows.offsets)[windows.index])
 
 

@@ -18,7 +18,7 @@ def forwardness(samples: Tensor) -> float:
 
 
 def mirrored(samples: Tensor) -> float:
-    """The share of the power over the noise that lies at the negative of each beat frequency too: images."""
+    """Of samples [..., samples], the share of the power over the noise that lies at the negative beat too: images."""
     power = _spectrum(samples)
     power = (power - power.median()).clamp_min(0)
     return float(torch.minimum(power, power.flip(0).roll(1)).sum() / power.sum().clamp_min(1e-30))

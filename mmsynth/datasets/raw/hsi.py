@@ -41,7 +41,7 @@ class Headers:
     card: bool
 
     def intact(self, stream: Stream) -> NDArray[np.bool_]:
-        """Which of the whole records in a stream begin with a header."""
+        """Which [records] of the whole records in a stream begin with a header."""
         starts = np.arange(stream.words // self.record) * self.record
         found: NDArray[np.bool_] = np.all([stream.at(starts + i) == word for i, word in enumerate(self.mark)], axis=0)
         return found

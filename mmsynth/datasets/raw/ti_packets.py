@@ -116,7 +116,7 @@ def gather(data: Bytes, starts: Ints, size: int) -> Bytes:
 
 
 def records(data: Bytes, starts: Ints, counts: Ints, dtype: np.dtype[Any]) -> tuple[NDArray[Any], Ints]:
-    """The structures that lie one after the other from each start, and which start each belongs to."""
+    """Structures [n], `counts` of them one after the other from each start, and the index [n] of the start of each."""
     owner = np.repeat(np.arange(len(starts)), counts)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
     places = starts[owner] + within * dtype.itemsize

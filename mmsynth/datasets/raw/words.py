@@ -41,7 +41,7 @@ class Stream:
         self.words = int(self.ends[-1])
 
     def read(self, start: int, stop: int) -> NDArray[np.int16]:
-        """Words start to stop, as far as there are any."""
+        """Words [stop - start], fewer where the stream ends."""
         pieces = [np.empty(0, np.int16)]
         for part, end in zip(self.parts, self.ends, strict=True):
             offset = int(end) - len(part)
@@ -62,7 +62,7 @@ class Stream:
         return found
 
     def at(self, places: NDArray[np.int64]) -> NDArray[np.int16]:
-        """The words at these places."""
+        """The words [places] at these places, all inside the stream."""
         found = np.empty(len(places), np.int16)
         owner = np.searchsorted(self.ends, places, side="right")
         for index, (part, end) in enumerate(zip(self.parts, self.ends, strict=True)):

@@ -49,7 +49,7 @@ def gains_of(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], seen: Tens
 
 
 def paths_over(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg], scattered: tuple[Tensor, Tensor]) -> Paths:
-    """The paths over `facets`, indices as in `facet_paths`, with what `gains_of` has of them."""
+    """The paths over `facets` [n], indices as in `facet_paths`, with what `gains_of` has of them."""
     ways = facet_ways if differentiable(pose.vertices, pose.materials, ends) else fused_ways
     there, back, departure, arrival = ways(pose, facets, ends)
     gain, turn = _lagging(*scattered)
@@ -89,7 +89,7 @@ def frame_of(pose: PosedScene, facets: Tensor) -> Tensor | None:
 
 
 def facet_ways(pose: PosedScene, facets: Tensor, ends: tuple[Leg, Leg]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The reference of `fused_ways`, and the route that can be differentiated."""
+    """The reference of `fused_ways`, with its shapes and units, and the route that can be differentiated."""
     centre = surface.centroid(surface.gather(pose.vertices, pose.topology.faces.index_select(1, facets)))
     ways = [unit((centre[len(pose.knots) // 2] - leg.centre[:, None]).to(torch.float32)) for leg in ends]
     departure, arrival = (legs.in_radar(leg, way) for leg, way in zip(ends, ways, strict=True))
