@@ -97,13 +97,13 @@ def _requires_grad(value: Any) -> bool:
 
 
 def check_device(device: str) -> None:
-    """Check that arrays can be put on `device`.
+    """Check that arrays can be put on `device` and read back.
 
     Raises:
         ValueError: torch knows no such device, or does not find it here.
     """
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         why = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f"device: expected cpu or a GPU that torch finds here, got '{device}' ({why})") from None

@@ -23,7 +23,7 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: {'expected a TOML file, got a folder' if path.is_dir() else 'no such file'}")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
 

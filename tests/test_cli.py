@@ -273,6 +273,8 @@ def test_a_finished_data_set_is_not_overwritten(
         (("generate", "good.toml", "--out", "out", "--overlay", "none.toml"), "none.toml: no such file"),
         (("generate", "good.toml", "--out", "out", "--device", "gpu"), "GPU that torch finds here, got 'gpu'"),
         (("train", "training.toml", "--out", "out", "--device", "gpu"), "GPU that torch finds here, got 'gpu'"),
+        (("generate", "good.toml", "--out", "out", "--device", "meta"), "GPU that torch finds here, got 'meta'"),
+        (("generate", "good.toml", "--out", "out", "--overlay", "typo.toml"), "good.toml with typo.toml: unknown key"),
         (("demo", "--out", "out", "--device", "gpu"), "GPU that torch finds here, got 'gpu'"),
         (("import", "radhar", "nowhere", "--out", "out.h5"), "nowhere"),
         (("import", "radhra", ".", "--out", "out.h5"), "radhar"),
@@ -290,6 +292,11 @@ def test_a_finished_data_set_is_not_overwritten(
         (("radar", "radhar", "--figure", "a.gif"), "--figure: expected a .png, .pdf or .svg, got a.gif"),
         (("info", "data.h5", "--figure", "none/a.png"), "--figure: expected a folder none to write into, got none"),
         (("radar", "radhar", "--figure", "folder.png"), "Is a directory: 'folder.part.png' -> 'folder.png'"),
+        (("generate", "good.toml", "--out", "good.toml/out"), "error: Not a directory: 'good.toml/out'"),
+        (
+            ("generate", "label.toml", "--out", "out"),
+            "label.toml: activities[0]: Labels.activity: expected one line",
+        ),
         (("info", "empty.toml"), "empty.toml"),
         (("info", "."), "expected the file of a data set, got a folder with data.h5"),
         (("generate", "rad.toml", "--out", "out"), "-3.14159 to 3.14159 rad (in degrees: the same key with _deg)"),
@@ -331,6 +338,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     (tmp_path / "training.toml").write_text(TRAINING)
     (tmp_path / "typo.toml").write_text(RECIPE.replace("seconds", "secnods"))
     (tmp_path / "far.toml").write_text(RECIPE + "\n[placement]\ndistance = [2.0, 30.0]\n")
+    (tmp_path / "label.toml").write_text(RECIPE.replace('label = "', 'label = "le\\nft', 1))
     (tmp_path / "rad.toml").write_text(RECIPE + "\n[placement]\nfacing = [-30, 30]\n")
     np.save(tmp_path / "a.npy", np.zeros((2, 4)))
     (tmp_path / "body.toml").write_text(RECIPE.replace("free-low", "free-hi"))

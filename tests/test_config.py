@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsynth.config import dumps, load, merge, parse, to_table
+from mmsynth.config import dumps, load, merge, parse, read_toml, to_table
 from mmsynth.types import Cfar, Processing, Receiver
 
 
@@ -83,6 +83,12 @@ def test_missing_and_broken_files_are_one_sentence(tmp_path: Path) -> None:
     broken.write_text("name = ")
     with pytest.raises(ValueError, match="broken.toml: not TOML"):
         load(Outer, broken)
+
+
+def test_files_of_editors_that_mark_utf8_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_text('name = "ü"', encoding="utf-8-sig")
+    assert read_toml(path) == {"name": "ü"}
 
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00", exclude_categories=("Cc", "Cs")), max_size=20)

@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from mmsynth.geometry import radar_pose
 from mmsynth.radar import load_radar
-from mmsynth.types import Scene
+from mmsynth.types import Labels, Processing, Scene
 
 
 def test_a_scene_takes_a_rigid_right_handed_place_of_the_radar() -> None:
@@ -35,3 +36,25 @@ def test_a_radar_takes_antennas_and_times_that_are_numbers() -> None:
                 replace(radar.waveform, **{name: seconds})
     with pytest.raises(ValueError, match=r"^Waveform.samples: expected at least 2, got 1"):
         replace(radar.waveform, samples=1)
+
+
+@pytest.mark.parametrize("wrong", ["jumping\njacks", "jumping\tjacks", "jumping\u2028jacks"])
+def test_labels_fit_a_line_of_a_table(wrong: str) -> None:
+    assert Labels("jumping jacks ü").activity == "jumping jacks ü"
+    with pytest.raises(ValueError, match=r"^Labels.activity: expected one line without tabs, got 'jumping\\"):
+        Labels(wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"range_limits": (5.0, 1.0)}, r"range_limits: expected \[low, high\], rising, got \[5.0, 1.0\]"),
+        ({"azimuth_limits": (math.nan, 1.0)}, r"azimuth_limits: expected \[low, high\], rising"),
+        ({"angle_fft": 0}, "angle_fft: expected at least 1, got 0"),
+        ({"max_points": -3}, "max_points: expected at least 1, got -3"),
+        ({"second_peak": -0.5}, "second_peak: expected 0 or more, got -0.5"),
+    ],
+)
+def test_a_chain_takes_limits_that_rise_and_counts_of_something(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^Processing.{message}"):
+        Processing(**settings)

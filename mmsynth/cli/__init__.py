@@ -13,5 +13,6 @@ def main() -> None:
     try:
         app(prog_name="mmsynth")
     except (ValueError, OSError) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        text = str(error).removeprefix(f"[Errno {error.errno}] ") if isinstance(error, OSError) else str(error)
+        console.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

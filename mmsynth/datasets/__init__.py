@@ -34,6 +34,7 @@ from mmsynth.datasets.splits import Split as Split
 from mmsynth.datasets.splits import load_split as load_split
 from mmsynth.datasets.splits import split_names as split_names
 from mmsynth.datasets.windows import WindowTable as WindowTable
+from mmsynth.datasets.windows import check_lengths as check_lengths
 from mmsynth.datasets.windows import keep_points as keep_points
 from mmsynth.datasets.windows import lay_end_to_end as lay_end_to_end
 from mmsynth.datasets.windows import lengths as lengths

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes, processing_from_json, radar_from_json
+from mmsynth.datasets.check import check_arrays, check_clips, checked_bounds
 from mmsynth.datasets.clips import FlatPoints, LabelTable
 from mmsynth.datasets.clouds import cloud_of_rows
 from mmsynth.datasets.layout import LABEL_COLUMNS, SCHEMA, VERSION
@@ -40,14 +41,18 @@ class Dataset:
             raise ValueError(f"{self.path}: {what if self.path.is_dir() else 'no such file'}")
         with self._reading():
             self.attributes = _attributes(self._file)
-            _check_sizes(self._file, self.path.stat().st_size)
+            check_arrays(self._file, self.path.stat().st_size, self.attributes.joint_set)
             clips = self._file["clips"]
             self.labels = LabelTable(**{name: clips[name].asstr()[...].astype(str) for name in LABEL_COLUMNS})
-            self._clip_offsets = _bounds(clips["frame_offsets"][...], len(self._file["frames/time"]))
-            self._point_offsets = _bounds(self._file["frames/point_offsets"][...], len(self._file["points/values"]))
+            times = self._file["frames/time"][...]
+            self._clip_offsets = checked_bounds(clips["frame_offsets"][...], len(times))
+            self._point_offsets = checked_bounds(
+                self._file["frames/point_offsets"][...], len(self._file["points/values"])
+            )
             self._regions = tuple(json.loads(_text(self._file["points/region"], "names")))
             if len(self._clip_offsets) != len(self.labels) + 1 or len(self._point_offsets) != self.frames + 1:
-                raise ValueError(f"{self.path}: damaged: bounds do not fit {len(self.labels)} clips")
+                raise ValueError(f"bounds do not fit {len(self.labels)} clips")
+            check_clips(self.labels.id, times, self._clip_offsets)
 
     @classmethod
     def open(cls, path: Path | str) -> "Dataset":
@@ -153,13 +158,16 @@ class Dataset:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        """Turn what HDF5 and JSON say of a damaged file into one sentence."""
+        """Turn what HDF5, JSON and checks say of a damaged file into one sentence that names it."""
         try:
             yield
         except MemoryError as error:
             raise ValueError(f"{self.path}: too little memory to read it, or damaged: {error}") from None
         except _DAMAGE as error:
             raise ValueError(f"{self.path}: not a readable data set of mmsynth: {error}") from None
+        except ValueError as error:
+            text = str(error)
+            raise ValueError(text if text.startswith(str(self.path)) else f"{self.path}: damaged: {text}") from None
 
     def _cloud(self, start: int, stop: int) -> PointCloud:
         offsets = self._point_offsets[start : stop + 1]
@@ -193,27 +201,13 @@ class Dataset:
         start, stop = (int(k) for k in group["frame_offsets"][index : index + 2])
         if stop == start:
             return None
-        scale = group["scale"][start:stop].reshape(-1, *[1] * (group["samples"].ndim - 1))
+        scale = group["scale"][start:stop]
+        if not np.isfinite(scale).all():
+            raise ValueError(f"'adc/scale' of clip '{self.labels.id[index]}' holds what is no number")
+        scale = scale.reshape(-1, *[1] * (group["samples"].ndim - 1))
         volts = torch.from_numpy((group["samples"][start:stop] * scale).astype(np.float32))
         samples = torch.view_as_complex(volts) if volts.shape[-1] == 2 else volts[..., 0]
         return AdcFrames(self.attributes.radar, samples, torch.from_numpy(group["time"][start:stop]))
-
-
-def _bounds(offsets: NDArray[np.int64], end: int) -> NDArray[np.int64]:
-    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != end or bool((np.diff(offsets) < 0).any()):
-        raise ValueError(f"damaged: bounds do not run from 0 to {end}")
-    return offsets.astype(np.int64)
-
-
-def _check_sizes(file: h5py.File, size: int) -> None:
-    """Refuse a damaged header that promises more than `size` bytes can hold, before memory is asked for it."""
-
-    def check(name: str, data: h5py.Dataset | h5py.Group) -> None:
-        # gzip packs at most 1032 : 1; a chunk that is barely begun counts as whole.
-        if isinstance(data, h5py.Dataset) and data.size * data.dtype.itemsize > 1032 * size + (1 << 24):
-            raise ValueError(f"{file.filename}: damaged: '{name}' of shape {data.shape} in a file of {size} bytes")
-
-    file.visititems(check)
 
 
 def _attributes(file: h5py.File) -> Attributes:

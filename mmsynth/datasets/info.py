@@ -51,14 +51,15 @@ def _times(clip_offsets: np.ndarray, frame_time: np.ndarray) -> str:
     if len(steps) == 0:
         return "single frames"
     period = float(np.median(steps))
-    return f"{len(frame_time) * period:.1f} s at {1 / period:.2f} frames/s"
+    return f"{len(frame_time) * period:.1f} s at {1 / period:.2f} frames/s" if period > 0 else "not known"
 
 
 def _points(values: np.ndarray, frames: int, unit: str) -> str:
     if len(values) == 0:
         return "none"
     moving = np.abs(values[:, 3]) > STATIC_SPEED
-    low, high = np.percentile(np.linalg.norm(values[:, :3], axis=1), [1, 99])
+    distance = np.linalg.norm(values[np.isfinite(values[:, :3]).all(1), :3], axis=1)
+    low, high = np.percentile(distance, [1, 99]) if len(distance) else (np.nan, np.nan)
     return (
         f"{len(values) / frames:.2f} a frame ({moving.sum() / frames:.2f} moving), "
         f"98 % of them from {low:.2f} m to {high:.2f} m; intensity in {unit}"

@@ -62,11 +62,10 @@ def windows(
         points: of the data set, where they have been read already.
 
     Raises:
-        ValueError: a length is not positive, or no clip is as long as a window.
+        ValueError: a length is none (see `check_lengths`), or no clip is as long as a window.
     """
     step = duration if step is None else step
-    if not (duration > 0 and step > 0):
-        raise ValueError(f"windows: expected a duration and a step above 0 s, got {duration} and {step}")
+    check_lengths(duration, step)
     flat = dataset.points() if points is None else points
     rows: list[NDArray[np.float64]] = []
     each = periods(flat.frame_time, flat.clip_offsets)
@@ -90,6 +89,16 @@ def windows(
         raise ValueError(f"windows: expected clips of at least {duration} s, got none that long")
     clip, first, last = table[:, :3].astype(np.int64).T
     return WindowTable(clip, first, last, table[:, 3], table[:, 4])
+
+
+def check_lengths(duration: float, step: float) -> None:
+    """Refuse windows of no length, of endless length, or so close to each other that memory would not hold them.
+
+    Raises:
+        ValueError: a length in s is not from 0.01 on.
+    """
+    if not (0.01 <= duration < np.inf and 0.01 <= step < np.inf):
+        raise ValueError(f"window: expected a duration and a step from 0.01 s on, got {duration:g} s and {step:g} s")
 
 
 def lengths(times: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:

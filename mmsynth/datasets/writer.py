@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmsynth.datasets.attributes import Attributes, to_json
+from mmsynth.datasets.check import check_clips
 from mmsynth.datasets.clouds import point_rows
 from mmsynth.datasets.disk import Disk
 from mmsynth.datasets.layout import COLUMNS, SCHEMA, TEXT_COLUMNS, VERSION, axes_of, column_units
@@ -222,6 +223,10 @@ class DatasetWriter:
         region = sample.cloud.region
         if region is not None and len(region) and not -1 <= int(region.max()) < len(sample.cloud.region_names):
             raise ValueError(f"{where}: region: expected indices below {len(sample.cloud.region_names)}")
+        try:
+            check_clips(np.array([sample.id]), _numpy(sample.cloud.times), np.array([0, len(sample.cloud.times)]))
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from None
         if sample.joints is not None:
             want = (len(sample.cloud.times), len(joint_names(given.joint_set)), 3)
             if sample.joint_set != given.joint_set or tuple(sample.joints.shape) != want:

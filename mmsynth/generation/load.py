@@ -45,7 +45,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
         check_room(recipe)
         check_people(recipe)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}{f' with {overlay}' if overlay else ''}: {error}") from None
     return recipe
 
 

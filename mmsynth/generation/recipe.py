@@ -12,7 +12,7 @@ from mmsynth.motion import ACTIVITIES
 from mmsynth.processing.heatmaps import KINDS
 from mmsynth.scene import CLOTHING
 from mmsynth.simulation import Simulation
-from mmsynth.types import RadarSetup
+from mmsynth.types import Labels, RadarSetup
 
 Range = tuple[float, float]
 # Of a distribution, evenly spaced from its least value to its greatest: two are a uniform range.
@@ -57,6 +57,7 @@ class ActivityRecipe:
     def __post_init__(self) -> None:
         if not self.label.strip():
             raise ValueError("label: expected the name of the class, got an empty one")
+        Labels(self.label)
         if bool(self.motion) == bool(self.files):
             raise ValueError(f"activity '{self.label}': expected either a motion or files, got both or neither")
         if self.motion and self.frame_rate is not None:

@@ -1,6 +1,5 @@
 """Windows of fixed duration, cut from clips and packed into arrays: what features and networks read."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -13,6 +12,7 @@ from mmsynth.datasets import (
     Clips,
     FlatPoints,
     WindowTable,
+    check_lengths,
     keep_points,
     lay_end_to_end,
     select_points,
@@ -51,10 +51,7 @@ class WindowSettings:
     maps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (0 < self.duration < math.inf and 0 < self.step < math.inf):
-            raise ValueError(
-                f"window: expected a duration and a step above 0 s, got {self.duration} s and {self.step} s"
-            )
+        check_lengths(self.duration, self.step)
         if not 0 <= self.min_range < self.max_range:
             raise ValueError(
                 f"window: expected 0 <= min_range < max_range (m), got {self.min_range:g} and {self.max_range:g}"

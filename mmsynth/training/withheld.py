@@ -13,8 +13,13 @@ Array = NDArray[Any]
 
 
 def check_hold_out(sources: list[Datasets], data: Data) -> None:
-    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on, or adapted to."""
-    if data.split and not any(held_out(source, data).any() for source in sources):
+    """Refuse a name that holds nothing out: mistyped, it would let what it means be trained on, or adapted to.
+
+    Raises:
+        ValueError: there is no such split, or nothing of it, of a session or of a subject is there.
+    """
+    test = load_split(data.split).test if data.split else ()
+    if data.split and not any(np.isin(source.labels.id, test).any() for source in sources):
         raise ValueError(f"data.split: the recordings have none of the test clips of '{data.split}'")
     for name in data.hold_out:
         if sources and not any(held_out(source, replace(data, hold_out=(name,))).any() for source in sources):

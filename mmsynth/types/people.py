@@ -12,12 +12,18 @@ from mmsynth.types.fields import check_finite, check_times
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of a clip. Empty = not known."""
+    """What is known of a clip, each in one line without tabs. Empty = not known."""
 
     activity: str = ""
     subject: str = ""
     session: str = ""
     source: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("activity", "subject", "session", "source"):
+            value = getattr(self, name)
+            if "\t" in value or len(value.splitlines()) > 1:
+                raise ValueError(f"Labels.{name}: expected one line without tabs, got {value!r}")
 
 
 @dataclass(frozen=True, eq=False)

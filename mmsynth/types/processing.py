@@ -113,6 +113,18 @@ class Processing:
     angle_method: Literal["fft", "capon", "music"] = "fft"
     sources: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("range_limits", "velocity_limits", "azimuth_limits", "elevation_limits"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"Processing.{name}: expected [low, high], rising, got {[low, high]}")
+        for name in ("angle_fft", "max_points", "sources"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Processing.{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("dc_range_bins", "dc_range_bins_negative", "angle_step", "second_peak", "position_step"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"Processing.{name}: expected 0 or more, got {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class ChannelCalibration:

@@ -49,7 +49,7 @@ def test_windows_lie_inside_their_clips(dataset: Dataset) -> None:
     assert len(windows(dataset, 2.0)) == 2
     with pytest.raises(ValueError, match="at least 60"):
         windows(dataset, 60.0)
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match=r"from 0.01 s on, got 2 s and 0 s$"):
         windows(dataset, 2.0, 0.0)
 
 

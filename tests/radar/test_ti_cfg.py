@@ -380,6 +380,8 @@ def test_mmwave_studio_json(tmp_path):
     assert setup.radar.codes.tolist() == profile.radar.codes.tolist()
     assert setup.radar.receiver == profile.radar.receiver
     assert load_radar(f"{path}#IWR1843BOOST").radar.name == "IWR1843BOOST/one"
+    path.write_text(json.dumps(studio()), encoding="utf-8-sig")
+    assert load_radar(str(path)).radar.waveform == profile.radar.waveform
     path.write_text(json.dumps(studio(numLoops=None)))
     with pytest.raises(ValueError, match="one.mmwave.json: mmWave Studio: expected a number, got None"):
         load_radar(str(path))

@@ -468,7 +468,8 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
         "[data]\nreal = ['a.h5']\n[optimise]\naverage = -3.0\n": "optimise.average: expected a number from 0 to",
         "seed = -1\n[data]\nreal = ['a.h5']\n": "seed: expected zero to 2.31 - 1, got -1",
         "classes = ['a', 'a']\n[data]\nreal = ['a.h5']\n": "classes: expected names that differ, got 'a', 'a'",
-        "[data]\nreal = ['a.h5']\n[window]\nduration = inf\n": "window: expected a duration and a step above 0 s",
+        "[data]\nreal = ['a.h5']\n[window]\nduration = inf\n": "a duration and a step from 0.01 s on, got inf s",
+        "[data]\nreal = ['a.h5']\n[window]\nstep = 1e-9\n": "from 0.01 s on, got 2 s and 1e-09 s$",
         "[data]\nreal = ['a.h5']\n[adapt]\nweight = -1.0\n": "adapt.weight: expected 0 or more, got -1",
         "[data]\nreal = ['a.h5']\n[trees]\nshare = 2.0\n": "trees.share: expected a number from 0 to 1, got 2",
         "[data]\nreal = ['a.h5']\n[window]\nmin_range = 9.0\n": r"min_range < max_range \(m\), got 9 and 5.1",
@@ -487,6 +488,8 @@ def test_wrong_recipes_are_refused_in_a_sentence(tmp_path: Path, recordings: Pat
     adapting = Data(synthetic=(recordings,), unlabelled=(recordings,), hold_out=("2020-1-02",))
     with pytest.raises(ValueError, match="of a session or subject '2020-1-02'"):
         fit(Recipe(adapting, adapt=Adapt("self-training")), tmp_path / "run", quiet)
+    with pytest.raises(ValueError, match="split: expected one of .*, got 'radhar'"):
+        fit(Recipe(Data(synthetic=(recordings,), split="radhar")), tmp_path / "run", quiet)
     with pytest.raises(ValueError, match="no clip of jump is left"):
         fit(Recipe(Data(real=(recordings,)), classes=("jump",)), tmp_path / "run", quiet)
     with pytest.raises(ValueError, match="no clip of slwo is left to train on; there are fast$"):

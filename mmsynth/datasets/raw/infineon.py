@@ -146,7 +146,7 @@ def _shape(config: Path) -> dict[str, Any]:
     if not config.is_file():
         raise ValueError(f"{config}: no such file")
     try:
-        shape = json.loads(config.read_text(encoding="utf-8"))["device_config"]["fmcw_single_shape"]
+        shape = json.loads(config.read_text(encoding="utf-8-sig"))["device_config"]["fmcw_single_shape"]
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{config}: not JSON: {error}") from None
     except (KeyError, TypeError):

@@ -27,6 +27,8 @@ def test_round_trip(tmp_path):
     write_infineon(tmp_path / "rec", adc)
     words = np.load(tmp_path / "rec" / "radar.npy")
     assert words.dtype == np.uint16 and words.shape == (4, 3, 8, 64)
+    settings = tmp_path / "rec" / "config.json"
+    settings.write_text(settings.read_text(), encoding="utf-8-sig")  # as some editors leave it
     recording = read_infineon(tmp_path / "rec")
     assert len(recording) == 4 and recording.notes == ()
     back = recording.frames()
