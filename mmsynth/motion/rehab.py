@@ -35,6 +35,14 @@ def _planted(pose: Pose) -> Tensor:
     return torch.ones(len(pose.times), 2, dtype=torch.float64)
 
 
+def _stepped(pose: Pose, left: float, forward: float) -> Pose:
+    """The pose so many m farther over the floor."""
+    by = stack(left, 0.0, forward, like=pose.times)
+    return dataclasses.replace(pose, pelvis=pose.pelvis + by, ankle=pose.ankle + by[:, None])
+
+
+# Half of what the feet of somebody who stands are apart, in m: from there one of them steps into a lunge.
+_HOME = 0.1
 # Share of an arm's repetition in which it is lifted, and that in which it is lowered.
 _LIFT = 0.22
 
@@ -42,7 +50,7 @@ _LIFT = 0.22
 def extend_arms(clip: Clip, left: bool, right: bool) -> Pose:
     """Arms lifted sideways, one or both; held out level, the forearm folds up over the shoulder; back the same way."""
     s = clip.style
-    base, up, fold = standing(clip, 0.2), torch.zeros_like(clip.times), torch.zeros_like(clip.times)
+    base, up, fold = standing(clip, s["stance"]), torch.zeros_like(clip.times), torch.zeros_like(clip.times)
     for beat in beats(clip, s["tempo"], s["rest"]):
         u, size, held = progress(clip.times, beat), min(beat.size, 1.1), 1 - 2 * _LIFT
         up = up + size * down_up(u, held)
@@ -88,6 +96,8 @@ def lunge_front(clip: Clip, lead: int) -> Pose:
         spine=(0.14 * sign, 0.0, 0.0),
         head=(-0.2 * sign, 0.0, 0.0),
     )
+    # Of the feet that stood side by side, the other one stays, or both make way.
+    pose = _stepped(pose, sign * s["stays"] * (0.5 * wide - _HOME), s["stays"] * 0.5 * long)
     return keep_reachable(pose, _planted(pose))
 
 
@@ -107,18 +117,20 @@ def lunge_side(clip: Clip, side: int) -> Pose:
         spine=(0.12 * sign, 0.0, 0.0),
         head=(-0.12 * sign, 0.0, 0.0),
     )
+    pose = _stepped(pose, sign * s["stays"] * (half - _HOME), 0.0)
     return keep_reachable(pose, _planted(pose))
 
 
 def extend_limb(clip: Clip, side: int) -> Pose:
     """Arm and leg of one side lifted sideways, standing on the other leg, and lowered."""
     s = clip.style
-    base, up = standing(clip, 0.16, 0.08), _once(clip)
+    base, up = standing(clip, s["stance"], 0.08), _once(clip)
     sign = 1.0 if side == 0 else -1.0
     share = torch.zeros(len(up), 2, dtype=torch.float64)
     share[:, side] = up
     arm = hang(0.05 + 0.1 * share, 0.2 + (s["arm"] - 0.2) * share, 0.15 - 0.3 * share)
-    lean, shift = -0.28 * sign * up, -0.085 * sign * up
+    # Between two lifts the weight stays over the foot that bears, on which the other one leans.
+    lean, shift = -0.28 * sign * up, -0.5 * sign * s["stance"] * (0.6 + 0.35 * up)
     pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.5 * share))
     # The pelvis leans about the hip that bears it, which stays as high as it stood, and opens to the lifted leg.
     tilted = shifted(pose, turn=(0.15 * sign * up, 0.0, lean))

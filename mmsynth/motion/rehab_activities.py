@@ -9,10 +9,12 @@ from mmsynth.motion.subject import Range
 
 _KINECT = "one person of MARS, and others like them"
 HANDS = {
-    "hands": Range(0.12, 0.22, f"m of the wrists over the shoulders; {_KINECT}"),
-    "apart": Range(0.02, 0.14, f"m of the wrists outside the shoulders; {_KINECT}"),
+    "hands": Range(0.08, 0.22, f"m of the wrists over the shoulders; {_KINECT}"),
+    "apart": Range(0.02, 0.18, f"m of the wrists outside the shoulders; {_KINECT}"),
 }
+_STAYS = Range(0.0, 1.0, "0 both feet step apart, 1 the other foot stays where it stood")
 _ARMS = {
+    "stance": Range(0.18, 0.36, f"m between the ankles; {_KINECT}"),
     "tempo": Range(2.2, 4.2, f"s; {_KINECT}"),
     "rest": Range(0.0, 0.8, "s with the arm down"),
     "hold": Range(0.05, 0.35, "share of the fold with the forearm up"),
@@ -24,16 +26,19 @@ _FRONT = {
     "length": Range(0.32, 0.6, f"m between the ankles, forward; {_KINECT}"),
     "width": Range(0.32, 0.62, f"m between the ankles, sideways; {_KINECT}"),
     "depth": Range(0.06, 0.18, f"m; {_KINECT}"),
+    "stays": _STAYS,
     **HANDS,
 }
 _SIDE = {
     "tempo": Range(1.5, 3.4, f"s; {_KINECT}"),
     "width": Range(0.58, 0.82, f"m between the ankles; {_KINECT}"),
     "depth": Range(0.06, 0.16, f"m; {_KINECT}"),
+    "stays": _STAYS,
     "shift": Range(0.2, 0.34, f"m; {_KINECT}"),
     "arms": Range(1.4, 1.75, "rad"),
 }
 _LIMB = {
+    "stance": Range(0.16, 0.28, f"m between the ankles; {_KINECT}"),
     "tempo": Range(1.1, 2.3, f"s; {_KINECT}"),
     "rest": Range(0.1, 0.9, f"s on both feet; {_KINECT}"),
     "leg": Range(0.5, 1.0, f"rad of abduction; {_KINECT}"),

@@ -419,6 +419,34 @@ def test_mars_moves_go_sideways_on_their_side(move, joint):
     assert at(p, other)[:, 2].max() - at(p, other)[:, 2].min() < 0.12
 
 
+@pytest.mark.parametrize("move", ["front_lunge", "side_lunge"])
+@pytest.mark.parametrize("lead", SIDES)
+def test_a_lunge_is_stepped_into_by_one_foot_or_by_both(move, lead):
+    """As MARS's Kinect has it, whose people lunge 0.1 to 0.2 m off where they stood."""
+    sign, other = (1.0, "right") if lead == "left" else (-1.0, "left")
+    shape = {"width": 0.7} | ({"length": 0.5} if move == "front_lunge" else {})
+    feet = {}
+    for stays in (0.0, 1.0):
+        p = forward(clip(f"{lead}_{move}", 1, 8.0, stays=stays, **shape))
+        feet[stays] = [at(p, f"{side}_ankle").median(0).values for side in (lead, other)]
+    # Both feet: as far to either side. One foot: the other stands 0.1 m aside, where it stood, to 2 cm of its turning.
+    middle = (feet[0.0][0] + feet[0.0][1]) / 2
+    assert middle[:2].abs().max() < 0.02
+    assert abs(float(feet[1.0][1][0]) + 0.1 * sign) < 0.02
+    front = 0.5 if move == "front_lunge" else 0.0
+    assert abs(abs(float((feet[1.0][0] - feet[1.0][1])[1])) - front) < 0.04
+    if front:
+        assert abs(float(feet[1.0][1][1])) < 0.04
+
+
+def test_in_a_limb_extension_the_weight_stays_over_the_foot_that_bears():
+    for side, other, sign in (("left", "right", 1.0), ("right", "left", -1.0)):
+        p = forward(clip(f"{side}_limb_extension", 1, 10.0, stance=0.2))
+        off = sign * (at(p, "pelvis") - at(p, f"{other}_ankle"))[:, 0]
+        # 0.04 m of the half stance of 0.1 m when both feet stand, next to nothing with the leg up.
+        assert 0.025 < float(off.max()) < 0.055 and abs(float(off.min())) < 0.025
+
+
 def test_an_arm_extension_lifts_a_straight_arm_and_folds_the_forearm_up():
     """As MARS's Kinect has it: the elbow bends with the upper arm level, and then the forearm points up."""
     motion = clip("both_arm_extension", 1, 12.0, lift=1.6, fold=2.0, hold=0.3)
