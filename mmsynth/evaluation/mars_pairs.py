@@ -24,6 +24,8 @@ from mmsynth.radar import load_radar
 
 # How far people's breastbones move as they breathe: the middle of the 4-12 mm that are published (Droitcour 2006).
 BREATH = 8e-3
+# How fast trunks turn about each joint in rad/s, rms: the middle of what `datasets/mars_synthetic.toml` draws from.
+SWAY = 0.025
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,7 @@ def variants(full: Restaging) -> list[dict[str, Restaging]]:
         "the floor's own echo": lit,
         "a wall behind": replace(lit, room=_walls(((-2.5, 3.35), (2.5, 3.35))), room_material="plasterboard"),
         "breath": replace(full, breath=BREATH),
+        "sway": replace(full, sway=SWAY),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
         "smooth cloth": replace(full, cloth_roughness=0.0),
         "no occlusion": settings(occlusion=False),

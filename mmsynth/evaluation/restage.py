@@ -12,7 +12,7 @@ from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, fit_skeleton
 from mmsynth.evaluation.fidelity import Array, Pair, split_frames
 from mmsynth.joints import JOINT_SETS
-from mmsynth.motion import breathing, place, resample
+from mmsynth.motion import breathing, place, resample, swaying
 from mmsynth.processing import detect, range_doppler
 from mmsynth.scene import material, person_materials
 from mmsynth.simulation import Simulation, knot_times, receive, simulate_clean
@@ -46,6 +46,7 @@ class Restaging:
         room: further surfaces that reflect, as corners [mirrors, 4, 3] in m in the frame of the poses.
         room_material: of these.
         breath: how far the breastbone moves in m from peak to peak, 15 times a minute; a depth camera does not see it.
+        sway: of trunk, head and shoulders in rad/s (`motion.swaying`); no pose tells its phase, which is drawn.
         device: on which bodies are skinned and traced; poses are fitted, and samples received, on the CPU.
     """
 
@@ -62,6 +63,7 @@ class Restaging:
     room: Tensor | None = None
     room_material: str = "plasterboard"
     breath: float = 0.0
+    sway: float = 0.0
     device: str = "cpu"
 
 
@@ -81,6 +83,8 @@ def restage(sample: Sample, stretch: slice, restaging: Restaging, seed: int) -> 
     posed = resample(motion, knot_times(radar, frames, restaging.settings))
     if restaging.breath:
         posed = breathing(posed, 0.5 * restaging.breath * (math.tau * (BREATHS * posed.times + _phase(seed))).sin())
+    if restaging.sway:
+        posed = swaying(posed, restaging.sway, torch.Generator().manual_seed(_drawn(seed, restaging.draw)))
     mesh = skin(posed)
     scene = moved(_scene(mesh, restaging), restaging.device)
     clean = simulate_clean(scene, radar, frames, restaging.settings, seed=_drawn(seed, restaging.draw))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from made_up import PERSON
 
-from mmsynth.body_models import load_body
+from mmsynth.body_models import FreeBody, load_body
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.fidelity import (
     SERIES,
@@ -205,14 +205,40 @@ def test_a_radar_that_comes_after_the_camera_sees_what_it_showed_before() -> Non
         assert (then - now).mean(0) == pytest.approx([-0.05, 0, 0], abs=1e-6)
 
 
-def test_a_draw_of_speckle_is_the_same_body_a_little_elsewhere() -> None:
-    """It stands still: every draw moves it as a whole, by some cm, and its cells are other sums of the same echoes."""
-    body, times = load_body("free-low"), torch.arange(4, dtype=torch.float64) / 10
+def standing(body: FreeBody) -> Sample:
+    """Four frames of somebody who stands still 2 m before the radar, and no point."""
+    times, empty = torch.arange(4, dtype=torch.float64) / 10, torch.zeros(0)
     still = place(generate_motion("stand", 1.0, Subject(1), torch.Generator()), (0.0, 2.0), torch.pi)
     joints = convert_joints(body.joints(still), SMPLX_JOINTS, "mars19")[:1].float().expand(4, -1, -1)
-    empty = torch.zeros(0)
     cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(5, dtype=torch.long), times)
-    sample = Sample("x", Labels(), cloud, joints, "mars19")
+    return Sample("x", Labels(), cloud, joints, "mars19")
+
+
+def test_sway_moves_the_trunk_and_no_foot_and_every_draw_its_own_way() -> None:
+    body = load_body("free-low")
+    level = Restaging(body, load_radar("mars"), Simulation(static_room=False, method="points"), (0.0, 0.0, 1.0))
+    moved = []
+    for draw in (0, 1):
+        still, first = (
+            restage(standing(body), slice(0, 4), replace(level, sway=sway, draw=draw), 0).surface
+            for sway in (0.0, 0.025)
+        )
+        away = [now - was for was, now in zip(still, first, strict=True)]
+        # A few points change the facet that they were drawn on.
+        high, low = (
+            np.median(np.concatenate([d[part(was[:, 2])] for was, d in zip(still, away, strict=True)]), axis=0)
+            for part in (lambda z: z > 1.4, lambda z: z < 0.5)
+        )
+        # Turns of 0.025 rad/s at 0.3 to 2 Hz are half a degree a joint, up to a cm at the shoulders.
+        assert 0.001 < np.linalg.norm(high) < 0.03 and np.linalg.norm(low) < 1e-6
+        moved.append(high)
+    assert np.linalg.norm(moved[1] - moved[0]) > 1e-3
+
+
+def test_a_draw_of_speckle_is_the_same_body_a_little_elsewhere() -> None:
+    """It stands still: every draw moves it as a whole, by some cm, and its cells are other sums of the same echoes."""
+    body = load_body("free-low")
+    sample = standing(body)
     simulation = Simulation(static_room=False, diffuse=False)
     level = Restaging(body, load_radar("mars"), simulation, (0.0, 0.0, 1.0), floor=None)
     first, *others = (restage(sample, slice(0, 4), replace(level, draw=draw), 0) for draw in range(5))
