@@ -33,21 +33,24 @@ def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
     total, more = sum(len(p.recorded) for p in draws[0]), _about(restaging)
     others = list(_among_themselves(draws))
     rows: list[Row] = []
-    for title, points, note in (
-        ("", draws, f"{total} frames"),
-        ("body_", _at_the_body(draws), f"{total} frames, points within 25 cm of the pose's ranges"),
+    for title, points, same, note in (
+        ("", draws, others, f"{total} frames"),
+        (
+            "body_",
+            _at_the_body(draws),
+            _at_the_body(others),
+            f"{total} frames, points within 25 cm of the pose's ranges",
+        ),
     ):
         rows += _correlation_rows(title, [correlations(each) for each in points], f"r over {note}", more)
-        if len(draws) > 1:
+        rows += _chamfer_rows(title, points, ("shuffled", "surface"), more)
+        if same:
             mean = course_correlations(list(_mean_courses(points)))
-            rows += _correlation_rows(
-                f"mean_{title}", [mean], f"r of the mean course of {len(draws)} draws; {note}", more
-            )
-            same = [correlations(each) for each in (_at_the_body(others) if title else others)]
-            rows += _correlation_rows(f"self_{title}", same, f"r of two draws with each other; {note}", more)
-    rows += _chamfer_rows("", draws, ("shuffled", "surface"), more)
-    if others:
-        rows += _chamfer_rows("self_", others, ("shuffled",), more)
+            about = f"r of the mean course of {len(draws)} draws; {note}"
+            rows += _correlation_rows(f"mean_{title}", [mean], about, more)
+            about = f"r of two draws with each other; {note}"
+            rows += _correlation_rows(f"self_{title}", [correlations(each) for each in same], about, more)
+            rows += _chamfer_rows(f"self_{title}", same, ("shuffled",), more)
     moved = [histogram_distances(each) for each in draws]
     for name in moved[0]:
         note = "earth mover's distance in m, m/s or degrees"
@@ -102,7 +105,10 @@ def ablation_row(name: str, restaging: Restaging, draws: Sequence[list[Pair]]) -
     note = f"r of Doppler, range, lateral position, height {said('', SERIES)}; at the body {said('body_', SERIES)}"
     if len(draws) > 1:
         note += f"; of the mean course {said('mean_', SERIES)}; two draws {said('self_', SERIES)}"
-    chamfer, moved = said("chamfer_", ("shuffled", "surface")), said("histogram_", HISTOGRAMS)
+    chamfer = (
+        f"{said('chamfer_', ('shuffled', 'surface'))}, at the body {said('body_chamfer_', ('shuffled', 'surface'))}"
+    )
+    moved = said("histogram_", HISTOGRAMS)
     note += (
         f"; points {rows['points'].value:.1f} {rows['points'].note}; Chamfer over shuffled, over mesh points {chamfer}"
     )

@@ -138,6 +138,13 @@ def test_a_row_of_the_comparison_is_the_mean_over_draws_and_speckle_is_averaged_
         assert rows[f"mean_{name}"].n == 1 and rows[f"mean_{name}"].value > rows[name].value + 0.005
         assert rows[f"body_{name}"].value < rows[f"mean_body_{name}"].value != rows[f"mean_{name}"].value
     assert rows["self_chamfer_shuffled"].value > rows["chamfer_shuffled"].value
+    mine, other = ([at_the_body(pair) for pair in each] for each in alike)
+    ratio = [
+        near["matched"] / near["shuffled"]
+        for near in (chamfer_contrast(p, np.random.default_rng(0)) for p in (mine, other))
+    ]
+    assert rows["body_chamfer_shuffled"].value == pytest.approx(np.mean(ratio))
+    assert rows["self_body_chamfer_shuffled"].value not in (rows["self_chamfer_shuffled"].value, np.mean(ratio))
 
 
 def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
