@@ -25,6 +25,8 @@ NAMES = {
     "snr_db": ("snr_db", "snr"),
     "noise_db": ("noise_db", "noise"),
 }
+# Metres beyond which the middle one of the points' distances is taken for that of another unit.
+FARTHEST = 500.0
 # Seconds from frame to frame beyond which times are taken for those of another unit.
 SLOWEST = 5.0
 
@@ -72,6 +74,9 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
     if len(times) > 1 and np.median(np.diff(times)) > SLOWEST:
         raise ValueError(f"{path}: expected times in s, got a frame every {np.median(np.diff(times)):g}")
     points = {name: column for name, column in columns.items() if name not in ("frame", "time")}
+    distance = np.median(np.linalg.norm([points[name] for name in "xyz"], axis=0))
+    if distance > FARTHEST:
+        raise ValueError(f"{path}: expected x, y and z in m, got half of the points beyond {distance:g}")
     return make_cloud(points, index, times, "dB")
 
 

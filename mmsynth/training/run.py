@@ -106,9 +106,19 @@ def load_run(folder: Path | str) -> Run:
         targets = Targets(tuple(str(c) for c in about["classes"]), str(about["joint_set"]))
         trees = recipe.model == "trees"
         model = _load_trees(folder / "model.npz") if trees else _load_network(folder / "model.pt", recipe, targets)
+        _check_classes(model, len(targets.classes))
         return Run(folder, recipe, targets, model, str(about["data"]))
     except (KeyError, RuntimeError, OSError, TypeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
+
+
+def _check_classes(model: Model, count: int) -> None:
+    """Refuse trees of another number of classes; a network's weights do not fit one of another number."""
+    trees = model.trees if isinstance(model, BlendedNetwork) else model
+    forests = (trees.own, trees.base) if isinstance(trees, BlendedTrees) else ()
+    for forest in (trees.forest,) if isinstance(trees, TreeModel) else forests:
+        if forest.value.shape[1] != count:
+            raise ValueError(f"expected trees for {count} classes, got some for {forest.value.shape[1]}")
 
 
 def _about(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Extremely randomised trees: grown by scikit-learn, kept and evaluated as plain arrays (nothing is pickled)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class TreeSettings:
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """Trees as one flat table of nodes; a leaf is its own left and right child.
+    """Trees as one flat table of nodes; a leaf is its own left and right child, others stand before their children.
 
     Attributes:
         roots: node of each tree's root.
@@ -55,10 +55,24 @@ class Forest:
 
     def __post_init__(self) -> None:
         check_shapes(self)
+        own = np.arange(len(self.feature))
+        child = np.stack([self.left, self.right])
+        half = (child[0] == own) != (child[1] == own)
+        # Onward alone: a way back in a damaged file would be walked for ever.
+        if not ((child >= own) & (child < len(own)) & ~half).all() or not _below(self.roots, len(own)):
+            raise ValueError("Forest: expected children behind their node and roots among the nodes, got others")
+        if not _below(self.feature, np.inf):
+            raise ValueError("Forest.feature: expected columns from 0 on, got others")
 
     def probabilities(self, features: Array) -> Array:
-        """Class probabilities [windows, classes] for features [windows, features]: the mean over the trees."""
+        """Class probabilities [windows, classes] for features [windows, features]: the mean over the trees.
+
+        Raises:
+            ValueError: there are fewer features than the trees look at.
+        """
         features = np.asarray(features, np.float32)
+        if not _below(self.feature, features.shape[1]):
+            raise ValueError(f"Forest: expected more than {self.feature.max()} features, got {features.shape[1]}")
         total = np.zeros((len(features), self.value.shape[1]))
         rows = np.arange(len(features))
         for root in self.roots:
@@ -68,6 +82,10 @@ class Forest:
                 node = np.where(goes_left, self.left[node], self.right[node])
             total += self.value[node]
         return total / len(self.roots)
+
+
+def _below(indices: Array, end: float) -> bool:
+    return bool(((indices >= 0) & (indices < end)).all())
 
 
 def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, seed: int, weight: Array) -> Forest:
@@ -108,8 +126,15 @@ def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, s
 def join_forests(forests: Sequence[Forest]) -> Forest:
     """All trees of several forests as one forest."""
     start = np.cumsum([0, *(len(f.feature) for f in forests)])[:-1]
-    moved = [
-        replace(f, roots=f.roots + by, left=f.left + by, right=f.right + by)
-        for f, by in zip(forests, start.tolist(), strict=True)
-    ]
-    return Forest(*(np.concatenate([getattr(f, c.name) for f in moved]) for c in fields(Forest)))
+    nodes = {"roots", "left", "right"}
+    return Forest(
+        *(
+            np.concatenate(
+                [
+                    getattr(f, c.name) + by if c.name in nodes else getattr(f, c.name)
+                    for f, by in zip(forests, start.tolist(), strict=True)
+                ]
+            )
+            for c in fields(Forest)
+        )
+    )

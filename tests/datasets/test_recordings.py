@@ -285,6 +285,10 @@ def test_frames_without_points_are_those_whose_numbers_are_missing(tmp_path: Pat
             "p.csv: expected columns apart by commas .*, got semicolons",
         ),
         ("frame,time,x,y,z\n1,5,1,2,3\n2,5,1,2,3\n", "a later time for each frame"),
+        (
+            "time,x,y,z\n1,100,2000,30\n2,0,2010,0\n",
+            "expected x, y and z in m, got half of the points beyond 20",
+        ),
         ("timestamp,x,y,z\n1700000000000,1,2,3\n1700000000100,1,2,3\n", "expected times in s, got a frame every 100"),
     ],
 )
