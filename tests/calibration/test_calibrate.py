@@ -237,6 +237,7 @@ def test_places_count_windows_not_points_and_are_corrected_by_the_simulated_body
     found = placement_from(place, recorded, offset, 3.0)
     # Quantiles of 3,428 windows err by 0.017 m in the middle; nobody stands beyond what the radar measures.
     assert np.allclose(found.distance, np.minimum(1.15 + 2 * np.linspace(0.05, 0.95, 9), 3.0), atol=0.06)
+    assert found.distance[-1] == 3.0
     assert np.allclose(found.bearing, 0.15 + 0.2 * norm.ppf(np.linspace(0.05, 0.95, 9)), atol=0.03)
     assert (found.facing, found.radar_height) == (place.facing, place.radar_height)
     assert placement_from(place, recorded[:9], offset, 3.0) is place
@@ -344,7 +345,7 @@ def found(monkeypatch: pytest.MonkeyPatch, settings: CalibrationSettings, nearer
     search = Search({"SNR (dB)": none, SLOW: none}, np.zeros((0, 2)), 10.0, settings, NO_CLIPS)
 
     def option(base: Recipe, device: Candidate) -> Option:
-        apart = {name: 0.4 - nearer(name, base, device.ghosts) for name in (*WITHIN, "azimuth (rad)")}
+        apart = {name: 0.4 - nearer(name, base, device) for name in (*WITHIN, "azimuth (rad)")}
         return Option(base, device, apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()})
 
     monkeypatch.setattr(Search, "_options", lambda own, name, base, devices: [option(base, d) for d in devices])
@@ -360,8 +361,8 @@ def found(monkeypatch: pytest.MonkeyPatch, settings: CalibrationSettings, nearer
 def test_ghosts_are_taken_where_points_scatter_more_about_people_than_chance_tells(
     monkeypatch: pytest.MonkeyPatch, within: float, azimuth: float, ghosts: float
 ) -> None:
-    def nearer(name: str, base: Recipe, share: float) -> float:
-        return (within if name in WITHIN else azimuth) * (share > 0)
+    def nearer(name: str, base: Recipe, device: Candidate) -> float:
+        return (within if name in WITHIN else azimuth) * (device.ghosts > 0)
 
     settings = CalibrationSettings(noise_db=(0.0,), ghosts=(0.0, 0.1), clothes=())
     assert found(monkeypatch, settings, nearer).device.ghosts == (0.5 * ghosts, 1.5 * ghosts)
@@ -373,10 +374,11 @@ def test_clothing_is_changed_for_more_than_two_errors_alone(
 ) -> None:
     coat = ("coat",)
 
-    def nearer(name: str, base: Recipe, share: float) -> float:
-        return gain * (base.subjects.clothing == coat)
+    def nearer(name: str, base: Recipe, device: Candidate) -> float:
+        """Clothes are tried at the noise that was found: 6 dB, whatever they gain at another."""
+        return gain * (base.subjects.clothing == coat) + 0.2 * (device.noise_db == 6.0)
 
-    settings = CalibrationSettings(noise_db=(0.0,), ghosts=(0.0,), clothes=(coat,))
+    settings = CalibrationSettings(noise_db=(0.0, 6.0), ghosts=(0.0,), clothes=(coat,))
     # The mean of three distances moves by 0.008.
     assert (found(monkeypatch, settings, nearer).subjects.clothing == coat) == taken
 
