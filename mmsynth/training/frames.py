@@ -13,8 +13,9 @@ from mmsynth.joints import bones
 
 Array = NDArray[Any]
 
-# A pose is asked for from its own frame and from so many seconds on both sides of it.
-SIDES = (0.0, 0.2, 1.0)
+# A pose is asked for from its own frame, from so many seconds on both sides of it, and from what comes before and what
+# after it: of a squat one tells whether it goes down or up.
+SPANS = ((0.0, 0.0), (-0.2, 0.2), (-1.0, 1.0), (-0.4, -0.1), (0.1, 0.4))
 # Range, lateral position and height in m, velocity in m/s: from, to, bins. What lies outside counts in the last one.
 _AXES = ((1.0, 2.8, 12), (-1.0, 1.0, 10), (-1.1, 1.0, 14), (-2.0, 2.0, 11))
 # Heights are taken of points so near to a recording's median range and lateral position: echoes by way of a wall lie
@@ -28,7 +29,7 @@ class Frames:
     """Frames of recordings, in the order of recordings and time.
 
     Attributes:
-        table: logarithms of histograms of points, of each frame and `SIDES` about it.
+        table: logarithms of histograms of points, of the frames in each of `SPANS` about every frame.
         heights: quantiles of the height of the points of the whole recording that lie at the body; NaN = it has none.
         joints: in the radar frame; NaN = not known.
         size: the sum of the bones' lengths of this pose; NaN = not known. `sizes.size_of` gives that of the person.
@@ -92,21 +93,21 @@ def _placed(flat: FlatPoints) -> FlatPoints:
 
 
 def _about(columns: Array, flat: FlatPoints) -> Array:
-    """Logarithms of counts [frames, bins] summed over each of `SIDES` about every frame of its clip, side by side."""
+    """Logarithms of counts [frames, bins] summed over each of `SPANS` about every frame of its clip, side by side."""
     count, each = np.diff(flat.clip_offsets), periods(flat.frame_time, flat.clip_offsets)
     each = np.where(each > 0, each, 1.0)
     period = np.repeat(each, count)
     # Clips one after another on one clock, farther apart than any side reaches.
-    apart = flat.frame_time.max(initial=0.0) + 4 * (max(SIDES) + each.max(initial=0.0))
+    apart = flat.frame_time.max(initial=0.0) + 4 * (max(map(max, SPANS)) + each.max(initial=0.0))
     clock = flat.frame_time + np.repeat(np.arange(len(count)) * apart, count)
     total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
     parts = []
-    for seconds in SIDES:
-        side = np.round(seconds / period)
-        reach = (side + 0.5) * period
-        first, last = np.searchsorted(clock, clock - reach), np.searchsorted(clock, clock + reach, "right")
-        # As many as if no frame were missing, at the ends or between.
-        whole = (2 * side + 1) / (last - first)
+    for start, stop in SPANS:
+        before, after = np.round(start / period), np.round(stop / period)
+        first = np.searchsorted(clock, clock + (before - 0.5) * period)
+        last = np.searchsorted(clock, clock + (after + 0.5) * period, "right")
+        # As many as if no frame were missing, at the ends or between; none where all are.
+        whole = (after - before + 1) / np.maximum(last - first, 1)
         parts.append(np.log1p((total[last] - total[first]) * whole[:, None]).astype(np.float32))
     return np.hstack(parts)
 

@@ -63,17 +63,26 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
     data = Dataset.open(standing)
     frames, flat = frames_of(data), data.points()
-    counts = np.expm1(frames.table).reshape(len(frames), 3, -1)
+    counts = np.expm1(frames.table).reshape(len(frames), 5, -1)
     # Range, lateral position, height and velocity count every point once, heights by velocity and by side again.
     np.testing.assert_allclose(counts[:, 0].sum(1), 6 * 8, rtol=1e-5)
     # 0.2 and 1 s on both sides are 5 and 21 frames, at the ends of a recording too.
     np.testing.assert_allclose(counts[:, 1].sum(1), 6 * 8 * 5, rtol=1e-5)
     np.testing.assert_allclose(counts[:, 2].sum(1), 6 * 8 * 21, rtol=1e-5)
+    # 0.1 to 0.4 s before and after are four frames; before the first and after the last there is none.
+    for span, lost in ((3, [0, 50]), (4, [49, 99])):
+        whole = counts[:, span].sum(1)
+        np.testing.assert_allclose(np.delete(whole, lost), 6 * 8 * 4, rtol=1e-5)
+        np.testing.assert_array_equal(whole[lost], 0)
     # The eleven velocity bins come after those of range, lateral position and height.
     first = 12 + 10 + 14
     around = flat.values[flat.point_offsets[20 - 2] : flat.point_offsets[20 + 3], 3]
     expected = np.histogram(around, np.linspace(-2, 2, 12))[0]
     np.testing.assert_allclose(counts[20, 1, first : first + 11], expected, atol=1e-4)
+    for span, (a, b) in ((3, (16, 20)), (4, (21, 25))):
+        around = flat.values[flat.point_offsets[a] : flat.point_offsets[b], 3]
+        expected = np.histogram(around, np.linspace(-2, 2, 12))[0]
+        np.testing.assert_allclose(counts[20, span, first : first + 11], expected, atol=1e-4)
     assert np.isnan(frames.size).all() and frames.joints.shape == (100, 0, 3)
 
 
@@ -84,7 +93,7 @@ def test_histograms_of_a_frame_are_those_of_its_points(tmp_path: Path) -> None:
     velocity = draw.choice([-1.0, -0.04, 0.0, 0.04, 0.5], 300) * draw.uniform(0.9, 1.1, 300)
     with DatasetWriter(tmp_path / "one.h5", Attributes()) as writer:
         writer.append(Sample("one", Labels(), cloud(position, velocity, 300)))
-    table = np.expm1(frames_of(Dataset.open(tmp_path / "one.h5")).table).reshape(3, -1)
+    table = np.expm1(frames_of(Dataset.open(tmp_path / "one.h5")).table).reshape(5, -1)
     # What lies outside counts in the last bin.
     span = {"range": (1, 2.8), "side": (-1, 1), "height": (-1.1, 1), "velocity": (-2, 2), "beside": (-0.6, 0.6)}
     value = {"range": np.linalg.norm(position, axis=1), "side": position[:, 0], "height": position[:, 2]}
@@ -115,11 +124,11 @@ def test_seconds_about_a_frame_are_counted_by_its_own_recording(tmp_path: Path) 
         for name, rate in (("slow", 10), ("fast", 20)):
             points = cloud(draw.uniform(0.5, 1, (800, 3)), np.full(800, np.nan), 8)
             writer.append(Sample(name, Labels(), replace(points, times=points.times * 10 / rate)))
-    table = np.expm1(frames_of(Dataset.open(tmp_path / "two.h5")).table).reshape(200, 3, -1)
+    table = np.expm1(frames_of(Dataset.open(tmp_path / "two.h5")).table).reshape(200, 5, -1)
     # Every point stands in six histograms; a velocity that was not recorded does not move.
-    np.testing.assert_allclose(table[[50, 150]].sum(2) / (6 * 8), [[1, 5, 21], [1, 9, 41]], rtol=1e-5)
+    np.testing.assert_allclose(table[[50, 150]].sum(2) / (6 * 8), [[1, 5, 21, 4, 4], [1, 9, 41, 7, 7]], rtol=1e-5)
     middle = 12 + 10 + 14 + 5
-    np.testing.assert_allclose(table[50, :, middle] / 8, [1, 5, 21], rtol=1e-5)
+    np.testing.assert_allclose(table[50, :, middle] / 8, [1, 5, 21, 4, 4], rtol=1e-5)
 
 
 def test_frames_that_are_missing_are_not_replaced_by_those_beyond_the_gap(tmp_path: Path) -> None:
@@ -133,14 +142,14 @@ def test_frames_that_are_missing_are_not_replaced_by_those_beyond_the_gap(tmp_pa
     with DatasetWriter(tmp_path / "gap.h5", Attributes()) as writer:
         writer.append(Sample("gap", Labels(), lost))
         writer.append(Sample("next", Labels(), points))
-    counts = np.expm1(frames_of(Dataset.open(tmp_path / "gap.h5")).table).reshape(79, 3, -1)
+    counts = np.expm1(frames_of(Dataset.open(tmp_path / "gap.h5")).table).reshape(79, 5, -1)
     left, right = 12 + 2, 12 + 7
     # The last frame before the gap and the first after it; the last but one of all before another recording begins.
-    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, left], [[1, 5, 21], [0, 0, 0], [0, 0, 0]], rtol=1e-5)
-    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, right], [[0, 0, 0], [1, 5, 21], [1, 5, 21]], rtol=1e-5)
+    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, left], [[1, 5, 21, 4, 0], [0] * 5, [0] * 5], rtol=1e-5)
+    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, right], [[0] * 5, [1, 5, 21, 0, 4], [1, 5, 21, 4, 0]], rtol=1e-5)
     # What is lost counts as its neighbours.
-    np.testing.assert_allclose(counts[9, :, left], [1, 5, 21], rtol=1e-5)
-    np.testing.assert_allclose(counts[39, :, left], [1, 5, 21], rtol=1e-5)
+    np.testing.assert_allclose(counts[9, :, left], [1, 5, 21, 4, 4], rtol=1e-5)
+    np.testing.assert_allclose(counts[39, :, left], [1, 5, 21, 0, 4], rtol=1e-5)
 
 
 def people(sizes: dict[str, float], recordings: int, seed: int, noise: float = 0.0) -> Frames:
