@@ -146,7 +146,8 @@ def test_frames_that_are_missing_are_not_replaced_by_those_beyond_the_gap(tmp_pa
     left, right = 12 + 2, 12 + 7
     # The last frame before the gap and the first after it; the last but one of all before another recording begins.
     np.testing.assert_allclose(counts[[18, 19, 38]][:, :, left], [[1, 5, 21, 4, 0], [0] * 5, [0] * 5], rtol=1e-5)
-    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, right], [[0] * 5, [1, 5, 21, 0, 4], [1, 5, 21, 4, 0]], rtol=1e-5)
+    after = [[0] * 5, [1, 5, 21, 0, 4], [1, 5, 21, 4, 0]]
+    np.testing.assert_allclose(counts[[18, 19, 38]][:, :, right], after, rtol=1e-5)
     # What is lost counts as its neighbours.
     np.testing.assert_allclose(counts[9, :, left], [1, 5, 21, 4, 4], rtol=1e-5)
     np.testing.assert_allclose(counts[39, :, left], [1, 5, 21, 0, 4], rtol=1e-5)
