@@ -120,3 +120,8 @@ def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for activity in ("fast", "slow"):
                 writer.append(dressed(swing(activity, seed), seed))
     return path
+
+
+def quiet(done: int, total: int | None) -> None:
+    """Progress that nobody is shown."""
+    del done, total

@@ -3,15 +3,20 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_up import quiet
 
-from mmsynth.training import Recipe, fit, load_run
-from mmsynth.training.recipe import Data
+from mmsynth.datasets import Dataset
+from mmsynth.training import fit, load_run, predict
+from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.trees import Forest, TreeSettings, grow
+
+QUICK = Optimise(steps=24, pretrain_steps=8, batch=16, every=4, warmup=2, patience=0)
 
 Array = np.ndarray[Any, Any]
 
@@ -52,3 +57,47 @@ def test_trees_refuse_a_table_of_fewer_features() -> None:
     assert isinstance(forest, Forest) and forest.probabilities(table).shape == (40, 2)
     with pytest.raises(ValueError, match="^Forest: expected more than 4 features, got 4$"):
         forest.probabilities(table[:, :4])
+
+
+@pytest.mark.parametrize("model", ["trees", "blended trees", "points", "blended points"])
+def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, generated: Path, tmp_path: Path) -> None:
+    synthetic = (generated,) if model.startswith("blended") else ()
+    data, name = Data((recordings,), synthetic), model.removeprefix("blended ")
+    recipe = Recipe(data, model=name, width=16, optimise=QUICK, trees=TreeSettings(40))  # type: ignore[arg-type]
+    run = fit(recipe, tmp_path / "run", quiet)
+    again = load_run(tmp_path / "run")
+    clips = Dataset.open(recordings)
+    assert again.recipe == recipe and again.classes == ("fast", "slow")
+    assert np.array_equal(predict(run, clips).probability, predict(again, clips).probability)
+    assert fit(recipe, tmp_path / "run", quiet).classes == run.classes
+
+
+def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)))
+    fit(recipe, tmp_path / "run", quiet)
+    with pytest.raises(ValueError, match="another recipe"):
+        fit(replace(recipe, seed=1), tmp_path / "run", quiet)
+    (tmp_path / "run" / "model.npz").write_bytes(b"PK")
+    with pytest.raises(ValueError, match="damaged training run"):
+        load_run(tmp_path / "run")
+    with pytest.raises(ValueError, match="expected a finished training run"):
+        load_run(tmp_path)
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**about, "version": 99}))
+    (tmp_path / "run" / "recipe.toml").write_text("of_a_later = 'version'\n")
+    with pytest.raises(ValueError, match=r"run: expected a training run of version 1, got one of version 99$"):
+        load_run(tmp_path / "run")
+
+
+def test_two_trainings_do_not_write_into_one_folder(recordings: Path, tmp_path: Path) -> None:
+    recipe = Recipe(Data(real=(recordings,)), model="points", width=16, optimise=QUICK)
+    refused = []
+
+    def second(done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(ValueError, match="another run writes into it now") as caught:
+                fit(recipe, tmp_path / "run", quiet)
+            refused.append(caught.value)
+
+    fit(recipe, tmp_path / "run", second)
+    assert refused
