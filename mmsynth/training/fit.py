@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mmsynth.config import load
 from mmsynth.datasets import alone
 from mmsynth.processes import Progress
 from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
@@ -59,6 +60,8 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
     begun = note.is_file() and any(p != note for p in out.iterdir())
     if begun and note.read_text(encoding="utf-8") not in ("", recipe.text()):
         raise ValueError(f"{out}: holds a training run of another recipe; give a new folder")
+    if note.is_file() and not begun and not _is_note(note):
+        raise ValueError(f"{note}: is no note of a training run and would be written over; give a new folder")
     if (out / "run.json").is_file():
         return load_run(out)
     material = gather_frames(recipe) if recipe.model == "histograms" else gather(recipe)
@@ -75,6 +78,15 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
             keep_run(run)
     team.wait()
     return run
+
+
+def _is_note(file: Path) -> bool:
+    """Whether `fit` wrote this recipe, in full and without comments, rather than a person."""
+    text = file.read_text(encoding="utf-8")
+    try:
+        return not text or text == load(Recipe, file).text()
+    except ValueError:
+        return False
 
 
 def fit_model(

@@ -12,7 +12,7 @@ import pytest
 from made_up import quiet
 
 from mmsynth.datasets import Dataset
-from mmsynth.training import fit, load_run, predict
+from mmsynth.training import fit, load_recipe, load_run, predict
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.trees import Forest, TreeSettings, grow
 
@@ -101,3 +101,14 @@ def test_two_trainings_do_not_write_into_one_folder(recordings: Path, tmp_path: 
 
     fit(recipe, tmp_path / "run", second)
     assert refused
+
+
+def test_a_recipe_of_ones_own_is_not_written_over(recordings: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "recipe.toml"
+    mine.write_text(f"# what I tried\n[data]\nreal = ['{recordings}']\n[trees]\ncount = 3\n")
+    recipe = load_recipe(mine)
+    with pytest.raises(ValueError, match="recipe.toml: is no note of a training run and would be written over"):
+        fit(recipe, tmp_path, quiet)
+    assert mine.read_text().startswith("# what I tried")
+    mine.write_text(replace(recipe, seed=5).text())  # a run that got no further
+    assert fit(recipe, tmp_path, quiet).recipe == recipe
