@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.calibration.errors import replicas
-from mmsynth.calibration.placing import offset_of, placement_from, written
+from mmsynth.calibration.placing import offset_of, placement_from, radar_poses, written
 from mmsynth.calibration.quantities import Floats, Measured, distances, measure, places
 from mmsynth.calibration.search import Option, Search, better
 from mmsynth.calibration.settings import Candidate
@@ -52,7 +52,7 @@ def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[R
     base = replace(recipe, clips=search.settings.clips, noise_draws=_DRAWS)
     together = search.clips.make({"together": base})["together"]
     who = shown(together, captures, recipe.seconds, recipe.seed)
-    points, offset = captures.points(), offset_of(together, base)
+    points, offset = captures.points(), offset_of(together, base, radar_poses(base))
 
     def moved(rows: Mapping[str, NDArray[np.int64]]) -> Recipe:
         """The base with each activity where these recordings have it."""

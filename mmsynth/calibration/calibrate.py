@@ -1,12 +1,13 @@
 """Simulator settings from recordings without labels: a recipe's overlay that brings its histograms to theirs.
 
 Where people stand is read from where they move in the recordings' windows (an activity with a placement of its own
-keeps it). What no data sheet gives is then searched: noise floor and CFAR threshold, by which a person gives many or
-few points; the level of the recipe's clutter, under which slow points drown; clothing, which divides the echo between a
-smooth and a rough part; and a room's echoes, which scatter points. Of transmit gain and noise floor only the difference
-shows, so the floor is moved. At last activities get places of their own where recordings, by what they seem to show,
-have them elsewhere (`activities`). Clips are traced once and recorded by every candidate. The overlay holds ranges
-about what was found, from which `generate` draws for each clip.
+keeps it); how high the radar hangs, from the range at which the clutter of a floor begins. What no data sheet gives is
+then searched: noise floor and CFAR threshold, by which a person gives many or few points; the level of the recipe's
+clutter, under which slow points drown; clothing, which divides the echo between a smooth and a rough part; and a room's
+echoes, which scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last
+activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`).
+Clips are traced once and recorded by every candidate. The overlay holds ranges about what was found, from which
+`generate` draws for each clip.
 """
 
 import contextlib
@@ -23,9 +24,9 @@ from mmsynth.arrays import digest
 from mmsynth.body_models import load_body
 from mmsynth.calibration.activities import Names, own_places, place_activities
 from mmsynth.calibration.errors import Distance, compare
-from mmsynth.calibration.placing import FEWEST, written
+from mmsynth.calibration.placing import FEWEST, floor_begins, written
 from mmsynth.calibration.quantities import FAR, NEAR, Still, measure, places
-from mmsynth.calibration.search import ClipFolder, Level, Search, people
+from mmsynth.calibration.search import ClipFolder, Level, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
 from mmsynth.config import dumps
 from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
@@ -117,10 +118,7 @@ def calibrate(
     if len(captures) == 0:
         raise ValueError("calibrate: expected recordings, got a data set without clips")
     points = captures.points()
-    # What rests is taken away, or is none of the recipe's.
-    hidden = not recipe.clutter.room or setup.processing.clutter_removal
-    still = Still(bool(recipe.room), 0.0 if hidden else setup.radar.velocity_resolution)
-    recorded = measure(points, recipe.seconds, still, unit)
+    recorded = measure(points, recipe.seconds, still := _still(recipe, setup), unit)
     if len(recorded["range (m)"]) == 0:
         raise ValueError(
             f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
@@ -136,10 +134,10 @@ def calibrate(
     judged = settings.judged or settings.clips
     folder = out.with_suffix(".parts")
     with run_folder(folder, "calibration.toml", note):
-        clips = ClipFolder(folder, workers, progress, (4 + len(settings.clothes)) * settings.clips + 2 * judged)
-        search = Search(
-            recorded, places(points, recipe.seconds), setup.radar.waveform.max_range, settings, clips, still
-        )
+        total = (4 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
+        clips = ClipFolder(folder, workers, progress, total)
+        where, floor = places(points, recipe.seconds), floor_begins(points, floor_limit(recipe))
+        search = Search(recorded, where, setup.radar.waveform.max_range, settings, clips, still, floor)
         found = search.run(base)
         last, who = place_activities(found.recipe, captures, search)
         # Before and after are of other people, places and noise than the search has seen, but of the same ones.
@@ -155,7 +153,7 @@ def calibrate(
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in apart}
         figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
         edges = settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
-        said = tuple(line for line in (*edges, _kept(recipe, last), _apart(base, last, who)) if line)
+        said = tuple(line for line in (*edges, _high(base, last), _kept(recipe, last), _apart(base, last, who)) if line)
         result = Calibration(overlay, apart, found.noise, found.clutter, said, tuple(who.tolist()))
         with whole(*files) as (part, picture, table):
             part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
@@ -196,9 +194,23 @@ def _check_radar(recipe: Recipe, captures: Clips) -> tuple[RadarSetup, str]:
     return setup, about.intensity_unit
 
 
+def _still(recipe: Recipe, setup: RadarSetup) -> Still:
+    """What of things at rest the recipe has, and the radar does not take away."""
+    seen = recipe.clutter.room and not setup.processing.clutter_removal
+    return Still(bool(recipe.room), setup.radar.velocity_resolution if seen else 0.0)
+
+
+def _high(recipe: Recipe, found: Recipe) -> str:
+    """One sentence on the radar's height, where it is found."""
+    low, high = found.placement.radar_height[0], found.placement.radar_height[-1]
+    if found.placement.radar_height == recipe.placement.radar_height:
+        return ""
+    return f"the radar hung {low:.2f} to {high:.2f} m high, by where the floor's echo begins"
+
+
 def _kept(recipe: Recipe, found: Recipe) -> str:
     """One sentence where the overlay changes no place, or not that of activities with places of their own."""
-    if found.placement == recipe.placement:
+    if written(found.placement) == written(recipe.placement):
         return (
             f"places stay the recipe's: recordings need {FEWEST} windows of {recipe.seconds:g} s, and simulated clips "
             "one, with at least 5 moving points"
@@ -232,6 +244,8 @@ def _overlay(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     own = {a.label: {k: a.placement[k] for k in written(found.placement)} for a in _changed(recipe, found)}
     activities = [{"label": label, "placement": place} for label, place in own.items()]
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
+    if found.placement.radar_height != recipe.placement.radar_height:
+        whole_set["placement"]["radar_height"] = list(found.placement.radar_height)
     if found.clutter != recipe.clutter:
         whole_set["clutter"] = {"level_db": list(found.clutter.level_db)}
     return whole_set | ({"activities": activities} if activities else {})

@@ -1,7 +1,7 @@
 """The search for places, device, clutter and clothing that bring simulated clips nearest to recordings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mmsynth.calibration.errors import replicas
-from mmsynth.calibration.placing import offset_of, placement_from
+from mmsynth.calibration.placing import floor_begins, height_from, offset_of, placement_from, radar_poses
 from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, distances, measure
 from mmsynth.calibration.settings import CalibrationSettings, Candidate
 from mmsynth.datasets import Dataset, FlatPoints
@@ -79,7 +79,7 @@ class ClipFolder:
         folder: that holds nothing else.
         workers: processes, one thread each.
         progress: called with (clips there, `total`).
-        total: clips in all.
+        total: clips in all, as far as is known: where the search moves on there are more.
     """
 
     folder: Path
@@ -97,7 +97,7 @@ class ClipFolder:
         return {name: Dataset.open(path) for name, path in made.items()}
 
     def _tell(self, more: int) -> None:
-        self.progress(self.done + more, self.total)
+        self.progress(min(self.done + more, self.total), self.total)
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class Search:
         settings: what is tried.
         clips: makes what is simulated.
         still: what of things at rest is compared.
+        floor: of recordings, by `floor_begins` up to `floor_limit`, where `still` has the recipe's clutter compared.
     """
 
     recorded: Measured
@@ -118,6 +119,7 @@ class Search:
     settings: CalibrationSettings
     clips: ClipFolder
     still: Still = Still()
+    floor: Floats = field(default_factory=lambda: np.empty(0))
 
     def run(self, recipe: Recipe) -> Found:
         """Places first, since a person farther away looks like a noisier radar; then device, clutter, clothing."""
@@ -134,6 +136,10 @@ class Search:
             threshold_db=(best.device.threshold_db - 1.0, best.device.threshold_db + 1.0),
             ghosts=(0.5 * best.device.ghosts, 1.5 * best.device.ghosts),
         )
+        if best.device.level_db == min(self.settings.level_db):
+            # No floor, and none that tells a height.
+            height = recipe.placement.radar_height
+            placed = replace(placed, placement=replace(placed.placement, radar_height=height))
         if best.device.level_db is not None:
             clutter = _between(plain, "level_db")
             placed = replace(placed, clutter=replace(placed.clutter, level_db=self._about(clutter)))
@@ -151,8 +157,12 @@ class Search:
     def place(self, recipe: Recipe) -> Recipe:
         """The recipe with people where recordings show them."""
         start = replace(recipe, clips=self.settings.clips, noise_draws=1)
-        offset = offset_of(self.clips.make({"start": start})["start"], start)
-        return replace(recipe, placement=placement_from(recipe.placement, self.where, offset, self.farthest))
+        made, poses = self.clips.make({"start": start})["start"], radar_poses(start)
+        place = placement_from(recipe.placement, self.where, offset_of(made, start, poses), self.farthest)
+        if self.still.step:
+            begins = floor_begins(made.points(), floor_limit(recipe))
+            place = height_from(place, self.floor, begins, np.array([float(pose[2, 3]) for pose in poses]))
+        return replace(recipe, placement=place)
 
     def _recorded(self, placed: Recipe) -> list[Option]:
         """Options by device and clutter, among them all about the best one.
@@ -212,6 +222,11 @@ def _least(losses: Mapping[Candidate, float], name: str) -> float:
     own = getattr(best, name)
     line = sorted((getattr(d, name), loss) for d, loss in losses.items() if replace(d, **{name: own}) == best)
     return _lowest(*np.array(line).T)
+
+
+def floor_limit(recipe: Recipe) -> float:
+    """Up to which range, in m, points at rest are the floor's for all that is known: twice the highest of the radar."""
+    return 2 * recipe.placement.radar_height[-1]
 
 
 def people(recipe: Recipe) -> int:

@@ -49,7 +49,8 @@ def search(tmp_path: Path, swing: Callable[..., Sample], monkeypatch: pytest.Mon
         return {name: Dataset.open(tmp_path / f"{name}.h5")}
 
     monkeypatch.setattr(ClipFolder, "make", make)
-    monkeypatch.setattr(activities, "offset_of", lambda made, recipe: np.zeros(2))
+    monkeypatch.setattr(activities, "offset_of", lambda made, recipe, poses: np.zeros(2))
+    monkeypatch.setattr(activities, "radar_poses", lambda recipe: [])
     monkeypatch.setattr(activities, "AdaptSettings", partial(AdaptSettings, trees=12))
     return Search({}, np.empty((0, 2)), 10.0, CalibrationSettings(clips=24), ClipFolder(tmp_path, 1, print, 0))
 

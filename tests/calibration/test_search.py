@@ -132,6 +132,24 @@ def test_noise_and_clutter_are_found_between_candidates_and_err_as_clips_do(
     assert np.isnan(search.run(recipe).noise.error)
 
 
+@pytest.mark.parametrize("shows", [True, False])
+def test_the_radars_height_is_the_recipes_where_no_floor_shows(
+    recipe: Recipe, shows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weakest clutter lies nearest, or the strongest."""
+
+    def options(own: Search, name: str, base: Recipe, devices: list[Candidate]) -> list[Option]:
+        each = [(d, float(d.level_db or 0) * (-1.0 if shows else 1.0)) for d in devices]
+        return [Option(base, d, dict.fromkeys(WITHIN, x), dict.fromkeys(WITHIN, np.full(400, x))) for d, x in each]
+
+    placed = replace(recipe, placement=replace(recipe.placement, radar_height=(1.0, 1.1)))
+    monkeypatch.setattr(Search, "_options", options)
+    monkeypatch.setattr(Search, "place", lambda own, recipe: placed)
+    settings = CalibrationSettings(ghosts=(0.0,), clothes=())
+    found = Search(measured(), np.zeros((0, 2)), 10.0, settings, folder(Path("none"))).run(recipe)
+    assert found.recipe.placement == (placed if shows else recipe).placement
+
+
 def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
     """As many as are drawn again together are those that a data set makes of a person, whatever the shares."""
     for shares in ((1, 1, 1, 1, 1), (3, 1, 2, 1, 1)):
