@@ -115,12 +115,23 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.
     assert set(distances(measured, measured).values()) == {0.0}
 
 
+def without_snr(made: Dataset, path: Path) -> Dataset:
+    """Clips as a device without SNR records them: levels are told by intensity, in its unit."""
+    with DatasetWriter(path, made.attributes) as writer:
+        for index in range(len(made)):
+            sample = made[index]
+            unknown = torch.full_like(sample.cloud.snr_db, torch.nan)
+            writer.append(replace(sample, cloud=replace(sample.cloud, snr_db=unknown, noise_db=unknown)))
+    return Dataset.open(path)
+
+
 def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stop(Exception):
         pass
 
     base = replace(recipe(2, seconds=0.1), clutter=load_recipe(data_file("datasets", "radhar_synthetic.toml")).clutter)
-    recorded = Dataset.open(*generate(replace(base, clips=5), tmp_path / "there", lambda done, total: None))
+    made = Dataset.open(*generate(replace(base, clips=5), tmp_path / "there", lambda done, total: None))
+    recorded = without_snr(made, tmp_path / "recorded.h5")
     settings = CalibrationSettings(
         clips=2, noise_db=(0.0, 12.0), threshold_db=(0.0,), level_db=(0.0, 20.0), ghosts=(0.0,), clothes=()
     )
