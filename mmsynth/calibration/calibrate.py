@@ -118,7 +118,8 @@ def calibrate(
     if len(captures) == 0:
         raise ValueError("calibrate: expected recordings, got a data set without clips")
     points = captures.points()
-    recorded = measure(points, recipe.seconds, still := _still(recipe, setup), unit)
+    still = _still(recipe, setup)
+    recorded = measure(points, recipe.seconds, still, unit)
     if len(recorded["range (m)"]) == 0:
         raise ValueError(
             f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
@@ -136,8 +137,15 @@ def calibrate(
     with run_folder(folder, "calibration.toml", note):
         total = (4 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
         clips = ClipFolder(folder, workers, progress, total)
-        where, floor = places(points, recipe.seconds), floor_begins(points, floor_limit(recipe))
-        search = Search(recorded, where, setup.radar.waveform.max_range, settings, clips, still, floor)
+        search = Search(
+            recorded,
+            places(points, recipe.seconds),
+            setup.radar.waveform.max_range,
+            settings,
+            clips,
+            still,
+            floor_begins(points, floor_limit(recipe)),
+        )
         found = search.run(base)
         last, who = place_activities(found.recipe, captures, search)
         # Before and after are of other people, places and noise than the search has seen, but of the same ones.

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmsynth.types import PointCloud
 
 # A detour by a wall or the floor makes the way longer by so many metres, and comes from so many rad aside. Out and back
-# go different ways, so that the transmitters' phases do not agree: the elevation that a board reads, a cosine, is any.
+# go different ways, so that the transmitters' phases do not agree: the sine of elevation that a board reads is any.
 DETOUR, ASIDE, RAISED = (0.1, 1.0), 0.5, 0.5
 
 

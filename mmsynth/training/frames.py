@@ -97,8 +97,8 @@ def _about(columns: Array, flat: FlatPoints) -> Array:
     count, each = np.diff(flat.clip_offsets), periods(flat.frame_time, flat.clip_offsets)
     each = np.where(each > 0, each, 1.0)
     period = np.repeat(each, count)
-    # Clips one after another on one clock, farther apart than any side reaches.
-    apart = flat.frame_time.max(initial=0.0) + 4 * (max(map(max, SPANS)) + each.max(initial=0.0))
+    # Clips one after another on one clock, farther apart than any span reaches.
+    apart = flat.frame_time.max(initial=0.0) + 4 * (float(np.abs(SPANS).max()) + each.max(initial=0.0))
     clock = flat.frame_time + np.repeat(np.arange(len(count)) * apart, count)
     total = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, 0)])
     parts = []
