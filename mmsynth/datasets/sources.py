@@ -225,7 +225,7 @@ def open_ros_text(path: Path, radar: str, settings: RecordingSettings) -> Source
 def open_table(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A CSV of points."""
     setup = load_radar(radar) if radar else None
-    return PointSource(read_table(path, setup.radar.waveform.frame_period if setup else 0.0), setup)
+    return PointSource(read_table(path, setup.radar if setup else None), setup)
 
 
 def _setup(kind: str, radar: str) -> RadarSetup:

@@ -2,13 +2,14 @@
 
 import csv
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.datasets.capture import make_cloud
-from mmsynth.types import PointCloud
+from mmsynth.types import PointCloud, Radar
 
 # Four days at 30 frames/s; numbers further apart are damage.
 MOST_FRAMES = 10_000_000
@@ -27,11 +28,14 @@ NAMES = {
 }
 # Metres beyond which the middle one of the points' distances is taken for that of another unit.
 FARTHEST = 500.0
+# Metres a second beyond which the middle one of the speeds of points that move is taken for that of another unit:
+# hands of boxers reach it, people do not.
+FASTEST = 15.0
 # Seconds from frame to frame beyond which times are taken for those of another unit.
 SLOWEST = 5.0
 
 
-def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
+def read_table(path: Path | str, radar: Radar | None = None) -> PointCloud:
     """A point cloud of a table in the radar's frame (x right, y forward, z up; m and m/s, v positive when receding).
 
     Columns are known by their names (`NAMES`, in any case); x, y, z and at least one of frame and time (seconds) are
@@ -41,10 +45,11 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
 
     Args:
         path: of the CSV.
-        period: of frames in s, where the radar is known; 0 = not known.
+        radar: that recorded it, if known.
 
     Raises:
-        ValueError: no such file, a column is missing or there twice, a value is no number, or frames step back.
+        ValueError: no such file, a column is missing or there twice, a value is no number, frames step back, or times,
+            places or velocities are those of another unit.
     """
     path = Path(path)
     columns = _read(path)
@@ -60,24 +65,45 @@ def read_table(path: Path | str, period: float = 0.0) -> PointCloud:
         times = columns["time"][first] - columns["time"][0]
         if "frame" in columns:
             index, times = _with_empty_frames(values, index, times)
-    elif period > 0:
+    elif radar:
         if key[-1] - key[0] > MOST_FRAMES:
             raise ValueError(
                 f"{path}: expected at most {MOST_FRAMES} frames, got numbers from {key[0]:g} to {key[-1]:g}"
             )
         index = np.rint(key - key[0]).astype(np.int64)
-        times = period * np.arange(float(index[-1] + 1))
+        times = radar.waveform.frame_period * np.arange(float(index[-1] + 1))
     else:
         raise ValueError(f"{path}: expected a column 'time', or a radar (--cfg) that says how long a frame lasts")
     if len(times) > 1 and not bool((np.diff(times) > 0).all()):
         raise ValueError(f"{path}: expected a later time for each frame, got a repeat or a step back")
-    if len(times) > 1 and np.median(np.diff(times)) > SLOWEST:
-        raise ValueError(f"{path}: expected times in s, got a frame every {np.median(np.diff(times)):g}")
     points = {name: column for name, column in columns.items() if name not in ("frame", "time")}
+    try:
+        _check_units(points, times, radar)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return make_cloud(points, index, times, "dB")
+
+
+def _check_units(points: Mapping[str, NDArray[np.float64]], times: NDArray[np.float64], radar: Radar | None) -> None:
+    """Refuse columns [points] and times [frames] that are far beyond what a radar before people sees in SI units.
+
+    Raises:
+        ValueError: half of the frames, places or velocities are, or one velocity is beyond what all chirps of `radar`
+            tell apart.
+    """
+    if len(times) > 1 and np.median(np.diff(times)) > SLOWEST:
+        raise ValueError(f"expected times in s, got a frame every {np.median(np.diff(times)):g}")
     distance = np.median(np.linalg.norm([points[name] for name in "xyz"], axis=0))
     if distance > FARTHEST:
-        raise ValueError(f"{path}: expected x, y and z in m, got half of the points beyond {distance:g}")
-    return make_cloud(points, index, times, "dB")
+        raise ValueError(f"expected x, y and z in m, got half of the points beyond {distance:g}")
+    velocity = points.get("v", np.zeros(0))
+    speed = np.abs(velocity[np.isfinite(velocity) & (velocity != 0)])
+    # A program may unfold the Doppler as far as the chirps of all transmitters together allow.
+    limit = radar.slots * radar.max_velocity if radar else np.inf
+    if len(speed) and speed.max() > 1.01 * limit:
+        raise ValueError(f"expected v in m/s, at most {limit:.3g} by this radar, got {speed.max():g}")
+    if len(speed) and np.median(speed) > FASTEST:
+        raise ValueError(f"expected v in m/s, got half of the points that move at {np.median(speed):g} or more")
 
 
 def _with_empty_frames(

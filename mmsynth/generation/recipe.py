@@ -42,7 +42,8 @@ class ActivityRecipe:
             long.
         frame_rate: of the motion files that do not say theirs, in Hz; 30 where it is left out.
         share: of the clips, relative to the other activities.
-        style: ranges of parameters of the generator that replace its own; each person draws once from them.
+        style: ranges of parameters of the generator that replace its own, within their `limits`; each person draws once
+            from them.
         placement: keys of the recipe's placement that differ for this class: who walks needs more room than who boxes.
     """
 
@@ -74,7 +75,7 @@ class ActivityRecipe:
             if name not in known:
                 listed = ", ".join(known) or "none, for motion files"
                 raise ValueError(f"activity '{self.label}': style parameters are {listed}; got '{name}'")
-            _check_range(f"activity '{self.label}': {name}", bounds, -100.0, 100.0)
+            _check_range(f"activity '{self.label}': {name}", bounds, *known[name].limits)
         if self.share < 1:
             raise ValueError(f"activity '{self.label}': expected a share of at least 1, got {self.share}")
 

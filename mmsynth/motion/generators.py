@@ -35,7 +35,8 @@ def generate_motion(
         overrides: values of parameters to use instead of the person's own.
 
     Raises:
-        ValueError: unknown activity or parameter, or a duration or frame rate that is not positive.
+        ValueError: unknown activity or parameter, a value that nobody moves with, or a duration or frame rate that is
+            not positive.
     """
     if activity not in ACTIVITIES:
         raise ValueError(f"activity: expected one of {', '.join(ACTIVITIES)}, got '{activity}'")
@@ -46,10 +47,23 @@ def generate_motion(
     for name, value in (overrides or {}).items():
         if name not in values:
             raise ValueError(f"{activity}: expected one of the parameters {', '.join(values)}, got '{name}'")
+        low, high = chosen.parameters[name].limits
+        if not low <= value <= high:
+            raise ValueError(f"{activity}: {name}: expected {low:g} to {high:g}, got {value:g}")
         values[name] = value
     times = torch.arange(round(duration * frame_rate) + 1, dtype=torch.float64) / frame_rate
     # Dynamic similarity (Alexander 1989): a smaller person's time runs faster, by the root of the size.
     own = times / subject.scale**0.5
-    pose = chosen.generate(Clip(own, values, subject, generator))
-    motion = to_motion(pose, subject.scale, Labels(activity=activity, source="mmsynth"))
+    try:
+        pose = chosen.generate(Clip(own, values, subject, generator))
+        motion = to_motion(pose, subject.scale, Labels(activity=activity, source="mmsynth"))
+    except (ArithmeticError, ValueError) as error:
+        # Each value may be possible, and all together none.
+        raise ValueError(f"{activity}: {_told(values)}: nobody moves like this ({error})") from error
+    if float(motion.translation[:, 2].min()) <= 0:
+        raise ValueError(f"{activity}: {_told(values)}: nobody moves like this (the pelvis sinks below the floor)")
     return dataclasses.replace(motion, times=times)
+
+
+def _told(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in values.items())

@@ -12,15 +12,27 @@ import torch
 
 @dataclass(frozen=True)
 class Range:
-    """A parameter of an activity between `low` and `high`; `source` is the publication that it is from.
+    """A parameter of an activity between `low` and `high`; `about` says its unit and meaning, and the source if any.
 
     Uniform over people, or, with `log`, in its logarithm: for what spans more than a factor of ten.
     """
 
     low: float
     high: float
-    source: str = ""
+    about: str = ""
     log: bool = False
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """What a generator takes: ten times as little to ten times as much as people differ by.
+
+        Times, speeds and lengths divide; none of them is zero or below. What people have next to nothing of (a range in
+        the logarithm, or from zero on) may be zero, and an angle or offset of either sign may be as large on both.
+        """
+        most = 10 * max(abs(self.low), abs(self.high))
+        if self.low < 0:
+            return -most, most
+        return (0.0 if self.log else self.low / 10), most
 
     def at(self, share: float) -> float:
         """The value that `share` of the people stay below."""

@@ -250,7 +250,8 @@ def test_point_table(tmp_path: Path) -> None:
 def test_point_table_by_frame_number(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("frame,x,y,z\n5,1,2,3\n5,1,2,3\n8,1,2,3\n")
-    cloud = read_table(path, period=0.05)
+    radar = load_radar("mars").radar
+    cloud = read_table(path, replace(radar, waveform=replace(radar.waveform, frame_period=0.05)))
     assert cloud.offsets.tolist() == [0, 2, 2, 2, 3]
     np.testing.assert_allclose(cloud.times, [0, 0.05, 0.1, 0.15])
     with pytest.raises(ValueError, match="expected a column 'time', or a radar"):
@@ -267,6 +268,17 @@ def test_frames_without_points_are_those_whose_numbers_are_missing(tmp_path: Pat
     cloud = read_table(path)
     np.testing.assert_allclose(cloud.times, [0, 0.1, 0.2, 0.3, 0.4, 0.5], atol=1e-9)
     assert cloud.offsets.diff().tolist() == [1, 2, 0, 1, 1, 1]
+
+
+def test_velocities_in_cm_a_second_are_noticed_without_a_radar(tmp_path: Path) -> None:
+    path, speeds = tmp_path / "p.csv", (0, 0, 0, -0.2, 0.3, 1.1)
+    for unit, message in ((1, ""), (100, "expected v in m/s, got half of the points that move at 30 or more")):
+        path.write_text("time,x,y,z,v\n" + "".join(f"{i / 10},1,2,3,{unit * v:g}\n" for i, v in enumerate(speeds)))
+        if message:
+            with pytest.raises(ValueError, match=message):
+                read_table(path)
+        else:
+            assert len(read_table(path).velocity) == len(speeds)
 
 
 @pytest.mark.parametrize(
@@ -289,6 +301,7 @@ def test_frames_without_points_are_those_whose_numbers_are_missing(tmp_path: Pat
             "time,x,y,z\n1,100,2000,30\n2,0,2010,0\n",
             "expected x, y and z in m, got half of the points beyond 20",
         ),
+        ("time,x,y,z,v\n0,1,2,3,0\n0.1,1,2,3,-18\n", "expected v in m/s, at most 17.1 by this radar, got 18"),
         ("timestamp,x,y,z\n1700000000000,1,2,3\n1700000000100,1,2,3\n", "expected times in s, got a frame every 100"),
     ],
 )
@@ -296,7 +309,7 @@ def test_point_table_damage(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "p.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=said):
-        read_table(path, period=0.1)
+        read_table(path, load_radar("mars").radar)
 
 
 def test_segments(tmp_path: Path) -> None:

@@ -88,6 +88,40 @@ def test_bad_requests_are_refused_in_one_sentence():
         generate_motion("walk", 2.0, Subject(0), generator, overrides={"sped": 1.0})
 
 
+@pytest.mark.parametrize(
+    ("activity", "style", "message"),
+    [
+        ("walk", {"speed": 0.0}, r"^walk: speed: expected 0.045 to 14, got 0$"),
+        ("left_front_lunge", {"tempo": 0.0}, r"^left_front_lunge: tempo: expected 0.18 to 36, got 0$"),
+        ("box", {"tempo": -1.0}, r"^box: tempo: expected 0.036 to 10.5, got -1$"),
+        ("jack", {"lag": 0.7}, r"^jack: lag: expected -0.6 to 0.6, got 0.7$"),
+        ("squat", {"depth": math.nan}, r"^squat: depth: expected 0.012 to 4.6, got nan$"),
+        (
+            "squat",
+            {"depth": 4.0},
+            r"^squat: .*depth 4, .*: nobody moves like this \(the pelvis sinks below the floor\)$",
+        ),
+        ("run", {"lift": 2.8}, r"^run: .*lift 2.8, .*: nobody moves like this \(math domain error\)$"),
+    ],
+)
+def test_a_style_that_nobody_has_is_refused(activity, style, message):
+    with pytest.raises(ValueError, match=message):
+        clip(activity, **style)
+
+
+@pytest.mark.parametrize("activity", ACTIVITIES)
+def test_a_style_at_its_limits_makes_a_clip_or_is_refused(activity):
+    """It neither goes on for ever nor ends in an error that names nothing."""
+    for name, span in ACTIVITIES[activity].parameters.items():
+        for value in span.limits:
+            try:
+                motion = clip(activity, duration=0.1, **{name: value})
+            except ValueError as error:
+                assert f"{activity}: " in str(error) and f"{name} {value:.3g}" in str(error)
+            else:
+                assert bool(motion.rotations.isfinite().all())
+
+
 @pytest.mark.parametrize("duration", [0.001, 0.3])
 def test_clips_of_any_length(duration):
     for activity in ACTIVITIES:
