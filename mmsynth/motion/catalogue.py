@@ -8,7 +8,7 @@ from mmsynth.motion.activity import Activity
 from mmsynth.motion.subject import Range
 
 _PUSH = {
-    "tempo": Range(1.4, 2.8, "s a repetition"),
+    "tempo": Range(1.4, 2.8, "s a repetition", positive=True),
     "rest": Range(0.0, 0.8, "s"),
     "high": Range(-0.15, 0.05, "m of the hands over the shoulders"),
     "stagger": Range(0.1, 0.4, "m between the feet"),
@@ -23,7 +23,7 @@ _VITAL = {
 }
 _REST = Range(0.0, 0.6, "pauses between repetitions, s; mean, in bouts")
 _SQUAT = {
-    "tempo": Range(1.2, 3.2, "s a repetition"),
+    "tempo": Range(1.2, 3.2, "s a repetition", positive=True),
     "rest": _REST,
     "depth": Range(0.12, 0.46, "m the pelvis sinks: quarter squats (knees 65 degrees) to deep ones (125)"),
     "lean": Range(0.3, 1.0, "rad of the trunk at the bottom"),
@@ -37,12 +37,14 @@ ACTIVITIES: Mapping[str, Activity] = {
     "walk": Activity(
         gait.walk,
         {
-            "speed": Range(0.45, 1.4, "m/s on the way, not with turns; comfortable 1.27-1.46 (Bohannon 1997)"),
-            "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 %"),
+            "speed": Range(
+                0.45, 1.4, "m/s on the way, not with turns; comfortable 1.27-1.46 (Bohannon 1997)", positive=True
+            ),
+            "ratio": Range(0.34, 0.44, "walk ratio, m s: 0.0065 m/(steps/min) +- 12 %", positive=True),
             "width": Range(0.09, 0.17, "step width, m"),
             "lift": Range(0.025, 0.06, "m of the ankle beyond what the roll gives"),
             "arms": Range(0.2, 0.65, "arm swing, rad per metre between the feet"),
-            "extent": Range(0.6, 2.0, "m covered before coming back"),
+            "extent": Range(0.6, 2.0, "m covered before coming back", positive=True),
             "path": Range(0.0, 4.0, "0 turns round, 1 walks in a loop, 2 backward, 3 sideways"),
         },
         "walking to and fro",
@@ -50,8 +52,8 @@ ACTIVITIES: Mapping[str, Activity] = {
     "run": Activity(
         running.run,
         {
-            "speed": Range(1.8, 3.4, "m/s; jogging"),
-            "rate": Range(2.5, 3.0, "steps/s; 150-180 a minute"),
+            "speed": Range(1.8, 3.4, "m/s; jogging", positive=True),
+            "rate": Range(2.5, 3.0, "steps/s; 150-180 a minute", positive=True),
             "extent": Range(0.0, 8.0, "m covered before coming back; under 0.5 on the spot"),
             "lift": Range(0.12, 0.28, "m"),
             "drop": Range(0.0, 0.03, "m that the body is carried lower than legs allow"),
@@ -73,7 +75,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "jack": Activity(
         exercises.jack,
         {
-            "tempo": Range(0.75, 1.45, "s a repetition (open and close); 40-80 a minute"),
+            "tempo": Range(0.75, 1.45, "s a repetition (open and close); 40-80 a minute", positive=True),
             "rest": Range(0.0, 0.3, "s"),
             "height": Range(0.025, 0.06, "m of flight"),
             "narrow": Range(0.1, 0.22, "m between the ankles, closed"),
@@ -92,13 +94,15 @@ ACTIVITIES: Mapping[str, Activity] = {
     "jump": Activity(
         exercises.jump,
         {
-            "tempo": Range(0.42, 1.5, "s a repetition, as far as its flight and landing allow: hops to single jumps"),
+            "tempo": Range(
+                0.42, 1.5, "s a repetition, as far as its flight and landing allow: hops to single jumps", positive=True
+            ),
             "rest": Range(0.0, 1.2, "s; mean, in bouts"),
             "height": Range(
                 0.005, 0.25, "m of flight: hops that hardly leave the floor to jumps as high as one can", log=True
             ),
-            "crouch": Range(0.2, 0.5, "s from rest to take-off, of a single jump"),
-            "soft": Range(0.9, 0.9, "times as long as before take-off the body sinks after landing"),
+            "crouch": Range(0.2, 0.5, "s from rest to take-off, of a single jump", positive=True),
+            "soft": Range(0.9, 0.9, "times as long as before take-off the body sinks after landing", positive=True),
             "width": Range(0.14, 0.3, "m between the ankles"),
             "arms": Range(0.03, 1.4, "rad of swing: hanging to thrown up", log=True),
             "fold": Range(1.0, 4.5, "rad of the trunk per m of crouch"),
@@ -109,7 +113,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "box": Activity(
         boxing.box,
         {
-            "tempo": Range(0.36, 1.05, "s from punch to punch"),
+            "tempo": Range(0.36, 1.05, "s from punch to punch", positive=True),
             "strike": Range(0.4, 0.8, "s out and back"),
             "rest": Range(0.0, 0.35, "s"),
             "guard": Range(-0.2, 0.14, "m of the wrist over the shoulder: hands at the chest to at the temples"),
@@ -130,7 +134,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "wave": Activity(
         exercises.wave,
         {
-            "rate": Range(0.9, 2.2, "Hz"),
+            "rate": Range(0.9, 2.2, "Hz", positive=True),
             "swing": Range(0.45, 0.95, "rad"),
             "lift": Range(0.9, 1.9, "rad of the upper arm"),
             "elbow": Range(1.1, 1.8, "rad"),
@@ -147,7 +151,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "reach": Activity(
         everyday.reach_out,
         {
-            "tempo": Range(1.6, 3.0, "s out and back"),
+            "tempo": Range(1.6, 3.0, "s out and back", positive=True),
             "rest": Range(0.2, 1.2, "s"),
             "hold": Range(0.05, 0.3, "share of the repetition with the arm out"),
             "high": Range(-0.7, 0.9, "rad of the stretched arm over level"),
@@ -159,13 +163,13 @@ ACTIVITIES: Mapping[str, Activity] = {
     "pull": Activity(partial(everyday.push, pull=True), _PUSH, "pulling with both hands"),
     "clap": Activity(
         everyday.clap,
-        {"rate": Range(1.8, 4.2, "Hz"), "wide": Range(0.08, 0.2, "m from the middle to each hand")},
+        {"rate": Range(1.8, 4.2, "Hz", positive=True), "wide": Range(0.08, 0.2, "m from the middle to each hand")},
         "clapping",
     ),
     "kick": Activity(
         kicking.kick,
         {
-            "tempo": Range(1.1, 1.9, "s a kick"),
+            "tempo": Range(1.1, 1.9, "s a kick", positive=True),
             "rest": Range(0.1, 1.0, "s"),
             "high": Range(0.7, 1.4, "rad of the thigh at the top"),
             "mix": Range(0.0, 1.0, "below 0.6 the legs in turn, else one leg"),
@@ -175,7 +179,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "sit": Activity(
         everyday.sit,
         {
-            "tempo": Range(1.3, 2.6, "s down or up; means 1.97 and 1.91 s (Kerr 1997)"),
+            "tempo": Range(1.3, 2.6, "s down or up; means 1.97 and 1.91 s (Kerr 1997)", positive=True),
             "stay": Range(1.0, 4.0, "s seated"),
             "pause": Range(0.5, 2.5, "s standing"),
             "seat": Range(0.38, 0.5, "m, height of the seat"),
@@ -186,7 +190,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "bend": Activity(
         everyday.bend,
         {
-            "tempo": Range(2.2, 4.0, "s a repetition"),
+            "tempo": Range(2.2, 4.0, "s a repetition", positive=True),
             "rest": Range(0.2, 1.2, "s"),
             "crouch": Range(0.08, 0.34, "m"),
             "lean": Range(0.75, 1.1, "share of the full bend of the trunk"),
@@ -197,7 +201,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "lie": Activity(
         everyday.lie,
         {
-            "tempo": Range(4.0, 8.0, "s to a side and back"),
+            "tempo": Range(4.0, 8.0, "s to a side and back", positive=True),
             "rest": Range(1.0, 5.0, "s"),
             "hold": Range(0.2, 0.5, "share of it on the side"),
             "roll": Range(1.0, 1.55, "rad"),
@@ -208,19 +212,24 @@ ACTIVITIES: Mapping[str, Activity] = {
         f"fall_{way}": Activity(
             partial(everyday.fall, way=way),
             {
-                "tempo": Range(0.65, 1.15, "s; wrists touch the floor at 0.68, the pelvis at 0.72 (Robinovitch 2005)"),
+                "tempo": Range(
+                    0.65,
+                    1.15,
+                    "s; wrists touch the floor at 0.68, the pelvis at 0.72 (Robinovitch 2005)",
+                    positive=True,
+                ),
                 "curl": Range(0.0, 0.35, "how much knees and hips stay bent, lying"),
             },
             f"falling ({way})",
         )
         for way in ("forward", "back", "side")
     },
-    "turn": Activity(everyday.turn_round, {"rate": Range(1.2, 2.6, "rad/s")}, "turning on the spot"),
+    "turn": Activity(everyday.turn_round, {"rate": Range(1.2, 2.6, "rad/s", positive=True)}, "turning on the spot"),
     "carry": Activity(
         everyday.carry,
         {
-            "speed": Range(0.6, 1.2, "m/s"),
-            "extent": Range(1.5, 4.0, "m"),
+            "speed": Range(0.6, 1.2, "m/s", positive=True),
+            "extent": Range(1.5, 4.0, "m", positive=True),
             "wide": Range(0.25, 0.5, "m of the box"),
         },
         "walking with a box in both hands",
@@ -228,8 +237,10 @@ ACTIVITIES: Mapping[str, Activity] = {
     "walk_aided": Activity(
         everyday.walk_aided,
         {
-            "speed": Range(0.25, 0.6, "m/s; over 65s' mean 0.92 +- 0.27 (Studenski 2011), with an aid slower"),
-            "extent": Range(1.0, 3.0, "m"),
+            "speed": Range(
+                0.25, 0.6, "m/s; over 65s' mean 0.92 +- 0.27 (Studenski 2011), with an aid slower", positive=True
+            ),
+            "extent": Range(1.0, 3.0, "m", positive=True),
             "stoop": Range(0.15, 0.6, "rad"),
             "aid": Range(0.0, 1.0, "below 0.5 a walker, else a stick"),
         },
@@ -238,9 +249,9 @@ ACTIVITIES: Mapping[str, Activity] = {
     "side_step": Activity(
         gait.side_step,
         {
-            "speed": Range(0.2, 0.6, "m/s"),
-            "extent": Range(0.6, 1.8, "m"),
-            "ratio": Range(0.09, 0.13, "m s"),
+            "speed": Range(0.2, 0.6, "m/s", positive=True),
+            "extent": Range(0.6, 1.8, "m", positive=True),
+            "ratio": Range(0.09, 0.13, "m s", positive=True),
             "lift": Range(0.02, 0.06, "m"),
             "arms": Range(0.0, 0.2, "rad/m"),
         },

@@ -15,14 +15,14 @@ HANDS = {
 _STAYS = Range(0.0, 1.0, "0 both feet step apart, 1 the other foot stays where it stood")
 _ARMS = {
     "stance": Range(0.18, 0.36, f"m between the ankles; {_KINECT}"),
-    "tempo": Range(2.2, 4.2, f"s; {_KINECT}"),
+    "tempo": Range(2.2, 4.2, f"s; {_KINECT}", positive=True),
     "rest": Range(0.0, 0.8, "s with the arm down"),
     "hold": Range(0.05, 0.35, "share of the fold with the forearm up"),
     "lift": Range(1.3, 1.85, f"rad of abduction; {_KINECT}"),
     "fold": Range(1.6, 2.4, f"rad of the elbow; {_KINECT}"),
 }
 _FRONT = {
-    "tempo": Range(1.8, 3.6, f"s; {_KINECT}"),
+    "tempo": Range(1.8, 3.6, f"s; {_KINECT}", positive=True),
     "length": Range(0.32, 0.6, f"m between the ankles, forward; {_KINECT}"),
     "width": Range(0.32, 0.62, f"m between the ankles, sideways; {_KINECT}"),
     "depth": Range(0.06, 0.18, f"m; {_KINECT}"),
@@ -30,7 +30,7 @@ _FRONT = {
     **HANDS,
 }
 _SIDE = {
-    "tempo": Range(1.5, 3.4, f"s; {_KINECT}"),
+    "tempo": Range(1.5, 3.4, f"s; {_KINECT}", positive=True),
     "width": Range(0.58, 0.82, f"m between the ankles; {_KINECT}"),
     "depth": Range(0.06, 0.16, f"m; {_KINECT}"),
     "stays": _STAYS,
@@ -39,7 +39,7 @@ _SIDE = {
 }
 _LIMB = {
     "stance": Range(0.16, 0.28, f"m between the ankles; {_KINECT}"),
-    "tempo": Range(1.1, 2.3, f"s; {_KINECT}"),
+    "tempo": Range(1.1, 2.3, f"s; {_KINECT}", positive=True),
     "rest": Range(0.1, 0.9, f"s on both feet; {_KINECT}"),
     "leg": Range(0.5, 1.0, f"rad of abduction; {_KINECT}"),
     "arm": Range(1.25, 1.85, f"rad of abduction; {_KINECT}"),

@@ -14,25 +14,27 @@ import torch
 class Range:
     """A parameter of an activity between `low` and `high`; `about` says its unit and meaning, and the source if any.
 
-    Uniform over people, or, with `log`, in its logarithm: for what spans more than a factor of ten.
+    Uniform over people, or, with `log`, in its logarithm: for what spans more than a factor of ten. Of what is
+    `positive` (times, speeds, lengths of ways) nobody has nothing; of the rest somebody may.
     """
 
     low: float
     high: float
     about: str = ""
     log: bool = False
+    positive: bool = False
 
     @property
     def limits(self) -> tuple[float, float]:
-        """What a generator takes: ten times as little to ten times as much as people differ by.
+        """Least and greatest value that a generator takes: far beyond people, short of what no clip can be made of.
 
-        Times, speeds and lengths divide; none of them is zero or below. What people have next to nothing of (a range in
-        the logarithm, or from zero on) may be zero, and an angle or offset of either sign may be as large on both.
+        Twenty times the greatest, of either sign where the range has both; at least nothing, or a twentieth of the
+        least of what is positive.
         """
-        most = 10 * max(abs(self.low), abs(self.high))
+        most = 20 * max(abs(self.low), abs(self.high))
         if self.low < 0:
             return -most, most
-        return (0.0 if self.log else self.low / 10), most
+        return (self.low / 20 if self.positive else 0.0), most
 
     def at(self, share: float) -> float:
         """The value that `share` of the people stay below."""

@@ -125,7 +125,7 @@ def test_a_radar_given_beside_the_recipe_is_sought_where_the_program_runs(
         (("seed = 3", "seed = 3\n[processing]\nmax_pionts = 3"), "processing.max_pionts"),
         (
             ('motion = "squat"', 'motion = "squat"\nstyle = { tempo = [0, 1] }'),
-            r"activity 'squats': tempo: expected \[low, high\] within 0.12 to 32, rising, got \[0.0, 1.0\]",
+            r"activity 'squats': tempo: expected \[low, high\] within 0.06 to 64, rising, got \[0.0, 1.0\]",
         ),
         (("seed = 3", "seed = 3\nsimulation = { bounces = 99 }"), r"bounces: expected 0 to 4 \(the ways .*, got 99"),
         (("seed = 3", "seed = 3\nsubjects = { first = -1 }"), "first: expected zero or more, got -1"),

@@ -91,11 +91,11 @@ def test_bad_requests_are_refused_in_one_sentence():
 @pytest.mark.parametrize(
     ("activity", "style", "message"),
     [
-        ("walk", {"speed": 0.0}, r"^walk: speed: expected 0.045 to 14, got 0$"),
-        ("left_front_lunge", {"tempo": 0.0}, r"^left_front_lunge: tempo: expected 0.18 to 36, got 0$"),
-        ("box", {"tempo": -1.0}, r"^box: tempo: expected 0.036 to 10.5, got -1$"),
-        ("jack", {"lag": 0.7}, r"^jack: lag: expected -0.6 to 0.6, got 0.7$"),
-        ("squat", {"depth": math.nan}, r"^squat: depth: expected 0.012 to 4.6, got nan$"),
+        ("walk", {"speed": 0.0}, r"^walk: speed: expected 0.0225 to 28, got 0$"),
+        ("left_front_lunge", {"tempo": 0.0}, r"^left_front_lunge: tempo: expected 0.09 to 72, got 0$"),
+        ("box", {"tempo": -1.0}, r"^box: tempo: expected 0.018 to 21, got -1$"),
+        ("jack", {"lag": -1.3}, r"^jack: lag: expected -1.2 to 1.2, got -1.3$"),
+        ("squat", {"depth": math.nan}, r"^squat: depth: expected 0 to 9.2, got nan$"),
         (
             "squat",
             {"depth": 4.0},
