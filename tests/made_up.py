@@ -125,3 +125,17 @@ def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quiet(done: int, total: int | None) -> None:
     """Progress that nobody is shown."""
     del done, total
+
+
+def written(path: Path, attributes: Attributes, samples: list[Sample]) -> Path:
+    """A data set of these samples."""
+    with DatasetWriter(path, attributes) as writer:
+        for sample in samples:
+            writer.append(sample)
+    return path
+
+
+def label_table(path: Path, *rows: str) -> Path:
+    """A CSV of the labels of recordings."""
+    path.write_text("\n".join(("file,start,end,label,subject,session", *rows)) + "\n")
+    return path

@@ -130,3 +130,8 @@ def test_files_stay_short() -> None:
     """What no longer fits 300 lines holds more than one thing."""
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "mmsynth").rglob("*.py")}
     assert {str(path.relative_to(ROOT)): n for path, n in lines.items() if n > 300} == {}
+
+
+def test_oracles_are_independent() -> None:
+    files = list((ROOT / "tests/oracles").glob("*.py"))
+    assert files and [path.name for path in files if imported_names(path)] == []

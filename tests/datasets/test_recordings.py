@@ -1,4 +1,4 @@
-"""A user's own recordings: raw ADC, UART logs and tables with a label CSV become one data set."""
+"""A user's own recordings: raw ADC, UART logs and text with a label CSV become one data set."""
 
 import struct
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up import label_table
 
 from mmsynth.datasets import (
     Dataset,
@@ -19,9 +20,7 @@ from mmsynth.datasets import (
     write_capture,
 )
 from mmsynth.datasets.raw import Recording, write_dca1000, write_infineon
-from mmsynth.datasets.segments import Segment, read_segments
 from mmsynth.datasets.sources import raw_source
-from mmsynth.datasets.table import read_table
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames
@@ -44,11 +43,6 @@ def recorded(name: str, seed: int = 0, frames: int = FRAMES) -> AdcFrames:
     return AdcFrames(radar, samples, torch.arange(frames, dtype=torch.float64) * w.frame_period)
 
 
-def table(path: Path, *rows: str) -> Path:
-    path.write_text("\n".join(("file,start,end,label,subject,session", *rows)) + "\n")
-    return path
-
-
 def test_raw_adc_with_labels(tmp_path: Path) -> None:
     setup, src = load_radar("radhar"), tmp_path / "src"
     src.mkdir()
@@ -56,7 +50,7 @@ def test_raw_adc_with_labels(tmp_path: Path) -> None:
     write_dca1000(src / "a.bin", first)
     # Too long for one file: the card begins another.
     assert len(write_dca1000(src / "b.bin", second, split=1 << 18)) > 1
-    labels = table(
+    labels = label_table(
         tmp_path / "l.csv", "a.bin,0.03,0.09,walk,anna,monday", "b_Raw_0.bin,,,sit,bob,", "a.bin,0.09,,run,anna,monday"
     )
     settings = RecordingSettings(adc=True, heatmaps=("range_doppler",))
@@ -101,7 +95,7 @@ def test_raw_adc_without_labels_and_a_folder_of_infineon(tmp_path: Path) -> None
         assert data.frames == 2 * FRAMES
     one = list(import_source("infineon", tmp_path / "src" / "x").samples)
     assert [s.id for s in one] == ["x"]
-    named = table(tmp_path / "l.csv", "x,,,sit,,")
+    named = label_table(tmp_path / "l.csv", "x,,,sit,,")
     assert [s.labels.activity for s in import_source("infineon", tmp_path / "src" / "x", labels=named).samples] == [
         "sit"
     ]
@@ -204,7 +198,7 @@ def test_uart_log(tmp_path: Path) -> None:
     points = [np.random.default_rng(k).normal(size=(k + 1, 4)) for k in range(4)]
     log = b"junk" + b"".join(packet(7 + k, p) for k, p in enumerate(points))
     (tmp_path / "log.dat").write_bytes(log)
-    labels = table(tmp_path / "l.csv", "log.dat,0.05,,fall,carl,d1")
+    labels = label_table(tmp_path / "l.csv", "log.dat,0.05,,fall,carl,d1")
     period = load_radar("mmmesh").radar.waveform.frame_period
     (sample,) = import_source("ti-uart", tmp_path, "mmmesh", labels).samples
     assert (sample.id, sample.labels.activity) == ("log-000", "fall")
@@ -233,142 +227,9 @@ def test_ros_text(tmp_path: Path) -> None:
     assert capture.report.notes == ["log.txt: 1 damaged blocks were left out"]
 
 
-def test_point_table(tmp_path: Path) -> None:
-    path = tmp_path / "p.csv"
-    path.write_text(
-        "Timestamp,X,Y,Z,Doppler,SNR,colour\n100.0,1,2,3,-0.5,12,red\n100.0,4,5,6,0.5,13,red\n100.3,7,8,9,1,14,blue\n"
-    )
-    cloud = read_table(path)
-    np.testing.assert_allclose(cloud.times, [0, 0.3])
-    assert cloud.offsets.tolist() == [0, 2, 3]
-    np.testing.assert_allclose(cloud.position, [[1, 2, 3], [4, 5, 6], [7, 8, 9]])
-    np.testing.assert_allclose(cloud.velocity, [-0.5, 0.5, 1])
-    np.testing.assert_allclose(cloud.snr_db, [12, 13, 14])
-    assert bool(cloud.noise_db.isnan().all())
-
-
-def test_point_table_by_frame_number(tmp_path: Path) -> None:
-    path = tmp_path / "p.csv"
-    path.write_text("frame,x,y,z\n5,1,2,3\n5,1,2,3\n8,1,2,3\n")
-    radar = load_radar("mars").radar
-    cloud = read_table(path, replace(radar, waveform=replace(radar.waveform, frame_period=0.05)))
-    assert cloud.offsets.tolist() == [0, 2, 2, 2, 3]
-    np.testing.assert_allclose(cloud.times, [0, 0.05, 0.1, 0.15])
-    with pytest.raises(ValueError, match="expected a column 'time', or a radar"):
-        read_table(path)
-    (sample,) = import_source("csv", path, "mars").samples
-    np.testing.assert_allclose(sample.cloud.times, [0, 0.1, 0.2, 0.3])
-
-
-def test_frames_without_points_are_those_whose_numbers_are_missing(tmp_path: Path) -> None:
-    path = tmp_path / "p.csv"
-    # Every second number is a frame; 14 has no points, and after 16 the device was started again.
-    rows = [(10, 5.0), (12, 5.1), (12, 5.1), (16, 5.3), (90, 5.4), (92, 5.5)]
-    path.write_text("frame,time,x,y,z\n" + "".join(f"{frame},{time},1,2,3\n" for frame, time in rows))
-    cloud = read_table(path)
-    np.testing.assert_allclose(cloud.times, [0, 0.1, 0.2, 0.3, 0.4, 0.5], atol=1e-9)
-    assert cloud.offsets.diff().tolist() == [1, 2, 0, 1, 1, 1]
-
-
-def test_velocities_in_cm_a_second_are_noticed_without_a_radar(tmp_path: Path) -> None:
-    path, speeds = tmp_path / "p.csv", (0, 0, 0, -0.2, 0.3, 1.1)
-    for unit, message in ((1, ""), (100, "expected v in m/s, got half of the points that move at 30 or more")):
-        path.write_text("time,x,y,z,v\n" + "".join(f"{i / 10},1,2,3,{unit * v:g}\n" for i, v in enumerate(speeds)))
-        if message:
-            with pytest.raises(ValueError, match=message):
-                read_table(path)
-        else:
-            assert len(read_table(path).velocity) == len(speeds)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "expected a column 'x'"),
-        ("frame,x,y,z\n", "at least one point"),
-        ("x,y,z\n1,2,3\n", "'frame' or 'time'"),
-        ("time,t,x,y,z\n1,1,1,2,3\n", "one column for 'time', got 2"),
-        ("time,x,y,z\n1,1,2,three\n", "three"),
-        ("time,x,y,z\n1,1,2,nan\n", "finite numbers"),
-        ("time,x,y,z\n1,1,2\n", "p.csv"),
-        ("time,x,y,z\n2,1,2,3\n1,1,2,3\n", "line 3: expected frames in order"),
-        (
-            "time;x;y;z\n0;1,0;2,0;3,0\n",
-            "p.csv: expected columns apart by commas .*, got semicolons",
-        ),
-        ("frame,time,x,y,z\n1,5,1,2,3\n2,5,1,2,3\n", "a later time for each frame"),
-        (
-            "time,x,y,z\n1,100,2000,30\n2,0,2010,0\n",
-            "expected x, y and z in m, got half of the points beyond 20",
-        ),
-        ("time,x,y,z,v\n0,1,2,3,0\n0.1,1,2,3,-18\n", "expected v in m/s, at most 17.1 by this radar, got 18"),
-        ("timestamp,x,y,z\n1700000000000,1,2,3\n1700000000100,1,2,3\n", "expected times in s, got a frame every 100"),
-    ],
-)
-def test_point_table_damage(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "p.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=said):
-        read_table(path, load_radar("mars").radar)
-
-
-def test_segments(tmp_path: Path) -> None:
-    path = tmp_path / "l.csv"
-    path.write_text("\ufeffsession, file ,label,start\nd1, a.bin, walk, 1.5\n\n,b.bin,,\n", encoding="utf-8")
-    assert read_segments(path) == (Segment("a.bin", "walk", 1.5, session="d1"), Segment("b.bin", ""))
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "none for 'file'"),
-        ("file,label\n", "a row for each"),
-        ("file,labl\na,b\n", "unknown column 'labl': the nearest known one is 'label'"),
-        ("file,start\na,0\n", "none for 'label'"),
-        ("file,label,start\na,b,x\n", "line 2: could not convert"),
-        ("file,label,start,end\na,b,2,1\n", "line 2: expected 0 <= start < end, got 2.0 and 1.0"),
-        ("file,label,start\na,b,-1\n", "line 2: expected 0 <= start"),
-        ("file,label,start\na,b,nan\n", "line 2: expected 0 <= start"),
-        ("file,label\na,b,c\n", "line 2: expected 2 columns, got 3"),
-        ("file,label\n,b\n", "line 2: file: expected a name"),
-        ("file;label\na;b\n", "expected columns apart by commas .*, got semicolons"),
-        ("file\tlabel\na\tb\n", "expected columns apart by commas .*, got tabs"),
-    ],
-)
-def test_segments_damage(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "l.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=said):
-        read_segments(path)
-
-
-def test_labels_that_do_not_fit_the_recording(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("time,x,y,z\n0,1,2,3\n0.1,1,2,3\n0.2,1,2,3\n")
-    for row, said in (
-        ("q.csv,,,a,,", "q.csv: expected a recording that the table of labels names, got no such file"),
-        ("p.csv,0,5,a,,", "labelled to 5.0 s, but it lasts 0.300 s"),
-        ("p.csv,0.4,,a,,", "no frame from 0.4 s"),
-    ):
-        labels = table(tmp_path / "labels.txt", row)
-        with pytest.raises(ValueError, match=said):
-            import_source("csv", tmp_path, labels=labels)
-    (tmp_path / "log.csv").write_bytes(b"\x02\x01\x04\x03\x88")
-    with pytest.raises(ValueError, match="log.csv: expected a table of text, got bytes that are none"):
-        import_source("csv", tmp_path / "log.csv")
-    with pytest.raises(ValueError, match="found none"):
-        import_source("dca1000", tmp_path, "radhar")
-    labels = table(tmp_path / "labels.txt", "p.csv,,,a,,")
-    with pytest.raises(ValueError, match="p.csv: expected a dca1000 recording .*bin.*, got a .csv"):
-        import_source("dca1000", tmp_path, "radhar", labels=labels)
-    with pytest.raises(ValueError, match="none: no such file or folder"):
-        import_source("csv", tmp_path / "none", labels=labels)
-    with pytest.raises(ValueError, match="no such file or folder"):
-        import_source("csv", tmp_path / "nowhere")
-
-
 @pytest.mark.real
 def test_breathing_from_file_to_data_set(real_data: Path, tmp_path: Path) -> None:
-    labels = table(
+    labels = label_table(
         tmp_path / "l.csv", "bgt60_breathing,1,9,breathing,anna,d1", "bgt60_breathing,10,18,breathing,anna,d1"
     )
     capture = import_source("infineon", real_data / "raw_adc" / "bgt60_breathing", labels=labels)
@@ -406,7 +267,7 @@ def test_from_a_raw_capture_to_a_prediction(real_data: Path, tmp_path: Path) -> 
 
     capture = real_data / "raw_adc" / "bgt60_breathing"
     spans = ((0, 4, "one"), (4, 8, "two"), (8, 12, "one"), (12, 19, "two"))
-    labels = table(tmp_path / "l.csv", *(f"bgt60_breathing,{a},{b},{label},anna,d1" for a, b, label in spans))
+    labels = label_table(tmp_path / "l.csv", *(f"bgt60_breathing,{a},{b},{label},anna,d1" for a, b, label in spans))
     write_capture(import_source("infineon", capture, labels=labels), tmp_path / "mine.h5")
     write_capture(import_source("infineon", capture), tmp_path / "new.h5")
     recipe = tmp_path / "r.toml"
@@ -419,14 +280,3 @@ def test_from_a_raw_capture_to_a_prediction(real_data: Path, tmp_path: Path) -> 
     # 19.8 s hold windows of 2 s from 0, 1, ... or 2, 4, ... s on; each has one of the labels, with a confidence.
     assert len(found.label) in (9, 18) and set(found.label) <= {"one", "two"}
     assert all(0.5 <= p <= 1 for p in found.confidence)
-
-
-def test_frames_with_two_labels_are_told(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("time,x,y,z\n" + "".join(f"{k / 10},0,1,0\n" for k in range(40)))
-    for start, said in ((2.0, False), (1.5, True)):
-        table = tmp_path / "labels.txt"
-        table.write_text(f"file,start,end,label\na.csv,0,2,walk\na.csv,{start},4,jump\n")
-        capture = import_recordings("csv", tmp_path / "a.csv", labels=table)
-        list(capture.samples)
-        # Frames from 1.5 to 1.9 s.
-        assert ("a.csv: 5 frames of clip 001 are in an earlier one" in capture.report.notes) == said

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import oracles
 import pytest
 import torch
+from oracles.people import centre_of_mass
 
 from mmsynth.motion import Subject, generate_motion
 from mmsynth.motion.balance import HIGH, balanced, mass_of, poised
@@ -46,7 +46,7 @@ def test_who_kicks_does_not_fall_over(seed):
     draw = torch.Generator().manual_seed(seed)
     motion = generate_motion("kick", 6.0, Subject(seed, height=1.7), draw, 60.0)
     where = forward(motion).numpy()
-    mass = oracles.centre_of_mass(where, JOINTS)
+    mass = centre_of_mass(where, JOINTS)
     pull, mass = np.diff(mass, 2, axis=0) * 3600, mass[1:-1]
     pressed = mass[:, :2] - mass[:, 2:] * pull[:, :2] / (pull[:, 2:] + 9.81)
     ankles = [where[1:-1, JOINTS.index(f"{side}_ankle")] for side in ("left", "right")]

@@ -3,28 +3,21 @@
 import dataclasses
 import json
 import math
-import os
 import pickle
 
 import numpy as np
 import pytest
 import torch
-import trimesh
 
 from mmsynth.geometry import UPRIGHT, matrix_from_rotvec, rotation_about, rotvec_from_matrix
 from mmsynth.joints import JOINT_SETS, SMPLX_JOINTS
-from mmsynth.motion import Subject, generate_motion, read_motion
+from mmsynth.motion import read_motion
 from mmsynth.motion.read import _without_rest_pose
 from mmsynth.motion.skeleton import JOINTS, forward
-from mmsynth.types import MeshSequence, Motion, Skeleton
+from mmsynth.types import Motion, Skeleton
 
 SMPL_PELVIS = np.array([-0.002, -0.223, 0.028])
 SMPLX_PELVIS = np.array([0.003, -0.351, 0.012])
-
-
-@pytest.fixture(scope="module")
-def walking() -> Motion:
-    return generate_motion("walk", 1.0, Subject(1), torch.Generator().manual_seed(1), frame_rate=30.0)
 
 
 def rotvecs(motion: Motion) -> np.ndarray:
@@ -38,9 +31,6 @@ def same(found: Motion, expected: Motion, names=JOINTS) -> bool:
         and (found.translation - expected.translation).abs().max() < 1e-6
         and (found.times - expected.times).abs().max() < 1e-6
     )
-
-
-# ------------------------------------------------------------------------------- AMASS, AIST++, fits
 
 
 @pytest.mark.parametrize("columns", [156, 165, 72])
@@ -139,9 +129,6 @@ def forward_of(motion: Motion) -> torch.Tensor:
     from mmsynth.motion.edit import complete
 
     return forward(complete(motion))
-
-
-# ------------------------------------------------------------------------------- positions
 
 
 def kinect(walking: Motion) -> tuple[np.ndarray, list[str]]:
@@ -261,9 +248,6 @@ def test_gaps_stay_gaps(tmp_path, walking):
     assert int(found.positions.isnan().any(-1).sum()) == 3
 
 
-# ------------------------------------------------------------------------------- DeepMimic, meshes
-
-
 def test_deepmimic(tmp_path):
     """Right knee bent by 60 degrees about z (negative there): the right shank points backward, the left one down."""
     frame = np.zeros(44)
@@ -283,124 +267,6 @@ def test_deepmimic(tmp_path):
     # Arms hang in that humanoid's rest pose.
     arm = p[JOINTS.index("left_elbow")] - p[JOINTS.index("left_shoulder")]
     assert float(arm[2] / arm.norm()) < -0.99
-
-
-@pytest.mark.parametrize("suffix", [".obj", ".ply", ".npz"])
-def test_mesh_sequences(tmp_path, suffix):
-    box = trimesh.creation.box((0.5, 1.7, 0.3))
-    vertices = np.stack([box.vertices + [0.01 * k, 0, 0] for k in range(12)])
-    if suffix == ".npz":
-        np.savez(tmp_path / "meshes.npz", vertices=vertices.astype(np.float32), faces=box.faces, fps=25)
-        found = read_motion(tmp_path / "meshes.npz")
-    else:
-        folder = tmp_path / "meshes"
-        folder.mkdir()
-        for k, points in enumerate(vertices):
-            trimesh.Trimesh(points, box.faces, process=False).export(folder / f"frame_{k}{suffix}")
-        found = read_motion(folder, frame_rate=25.0)
-    assert isinstance(found, MeshSequence) and found.vertices.shape == (12, 8, 3)
-    assert abs(float(found.times[-1]) - 11 / 25) < 1e-9
-    # y is the long side: it becomes up, the lowest vertex stands on the floor, order is 2 before 10.
-    assert float(found.vertices[..., 2].min()) == 0 and abs(float(found.vertices[..., 2].max()) - 1.7) < 1e-6
-    assert (found.vertices[:, 0, 0].diff() - 0.01).abs().max() < 1e-6
-
-
-@pytest.mark.parametrize("inside_out", [False, True])
-def test_meshes_are_seen_from_outside_and_stand_with_their_arms_spread(tmp_path, inside_out):
-    """A T-pose is wider than high; faces the wrong way round would show the simulator the far side of the body."""
-    box = trimesh.creation.box((1.9, 1.7, 0.3))
-    faces = box.faces[:, ::-1] if inside_out else box.faces
-    np.savez(tmp_path / "meshes.npz", vertices=box.vertices[None] + [0.0, 5.0, 2.0], faces=faces, fps=25)
-    found = read_motion(tmp_path / "meshes.npz")
-    assert abs(float(found.vertices[..., 2].max()) - 1.7) < 1e-6
-    read = trimesh.Trimesh(found.vertices[0].numpy(), found.faces.numpy(), process=False)
-    assert abs(read.volume - 1.9 * 1.7 * 0.3) < 1e-6
-    assert ("faces turned outward" in found.labels.source) == inside_out
-
-
-def test_a_mesh_that_is_partly_inside_out_is_refused(tmp_path):
-    """The simulator would not see every second face."""
-    body = trimesh.creation.capsule(height=1.2, radius=0.25)
-    faces = body.faces.copy()
-    faces[::2] = faces[::2, ::-1]
-    np.savez(tmp_path / "mixed.npz", vertices=body.vertices[None], faces=faces, fps=25)
-    with pytest.raises(ValueError, match=r"mixed\.npz: faces: expected all to look outwards, got \d+% of neighbours"):
-        read_motion(tmp_path / "mixed.npz")
-    # An open one, whose border has one face, is none of that kind.
-    np.savez(tmp_path / "open.npz", vertices=body.vertices[None], faces=body.faces[:-40], fps=25)
-    assert len(read_motion(tmp_path / "open.npz").faces) == len(body.faces) - 40
-
-
-# ------------------------------------------------------------------------------- bad input
-
-
-class Evil:
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
-
-
-@pytest.mark.parametrize("kind", ["pkl", "npz"])
-def test_hostile_pickles_run_nothing(tmp_path, kind):
-    mark = tmp_path / "ran"
-    if kind == "pkl":
-        (tmp_path / "clip.pkl").write_bytes(pickle.dumps({"smpl_poses": Evil(str(mark))}))
-    else:
-        np.savez(tmp_path / "clip.npz", poses=np.array([Evil(str(mark))], dtype=object), trans=np.zeros((1, 3)))
-    with pytest.raises(ValueError, match="nothing was run"):
-        read_motion(tmp_path / f"clip.{kind}")
-    assert not mark.exists()
-
-
-def write_bad(path, kind: str) -> None:
-    good = {"poses": np.zeros((4, 156)), "trans": np.zeros((4, 3)), "mocap_framerate": np.array(30.0)}
-    if kind == "nan":
-        good["poses"][1, 2] = np.nan
-    elif kind == "columns":
-        good["poses"] = np.zeros((4, 100))
-    elif kind == "length":
-        good["trans"] = np.zeros((3, 3))
-    elif kind == "rate":
-        good["mocap_framerate"] = np.array(-1.0)
-    elif kind == "no rate":
-        del good["mocap_framerate"]
-    elif kind == "nothing":
-        good = {"something": np.zeros(3)}
-    np.savez(path, **good)
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("nan", "poses: expected finite numbers, got 1"),
-        ("columns", "expected 66, 72, 156 or 165 columns, got 100"),
-        ("length", "translation for each of 4 frames, got 3"),
-        ("rate", "mocap_framerate: expected a positive number"),
-        ("no rate", "AMASS: expected one of mocap_framerate"),
-        ("nothing", "got the arrays something"),
-    ],
-)
-def test_bad_arrays(tmp_path, kind, message):
-    write_bad(tmp_path / "bad.npz", kind)
-    with pytest.raises(ValueError, match=message):
-        read_motion(tmp_path / "bad.npz")
-
-
-def test_missing_cut_and_unknown(tmp_path, walking):
-    with pytest.raises(ValueError, match="no such file"):
-        read_motion(tmp_path / "none.bvh")
-    write_bad(tmp_path / "good.npz", "")
-    (tmp_path / "cut.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:300])
-    with pytest.raises(ValueError, match="expected a file of arrays"):
-        read_motion(tmp_path / "cut.npz")
-    (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(ValueError, match="expected one of BVH"):
-        read_motion(tmp_path / "notes.txt")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(ValueError, match="folder of OBJ or PLY"):
-        read_motion(tmp_path / "folder")
 
 
 @pytest.mark.real

@@ -1,19 +1,16 @@
 """The printed figures: closed forms of the link budget, data rate and angles."""
 
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from oracles import first_order_highpass, mean_highpassed_power
+from cfgs import demo
+from oracles.radar import first_order_highpass, mean_highpassed_power
 
 from mmsynth.radar import advice, describe, load_radar, radar_names
 from mmsynth.radar.describe import angle_resolution, beam_width, data_rate, noise_voltage, snr
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cfgs import demo  # noqa: E402
 
 
 @pytest.mark.parametrize("name", radar_names())

@@ -2,19 +2,16 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cfgs import DEMOS, LOW_POWER, LOW_POWER_6844, RADHAR, SUBFRAMES, people_counting, studio
 
 import mmsynth.radar
 from mmsynth.radar import describe, load_device, load_radar, parse_cfg
 from mmsynth.radar.ti_json import studio_cfg
 from mmsynth.types import RadarSetup
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cfgs import DEMOS, LOW_POWER, LOW_POWER_6844, RADHAR, SUBFRAMES, people_counting, studio  # noqa: E402
 
 # Ten thousand draws take minutes on a busy machine.
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1800)]

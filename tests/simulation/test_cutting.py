@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import oracles
 import pytest
 import torch
 import trimesh
+from oracles.scattering import plate_field
 from simulation.scenes import free_space, mesh, plate, response, small_radar
 
 from mmsynth.simulation.cutting import MOST, pieces
@@ -25,7 +25,7 @@ def exact(points, radar):
     """The gain of a plate of `plate` by brute force; `points` [4, 3]."""
     ends, wavelength = (radar.tx[0].numpy(), radar.rx[0].numpy()), radar.waveform.wavelength
     # Gain = -j times the field, whose sign is that of a conductor, over 4 pi.
-    return 1j * oracles.plate_field(points[0], points[[2, 1]] - points[0], ends, wavelength) / (4 * math.pi)
+    return 1j * plate_field(points[0], points[[2, 1]] - points[0], ends, wavelength) / (4 * math.pi)
 
 
 def gain(points, faces, radar, *others):

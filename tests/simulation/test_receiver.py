@@ -1,49 +1,18 @@
-"""Receiver: every term against its closed form."""
+"""Receiver: noise, filters, channels and ADC, every term against its closed form."""
 
 import math
 from dataclasses import replace
 
 import pytest
 import torch
-from oracles import adc_noise_power, beat_tone, first_order_highpass, phase_noise_to_signal, thermal_noise_power
+from oracles.radar import adc_noise_power, beat_tone, first_order_highpass, thermal_noise_power
+from simulation.receivers import echo, power, radar_with, seeded, silence
 from simulation.scenes import free_space, mesh, plate, small_radar
 
-from mmsynth.radar import load_radar
 from mmsynth.simulation import Simulation, receive, simulate, simulate_clean
 from mmsynth.simulation.receiver import quantised
 from mmsynth.simulation.simulate import misplaced
 from mmsynth.types import Radar, Receiver
-
-
-def radar_with(loops: int = 64, complex_samples: bool = True, **receiver: float) -> Radar:
-    """A quiet receiver (no thermal noise to speak of) with the given terms."""
-    radar = load_radar("mmmesh").radar
-    wave = replace(radar.waveform, loops=loops, complex_samples=complex_samples)
-    return replace(
-        radar, waveform=wave, tx_power=1.0, receiver=Receiver(**{"temperature": 1e-12, "load": 1.0} | receiver)
-    )
-
-
-def silence(radar: Radar, frames: int = 1) -> torch.Tensor:
-    wave = radar.waveform
-    kind = torch.complex64 if wave.complex_samples else torch.float32
-    return torch.zeros(frames, wave.loops, radar.slots, len(radar.rx), wave.samples, dtype=kind)
-
-
-def echo(radar: Radar, delay: float, amplitude: float = 1.0) -> torch.Tensor:
-    """The tone of one point at rest, the same in every chirp and channel."""
-    tone = torch.from_numpy(amplitude * beat_tone(radar.waveform, delay)).to(torch.complex64)
-    if not radar.waveform.complex_samples:
-        tone = math.sqrt(2) * tone.real
-    return silence(radar) + tone
-
-
-def seeded(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def power(samples: torch.Tensor) -> float:
-    return float(samples.abs().double().square().mean())
 
 
 @pytest.mark.parametrize("complex_samples", [True, False])
@@ -168,68 +137,6 @@ def test_offset_is_on_i_and_q() -> None:
     )
 
 
-@pytest.mark.parametrize("delay", [10e-9, 20e-9, 40e-9])
-def test_phase_noise_of_an_echo_grows_with_its_delay(delay: float) -> None:
-    level, offset = 1e-9, 1e6
-    radar = radar_with(phase_noise=level, phase_noise_offset=offset)
-    clean = echo(radar, delay)
-    noise = (receive(clean, radar, seeded()) - clean)[..., 32:-32]  # the derivative of a cut tone rings at its ends
-    want = phase_noise_to_signal(level, offset, delay, radar.waveform.sample_rate)
-    # 192 chirps of 192 samples: 0.7 %; sin(pi f tau) against pi f tau: up to 3 % at 40 ns
-    assert power(noise) == pytest.approx(want, rel=0.05)
-    torch.testing.assert_close(noise[..., 0, :], noise[..., 3, :])
-    # Chirps are independent: their noise, of the one echo, has 2 % in common of 64 * 192 samples.
-    assert float((noise[:, :, 0] * noise[:, :, 1].conj()).mean().abs()) < 0.1 * want
-    two = (receive(clean.repeat(2, 1, 1, 1, 1), radar, seeded()) - clean)[..., 32:-32]
-    assert float((two[0] * two[1].conj()).mean().abs()) < 0.1 * want
-    # Antenna coupling is an echo too.
-    leaking = replace(radar, receiver=replace(radar.receiver, leakage=1.0, leakage_delay=delay))
-    same = (receive(silence(radar), leaking, seeded()) - clean)[..., 32:-32]
-    torch.testing.assert_close(same, noise, rtol=0, atol=3e-5)
-
-
-@pytest.mark.parametrize(("complex_samples", "bins"), [(True, 0.5), (True, 1.5), (True, 5.5), (False, 5.5)])
-def test_phase_noise_of_near_echoes_and_coupling_is_no_more(complex_samples: bool, bins: float) -> None:
-    """As many half cycles as there are: what its jump from end to start makes an FFT's derivative must not count."""
-    level, offset = 1e-9, 1e6
-    radar = radar_with(loops=32, complex_samples=complex_samples, phase_noise=level, phase_noise_offset=offset)
-    wave = radar.waveform
-    delay = bins * wave.sample_rate / wave.samples / wave.slope
-    clean = echo(radar, delay)
-    window = torch.blackman_window(wave.samples, periodic=False)
-    noise = torch.fft.fft((receive(clean, radar, seeded()) - clean)[..., 0, :] * window)
-    floor = noise[..., 10:118].abs().double().square().mean() / window.square().sum()
-    want = phase_noise_to_signal(level, offset, delay, wave.sample_rate)
-    # 96 chirps of about 60 independent bins: 1.4 %; half a bin away the jump still leaves 5 %; of a real echo Q's
-    # noise, which varies along the window, is missing.
-    assert float(floor) == pytest.approx(want, rel=0.08 if complex_samples else 0.1)
-
-
-@pytest.mark.parametrize("complex_samples", [True, False])
-def test_phase_noise_arises_before_the_highpass(complex_samples: bool) -> None:
-    """A near echo of which it leaves a fifth has noise at far beats as if it were not there."""
-    level, offset, bins = 1e-9, 1e6, 5.3
-    terms = {"phase_noise": level, "phase_noise_offset": offset, "highpass": 450e3}
-    radar = radar_with(128, complex_samples, **terms)
-    wave = radar.waveform
-    delay = bins * wave.sample_rate / wave.samples / wave.slope
-    tone = first_order_highpass(wave.slope * delay, 450e3) * torch.from_numpy(beat_tone(wave, delay))
-    clean = silence(radar) + (tone if complex_samples else math.sqrt(2) * tone.real).to(silence(radar))
-    assert power(clean) < 0.05
-    window = torch.blackman_window(wave.samples, periodic=False)
-    want = phase_noise_to_signal(level, offset, delay, wave.sample_rate)
-    leaking = replace(radar, receiver=replace(radar.receiver, leakage=1.0, leakage_delay=delay))
-    # Of the samples of an echo, and of the antennas' coupling, which is known.
-    for sent, device in ((clean, radar), (silence(radar), leaking)):
-        noise = torch.fft.fft((receive(sent, device, seeded()) - clean)[..., 0, :] * window)
-        floor = noise.abs().double().square().mean((0, 1, 2)) / window.square().sum()
-        for low, high in ((12, 20), (20, 40), (40, 120)):
-            frequency = torch.arange(low, high) * wave.sample_rate / wave.samples
-            passed = float((first_order_highpass(frequency, 450e3).abs() ** 2).mean())
-            # 384 chirps of about 4 independent bins: 2.5 %; of a real echo Q's noise is missing, as above
-            assert float(floor[low:high].mean()) == pytest.approx(want * passed, rel=0.12)
-
-
 def test_channel_errors_are_fixed_for_a_recording() -> None:
     radar = radar_with(loops=2, channel_gain=0.1, channel_phase=0.2)
     clean = silence(radar, frames=3) + 1
@@ -242,17 +149,6 @@ def test_channel_errors_are_fixed_for_a_recording() -> None:
     for ratio in (draws[:, 0, 1] / draws[:, 0, 0], draws[:, 1, 0] / draws[:, 0, 0]):
         assert float(ratio.angle().std()) == pytest.approx(0.2 * math.sqrt(2), rel=0.1)  # 400 draws: 3.5 %
         assert float(ratio.abs().log().std()) == pytest.approx(0.1 * math.sqrt(2), rel=0.1)
-
-
-def test_another_radar_meets_the_errors_of_our_receivers_alone() -> None:
-    terms = {"interference": 1e-6, "gain": 3.0, "temperature": 0.0}
-    bare, off = (radar_with(loops=4, **terms, **more) for more in ({}, {"channel_gain": 0.2, "channel_phase": 0.5}))
-    heard, ours = (receive(silence(r), r, seeded(3)) for r in (bare, off))
-    loud = heard.abs() > 0.5 * heard.abs().max()
-    ratio = torch.where(loud, ours / torch.where(loud, heard, 1), 0)
-    each = ratio.sum((0, 1, 2, 4)) / loud.sum((0, 1, 2, 4))
-    torch.testing.assert_close(ours, heard * each[:, None], atol=1e-5 * float(heard.abs().max()), rtol=0)
-    assert float(each.abs().std()) > 0.01 and float(each.angle().std()) > 0.05
 
 
 def test_phases_of_channels_are_refused_for_real_samples() -> None:
@@ -269,84 +165,6 @@ def test_channel_errors_of_a_slot_are_the_mean_of_those_of_its_transmitters():
     )
     mean = (alone[0] + alone[1]) / 2
     torch.testing.assert_close(both, torch.stack([mean, mean, alone[2]]), atol=1e-5, rtol=0)
-
-
-def test_a_carrier_beside_ours_is_the_product_of_both_and_of_one_sign():
-    # Our ramp rises by 0.6 MHz only: a carrier 1 MHz under its start is in the band in every sample of the frame, in
-    # which it turns on and on while each of our ramps starts anew.
-    # No whole number of turns from chirp to chirp, as 77 GHz would make.
-    own = replace(radar_with().waveform, slope=1e10, start_frequency=77.0123e9)
-    for below, band, more in ((1e6, True, {}), (-1e6, False, {"lowpass": 1e15})):
-        terms = {"interference": 1e-6, "interference_slope": 0.0, "interference_offset": -below} | more
-        radar = replace(radar_with(loops=8, gain=3.0, interference_period=1.0, **terms), waveform=replace(own, loops=8))
-        got = receive(silence(radar), radar, seeded())[0, :, :, 0].to(torch.complex128)
-        if not band:  # complex samples have no negative frequencies
-            assert float(got.abs().max()) < 1e-6
-            continue
-        time, fast = radar.chirp_times()[..., None] + own.sample_times(), own.sample_times()
-        cycles = own.start_frequency * fast + own.slope * fast**2 / 2 - (own.start_frequency - below) * time
-        turned = got * torch.polar(torch.ones_like(cycles), -math.tau * torch.remainder(cycles, 1.0))
-        # One unknown phase; 1 uW over 1 ohm is 1 mV, times the gain.
-        torch.testing.assert_close(turned, turned.mean().expand_as(turned), atol=2e-6, rtol=0)
-        assert float(turned.mean().abs()) == pytest.approx(3e-3, rel=1e-3)
-        # As often as it starts anew, it has another phase.
-        short = replace(radar, receiver=replace(radar.receiver, interference_period=own.chirp_time))
-        first = receive(silence(short, 8), short, seeded())[..., 0, 100].flatten()
-        turns = first[1:] * first[:-1].conj()
-        assert float((turns / turns.abs()).mean().abs()) < 0.3  # 191 of them: 0.07
-        # A high-pass holds it back at the frequency that it has from sample to sample.
-        near = replace(radar, receiver=replace(radar.receiver, highpass=1.4e6))
-        held = receive(silence(near), near, seeded())[0, :, :, 0].to(torch.complex128)
-        passed = first_order_highpass(below + own.slope * fast, 1.4e6)
-        torch.testing.assert_close(held.abs(), (got.abs() * passed.abs()).expand_as(got), atol=1e-8, rtol=1e-4)
-
-
-@pytest.mark.parametrize("complex_samples", [True, False])
-def test_crossing_interferer_hits_the_share_of_samples_in_which_it_sweeps_through_the_band(complex_samples) -> None:
-    ramp, period = 30e12, 91.3e-6
-    radar = radar_with(64, complex_samples, interference=1e-6, interference_slope=ramp, interference_period=period)
-    wave = radar.waveform
-    got = torch.cat([receive(silence(radar), radar, seeded(s)) for s in range(6)])
-    hit = got.abs() > 1e-6
-    # sqrt(1 uW 1 ohm), rms
-    if complex_samples:
-        torch.testing.assert_close(got[hit].abs(), torch.full((int(hit.sum()),), 1e-3), rtol=2e-3, atol=0)
-    assert float(got[hit].abs().square().mean()) == pytest.approx(1e-6, rel=0.05)
-    # Starting instants are uniform over the period, and so is its frequency over the sweep: as long as ours is inside
-    # that sweep too, the difference is in the band for rate / sweep of the samples.
-    sweep = ramp * period
-    ours = wave.slope * wave.sample_times()
-    want = wave.sample_rate / sweep * float((ours < sweep).double().mean())
-    assert float(hit.double().mean()) == pytest.approx(want, rel=0.1)  # 98 hits a frame of 64 x 3 chirps
-    assert torch.equal(hit[..., 0, :], hit[..., 3, :])
-
-
-def test_interferer_is_the_product_of_both_ramps() -> None:
-    """Ours rises a little faster than theirs: what enters the band at 0 Hz leaves it at the rate, at a steady slope."""
-    own = radar_with().waveform
-    ramp = 0.98 * own.slope
-    theirs = {"interference": 1e-6, "interference_slope": ramp, "interference_offset": 1.3 * own.sample_rate}
-    radar = radar_with(loops=1, interference_period=own.chirp_time, **theirs)
-    got = receive(silence(radar, frames=600), radar, seeded())[..., 0, :]
-    real = replace(radar, waveform=replace(own, loops=1, complex_samples=False))
-    in_phase = receive(silence(real, frames=600), real, seeded())[..., 0, :]
-    step, crossings = (own.slope - ramp) / own.sample_rate, 0  # Hz from sample to sample
-    for chirp in got.reshape(-1, own.samples):
-        hit = (chirp.abs() > 1e-6).nonzero()[:, 0]
-        # Those that cross the band within the samples: not cut off by the first or last of these.
-        if len(hit) == 0 or hit[0] == 0 or hit[-1] == own.samples - 1:
-            continue
-        crossings += 1
-        assert len(hit) == pytest.approx(own.sample_rate / step, abs=1)
-        turn = (chirp[hit[1:]] * chirp[hit[:-1]].conj()).angle().double().remainder(math.tau)
-        beat = turn * own.sample_rate / math.tau  # midway between two samples
-        want = (torch.arange(len(beat), dtype=torch.float64) + 1) * step
-        assert float((beat - want).abs().max()) < 0.6 * step
-    assert crossings > 3
-    # Real samples hold the in-phase part of what both bands have in common, 0 to half the rate.
-    both = (got.abs() > 1e-6) & (in_phase.abs() > 1e-6)
-    assert int(both.sum()) > 50
-    torch.testing.assert_close(in_phase[both], math.sqrt(2) * got[both].real, atol=1e-6, rtol=0)
 
 
 def test_wrong_kind_of_samples_is_refused() -> None:

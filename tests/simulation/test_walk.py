@@ -1,10 +1,10 @@
 """Micro-Doppler of Boulic's walker, made of balls and capsules, against the speeds of its joints."""
 
 import numpy as np
-import oracles
 import pytest
 import torch
 import trimesh
+from oracles.people import WALK_TIME, walker_joints
 from simulation.scenes import CONDUCTOR, free_space, small_radar
 
 from mmsynth.processing import range_doppler
@@ -22,7 +22,7 @@ def walker(times):
     parts = [("trunk", "trunk", 0.15)] + [(a + side, b + side, radius) for side in "01" for a, b, radius in legs]
     shapes, faces, limb, offset = [], [], [], 0
     for one, two, radius in parts:
-        ends = oracles.walker_joints(times)
+        ends = walker_joints(times)
         a, b = ends[one], ends[two]
         length = float(np.linalg.norm(b[0] - a[0]))
         if length:
@@ -45,7 +45,7 @@ def walker(times):
 
 @pytest.mark.parametrize("phase", [0.1, 0.35, 0.6, 0.85])
 def test_a_walker_has_the_speeds_of_its_joints(phase):
-    start = phase * oracles.WALK_TIME
+    start = phase * WALK_TIME
     knots = frame_knots(RADAR, Simulation()).numpy()
     scene = free_space(walker(start + knots), materials=MATERIALS)
     samples = synthesize(trace(scene, RADAR, 0, Simulation(), 1), RADAR)[None]
@@ -54,7 +54,7 @@ def test_a_walker_has_the_speeds_of_its_joints(phase):
     velocity, step = cube.velocity.numpy(), RADAR.velocity_resolution
     middle = start + np.array([-1e-4, 1e-4]) + RADAR.active_time / 2
     speeds = {}
-    for name, place in oracles.walker_joints(middle).items():
+    for name, place in walker_joints(middle).items():
         distance = np.linalg.norm(place, axis=1)
         speeds[name] = (distance[1] - distance[0]) / 2e-4
     assert abs(velocity[level.argmax()] - speeds["trunk"]) < step

@@ -2,22 +2,18 @@
 
 import json
 import struct
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from cfgs import studio
 
 from mmsynth.datasets import Dataset, RecordingSettings, export_recordings, import_source, write_capture
 from mmsynth.datasets.raw import read_cascade, write_cascade
 from mmsynth.processing import detect, range_doppler
 from mmsynth.radar import load_radar, write_cfg
 from mmsynth.types import AdcFrames, RadarSetup
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "radar"))
-from cfgs import studio  # noqa: E402
 
 DEVICES = ("master", "slave1", "slave2", "slave3")
 

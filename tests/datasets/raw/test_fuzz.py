@@ -1,13 +1,15 @@
 """Mutated recordings and logs: valid data or one clear sentence, in bounded time and memory."""
 
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hsi import recorded as recorded_hsi
+from hsi import small as small_hsi
+from hsi import with_headers
+from uart import counting, packet, sdk2, sdk3, tlv
 
 from mmsynth.datasets.raw import (
     Layout,
@@ -22,12 +24,6 @@ from mmsynth.datasets.raw import (
 )
 from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_hsi import recorded as recorded_hsi  # noqa: E402
-from test_hsi import small as small_hsi  # noqa: E402
-from test_hsi import with_headers  # noqa: E402
-from uart import counting, packet, sdk2, sdk3, tlv  # noqa: E402
 
 # Ten thousand draws take minutes on a busy machine.
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(1800)]

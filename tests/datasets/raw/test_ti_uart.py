@@ -2,19 +2,15 @@
 
 import math
 import struct
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from uart import counting, packet, sdk2, sdk3, tlv
 
 from mmsynth.datasets.raw import read_ti_uart
 from mmsynth.radar import load_radar
-
-sys.path.insert(0, str(Path(__file__).parent))
-from uart import counting, packet, sdk2, sdk3, tlv  # noqa: E402
 
 
 def read(tmp_path, content: bytes, radar=None, frame_period=0.1):

@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import oracles
 import pytest
 import torch
 import trimesh
+from oracles.scattering import fresnel_power
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, response, small_radar
 
 from mmsynth import geometry
@@ -65,7 +65,7 @@ def test_floor_ghost_is_where_its_image_is_and_as_strong_as_fresnel_says(polariz
     mode = "tm" if polarization == "vertical" else "te"
     # Roughness leaves exp(-(2 k h cos)^2) of the power (Ament 1953).
     rough = 2 * math.tau / radar.waveform.wavelength * roughness * math.cos(angle)
-    power = oracles.fresnel_power(5.24 - 0.34j, angle, mode) * math.exp(-(rough**2)) * layer_loss
+    power = fresnel_power(5.24 - 0.34j, angle, mode) * math.exp(-(rough**2)) * layer_loss
     # Twice: TX over the floor, and RX over the floor. Angles differ over the ball by a degree: 0.3 dB near Brewster's.
     assert decibel(float(got.abs() ** 2 / want.abs() ** 2) / 4) == pytest.approx(decibel(power), abs=0.4)
     # The ghost's path is half direct, half over the image; its near side is a radius closer.

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-import oracles
+from oracles.scattering import double_bounce_gain
 from simulation.scenes import CONDUCTOR, free_space, mesh, response, small_radar
 
 from mmsynth.simulation.paths import select, trace
@@ -73,7 +73,7 @@ def test_arm_and_trunk_light_each_other_as_brute_force_says():
     arm, trunk = patches(ARM, 0.5 * wavelength, TRUNK[2]), patches(TRUNK, 0.5 * wavelength, ARM[2])
     paths, arm_first = bounced(0.008, radar)
     found = complex(response(select(paths, arm_first.nonzero()[:, 0]), radar))
-    want = oracles.double_bounce_gain(arm, trunk, ENDS, wavelength)
+    want = double_bounce_gain(arm, trunk, ENDS, wavelength)
     # Tubes are geometric optics at the arm, where physical optics adds 1 / (k a) = 4 %; half a wavelength leaves 2 %.
     assert abs(found / want - 1) < 0.04
 

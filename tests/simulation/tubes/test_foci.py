@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-import oracles
 import pytest
 import trimesh
+from oracles.scattering import two_mirrors_gain
 from simulation.scenes import CONDUCTOR, free_space, mesh, response, small_radar
 
 from mmsynth.simulation.paths import select, trace
@@ -47,7 +47,7 @@ def test_tubes_turn_and_spread_behind_lines_of_focus_as_geometric_optics_says(di
     back = ends[1] - centre
     out = back / np.linalg.norm(back) - ahead
     start, centres = (TILT, math.atan2(out[0], -out[1])), (place + BOWL * normal, centre)
-    want, turned = oracles.two_mirrors_gain(centres, (-BOWL, BALL), ends, radar.waveform.wavelength, start)
+    want, turned = two_mirrors_gain(centres, (-BOWL, BALL), ends, radar.waveform.wavelength, start)
     assert turned == foci
     # Half of the tubes come from the RX: physical optics on the bowl, whose rim (3 Fresnel zones off) makes ripples of
     # a tenth. A line of focus that is missed or counted twice turns the phase by 1.57 rad.

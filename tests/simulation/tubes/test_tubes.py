@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import oracles
 import pytest
 import torch
 import trimesh
+from oracles.scattering import dihedral_rcs, trihedral_rcs, two_spheres_gain
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, rcs, response, small_radar
 
 from mmsynth import geometry
@@ -66,7 +66,7 @@ def test_dihedral_by_two_bounces():
     radar = small_radar(60e9)
     shape = mesh(*dihedral(0.1, 16))
     paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, bounce_drop=0.0, bounces=1), 1)
-    want = oracles.dihedral_rcs(0.1, 0.1, radar.waveform.wavelength)
+    want = dihedral_rcs(0.1, 0.1, radar.waveform.wavelength)
     assert decibel(rcs(paths, radar, DISTANCE) / want) == pytest.approx(0, abs=0.2)
     # Either plate alone sends its return elsewhere.
     assert decibel(rcs(only(paths, 0), radar, DISTANCE) / want) < -30
@@ -93,7 +93,7 @@ def test_a_turned_dihedral_turns_the_polarisation(polarization):
 def test_trihedral_by_three_bounces_and_its_order():
     # Tubes that straddle an edge count by their middle ray, which is wrong by a tube's width: first order.
     radar = small_radar(60e9)
-    want = oracles.trihedral_rcs(0.1, radar.waveform.wavelength)
+    want = trihedral_rcs(0.1, radar.waveform.wavelength)
     levels = []
     for n in (4, 8):
         shape = mesh(*trihedral(0.1, n))
@@ -189,7 +189,7 @@ def test_two_balls_light_each_other_as_geometric_optics_says_and_reciprocally(ra
     assert torch.equal(there.region == there.region_names.index("right"), left_first)  # of the last before the RX
     for first, order in ((left_first, slice(None)), (~left_first, slice(None, None, -1))):
         found = float(response(select(there, first.nonzero()[:, 0]), radar).abs())
-        want = oracles.two_spheres_gain(centres[order], np.array(radii)[order], ends, radar.waveform.wavelength)
+        want = two_spheres_gain(centres[order], np.array(radii)[order], ends, radar.waveform.wavelength)
         # Physical optics leaves out and adds edges of shadow at k a = 60 to 190; and tubes are flat to 1/32 wavelength.
         assert found == pytest.approx(want, rel=0.12)
     assert abs(complex(response(back, swapped) / response(there, radar)) - 1) < 1e-4

@@ -1,0 +1,94 @@
+"""The perceptron of poses: its file, its run, what it cannot do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_up import quiet
+from training.people import MANY, QUICK, cloud, people, recipe
+
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.evaluation import evaluate_poses
+from mmsynth.training import estimate, fit, load_run, predict, predict_poses
+from mmsynth.training.gather import gather, gather_frames
+from mmsynth.training.perceptron import fit_frames, frame_model
+from mmsynth.training.recipe import Adapt, Data, Recipe
+from mmsynth.training.run import save_model
+from mmsynth.types import Labels, Sample
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_a_model_comes_back_from_its_file_to_the_last_bit(tmp_path: Path, sizes: bool) -> None:
+    few = replace(recipe(), sizes=sizes, optimise=replace(QUICK, steps=10))
+    model = fit_frames(few, people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01), people(MANY, 2, 1, 0.01), quiet)
+    save_model(tmp_path / "model.pt", model)
+    back = frame_model(torch.load(tmp_path / "model.pt", weights_only=True)["frames"])
+    assert (back.sizes is None) == (not sizes)
+    before, after = model.tensors(), back.tensors()
+    assert before.keys() == after.keys()
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=0)
+    if model.sizes is not None and back.sizes is not None:
+        assert (back.sizes.spread, back.sizes.level) == (model.sizes.spread, model.sizes.level)
+
+
+def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_path: Path) -> None:
+    data = Data(real=(posed,), synthetic=(posed,), hold_out=("p1",))
+    own = replace(recipe(), data=data)
+    run = fit(own, tmp_path / "run", quiet)
+    again, source = load_run(run.folder), Dataset.open(posed)
+    before, after = predict_poses(run, source), predict_poses(again, source)
+    np.testing.assert_allclose(before.joints, after.joints, atol=1e-6)
+    # Every frame of every clip, in order.
+    assert before.joints.shape == (12 * 120, 19, 3) and np.isnan(before.error).all()
+    assert (np.diff(before.time.reshape(12, 120), axis=1) > 0).all()
+    np.testing.assert_array_equal(before.truth, source.joints())
+    report = evaluate_poses(again, source, tmp_path / "scores")
+    assert report.model.instants == 6 * 120 and report.model.mae < 0.5 * report.constant.mae, report.text()
+    assert "expect" not in report.text()
+    # The constant pose is that of the recordings learnt from, not of those that are scored.
+    joints, person = source.joints(), np.repeat(source.labels.subject, 120)
+    assert joints is not None
+    apart = np.abs(joints[person == "p1"] - joints[person == "p0"].mean(0)).mean()
+    assert report.constant.mae == pytest.approx(apart, rel=1e-5)
+    with pytest.raises(ValueError, match="predicts poses"):
+        predict(run, source)
+    with pytest.raises(ValueError, match="predict: expected clips with at least one frame, got none"):
+        predict_poses(run, source, [])
+    cost = estimate(own)
+    assert cost.windows == 6 * 120 + 12 * 120 and cost.parameters > 1000
+
+
+def test_windows_and_clips_without_a_pose_teach_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "some.h5"
+    with DatasetWriter(path, Attributes(joint_set="mars19")) as writer:
+        for name, known in (("a", 60), ("b", 15), ("c", 0)):
+            joints = torch.zeros(60, 19, 3)
+            joints[known:] = torch.nan
+            points = cloud(np.tile([0.0, 2.0, 0.5], (480, 1)), np.ones(480), 8)
+            writer.append(Sample(name, Labels("squat", "p0", "day"), points, joints=joints, joint_set="mars19"))
+    source = Recipe(Data(real=(path,), validation=0.0), "pose", model="points")
+    material = gather(source).real
+    assert material is not None
+    # Of six seconds five windows of two, of the first 1.5 s alone the first two.
+    assert material.clip.tolist() == ["a"] * 5 + ["b"] * 2
+    # Nor does one choose the model: the one of three that is withheld has poses, whatever the draw.
+    for seed in range(6):
+        withheld = gather(replace(source, seed=seed, data=replace(source.data, validation=0.3))).validation
+        assert withheld is not None and len(withheld)
+    frames = gather_frames(replace(source, model="histograms")).real
+    assert frames is not None and np.bincount(frames.clip).tolist() == [60, 15]
+
+
+def test_what_a_perceptron_cannot_do_is_refused(posed: Path, recordings: Path) -> None:
+    with pytest.raises(ValueError, match="task: expected 'pose' for model 'histograms', got 'activity'"):
+        Recipe(Data(real=(posed,)), model="histograms")
+    with pytest.raises(ValueError, match=r"adapt\.method: expected 'none' for model 'histograms'"):
+        more = Data(real=(posed,), unlabelled=(posed,))
+        Recipe(more, "pose", model="histograms", adapt=Adapt("statistics"))
+    with pytest.raises(ValueError, match="initial: expected no earlier run for model 'histograms', got before"):
+        Recipe(Data(real=(posed,)), "pose", model="histograms", initial=Path("before"))
+    with pytest.raises(ValueError, match="expected one set of joints to train on, got none"):
+        gather_frames(Recipe(Data(real=(recordings,)), "pose", model="histograms"))
