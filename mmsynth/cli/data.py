@@ -42,11 +42,12 @@ def demo(
 @app.command()
 def generate(
     recipe: Annotated[Path, typer.Argument(help="Recipe of a synthetic data set (TOML).")],
-    out: GoesOn,
+    out: GoesOn = Path("synthetic"),
     workers: Workers = 2,
     radar: Annotated[str, typer.Option(help=RADAR)] = "",
     overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
     device: TorchDevice = "cpu",
+    estimate: Annotated[bool, typer.Option("--estimate", help="Make a few clips, print the cost, stop.")] = False,
 ) -> None:
     """Make a synthetic data set, one for each radar of the recipe; after an interruption the same command continues.
 
@@ -54,6 +55,7 @@ def generate(
 
     `mmsynth generate my_recipe.toml --out data/mine --workers 8 --radar my.cfg`
     """
+    from mmsynth.generation import estimate as measure
     from mmsynth.generation import generate, load_recipe, remarks, resolve_radar
 
     loaded = load_recipe(recipe, radar, overlay)
@@ -61,6 +63,15 @@ def generate(
     before = set(out.glob("*.h5"))
     if not before:
         say(*remarks(loaded))
+    if estimate:
+        with Progress("clips") as progress:
+            cost = measure(loaded, progress, workers, device)
+        minutes, size = cost.seconds / 60, cost.bytes / 1e6
+        say(
+            f"{loaded.samples} clips, {cost.frames} frames: {minutes:.1f} min on {device} with --workers {workers}, "
+            f"{size:.1f} MB on disk and as much again while it works; measured on the first {cost.measured} clips"
+        )
+        return
     with Progress("clips") as progress:
         paths = generate(loaded, out, progress, workers, device)
     say(*(f"{path}: {loaded.samples} clips{' (there already)' if path in before else ''}" for path in paths))
@@ -76,7 +87,7 @@ def import_(
     adc: Annotated[bool, typer.Option("--adc", help="Keep the samples of raw recordings.")] = False,
     heatmaps: Annotated[str, typer.Option(help="Of raw recordings: range_azimuth,range_doppler ...")] = "",
     layout: Annotated[Path | None, typer.Option(help="TOML that names the axes of plain arrays.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="Whose [processing] raw recordings go through.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe whose processing raw recordings go through.")] = None,
 ) -> None:
     """Read real captures, public or your own, into one data set.
 

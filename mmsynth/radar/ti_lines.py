@@ -43,6 +43,9 @@ COUNTS: dict[str, tuple[int, ...]] = {
 # Of the people counting demo: that it is there says how points are found, its numbers belong to Capon's spectrum.
 IMAGING = "dynamicRACfarCfg"
 
+# Of the people counting demos: height over the floor, turn and tilt (not in every version, nor with one sign).
+PLACE = "sensorPosition"
+
 # Commands that change nothing about the signal or the points.
 SILENT = frozenset(
     "sensorStop sensorStart flushCfg guiMonitor lowPower CQRxSatMonitor CQSigImgMonitor analogMonitor "
@@ -170,6 +173,7 @@ def split(text: str) -> Lines:
             begins with the number of the line.
     """
     commands, comments, notes = [], [], []
+    unused: dict[int, str] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         content = raw.strip().lstrip("\ufeff")
         if content[:1] in ("%", "#", ";") or content.startswith("//"):
@@ -186,10 +190,22 @@ def split(text: str) -> Lines:
             notes.append(f"line {number}: '{IMAGING}': its numbers are not used")
             continue
         if words[0] not in COUNTS:
-            notes.append(f"line {number}: '{_short(words[0])}' is not used")
+            unused[number] = words[0]
             continue
         commands.append(_line(number, words[0], words[1:]))
-    return Lines(tuple(commands), tuple(comments), tuple(notes))
+    return Lines(tuple(commands), tuple(comments), (*notes, *_unused(unused)))
+
+
+def _unused(lines: dict[int, str]) -> list[str]:
+    """What is said of lines, by their numbers, whose commands are not known."""
+    notes = []
+    if lines:
+        where = ", ".join(map(str, lines))
+        names = ", ".join(f"'{_short(name)}'" for name in dict.fromkeys(lines.values()))
+        notes.append(f"line {where}: {names} is not used" if len(lines) == 1 else f"lines {where}: not used: {names}")
+    if PLACE in lines.values():
+        notes.append(f"{PLACE}: what it says is for a recipe's [placement] to say: radar_height, radar_tilt_deg")
+    return notes
 
 
 def _line(number: int, name: str, words: list[str]) -> Line:

@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import pytest
+import torch
+
 from mmsynth.body_models import load_body
 from mmsynth.generation import load_recipe, remarks
 from mmsynth.generation.play import draw_play, room_of
-from mmsynth.generation.remarks import NEAR, _passed
+from mmsynth.generation.remarks import BRISK, NEAR, _passed, fastest
 
 RECIPE = """
 name = "doubtful"
@@ -86,6 +89,33 @@ def test_the_farthest_of_all_clips_is_told(tmp_path: Path) -> None:
     lines = [told(tmp_path, ("clips = 2", f"clips = {count}"), *there)[0] for count in (1, 2)]
     found = [float(re.findall(r"\((1\d\.\d\d) m in clip", line)[0]) for line in lines]
     assert found[0] < found[1]  # of this seed the second goes farther
+
+
+def test_a_hand_that_waves_out_of_the_range_is_told(tmp_path: Path) -> None:
+    """Half a metre before a radar that measures 0.87 m, with the arm raised aside, and with it lowered."""
+    near = ('"IWR1443BOOST/radhar"', '"BGT60TR13C/bgt60"'), ("[2.0, 2.0]", "[0.5, 0.5]"), ("clips = 2", "clips = 1")
+    style = 'motion = "wave"\nstyle = {{ lift = [{0}, {0}], side = [0, 0], both = [0, 0] }}'
+    (line,) = told(tmp_path, *near, ('motion = "push"', style.format(1.8)))
+    assert line.startswith("in 1 of the first 1 clips what moves fastest is mostly beyond the 0.87 m")
+    assert re.search(r"\(left_\w+ in clip 0, 'move'\)", line)
+    assert told(tmp_path, *near, ('motion = "push"', style.format(0.3))) == []
+
+
+@pytest.mark.parametrize(("amplitude", "joint"), [(0.2, 1), (0.02, None)])
+def test_the_joint_whose_distance_changes_fastest(amplitude: float, joint: int | None) -> None:
+    """Along the sight a cos(w t), of rms speed a w / sqrt 2; a faster one across it changes no distance."""
+    times = torch.arange(1001, dtype=torch.float64) / 500
+    turn = 2 * torch.pi * times
+    still, along = torch.full_like(times, 3.0), 2.0 + amplitude * turn.cos()
+    around = torch.stack([5 * (3 * turn).sin(), 5 * (3 * turn).cos()], 1)
+    joints = torch.zeros(1001, 3, 3, dtype=torch.float64)
+    joints[:, 0, 1], joints[:, 1, 1], joints[:, 2, :2] = still, along, around
+    assert (2 * torch.pi * amplitude / 2**0.5 >= BRISK) == (joint is not None)
+    radar = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    found, middle = fastest(joints + radar, times, radar)
+    assert found == joint
+    if joint is not None:
+        assert middle == pytest.approx(2.0, abs=1e-3)
 
 
 def test_what_is_gone_through_last_is_told(tmp_path: Path) -> None:

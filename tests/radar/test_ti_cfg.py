@@ -89,7 +89,16 @@ def test_board_by_its_antenna_geometry(board):
     assert 20 * math.log10(radar.receiver.gain) == pytest.approx(36)
     assert setup.calibration.factors[:4] == ((1, 0), (-1, 0), (1, 0), (-1, 0)) and setup.processing.compensation == ()
     unused = ("dynamicRACfarCfg", "staticRACfarCfg", "fovCfg", "staticBoundaryBox")
-    assert [note.split("'")[1] for note in setup.notes] == list(unused)
+    assert [name for note in setup.notes for name in note.split("'")[1::2]] == list(unused)
+
+
+def test_lines_that_are_not_used_are_told_together():
+    """And that how the radar hangs, which its configuration may say, is the recipe's."""
+    text = people_counting("IWR6843ISK") + "sensorPosition 2 0 15\nboundaryBox -4 4 0 8 0 3\n"
+    number = len(text.splitlines())
+    numbers, place = parse_cfg(text).notes[-2:]
+    assert numbers.startswith("lines ") and numbers.split(":")[0].endswith(f"{number - 1}, {number}")
+    assert numbers.endswith("'sensorPosition', 'boundaryBox'") and "radar_height, radar_tilt_deg" in place
 
 
 def test_binary_phase_modulation():
