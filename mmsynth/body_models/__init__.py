@@ -23,6 +23,7 @@ from mmsynth.body_models.cards import load_cards as load_cards
 from mmsynth.body_models.fit import FitSettings as FitSettings
 from mmsynth.body_models.fit import fit_error as fit_error
 from mmsynth.body_models.fit import fit_skeleton as fit_skeleton
+from mmsynth.body_models.fit import person_shape as person_shape
 from mmsynth.body_models.free import FreeBody as FreeBody
 from mmsynth.body_models.load import licensed_folder as licensed_folder
 from mmsynth.body_models.load import load_body as load_body
@@ -43,6 +44,7 @@ __all__ = [
     "load_cards",
     "measure",
     "own_shape",
+    "person_shape",
     "settle",
     "shape_for",
     "stature",

@@ -17,7 +17,7 @@ from mmsynth.evaluation.fidelity import (
     at_the_body,
     series,
 )
-from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
+from mmsynth.evaluation.restage import Restaging, observe, people, restage, steady_stretch
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.processes import worker_pool
 from mmsynth.radar import load_radar
@@ -120,12 +120,19 @@ def residual_rows(asked: Asked, restaging: Restaging, trees: int) -> list[Row]:
 def compared(asked: Asked, groups: Sequence[dict[str, Restaging]]) -> Iterator[tuple[str, Restaging, list[list[Pair]]]]:
     """Recorded and simulated clouds of every restaging, by draw and recording.
 
-    Those of a group differ in receiver and processing alone.
+    Those of a group differ in receiver and processing alone. People have one body in all of their recordings.
     """
     first = next(iter(groups[0].values()))
-    stretches = asked.stretches(Dataset.open(asked.recordings), first.setup.radar.waveform.frame_period)
+    dataset, period = Dataset.open(asked.recordings), first.setup.radar.waveform.frame_period
+    stretches, all_parts = (replace(asked, parts=parts).stretches(dataset, period) for parts in (asked.parts, ("",)))
+    shapes = people(((dataset[k], stretch) for k, stretch in all_parts.items()), first)
     jobs = [
-        (asked.recordings, k, stretch, {name: replace(restaging, draw=draw) for name, restaging in group.items()})
+        (
+            asked.recordings,
+            k,
+            stretch,
+            {name: replace(restaging, shapes=shapes, draw=draw) for name, restaging in group.items()},
+        )
         for group in groups
         for draw in range(asked.draws)
         for k, stretch in stretches.items()

@@ -1,7 +1,8 @@
 """Recorded poses before a simulated radar: a body is fitted to them, traced and received as the device would have."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from mmsynth.arrays import moved
-from mmsynth.body_models import BodyModel, fit_skeleton
+from mmsynth.body_models import BodyModel, fit_skeleton, person_shape
 from mmsynth.evaluation.fidelity import Array, Pair, split_frames
 from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import breathing, place, resample, swaying
@@ -47,6 +48,7 @@ class Restaging:
         room_material: of these.
         breath: how far the breastbone moves in m from peak to peak, 15 times a minute; a depth camera does not see it.
         sway: of trunk, head and shoulders in rad/s (`motion.swaying`); no pose tells its phase, which is drawn.
+        shapes: betas [10] of people by the name of the subject (`people`); of others the clip's own poses tell them.
         device: on which bodies are skinned and traced; poses are fitted, and samples received, on the CPU.
     """
 
@@ -64,6 +66,7 @@ class Restaging:
     room_material: str = "plasterboard"
     breath: float = 0.0
     sway: float = 0.0
+    shapes: Mapping[str, Tensor] = field(default_factory=dict)
     device: str = "cpu"
 
 
@@ -78,7 +81,9 @@ class Restaged:
 def restage(sample: Sample, stretch: slice, restaging: Restaging, seed: int) -> Restaged:
     """Fit the body to the clip's joints and trace it: all that does not hang on receiver and processing."""
     radar, frames = _paced(restaging.setup.radar, stretch), len(range(stretch.stop)[stretch])
-    motion = _shifted(fit_skeleton(_calmed(sample, stretch, restaging), restaging.body), restaging.draw, seed)
+    shape = restaging.shapes.get(sample.labels.subject)
+    fitted = fit_skeleton(_calmed(sample, stretch, restaging), restaging.body, shape=shape)
+    motion = _shifted(fitted, restaging.draw, seed)
     skin = restaging.body if restaging.device == "cpu" else restaging.body.to(restaging.device)
     posed = resample(motion, knot_times(radar, frames, restaging.settings))
     if restaging.breath:
@@ -89,6 +94,15 @@ def restage(sample: Sample, stretch: slice, restaging: Restaging, seed: int) -> 
     scene = moved(_scene(mesh, restaging), restaging.device)
     clean = simulate_clean(scene, radar, frames, restaging.settings, seed=_drawn(seed, restaging.draw))
     return Restaged(clean.cpu(), _surface(mesh, frames))
+
+
+def people(samples: Iterable[tuple[Sample, slice]], restaging: Restaging) -> dict[str, Tensor]:
+    """Betas [10] of each subject with a name, by a stretch of each recording of them: nobody shrinks in a lunge."""
+    seen: dict[str, list[Skeleton]] = {}
+    for sample, stretch in samples:
+        if sample.labels.subject:
+            seen.setdefault(sample.labels.subject, []).append(_calmed(sample, stretch, restaging))
+    return {subject: person_shape(recordings, restaging.body) for subject, recordings in seen.items()}
 
 
 def observe(sample: Sample, stretch: slice, restaged: Restaged, restaging: Restaging, seed: int) -> Pair:

@@ -2,11 +2,12 @@
 
 import csv
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
-from mmsynth.body_models import FitSettings, fit_error, fit_skeleton, load_body, shape_for
+from mmsynth.body_models import FitSettings, fit_error, fit_skeleton, load_body, person_shape, shape_for, stature
 from mmsynth.body_models.fit import _bridge
 from mmsynth.body_models.limits import joint_limits, limit_tensors
 from mmsynth.body_models.pose_solver import Pose, Problem, _below, _jacobian, _right_jacobian_inverse, targets
@@ -68,6 +69,23 @@ def test_bones_get_their_lengths():
             i, j = SMPLX_JOINTS.index(a), SMPLX_JOINTS.index(b)
             want, got = ((p[i] - p[j]).norm() for p in (body.rest_joints(truth), body.rest_joints(fitted)))
             assert float(got) == pytest.approx(float(want), abs=0.01)
+
+
+def test_one_person_has_one_body_in_all_recordings():
+    """Two recordings of five show them a tenth smaller; with the shape of all of them the body is theirs there too."""
+    body, truth = load_body("free-low"), marching()
+    whole = skeleton_of(truth, "mars19")
+    shrunk = replace(whole, positions=0.9 * whole.positions)
+    shape = person_shape([whole, shrunk, whole, shrunk, whole], body)
+    alone, known = (fit_skeleton(shrunk, body, shape=s) for s in (None, shape))
+    assert torch.equal(known.shape, shape) and torch.equal(shape, fit_skeleton(whole, body).shape)
+    height = [stature(body, m) for m in (alone, known, truth)]
+    # The height of an adult has a prior, which 0.9 of the bones does not shake off.
+    assert height[0] < 0.92 * height[1] and height[1] == pytest.approx(height[2], rel=0.03)
+    # It stands where the joints are: what they are too short by is all that is left.
+    assert fit_error(shrunk, body, known).median() < 0.08
+    with pytest.raises(ValueError, match="expected recordings, got none"):
+        person_shape([], body)
 
 
 def test_gaps_and_jitter_do_no_harm():

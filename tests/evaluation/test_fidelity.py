@@ -24,7 +24,7 @@ from mmsynth.evaluation.fidelity import (
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.evaluation.mars_pairs import Asked, compared
 from mmsynth.evaluation.mars_rows import paired_rows
-from mmsynth.evaluation.restage import Restaging, observe, restage, steady_stretch
+from mmsynth.evaluation.restage import Restaging, observe, people, restage, steady_stretch
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
 from mmsynth.motion import Subject, generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
@@ -171,23 +171,34 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
 
 
 def test_comparing_traces_every_draw_of_every_recording_anew(tmp_path: Path) -> None:
-    """Two parts of three, two variants of processing, two draws: each what `restage` and `observe` make of it alone."""
+    """Two parts of three, two variants of processing, two draws: each what `restage` and `observe` make of it alone.
+
+    The one person in them is seen smaller in one part, and has one body.
+    """
     file, times, empty = tmp_path / "mars.h5", torch.arange(5, dtype=torch.float64) / 10, torch.zeros(0)
     with DatasetWriter(file, Attributes(joint_set="mars19")) as writer:
         for k, part in enumerate(("train", "validate", "test")):
-            joints = PERSON + [0.0, 2 + 0.2 * k, 0.0] + 0.1 * times.numpy()[:, None, None] * [0.0, 1.0, 0.0]
+            joints = (
+                (0.9 if part == "test" else 1.0) * PERSON
+                + [0.0, 2 + 0.2 * k, 0.0]
+                + 0.1 * times.numpy()[:, None, None] * [0.0, 1.0, 0.0]
+            )
             cloud = PointCloud(torch.zeros(0, 3), empty, empty, empty, empty, torch.zeros(6, dtype=torch.long), times)
-            writer.append(Sample(f"s1-m01-{part}", Labels(), cloud, torch.from_numpy(joints).float(), "mars19"))
+            writer.append(
+                Sample(f"s1-m01-{part}", Labels(subject="s1"), cloud, torch.from_numpy(joints).float(), "mars19")
+            )
     one = Restaging(load_body("free-low"), load_radar("mars"), Simulation(static_room=False, method="points"))
     group = {"one": one, "loud": replace(one, noisy=False)}
     found = list(compared(Asked(file, ("train", "test"), 3, draws=2), [group]))
     assert [name for name, _, _ in found] == ["one", "loud"]
     dataset, clouds = Dataset.open(file), []
+    shapes = people(((dataset[k], slice(0, 3)) for k in range(3)), one)
+    assert list(shapes) == ["s1"]
     for name, _, draws in found:
         assert [[pair.name[7:] for pair in pairs] for pairs in draws] == [["train", "test"]] * 2
         for draw, pairs in enumerate(draws):
             for k, pair in zip((0, 2), pairs, strict=True):
-                own = replace(group[name], draw=draw)
+                own = replace(group[name], shapes=shapes, draw=draw)
                 alone = observe(dataset[k], slice(0, 3), restage(dataset[k], slice(0, 3), own, k), own, k)
                 for made, expected in zip(pair.simulated, alone.simulated, strict=True):
                     np.testing.assert_array_equal(made, expected)
