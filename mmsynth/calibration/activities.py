@@ -35,7 +35,7 @@ PLACES = ("range (m)", "azimuth (rad)")
 _DRAWS = 2
 
 
-def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[Recipe, Names]:
+def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[Recipe, Names, Dataset]:
     """The recipe with places of their own for its activities, where these bring it nearer to the recordings.
 
     An activity that has places of its own keeps them; one with fewer than two recordings, or with too little to see in
@@ -47,7 +47,8 @@ def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[R
         search: that found it.
 
     Returns:
-        The recipe, and the activity [recordings] that each recording was taken for, see `shown`.
+        The recipe; the activity [recordings] that each recording was taken for, see `shown`; and clips of what lay
+        nearest, each person's one after the other.
     """
     base = replace(recipe, clips=search.settings.clips, noise_draws=_DRAWS)
     together = search.clips.make({"together": base})["together"]
@@ -68,12 +69,12 @@ def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[R
     rows = {name: own for name, own in sorted(rows.items()) if len(own) > 1}
     tried = moved({name: own[::2] for name, own in rows.items()})
     if tried == base:
-        return recipe, who
+        return recipe, who, together
     apart = search.clips.make({"apart": tried})["apart"]
     rest = {name: measure(take_clips(points, own[1::2]), recipe.seconds) for name, own in rows.items()}
     seen = {name: measured for name, measured in rest.items() if all(len(measured[axis]) for axis in PLACES)}
     nearer = bool(seen) and better(_option(tried, apart, seen), _option(base, together, seen))
-    return (replace(recipe, activities=moved(rows).activities) if nearer else recipe), who
+    return (replace(recipe, activities=moved(rows).activities), who, apart) if nearer else (recipe, who, together)
 
 
 def _placed(activity: ActivityRecipe, place: dict[str, Any]) -> ActivityRecipe:
@@ -91,7 +92,7 @@ def _option(recipe: Recipe, made: Dataset, recorded: Mapping[str, Measured]) -> 
         far, again = distances(real, own), replicas(real, own, group)
         apart |= {f"{name}: {axis}": far[axis] for axis in PLACES}
         drawn |= {f"{name}: {axis}": again[axis] for axis in PLACES}
-    return Option(recipe, Candidate(), apart, drawn)
+    return Option(recipe, Candidate(), {}, apart, drawn)
 
 
 def shown(simulated: Clips, recordings: Clips, seconds: float, seed: int) -> Names:

@@ -5,8 +5,8 @@ keeps it); how high the radar hangs, from the range at which the clutter of a fl
 then searched: noise floor and CFAR threshold, by which a person gives many or few points; the level of the recipe's
 clutter, under which slow points drown; clothing, which divides the echo between a smooth and a rough part; and a room's
 echoes, which scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last
-activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`).
-Clips are traced once and recorded by every candidate. The overlay holds ranges about what was found, from which
+activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`), and
+the radar is tilted so that points lie as high (`tilting`). Clips are traced once and recorded by every candidate. The overlay holds ranges about what was found, from which
 `generate` draws for each clip.
 """
 
@@ -24,10 +24,12 @@ from mmsynth.arrays import digest
 from mmsynth.body_models import load_body
 from mmsynth.calibration.activities import Names, own_places, place_activities
 from mmsynth.calibration.errors import Distance, compare
+from mmsynth.calibration.levels import Level
 from mmsynth.calibration.placing import FEWEST, floor_begins, written
 from mmsynth.calibration.quantities import FAR, NEAR, Still, measure, places
-from mmsynth.calibration.search import ClipFolder, Level, Search, floor_limit, people
+from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
+from mmsynth.calibration.tilting import tilted
 from mmsynth.config import dumps
 from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
@@ -135,7 +137,7 @@ def calibrate(
     judged = settings.judged or settings.clips
     folder = out.with_suffix(".parts")
     with run_folder(folder, "calibration.toml", note):
-        total = (4 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
+        total = (6 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
         clips = ClipFolder(folder, workers, progress, total)
         search = Search(
             recorded,
@@ -147,24 +149,28 @@ def calibrate(
             floor_begins(points, floor_limit(recipe)),
         )
         found = search.run(base)
-        last, who = place_activities(found.recipe, captures, search)
+        upright, who, made = place_activities(found.recipe, captures, search)
+        last = tilted(upright, made, search)
         # Before and after are of other people, places and noise than the search has seen, but of the same ones.
         others = {
             name: replace(r, seed=recipe.seed + 1, clips=judged, noise_draws=1)
             for name, r in (("before", base), ("after", last))
         }
-        made = [clips.make({name: r})[name] for name, r in others.items()]
-        before, after = (measure(m.points(), recipe.seconds, still, m.attributes.intensity_unit) for m in made)
+        sets = [clips.make({name: r})[name] for name, r in others.items()]
+        before, after = (measure(m.points(), recipe.seconds, still, m.attributes.intensity_unit) for m in sets)
         progress(clips.total, clips.total)
         apart = compare(recorded, before, after, people(recipe))
-        overlay = _overlay(last, base)
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in apart}
         figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
         edges = settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
-        said = tuple(line for line in (*edges, _high(base, last), _kept(recipe, last), _apart(base, last, who)) if line)
-        result = Calibration(overlay, apart, found.noise, found.clutter, said, tuple(who.tolist()))
+        said = tuple(
+            line
+            for line in (*edges, _high(base, last), _tilt(base, last), _kept(recipe, last), _apart(base, last, who))
+            if line
+        )
+        result = Calibration(_overlay(last, base), apart, found.noise, found.clutter, said, tuple(who.tolist()))
         with whole(*files) as (part, picture, table):
-            part.write_text(_header(apart, recipe.seed) + dumps(overlay), encoding="utf-8")
+            part.write_text(_header(apart, recipe.seed) + dumps(result.overlay), encoding="utf-8")
             save_figure(figure, picture)
             content = {"run": note, **without_nan(asdict(result))}
             table.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -216,6 +222,17 @@ def _high(recipe: Recipe, found: Recipe) -> str:
     return f"the radar hung {low:.2f} to {high:.2f} m high, by where the floor's echo begins"
 
 
+def _tilt(recipe: Recipe, found: Recipe) -> str:
+    """One sentence on the radar's tilt, where it is found."""
+    if found.placement.radar_tilt == recipe.placement.radar_tilt:
+        return ""
+    low, high = (math.degrees(tilt) for tilt in (found.placement.radar_tilt[0], found.placement.radar_tilt[-1]))
+    return (
+        f"the radar's boresight was {low:+.1f} to {high:+.1f} degrees above the horizon, or its board reads elevations "
+        "so much too low, by the height of what moves"
+    )
+
+
 def _kept(recipe: Recipe, found: Recipe) -> str:
     """One sentence where the overlay changes no place, or not that of activities with places of their own."""
     if written(found.placement) == written(recipe.placement):
@@ -254,6 +271,9 @@ def _overlay(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
     if found.placement.radar_height != recipe.placement.radar_height:
         whole_set["placement"]["radar_height"] = list(found.placement.radar_height)
+    if found.placement.radar_tilt != recipe.placement.radar_tilt:
+        tilts = [round(math.degrees(tilt), 1) for tilt in found.placement.radar_tilt]
+        whole_set["placement"]["radar_tilt_deg"] = tilts
     if found.clutter != recipe.clutter:
         whole_set["clutter"] = {"level_db": list(found.clutter.level_db)}
     return whole_set | ({"activities": activities} if activities else {})

@@ -89,21 +89,27 @@ def floors(recorded: Measured, simulated: Measured, group: int = 1) -> dict[str,
     return found
 
 
-def _shares(recorded: Measured, simulated: Measured, group: int) -> dict[Quantity, tuple[Floats, Floats]]:
-    """Share of each bin [1 + DRAWS, bins] of recordings and simulated clips: as they are, then drawn again."""
-    found = {}
-    for quantity in recorded_quantities(recorded):
-        real, own = recorded[quantity.name], simulated[quantity.name]
-        found[quantity] = (_drawn(quantity.counts(real), 1, 0), _drawn(quantity.counts(own), group, 1))
+def drawn_again(quantity: Quantity, measured: Measured, group: int, seed: int) -> Floats:
+    """Histograms [1 + DRAWS, bins] of all clips, and of as many drawn with replacement; NaN where there is one.
+
+    Args:
+        quantity: one that was measured.
+        measured: as `measure` gives it.
+        group: so many clips that follow one another are drawn together.
+        seed: sets of one seed are drawn alike.
+    """
+    counts = quantity.counts(measured[quantity.name])
+    counts = np.add.reduceat(counts, np.arange(0, len(counts), group))
+    times = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)
+    found: Floats = np.concatenate([np.ones((1, len(counts))), times]) @ counts
+    if len(counts) < 2:
+        found[1:] = np.nan
     return found
 
 
-def _drawn(counts: Floats, group: int, seed: int) -> Floats:
-    """Shares [1 + DRAWS, bins] of counts [clips, bins]: of all clips, and of as many drawn with replacement."""
-    counts = np.add.reduceat(counts, np.arange(0, len(counts), group))
-    times = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)
-    found = np.concatenate([np.ones((1, len(counts))), times]) @ counts
-    shares: Floats = found / np.maximum(found.sum(1, keepdims=True), 1)
-    if len(counts) < 2:
-        shares[1:] = np.nan
-    return shares
+def _shares(recorded: Measured, simulated: Measured, group: int) -> dict[Quantity, tuple[Floats, Floats]]:
+    """Share of each bin [1 + DRAWS, bins] of recordings and simulated clips: as they are, then drawn again."""
+    each = {
+        q: (drawn_again(q, recorded, 1, 0), drawn_again(q, simulated, group, 1)) for q in recorded_quantities(recorded)
+    }
+    return {q: tuple(c / np.maximum(c.sum(1, keepdims=True), 1) for c in counts) for q, counts in each.items()}

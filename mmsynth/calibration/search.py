@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mmsynth.calibration.errors import replicas
+from mmsynth.calibration.levels import Level, between
 from mmsynth.calibration.placing import floor_begins, height_from, offset_of, placement_from, radar_poses
 from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, distances, measure
 from mmsynth.calibration.settings import CalibrationSettings, Candidate
@@ -30,14 +31,6 @@ SURE = 2.0
 
 
 @dataclass(frozen=True)
-class Level:
-    """What fits best, and its standard error by the clips that were drawn, in dB; NaN with one recording or person."""
-
-    best: float
-    error: float
-
-
-@dataclass(frozen=True)
 class Found:
     """What a search found.
 
@@ -54,10 +47,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Option:
-    """A candidate: how it is recorded, how far each histogram lies from the recordings', and with clips drawn again."""
+    """A candidate: how it is recorded, how far each histogram lies from the recordings', and with clips drawn again.
+
+    `made` is what its clips hold, by `measure`.
+    """
 
     recipe: Recipe
     device: Candidate
+    made: Measured
     apart: Mapping[str, float]
     drawn: Mapping[str, Floats]
 
@@ -124,30 +121,40 @@ class Search:
     def run(self, recipe: Recipe) -> Found:
         """Places first, since a person farther away looks like a noisier radar; then device, clutter, clothing."""
         placed = self.place(recipe)
-        options = self._recorded(placed)
-        plain = {o.device: o for o in options if o.device.ghosts == min(self.settings.ghosts)}
-        best = min(plain.values(), key=Option.loss)
-        noise, clutter = _between(plain, "noise_db"), None
-        same = [o for o in options if replace(o.device, ghosts=best.device.ghosts) == best.device]
-        ghostly = min(same, key=lambda o: o.loss(WITHIN))
-        best = ghostly if better(ghostly, best, WITHIN) else best
-        device = Tolerances(
-            noise_db=self._about(noise),
-            threshold_db=(best.device.threshold_db - 1.0, best.device.threshold_db + 1.0),
-            ghosts=(0.5 * best.device.ghosts, 1.5 * best.device.ghosts),
-        )
-        if best.device.level_db == min(self.settings.level_db):
+        plain = {o.device: o for o in self._recorded(placed)}
+        nearest = min(plain.values(), key=Option.loss).device
+        noise, clutter = self._levels(plain, nearest, people(placed))
+        found = replace(nearest, noise_db=noise.best, level_db=clutter.best if clutter else None)
+        if nearest.level_db == min(self.settings.level_db):
             # No floor, and none that tells a height.
             height = recipe.placement.radar_height
             placed = replace(placed, placement=replace(placed.placement, radar_height=height))
-        if best.device.level_db is not None:
-            clutter = _between(plain, "level_db")
-            placed = replace(placed, clutter=replace(placed.clutter, level_db=self._about(clutter)))
+        # A candidate may lie half a step off: other clothing, or ghosts, would make up for that.
+        options = self._options("found", placed, [replace(found, ghosts=share) for share in self.settings.ghosts])
+        best, ghostly = min(options, key=lambda o: o.device.ghosts), min(options, key=lambda o: o.loss(WITHIN))
+        best = ghostly if better(ghostly, best, WITHIN) else best
         for kinds in self.settings.clothes:
             dressed = replace(placed, subjects=replace(placed.subjects, clothing=kinds))
             (other,) = self._options(" ".join(kinds), dressed, [best.device])
             best = other if better(other, best) else best
-        return Found(replace(placed, subjects=best.recipe.subjects, device=device), noise, clutter)
+        device = Tolerances(
+            noise_db=self._about(noise),
+            threshold_db=(found.threshold_db - 1.0, found.threshold_db + 1.0),
+            ghosts=(0.5 * best.device.ghosts, 1.5 * best.device.ghosts),
+        )
+        last = replace(placed, subjects=best.recipe.subjects, device=device)
+        if clutter:
+            last = replace(last, clutter=replace(placed.clutter, level_db=self._about(clutter)))
+        return Found(last, noise, clutter)
+
+    def _levels(self, plain: Mapping[Candidate, Option], best: Candidate, group: int) -> tuple[Level, Level | None]:
+        """Noise floor and level of clutter between candidates, of those floors that were tried with every level."""
+        same = [d for d in plain if d.threshold_db == best.threshold_db]
+        levels = {d.level_db for d in same}
+        whole = [n for n in {d.noise_db for d in same} if {d.level_db for d in same if d.noise_db == n} == levels]
+        made = {(d.noise_db, d.level_db or 0.0): plain[d].made for d in same if d.noise_db in whole}
+        noise, clutter = between(self.recorded, made, group)
+        return noise, clutter if best.level_db is not None else None
 
     def _about(self, level: Level) -> tuple[float, float]:
         """The range that the overlay draws from, in dB."""
@@ -176,7 +183,7 @@ class Search:
         found: list[Option] = []
         while near:
             found += self._options("placed", placed, near)
-            best = min((o for o in found if o.device.ghosts == min(self.settings.ghosts)), key=Option.loss)
+            best = min(found, key=Option.loss)
             at, there = floors.index(best.device.noise_db), {o.device for o in found}
             near = [d for d in devices if abs(floors.index(d.noise_db) - at) < 2 and d not in there]
         return found
@@ -195,33 +202,19 @@ class Search:
                 yield measure(flatten(ghostly), recipe.seconds, self.still, unit)
 
     def _devices(self) -> list[Candidate]:
-        """All candidates."""
+        """All candidates without ghosts."""
         tried, snr = self.settings, len(self.recorded["SNR (dB)"]) > 0
         thresholds = tried.threshold_db if snr else (min(tried.threshold_db, key=abs),)
         levels = tried.level_db if len(self.recorded[SLOW]) else (None,)
-        return [Candidate(*one) for one in product(tried.noise_db, thresholds, levels, tried.ghosts)]
+        return [Candidate(*one) for one in product(tried.noise_db, thresholds, levels, (min(tried.ghosts),))]
 
     def _options(self, name: str, recipe: Recipe, devices: list[Candidate]) -> list[Option]:
         """What the recipe's clips are like with each device; one unit has one noise floor, so that none is a range."""
         each = zip(devices, self.simulate(name, recipe, devices), strict=True)
         return [
-            Option(recipe, d, distances(self.recorded, m), replicas(self.recorded, m, people(recipe))) for d, m in each
+            Option(recipe, d, m, distances(self.recorded, m), replicas(self.recorded, m, people(recipe)))
+            for d, m in each
         ]
-
-
-def _between(options: Mapping[Candidate, Option], name: str) -> Level:
-    """Where between candidates a value fits best, the others as in the best one."""
-    drawn = np.array([o.losses() for o in options.values()])
-    again = [_least(dict(zip(options, row, strict=True)), name) for row in drawn.T if np.isfinite(row).all()]
-    return Level(_least({d: o.loss() for d, o in options.items()}, name), float(np.std(again)) if again else np.nan)
-
-
-def _least(losses: Mapping[Candidate, float], name: str) -> float:
-    """The value where the parabola through the least of losses and its neighbours is least."""
-    best = min(losses, key=lambda d: losses[d])
-    own = getattr(best, name)
-    line = sorted((getattr(d, name), loss) for d, loss in losses.items() if replace(d, **{name: own}) == best)
-    return _lowest(*np.array(line).T)
 
 
 def floor_limit(recipe: Recipe) -> float:
@@ -250,17 +243,3 @@ def flatten(clouds: list[PointCloud]) -> FlatPoints:
 def better(other: Option, own: Option, names: Sequence[str] = ()) -> bool:
     """Whether another option lies nearer by more than `SURE` errors of the difference, in some histograms or in all."""
     return other.loss(names) - own.loss(names) < -SURE * float(np.std(other.losses(names) - own.losses(names)))
-
-
-def _lowest(levels: Floats, losses: Floats) -> float:
-    """Where the parabola through the least of losses at even levels and its neighbours is least, within the levels."""
-    least = int(np.argmin(losses))
-    if len(levels) < 3:
-        return float(levels[least])
-    at = min(max(least, 1), len(levels) - 2)
-    before, middle, after = losses[at - 1 : at + 2]
-    bend = before - 2 * middle + after
-    if bend <= 0:
-        return float(levels[least])
-    lowest = levels[at] + 0.5 * (levels[at + 1] - levels[at]) * (before - after) / bend
-    return float(np.clip(lowest, levels[0], levels[-1]))

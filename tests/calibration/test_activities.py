@@ -81,7 +81,7 @@ def searched(search: Search, recorded: Dataset) -> tuple[Recipe, Search]:
 def test_activities_stand_where_recordings_have_them(search: Search, record: Callable[..., Dataset]) -> None:
     recorded = record({"fast": -0.3, "slow": 0.4})
     recipe, search = searched(search, recorded)
-    found, who = place_activities(recipe, recorded, search)
+    found, who, made = place_activities(recipe, recorded, search)
     assert who.tolist() == ["fast", "slow"] * 12
     for activity, bearing in zip(found.activities, (-0.3, 0.4), strict=True):
         own = placement_of(found, activity).bearing
@@ -90,7 +90,7 @@ def test_activities_stand_where_recordings_have_them(search: Search, record: Cal
     assert found.placement == recipe.placement and recipe.placement.bearing[0] < -0.2
     # Who has a place of the recipe's own stays there.
     fixed = replace(recipe.activities[0], placement={"bearing": [0.0, 0.1]})
-    found, _ = place_activities(replace(recipe, activities=(fixed, recipe.activities[1])), recorded, search)
+    found, *_ = place_activities(replace(recipe, activities=(fixed, recipe.activities[1])), recorded, search)
     assert found.activities[0] is fixed and found.activities[1].placement
 
 
@@ -104,7 +104,7 @@ def test_places_stay_where_no_activity_is_seen_to_stand_apart(
 ) -> None:
     recorded = record(where, count)
     recipe, search = searched(search, recorded)
-    found, _ = place_activities(recipe, recorded, search)
+    found, *_ = place_activities(recipe, recorded, search)
     assert found == recipe
 
 

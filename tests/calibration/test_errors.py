@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from mmsynth.calibration import Calibration, Distance
+from mmsynth.calibration import Calibration, Distance, Level
 from mmsynth.calibration.calibrate import compare
 from mmsynth.calibration.errors import replicas
 from mmsynth.calibration.quantities import QUANTITIES, Measured, Values
-from mmsynth.calibration.search import Level
 
 NAME = "speed (m/s)"
 
