@@ -6,8 +6,8 @@ then searched: noise floor and CFAR threshold, by which a person gives many or f
 clutter, under which slow points drown; clothing, which divides the echo between a smooth and a rough part; and a room's
 echoes, which scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last
 activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`), and
-the radar is tilted so that points lie as high (`tilting`). Clips are traced once and recorded by every candidate. The overlay holds ranges about what was found, from which
-`generate` draws for each clip.
+the radar is tilted so that points lie as high (`tilting`). Clips are traced once and recorded by every candidate. The
+overlay holds ranges about what was found, from which `generate` draws for each clip.
 """
 
 import contextlib
