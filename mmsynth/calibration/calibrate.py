@@ -228,8 +228,8 @@ def _tilt(recipe: Recipe, found: Recipe) -> str:
         return ""
     low, high = (math.degrees(tilt) for tilt in (found.placement.radar_tilt[0], found.placement.radar_tilt[-1]))
     return (
-        f"the radar's boresight was {low:+.1f} to {high:+.1f} degrees above the horizon, or its board reads elevations "
-        "so much too low, by the height of what moves"
+        f"the radar's boresight was {low:+.1f} to {high:+.1f} degrees above the horizon, by the height of what moves "
+        "(or its board reads elevations that are off by so much)"
     )
 
 
