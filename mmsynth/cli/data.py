@@ -162,7 +162,7 @@ def track(
 def info(
     file: Annotated[Path, typer.Argument(help="Data set.")],
     figure: Annotated[
-        Path | None, typer.Option(help="PNG with a clip of each activity.", callback=picture_option)
+        Path | None, typer.Option(help="PNG with a clip of each activity, and its heatmaps.", callback=picture_option)
     ] = None,
 ) -> None:
     """Print what a data set holds, and draw a clip of each activity.

@@ -8,7 +8,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from mmsynth.joints import bones
+from mmsynth.processing.heatmaps import KINDS
 from mmsynth.types import Sample
+from mmsynth.view.maps import draw_map
 from mmsynth.view.style import INK, VELOCITY_MAP, colour_bar, dress, new_figure
 
 # Axes to the right and up, in the radar frame: as seen from the radar, and from above.
@@ -19,10 +21,13 @@ _NAMES = ("x (right), m", "y (distance), m", "z, m")
 def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
     """A row for each clip: all its points from the radar and from above, and their velocities over time.
 
-    The joints of the instant in the middle are drawn as lines, where they are known.
+    The joints of the instant in the middle are drawn as lines, where they are known; so are the heatmaps that all clips
+    have, each in dB under its strongest cell.
     """
-    figure = new_figure(9.6, 0.5 + 2.5 * len(clips))
-    panels = figure.subplots(len(clips), 3, squeeze=False, width_ratios=(1, 1, 1.5), sharex="col", sharey="col")
+    kinds = [kind for kind in KINDS if all(kind in {m.kind for m in clip.heatmaps} for clip in clips)]
+    figure = new_figure(9.6 + 2.2 * len(kinds), 0.5 + 2.5 * len(clips))
+    widths = (1, 1, 1.5, *(0.9 for _ in kinds))
+    panels = figure.subplots(len(clips), len(widths), squeeze=False, width_ratios=widths, sharex="col", sharey="col")
     low, high = _bounds(
         np.concatenate([clip.cloud.position.numpy() for clip in clips]), np.concatenate([_pose(clip) for clip in clips])
     )
@@ -44,6 +49,10 @@ def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
         drawn = row[2].scatter(time, velocity, **look)
         counted = f"{len(velocity)} points in {len(clip.cloud.times)} frames"
         dress(row[2], counted, "time, s" if last else "", "radial velocity, m/s")
+        maps = {heatmap.kind: heatmap for heatmap in clip.heatmaps}
+        for axes, kind in zip(row[3:], kinds, strict=True):
+            kind_name, across, up = draw_map(axes, maps[kind], len(maps[kind].power) // 2)
+            dress(axes, kind_name, across if last else "", up, grid=False)
     colour_bar(figure, drawn, list(panels.ravel()), "radial velocity, m/s (blue approaches)")
     if title:
         figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")

@@ -30,19 +30,27 @@ def heatmaps_figure(heatmaps: Sequence[Heatmap], frame: int, max_range: float = 
     figure = new_figure(0.6 + 3.3 * len(heatmaps), 4.2)
     panels = figure.subplots(1, len(heatmaps), squeeze=False)[0]
     for axes, heatmap in zip(panels, heatmaps, strict=True):
-        rows = heatmap.rows.double().cpu().numpy()
-        near = rows <= max_range
-        power = heatmap.power[frame].double().cpu().numpy()[near]
-        doppler = heatmap.kind == "range_doppler"
-        columns = heatmap.columns.double().cpu().numpy()
-        across = columns if doppler else np.degrees(columns)
-        _image(axes, across, rows[near], power - power.max(), span)
-        if not doppler:
-            axes.set_xlim(-80, 80)
-        name = "velocity, m/s" if doppler else f"{heatmap.kind.removeprefix('range_')}, degrees"
-        dress(axes, _TITLES[heatmap.kind], name, "range, m" if axes is panels[0] else "", grid=False)
+        title, across, up = draw_map(axes, heatmap, frame, max_range, span)
+        dress(axes, title, across, up if axes is panels[0] else "", grid=False)
     colour_bar(figure, panels[-1].collections[0], list(panels), "dB under the strongest cell")
     return figure
+
+
+def draw_map(
+    axes: Axes, heatmap: Heatmap, frame: int, max_range: float = 5.0, span: float = 55.0
+) -> tuple[str, str, str]:
+    """Draw one frame of a heatmap, arguments as of `heatmaps_figure`; returns its title and what its two axes are."""
+    rows = heatmap.rows.double().cpu().numpy()
+    near = rows <= max_range
+    power = heatmap.power[frame].double().cpu().numpy()[near]
+    doppler = heatmap.kind == "range_doppler"
+    columns = heatmap.columns.double().cpu().numpy()
+    across = columns if doppler else np.degrees(columns)
+    _image(axes, across, rows[near], power - power.max(), span)
+    if not doppler:
+        axes.set_xlim(-80, 80)
+    name = "velocity, m/s" if doppler else f"{heatmap.kind.removeprefix('range_')}, degrees"
+    return _TITLES[heatmap.kind], name, "range, m"
 
 
 def micro_doppler_figure(heatmap: Heatmap, frame_period: float, span: float = 40.0, title: str = "") -> Figure:

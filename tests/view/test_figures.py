@@ -56,6 +56,27 @@ def test_clips_show_their_points_in_space_and_time(cloud):
     assert {float(x) for line in front.lines for x in line.get_xdata()} == {-3.0}
 
 
+def test_clips_show_the_heatmaps_of_the_instant_in_the_middle(cloud):
+    """Of the kinds that all of them have: levels of one frame under its strongest cell, up to 5 m."""
+    rows, columns = torch.arange(1.0, 7.0), torch.linspace(-1.0, 1.0, 4)
+    power = torch.arange(3 * 6 * 4, dtype=torch.float32).square().reshape(3, 6, 4)
+    doppler, azimuth = (
+        Heatmap(kind, power, rows, columns, torch.arange(3.0)) for kind in ("range_doppler", "range_azimuth")
+    )
+    clips = [
+        Sample("one", Labels("walk"), cloud, heatmaps=(azimuth, doppler)),
+        Sample("two", Labels(), cloud, heatmaps=(doppler,)),
+    ]
+    figure = view.clips_figure(clips)
+    assert texts(figure).count("range-Doppler") == 2 and "range-azimuth" not in texts(figure)
+    assert figure.get_suptitle() == ""
+    drawn = figure.axes[3].collections[0].get_array()
+    assert np.asarray(drawn).reshape(5, 4) == pytest.approx((power[1, :5] - power[1, 4, 3]).numpy())
+    both = texts(view.clips_figure(clips[:1]))
+    assert both.index("range-Doppler") < both.index("range-azimuth") and "azimuth, degrees" in both
+    figure.canvas.draw()
+
+
 @pytest.mark.parametrize(("side", "depth", "near"), [("front", 1, 2.0), ("side", 0, 0.5), ("top", 2, 1.0)])
 def test_only_the_side_that_faces_the_viewer_is_drawn(cube, side, depth, near):
     axes = new_figure(2, 2).add_subplot()
