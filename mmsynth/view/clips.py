@@ -51,8 +51,8 @@ def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
         dress(row[2], counted, "time, s" if last else "", "radial velocity, m/s")
         maps = {heatmap.kind: heatmap for heatmap in clip.heatmaps}
         for axes, kind in zip(row[3:], kinds, strict=True):
-            kind_name, across, up = draw_map(axes, maps[kind], len(maps[kind].power) // 2)
-            dress(axes, kind_name, across if last else "", up, grid=False)
+            name, across, distance = draw_map(axes, maps[kind], len(maps[kind].power) // 2)
+            dress(axes, name, across if last else "", distance, grid=False)
     colour_bar(figure, drawn, list(panels.ravel()), "radial velocity, m/s (blue approaches)")
     if title:
         figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
