@@ -1,5 +1,6 @@
 """What to train, on what and how, as a TOML file says it."""
 
+import glob
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ class Data:
 
     Attributes:
         real: files of recordings; synthetic: files of generated clips (as `mmsynth import` and `generate` write them);
-            relative to the folder that the command is run in.
+            relative to the folder that the command is run in; a pattern ("data/job*/dataset.h5") stands for all that
+            match, sorted.
         unlabelled: files of recordings whose labels are not looked at, to adapt to.
         hold_out: recordings whose session begins with one of these, or that are of this subject, are never trained on
             (synthetic clips are, whatever their names).
@@ -226,7 +228,7 @@ def load_recipe(path: Path | str) -> Recipe:
         raise ValueError(f"{path}: expected a training recipe, got one for `mmsynth generate`")
     recipe = load(Recipe, path)
     real, synthetic, unlabelled = (
-        tuple(file.absolute() for file in files)
+        tuple(found for file in files for found in _matching(file, path))
         for files in (recipe.data.real, recipe.data.synthetic, recipe.data.unlabelled)
     )
     split = recipe.data.split
@@ -234,3 +236,17 @@ def load_recipe(path: Path | str) -> Recipe:
     data = replace(recipe.data, real=real, synthetic=synthetic, unlabelled=unlabelled, split=split)
     initial = recipe.initial.absolute() if recipe.initial else None
     return replace(recipe, data=data, initial=initial)
+
+
+def _matching(file: Path, recipe: Path | str) -> list[Path]:
+    """The files that one of a recipe, or a pattern in it, stands for, absolute.
+
+    Raises:
+        ValueError: nothing matches the pattern.
+    """
+    if file.exists() or not any(c in str(file) for c in "*?["):
+        return [file.absolute()]
+    found = sorted(Path(name) for name in glob.glob(str(file.absolute()), recursive=True))
+    if not found:
+        raise ValueError(f"{recipe}: data: no file matches {file}")
+    return found

@@ -190,6 +190,21 @@ def test_files_of_a_recipe_lie_relative_to_the_working_folder(tmp_path: Path, mo
     assert found.initial == tmp_path / "run"
 
 
+def test_a_pattern_stands_for_all_files_that_match(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, and beside files that are named; a name with brackets that is there is itself."""
+    for name in ("job10/set.h5", "job2/set.h5", "other/set.h5", "[1].h5"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[data]\nsynthetic = ['job*/set.h5', 'missing.h5', '[1].h5']\n")
+    found = load_recipe(recipe).data.synthetic
+    assert found == tuple(tmp_path / name for name in ("job10/set.h5", "job2/set.h5", "missing.h5", "[1].h5"))
+    recipe.write_text("[data]\nsynthetic = ['jib*/set.h5']\n")
+    with pytest.raises(ValueError, match=r"recipe.toml: data: no file matches jib\*/set.h5"):
+        load_recipe(recipe)
+
+
 def test_a_run_says_how_long_it_will_take_and_what_it_logged(recordings: Path, tmp_path: Path) -> None:
     recipe = Recipe(Data(real=(recordings,)), model="points", width=16, optimise=QUICK)
     cost = estimate(recipe)
