@@ -13,6 +13,7 @@ from mmsynth.types import MeshSequence
 _Array = np.ndarray
 # Blades begin so many m from their axis.
 _HUB = 0.04
+_MOST_BLADES = 100
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Fan:
                 f"fan '{self.name}': expected blades of a width, longer than {_HUB:g} m, got {self.blades} of "
                 f"{self.length:g} m by {self.width:g} m"
             )
+        if self.blades > _MOST_BLADES:
+            raise ValueError(f"fan '{self.name}': expected at most {_MOST_BLADES} blades, got {self.blades}")
         if not any(self.axis):
             raise ValueError(f"fan '{self.name}': axis: expected a direction, got {list(self.axis)}")
 

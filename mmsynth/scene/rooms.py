@@ -25,6 +25,7 @@ position = [0.0, 0.1, 1.8]
 tilt_deg = -15
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +46,8 @@ _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z i
 _SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 # Furniture sides smaller than this (m^2) make no mirror: at 2 m a first Fresnel zone is about 0.01 m^2.
 SMALLEST_MIRROR = 0.04
+# In m: of a hall. Surfaces are cut into patches, for which memory is asked.
+LARGEST = 200.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def read_room(source: Path | str | Mapping[str, Any]) -> Room:
     """The room in a TOML file or table; mesh files are sought beside the TOML file.
 
     Raises:
-        ValueError: unknown key, no such file, no such material, a size that is not positive, a number that is infinite.
+        ValueError: unknown key, no such file, no such material, a size that is not positive or beyond a hall's, a radar
+            tilted beyond the vertical, a number that is infinite.
     """
     if isinstance(source, Mapping):
         return _checked(config.parse(Room, source), "room")
@@ -151,6 +155,10 @@ def _checked(room: Room, where: str) -> Room:
     for name, size in sized:
         if min(size) <= 0:
             raise ValueError(f"{where}: {name}.size: expected positive metres, got {size}")
+        if LARGEST < max(size) < math.inf:
+            raise ValueError(f"{where}: {name}.size: expected at most {LARGEST:g} m, got {max(size):g}")
+    if abs(room.radar.tilt) > math.pi / 2 + 1e-9:
+        raise ValueError(f"{where}: radar.tilt_deg: expected -90 to 90, got {math.degrees(room.radar.tilt):g}")
     for item in (m for m in room.mesh if m.scale <= 0):
         raise ValueError(f"{where}: mesh '{item.name}': scale: expected a positive number, got {item.scale:g}")
     if infinite := config.infinite(config.to_table(room)):

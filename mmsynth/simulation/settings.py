@@ -17,6 +17,10 @@ SAMPLES = 2.5
 # Ways over the flat surfaces of a room grow some fivefold with each bounce: in `datasets/rooms/small_room.toml` three
 # frames take 1.7 s with four bounces, and 6.3 s and 2 GB of memory with five.
 MOST_BOUNCES = 4
+# Of a frame; the automatic count is 9 in a frame of 0.3 s.
+MOST_KNOTS = 64
+# Along a bone; SynMotion has 3.
+MOST_BONE_POINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ class Simulation:
     bone_square: bool = True
 
     def __post_init__(self) -> None:
-        if self.knots and self.knots < 2:
-            raise ValueError(f"Simulation.knots: expected 0 (automatic) or at least 2, got {self.knots}")
+        if self.knots and not 2 <= self.knots <= MOST_KNOTS:
+            raise ValueError(f"Simulation.knots: expected 0 (automatic) or 2 to {MOST_KNOTS}, got {self.knots}")
         for name in ("flatness", "turn", "grain"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"Simulation.{name}: expected 0 or more, got {getattr(self, name)}")
@@ -76,8 +80,8 @@ class Simulation:
         for name in ("drop", "bounce_drop"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"Simulation.{name}: expected a fraction from 0 to below 1, got {getattr(self, name)}")
-        if self.bone_points < 1:
-            raise ValueError(f"Simulation.bone_points: expected at least 1, got {self.bone_points}")
+        if not 1 <= self.bone_points <= MOST_BONE_POINTS:
+            raise ValueError(f"Simulation.bone_points: expected 1 to {MOST_BONE_POINTS}, got {self.bone_points}")
 
 
 def frame_knots(radar: Radar, settings: Simulation) -> Tensor:

@@ -8,6 +8,9 @@ import numpy as np
 from mmsynth.types.fields import Amplitude
 from mmsynth.types.radar import Radar
 
+# Bins of an azimuth spectrum; beyond, it takes long and tells no more.
+_LARGEST_FFT = 4096
+
 
 @dataclass(frozen=True)
 class Cfar:
@@ -37,6 +40,8 @@ class Cfar:
             raise ValueError(f"Cfar: expected window >= 1 and guard >= 0, got {self.window} and {self.guard}")
         if not 0 < self.order <= 1:
             raise ValueError(f"Cfar.order: expected a fraction in (0, 1], got {self.order}")
+        if self.divide_shift is not None and not 0 <= self.divide_shift < 32:
+            raise ValueError(f"Cfar.divide_shift: expected 0 to 31, got {self.divide_shift}")
 
 
 @dataclass(frozen=True)
@@ -118,12 +123,18 @@ class Processing:
             low, high = getattr(self, name)
             if not low <= high:
                 raise ValueError(f"Processing.{name}: expected [low, high], rising, got {[low, high]}")
-        for name in ("angle_fft", "max_points", "sources"):
+        for name in ("max_points", "sources"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Processing.{name}: expected at least 1, got {getattr(self, name)}")
+        if not 2 <= self.angle_fft <= _LARGEST_FFT:
+            raise ValueError(f"Processing.angle_fft: expected 2 to {_LARGEST_FFT}, got {self.angle_fft}")
         for name in ("dc_range_bins", "dc_range_bins_negative", "angle_step", "second_peak", "position_step"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"Processing.{name}: expected 0 or more, got {getattr(self, name)}")
+        if not np.isfinite(self.range_bias):
+            raise ValueError(f"Processing.range_bias: expected a number of m, got {self.range_bias}")
+        if not 0 < self.intensity_scale < np.inf:
+            raise ValueError(f"Processing.intensity_scale: expected a positive number, got {self.intensity_scale}")
 
 
 @dataclass(frozen=True)
@@ -154,3 +165,17 @@ class RadarSetup:
     processing: Processing
     notes: tuple[str, ...] = ()
     calibration: ChannelCalibration = ChannelCalibration()
+
+    def __post_init__(self) -> None:
+        chain, bins = self.processing, self.radar.waveform.range_bins
+        if chain.dc_range_bins + chain.dc_range_bins_negative > bins:
+            raise ValueError(
+                f"Processing.dc_range_bins: expected at most the {bins} range bins of radar {self.radar.name}, got "
+                f"{chain.dc_range_bins} and {chain.dc_range_bins_negative} negative ones"
+            )
+        virtual = self.radar.slots * len(self.radar.rx)
+        if len(chain.compensation) not in (0, virtual):
+            raise ValueError(
+                f"Processing.compensation: expected a factor for each of the {virtual} virtual antennas of radar "
+                f"{self.radar.name}, got {len(chain.compensation)}"
+            )

@@ -114,8 +114,8 @@ class Waveform:
 class Pattern:
     """Gain of one antenna element (one way) over direction.
 
-    Parametric where `table` is None: `peak_gain * cos(azimuth)^p * cos(elevation)^q` with p, q such that the gain has
-    halved at half the half-power beam widths. Otherwise the product of two measured cuts in dB under the peak.
+    Parametric where `table_angle` is None: `peak_gain * cos(azimuth)^p * cos(elevation)^q` with p, q such that the gain
+    has halved at half the half-power beam widths. Otherwise the product of two measured cuts, relative to the peak.
 
     Attributes:
         peak_gain: linear, isotropic = 1.

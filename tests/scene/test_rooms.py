@@ -157,6 +157,7 @@ def test_what_is_wrong_is_said(tmp_path):
         ("fan", {"blades": 0}, "fan 'fan': expected blades of a width, longer than 0.04 m, got 0 of 0.3 m by 0.08 m"),
         ("fan", {"length": 0.04}, "longer than 0.04 m"),
         ("fan", {"width": 0.0}, "by 0 m"),
+        ("fan", {"blades": 101}, "expected at most 100 blades, got 101"),
         ("fan", {"axis": [0, 0, 0]}, "axis: expected a direction"),
         ("fan", {"rate": math.inf}, r"fan\.0\.rate: expected a finite number"),
         ("door", {"width": 0.0}, "width: expected more than zero, got 0"),
