@@ -12,6 +12,9 @@ from mmsynth.geometry import UPRIGHT
 from mmsynth.joints import SMPLX_JOINTS
 from mmsynth.types import MeshSequence, Motion
 
+# Seconds either side of a frame within which somebody who leaves the floor comes down again.
+_HOP = 0.15
+
 
 class AbstractBodyModel(ABC):
     """A surface that a Motion, on any device, moves on the body's own.
@@ -150,22 +153,21 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
     return replace(motion, translation=motion.translation + shift)
 
 
-def settle(motion: Motion, body: AbstractBodyModel, reach: float = 0.15) -> Motion:
+def settle(motion: Motion, body: AbstractBodyModel) -> Motion:
     """A motion that never leaves the floor, kept on it throughout: also from standing to lying.
 
-    Each frame is lowered by its lowest vertex: the lowest of any within `reach` s, so that a hop so short stays one,
+    Each frame is lowered by its lowest vertex: the lowest of any within `_HOP` s, so that a hop so short stays one,
     and smoothly over as long; nothing then is below the floor.
 
     Args:
         motion: of evenly spaced times.
         body: that does it.
-        reach: in s.
     """
     count = len(motion.times)
     if count < 2:
         return ground(motion, body)
     low = torch.cat([body.lowest(frames(motion, slice(k, k + 50))) for k in range(0, count, 50)])[None]
-    half = max(1, round(reach * (count - 1) / motion.duration))
+    half = max(1, round(_HOP * (count - 1) / motion.duration))
     least = -torch.nn.functional.max_pool1d(-_held(low, half), 2 * half + 1, stride=1)
     # Every minimum that counts for a frame has seen that frame.
     weight = torch.hann_window(2 * half + 3, periodic=False, dtype=low.dtype, device=low.device)[1:-1]

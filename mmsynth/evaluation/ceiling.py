@@ -20,6 +20,8 @@ from mmsynth.types import Sample
 Array = NDArray[Any]
 _AROUND = (-0.5, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.5)  # s: at which times besides now radial speeds are known
 _DRAWS = 400
+# Standard deviation in s of the Gaussian that takes a depth camera's jitter from the joints.
+_SMOOTHING = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Stretch:
     course: Courses
 
 
-def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[float], smoothing: float = 0.1) -> Stretch:
+def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[float]) -> Stretch:
     """Frames of a clip without gaps in pose or time.
 
     Args:
@@ -42,7 +44,6 @@ def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[flo
         frames: which of it; its step may leave some out, whose joints are used all the same.
         period: of a frame in s.
         radar: its position [3] in m in the frame of the joints.
-        smoothing: standard deviation in s of the Gaussian that the joints are smoothed with.
 
     Raises:
         ValueError: the clip has no joints.
@@ -50,7 +51,7 @@ def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[flo
     if sample.joints is None:
         raise ValueError(f"{sample.id}: expected joints, got none")
     whole = sample.joints[frames.start : frames.stop].double().numpy()
-    joints = gaussian_filter1d(whole, smoothing / period, axis=0, mode="nearest")
+    joints = gaussian_filter1d(whole, _SMOOTHING / period, axis=0, mode="nearest")
     clouds = tuple(list(split_frames(sample.cloud))[frames])
     return Stretch(sample.labels.subject, _features(joints, np.asarray(radar), period)[:: frames.step], series(clouds))
 

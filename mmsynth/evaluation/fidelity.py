@@ -15,6 +15,8 @@ from mmsynth.types import PointCloud
 Array = NDArray[Any]
 Courses = dict[str, Array]
 SERIES = ("doppler", "range", "lateral", "elevation")
+# In m: joints lie inside of the body, and a range bin is a few cm.
+_MARGIN = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +34,14 @@ class Pair:
     reach: Array | None = None
 
 
-def at_the_body(pair: Pair, margin: float = 0.25) -> Pair:
-    """The pair without points nearer or farther than the pose's joints by more than `margin` m: echoes over walls."""
+def at_the_body(pair: Pair) -> Pair:
+    """The pair without points nearer or farther than the pose's joints by more than `_MARGIN`: echoes over walls."""
     assert pair.reach is not None
 
     def near(frames: tuple[Array, ...], reach: Array) -> Iterator[Array]:
         for frame, (low, high) in zip(frames, reach, strict=True):
             distance = np.linalg.norm(frame[:, :3], axis=1)
-            yield frame[(distance > low - margin) & (distance < high + margin)]
+            yield frame[(distance > low - _MARGIN) & (distance < high + _MARGIN)]
 
     return replace(
         pair, recorded=tuple(near(pair.recorded, pair.reach)), simulated=tuple(near(pair.simulated, pair.reach))

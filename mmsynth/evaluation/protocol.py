@@ -1,16 +1,14 @@
-"""Leak-free splits: whole recording days, sessions or people are held out, and windows never cross files."""
+"""Leak-free splits: whole recording days are held out, and windows never cross files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.datasets import Clips
 from mmsynth.training.windows import Windows, WindowSettings, cut
-
-By = Literal["day", "session", "subject"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,52 +19,47 @@ class Corpus:
         classes: activities in order.
         dense: overlapping windows, for training.
         apart: windows that do not overlap, for scores.
-        by: what is held out whole.
     """
 
     classes: tuple[str, ...]
     dense: Windows
     apart: Windows
-    by: By = "day"
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One held-out group: masks over the windows of a corpus."""
+    """One held-out day, by its name: masks over the windows of a corpus."""
 
     name: str
     train: NDArray[Any]
     test: NDArray[Any]
 
 
-def corpus(dataset: Clips, settings: WindowSettings, by: By = "day") -> Corpus:
+def corpus(dataset: Clips, settings: WindowSettings) -> Corpus:
     """Cut recordings: to train on with an overlap of half a window, to be scored on without."""
     half = replace(settings, step=settings.duration / 2)
     apart = replace(settings, step=settings.duration)
     classes = tuple(sorted(set(dataset.labels.activity.tolist())))
-    return Corpus(classes, cut(dataset, half), cut(dataset, apart), by)
+    return Corpus(classes, cut(dataset, half), cut(dataset, apart))
 
 
 def folds(data: Corpus) -> Iterator[Fold]:
-    """Each group held out in turn, all others to train on.
+    """Each day held out in turn, all others to train on.
 
     Raises:
-        ValueError: there is only one group.
+        ValueError: there is only one day.
     """
-    dense, apart = group(data.dense, data.by), group(data.apart, data.by)
+    dense, apart = days(data.dense), days(data.apart)
     names = sorted(set(apart.tolist()))
     if len(names) < 2:
-        raise ValueError(f"protocol: expected at least two of '{data.by}' to hold one out, got {names}")
+        raise ValueError(f"protocol: expected recordings of at least two days to hold one out, got {names}")
     for name in names:
         yield Fold(name, dense != name, apart == name)
 
 
-def group(windows: Windows, by: By) -> NDArray[Any]:
-    """The group [windows] of each window: its session, the day of it (the date that its name begins with) or person."""
-    if by == "subject":
-        return windows.subject.astype(str)
-    sessions = windows.session.astype(str)
-    return np.array([s[:10] for s in sessions]) if by == "day" else sessions
+def days(windows: Windows) -> NDArray[Any]:
+    """The day [windows] of each window: the date that the name of its session begins with."""
+    return np.array([session[:10] for session in windows.session.astype(str)])
 
 
 def draw_rows(windows: Windows, rows: NDArray[Any], fraction: float, draw: np.random.Generator) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmsynth.geometry import matrix_from_rotvec, rotation_about, rotvec_from_matrix
 from mmsynth.joints import SMPLX_JOINTS
+from mmsynth.motion.clip import ease
 from mmsynth.motion.interpolate import resample
 from mmsynth.types import Motion
 
@@ -52,7 +53,7 @@ def along(motion: Motion, points: Tensor) -> Motion:
         points: corners of the path [points, 2] in m.
 
     Raises:
-        ValueError: fewer than two points, or two that are the same.
+        ValueError: fewer than two points, two that are the same, or a clip that does not travel.
     """
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2:
         raise ValueError(f"path: expected at least two points (x, y), got the shape {tuple(points.shape)}")
@@ -145,8 +146,7 @@ def concatenate(first: Motion, second: Motion, blend: float = 0.4) -> Motion:
     late = second.times - second.times[0] + join
     before = first.times[first.times < join - 1e-9]
     shared = late[late <= join + blend]
-    u = ((shared - join) / blend).clamp(0, 1)
-    weight = u**3 * (10 + u * (6 * u - 15))
+    weight = ease((shared - join) / blend)
     old = resample(first, shared.clamp(max=float(first.times[-1])))
     count = len(shared)
     away = rotvec_from_matrix(old.rotations.transpose(-1, -2) @ second.rotations[:count])

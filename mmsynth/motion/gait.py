@@ -107,9 +107,9 @@ def _beside(place: np.ndarray, yaw: float, foot: int, width: float) -> tuple[flo
     return float(place[0] + side * math.cos(yaw)), float(place[1] - side * math.sin(yaw))
 
 
-def glide(u: Tensor, ramp: float = 0.35) -> Tensor:
-    """From 0 to 1 at an even speed with raised-cosine ramps of the share `ramp` at both ends; clamped."""
-    u = u.clamp(0, 1)
+def glide(u: Tensor) -> Tensor:
+    """From 0 to 1 at an even speed with raised-cosine ramps of a share of 0.35 at both ends; of any shape, clamped."""
+    u, ramp = u.clamp(0, 1), 0.35
     v = torch.minimum(u, 1 - u).clamp(0, ramp)
     part = 0.5 * (v - ramp / math.pi * torch.sin(math.pi * v / ramp))
     even = (torch.minimum(u, 1 - u) - ramp).clamp_min(0)

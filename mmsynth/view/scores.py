@@ -81,19 +81,18 @@ def histograms_figure(
     return figure
 
 
-def ablation_figure(accuracy: Mapping[str, float], consistency: Mapping[str, float], title: str = "") -> Figure:
+def ablation_figure(accuracy: Mapping[str, float], consistency: Mapping[str, float]) -> Figure:
     """Accuracy of each variant of a simulator, the best first, beside what speaks for it without labels.
 
     Args:
         accuracy: of each variant by name.
         consistency: of each variant by name, in bits; those without one stay out of the second panel.
-        title: of the figure.
     """
     names = sorted(accuracy, key=lambda name: accuracy[name])
     figure = new_figure(9.6, 1.2 + 0.26 * len(names))
     bars, dots = figure.subplots(1, 2)
     bars.barh(names, [accuracy[n] for n in names], color=ACCENT, height=0.7)
-    dress(bars, title, "balanced accuracy", "")
+    dress(bars, "", "balanced accuracy", "")
     known = [n for n in names if n in consistency]
     places = np.array([(consistency[n], accuracy[n]) for n in known]).reshape(-1, 2)
     dots.scatter(*places.T, color=INK)

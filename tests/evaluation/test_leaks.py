@@ -11,7 +11,7 @@ from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation import networks, radhar, transfer
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.evaluation.networks import NetworkPlan, Study, cell
-from mmsynth.evaluation.protocol import Corpus, corpus, folds, group
+from mmsynth.evaluation.protocol import Corpus, corpus, days, folds
 from mmsynth.evaluation.transfer import FewTrees, Real, Synthetic, adapted, base_of, few_shot, real_tables, self_trained
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.adapt import AdaptSettings
@@ -47,12 +47,12 @@ def made(generated: Path, real: Real) -> Synthetic:
 
 
 def spoiled(data: Corpus, name: str, labels_of_all: bool = False) -> Corpus:
-    """The recordings with the windows to train on of group `name` at rest and called what they are not.
+    """The recordings with the windows to train on of day `name` at rest and called what they are not.
 
-    With `labels_of_all` those of the other groups are called wrong, too.
+    With `labels_of_all` those of the other days are called wrong, too.
     """
     dense = data.dense
-    bad = group(dense, data.by) == name
+    bad = days(dense) == name
     wrong = bad | labels_of_all
     activity = np.where(wrong, np.where(dense.activity == "fast", "slow", "fast"), dense.activity).astype(object)
     velocity = np.where(bad[dense.index], 0, dense.velocity).astype(np.float32)

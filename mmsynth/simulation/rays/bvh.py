@@ -13,6 +13,9 @@ from torch import Tensor
 from mmsynth.simulation.kernels.launch import torch_stream
 from mmsynth.simulation.rays.packets import cast, roots_of
 
+# Metres beyond which no ray meets anything.
+_FAR = 1e3
+
 
 class Bvh:
     """Bounding volume hierarchies over one topology in one or several poses, of which no ray of one meets another.
@@ -67,12 +70,12 @@ class Bvh:
         rays = _vec3(origin), _vec3(target)
         return cast((self._mesh, self._roots), (of_pose, bundles), rays, 1.0, nearest=False)[0] >= 0
 
-    def first_hit(self, origin: Tensor, direction: Tensor, reach: float = 1e3) -> tuple[Tensor, Tensor]:
+    def first_hit(self, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
         """The face [rays] of the first pose that each ray meets first (-1 = none), and how far [rays] in m it is."""
         if len(origin) == 0:
             return origin.new_zeros(0, dtype=torch.int64), origin.new_zeros(0, dtype=torch.float32)
         rays, groups = (_vec3(origin), _vec3(direction)), (self._none, self._none)
-        face, distance = cast((self._mesh, self._roots), groups, rays, reach, nearest=True)
+        face, distance = cast((self._mesh, self._roots), groups, rays, _FAR, nearest=True)
         return face.long(), torch.where(face < 0, torch.inf, distance)
 
 
