@@ -17,13 +17,10 @@ from mmsynth.types import Labels, RadarSetup
 Range = tuple[float, float]
 # Of a distribution, evenly spaced from its least value to its greatest: two are a uniform range.
 Quantiles = tuple[float, ...]
-CLOTHING_KINDS = tuple(CLOTHING)
 # Of a clip, in s: a clip is posed and traced in memory.
 LONGEST = 600.0
 # Of a set, whose clips' ids have seven digits; and of a clip, whose samples are made in memory.
 MOST_SAMPLES, MOST_DRAWS = 10_000_000, 1000
-
-
 RAD = " rad (in degrees: the same key with _deg)"
 
 
@@ -101,7 +98,7 @@ class SubjectRecipe:
     first: int = 0
     age: Range = (18.0, 65.0)
     body: str = "free"
-    clothing: tuple[str, ...] = CLOTHING_KINDS
+    clothing: tuple[str, ...] = tuple(CLOTHING)
     others: int = 0
     sway: Range = (0.0, 0.0)
 
@@ -256,10 +253,8 @@ class Recipe:
         if self.seconds > LONGEST:
             raise ValueError(f"seconds: expected at most {LONGEST:g} (make more clips instead), got {self.seconds:g}")
         if self.noise_draws > MOST_DRAWS or self.samples > MOST_SAMPLES:
-            raise ValueError(
-                f"clips: expected at most {MOST_SAMPLES} samples and {MOST_DRAWS} noise_draws (make several sets, of "
-                f"other seeds, instead), got {self.clips} clips of {self.noise_draws} noise_draws"
-            )
+            most = f"{MOST_SAMPLES} samples and {MOST_DRAWS} noise_draws (instead make sets of other seeds)"
+            raise ValueError(f"clips: expected at most {most}, got {self.clips} of {self.noise_draws} noise_draws")
         if not self.radars or len(set(self.radars)) < len(self.radars):
             raise ValueError(f"radar: expected one or several that differ, got {list(self.radars)}")
         # The file of the set holds it in 64 bits.

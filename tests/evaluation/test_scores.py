@@ -211,7 +211,7 @@ def test_no_group_is_trained_and_tested_on(recordings: Path) -> None:
     assert sum(f.test.sum() for f in found) == len(data.apart)
     # What is scored does not overlap; what is trained on does, by half.
     assert [sorted(set(w.start.tolist())) for w in (data.apart, data.dense)] == [[0, 2, 4], [0, 1, 2, 3, 4]]
-    with pytest.raises(ValueError, match="expected at least two of 'day'"):
+    with pytest.raises(ValueError, match="expected recordings of at least two days"):
         list(folds(type(data)(data.classes, data.dense.take([0]), data.apart.take([0]))))
 
 

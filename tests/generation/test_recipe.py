@@ -97,8 +97,8 @@ def test_a_radar_given_beside_the_recipe_is_sought_where_the_program_runs(
     [
         (("clips = 4", "clisp = 4"), "recipe.toml: unknown key 'clisp': the nearest known one is 'clips'"),
         (("clips = 4", "clips = 0"), "clips: expected more than zero, got 0"),
-        (("clips = 4", "clips = 100000000"), "clips: expected at most 10000000 samples .*, got 100000000 clips"),
-        (("seed = 3", "seed = 3\nnoise_draws = 1001"), "and 1000 noise_draws .* got 4 clips of 1001 noise_draws"),
+        (("clips = 4", "clips = 100000000"), "clips: expected at most 10000000 samples .*, got 100000000 of 1"),
+        (("seed = 3", "seed = 3\nnoise_draws = 1001"), "and 1000 noise_draws .* got 4 of 1001 noise_draws"),
         (('motion = "squat"', 'motion = "squad"'), r"no built-in motion 'squad' \(nearest: 'squat'\)"),
         (('motion = "squat"', 'files = ["none*.bvh"]'), "activity 'squats': no file matches"),
         (('motion = "squat"', ""), "expected either a motion or files"),

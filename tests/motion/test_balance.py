@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles.people import centre_of_mass
+from biomechanics import centre_of_mass
 
 from mmsynth.motion import Subject, generate_motion
 from mmsynth.motion.balance import HIGH, balanced, mass_of, poised

@@ -1,9 +1,9 @@
 """Running against the mechanics of a body that is thrown from foot to foot."""
 
+import biomechanics
 import numpy as np
 import pytest
 import torch
-from oracles import people
 
 from mmsynth.geometry import rotvec_from_matrix
 from mmsynth.joints import SMPLX_PARENT
@@ -51,7 +51,7 @@ def spells(on: np.ndarray) -> list[tuple[int, int]]:
 def test_nothing_but_gravity_acts_in_flight(style, seed):
     """By other published masses than the generator's, which differ by up to 0.3 m/s^2 of swinging legs."""
     motion = runner(seed, contact=0.35, **style)
-    mass = people.centre_of_mass(forward(motion).numpy(), JOINTS)
+    mass = biomechanics.centre_of_mass(forward(motion).numpy(), JOINTS)
     flying = soles(motion).min(1)[1:-1] > 0.004
     assert flying.mean() > 0.1
     pull = acceleration(mass)[flying]
@@ -87,7 +87,7 @@ def test_body_rises_as_far_as_its_flight_lasts(rate, contact, style):
     high = centre_of_mass(forward(motion))[:, 2].numpy()
     steps = [high[a : a + round(RATE / rate)] for a in range(0, len(high) - round(RATE / rate), round(RATE / rate))]
     rises = np.array([step.max() - step.min() for step in steps])
-    wanted = people.running_rise(2 * duty / rate, (1 - 2 * duty) / rate)
+    wanted = biomechanics.running_rise(2 * duty / rate, (1 - 2 * duty) / rate)
     assert 0.05 < wanted < 0.11
     # Where the way turns within the clip, a step goes up or down as a whole.
     assert np.median(rises) == pytest.approx(wanted, abs=0.002)

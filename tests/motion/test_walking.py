@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from biomechanics import boulic_stride
 from motion.measures import SIDES, at, clip, contacts, flexion, slides, world
-from oracles.people import boulic_stride
 
 from mmsynth.motion.skeleton import forward
 

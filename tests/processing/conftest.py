@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles.radar import point_target_adc
+from oracles import point_target_adc
 
 from mmsynth.types import AdcFrames, Radar, Waveform
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles.radar import ca_cfar_false_alarm, log_cfar_false_alarm
+from oracles import ca_cfar_false_alarm, log_cfar_false_alarm
 from scipy.stats import binom
 
 from mmsynth.processing import local_maxima, noise_estimate

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from cfgs import demo
-from oracles.radar import first_order_highpass, mean_highpassed_power
+from oracles import first_order_highpass, mean_highpassed_power
 
 from mmsynth.radar import advice, describe, load_radar, radar_names
 from mmsynth.radar.describe import angle_resolution, beam_width, data_rate, noise_voltage, snr

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from oracles.radar import chirp_figures
+from oracles import chirp_figures
 
 from mmsynth.config import dumps, parse, to_table
 from mmsynth.radar import device_named, devices, load_device, load_radar, radar_names

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from cfgs import DEMOS, LOW_POWER, LOW_POWER_6844, RADHAR, SDK3, demo, people_counting, studio
-from oracles.radar import chirp_figures
+from oracles import chirp_figures
 
 from mmsynth.radar import load_radar, parse_cfg, write_cfg
 from mmsynth.types import Cfar

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import torch
-from oracles.radar import beat_tone
+from oracles import beat_tone
 
 from mmsynth.radar import load_radar
 from mmsynth.types import Radar, Receiver

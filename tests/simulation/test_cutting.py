@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from oracles.scattering import plate_field
+from oracles import plate_field
 from simulation.scenes import free_space, mesh, plate, response, small_radar
 
 from mmsynth.simulation.cutting import MOST, pieces

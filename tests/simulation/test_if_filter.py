@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles.radar import beat_tone, butterworth_power, first_order_highpass, folded_first_order, thermal_noise_power
+from oracles import beat_tone, butterworth_power, first_order_highpass, folded_first_order, thermal_noise_power
 from simulation.scenes import free_space, mesh, plate, small_radar
 
 from mmsynth.processing.spectrum import range_spectrum

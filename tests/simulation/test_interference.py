@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from oracles.radar import first_order_highpass
+from oracles import first_order_highpass
 from simulation.receivers import radar_with, seeded, silence
 
 from mmsynth.simulation import receive

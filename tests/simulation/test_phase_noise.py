@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from oracles.radar import beat_tone, first_order_highpass, phase_noise_to_signal
+from oracles import beat_tone, first_order_highpass, phase_noise_to_signal
 from simulation.receivers import echo, power, radar_with, seeded, silence
 
 from mmsynth.simulation import receive

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from oracles.radar import adc_noise_power, beat_tone, first_order_highpass, thermal_noise_power
+from oracles import adc_noise_power, beat_tone, first_order_highpass, thermal_noise_power
 from simulation.receivers import echo, power, radar_with, seeded, silence
 from simulation.scenes import free_space, mesh, plate, small_radar
 

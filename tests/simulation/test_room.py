@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from oracles.scattering import fresnel_power, image_echo, trihedral_rcs
+from oracles import fresnel_power, image_echo, trihedral_rcs
 from simulation.scenes import mesh, plate, rcs, small_radar
 
 from mmsynth.geometry import radar_pose

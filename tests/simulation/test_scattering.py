@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from oracles.scattering import cylinder_rcs, fresnel_power, plate_rcs, sphere_po_rcs, triangle_field
+from oracles import cylinder_rcs, fresnel_power, plate_rcs, sphere_po_rcs, triangle_field
 from scipy.constants import speed_of_light
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, rcs, response, small_radar
 

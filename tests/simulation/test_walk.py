@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from oracles.people import WALK_TIME, walker_joints
+from biomechanics import WALK_TIME, walker_joints
 from simulation.scenes import CONDUCTOR, free_space, small_radar
 
 from mmsynth.processing import range_doppler

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles.radar import point_target_adc
+from oracles import point_target_adc
 
 from mmsynth.datasets.raw import Order, order_of, read_dca1000, write_dca1000
 from mmsynth.datasets.raw.dca1000 import frame_words

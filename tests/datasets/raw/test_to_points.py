@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from oracles.radar import point_target_adc
+from oracles import point_target_adc
 
 from mmsynth.datasets.raw import read_dca1000, read_infineon, write_dca1000, write_infineon
 from mmsynth.processing import detect, range_doppler

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from oracles.scattering import fresnel_power
+from oracles import fresnel_power
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, plate, response, small_radar
 
 from mmsynth import geometry

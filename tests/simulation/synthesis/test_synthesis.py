@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from oracles.radar import point_target_adc
+from oracles import point_target_adc
 from scipy.constants import speed_of_light
 from simulation.scenes import error_db
 

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from oracles.scattering import double_bounce_gain
 from simulation.scenes import CONDUCTOR, free_space, mesh, response, small_radar
 
 from mmsynth.simulation.paths import select, trace
@@ -14,6 +13,37 @@ EVERYTHING = Simulation(drop=0.0, bounce_drop=0.0, bounces=1)
 ENDS = ((-0.3, 0.0, 0.0), (0.4, 0.0, 0.0))
 # Radius, length between the middles of the ends, place of the middle: a forearm 6 cm off a narrow trunk.
 ARM, TRUNK = (0.03, 0.10, (-0.07, 3.0, 0.0)), (0.06, 0.10, (0.07, 3.04, 0.0))
+
+
+def double_bounce_gain(first, second, ends, wavelength):
+    """Amplitude gain from TX over one body, then another, to RX: physical optics twice, summed over pairs of facets.
+
+    Conductors, isotropic antennas, a field across the plane of all ways. Huygens' integral over the first body makes
+    the field at each point of the second, and over the second that at the RX: (lambda / 4 pi) (-j k / 2 pi)^2 times the
+    sum of exp(j k way) c_1 c_2 dS_1 dS_2 / (s_0 s_1 s_2), with c = (cos_in + cos_out) / 2 where both are above zero.
+
+    Args:
+        first, second: points [n, 3], outward unit normals [n, 3] and areas [n] of bodies that hide nothing of another.
+        ends: places [3] of TX and RX.
+        wavelength: in m; points should lie within a quarter of it from each other.
+    """
+    wavenumber = 2 * np.pi / wavelength
+    (tx, rx), sides = (np.asarray(end, float) for end in ends), []
+    for (points, normals, areas), end in zip((first, second), (tx, rx), strict=True):
+        away = end - points
+        far = np.linalg.norm(away, axis=1)
+        cosine = (away * normals).sum(1) / far
+        lit = cosine > 0
+        sides.append((points[lit], normals[lit], (areas * np.exp(1j * wavenumber * far) / far)[lit], cosine[lit]))
+    total = 0.0
+    for rows in np.array_split(np.arange(len(sides[0][0])), 1 + len(sides[0][0]) // 200):
+        (p, n, wave, there), (q, m, back, here) = tuple(x[rows] for x in sides[0]), sides[1]
+        way = q[None] - p[:, None]
+        far = np.linalg.norm(way, axis=2)
+        out, into = (way * n[:, None]).sum(2) / far, -(way * m[None]).sum(2) / far
+        weight = np.where((out > 0) & (into > 0), 0.25 * (there[:, None] + out) * (here[None] + into), 0)
+        total += wave @ (weight * np.exp(1j * wavenumber * far) / far) @ back
+    return wavelength / (4 * np.pi) * (-1j * wavenumber / (2 * np.pi)) ** 2 * total
 
 
 def capsule(body, edge):

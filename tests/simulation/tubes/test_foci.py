@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import trimesh
-from oracles.scattering import two_mirrors_gain
+from oracles import two_mirrors_gain
 from simulation.scenes import CONDUCTOR, free_space, mesh, response, small_radar
 
 from mmsynth.simulation.paths import select, trace

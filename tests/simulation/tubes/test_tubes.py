@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from oracles.scattering import dihedral_rcs, trihedral_rcs, two_spheres_gain
+from oracles import dihedral_rcs, trihedral_rcs, two_spheres_gain
 from simulation.scenes import CONDUCTOR, decibel, free_space, mesh, rcs, response, small_radar
 
 from mmsynth import geometry

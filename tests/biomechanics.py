@@ -1,7 +1,4 @@
-"""How people walk, run and carry their mass, from the textbooks.
-
-NumPy float64; imports nothing from mmsynth.
-"""
+"""How people walk, run and carry their mass, as it is published; imports nothing from mmsynth."""
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
