@@ -46,10 +46,15 @@ def train(
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
     file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
+    step: Annotated[
+        float | None, typer.Option(help="Seconds from one window of activities to the next; none = side by side.")
+    ] = None,
 ) -> None:
     """Print label and confidence of every window of a recording, or joints and their expected error (nan = unknown).
 
     `mmsynth predict runs/mine recording.h5 > answers.tsv`
+
+    `mmsynth predict runs/falls night.h5 --step 0.5`
     """
     from mmsynth.datasets import Dataset
     from mmsynth.joints import joint_names
@@ -60,6 +65,8 @@ def predict(
     if warning := other_radar(loaded, data):
         note(warning)
     if loaded.recipe.task == "pose":
+        if step is not None:
+            raise ValueError(f"--step: expected none for poses, which have an instant in every bin, got {step:g}")
         poses = predict_poses(loaded, data)
         _note_missing(data, poses.clip)
         names = joint_names(poses.joint_set)
@@ -68,7 +75,7 @@ def predict(
             for name, (x, y, z), e in zip(names, joints, error, strict=True):
                 say(f"{clip}\t{time:.2f}\t{name}\t{x:.3f}\t{y:.3f}\t{z:.3f}\t{e:.3f}")
         return
-    found = ask(loaded, data)
+    found = ask(loaded, data, step=step)
     _note_missing(data, found.clip)
     if bare := int(found.empty.sum()):
         kind = {"all": "", "moving": "moving ", "static": "static "}[loaded.recipe.window.points]

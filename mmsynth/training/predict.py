@@ -84,13 +84,21 @@ class Poses:
         return len(self.time)
 
 
-def predict(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Predictions:
-    """Class probabilities of every window (not overlapping) of the clips of a data set, all of them if none are named.
+def predict(
+    run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None, step: float | None = None
+) -> Predictions:
+    """Class probabilities of every window of the clips of a data set.
+
+    Args:
+        run: of activities.
+        dataset: holds the clips.
+        clips: rows of those that are asked for; None = all.
+        step: seconds from the start of one window to the next; None = side by side, so that no frame counts twice.
 
     Raises:
-        ValueError: no clip is as long as a window, or the run predicts poses.
+        ValueError: no clip is as long as a window, the run predicts poses, or `step` is no positive number.
     """
-    settings = replace(run.recipe.window, step=run.recipe.window.duration)
+    settings = replace(run.recipe.window, step=run.recipe.window.duration if step is None else step)
     windows = cut(dataset, settings, clips)
     p = run.model.probabilities(windows)
     empty = (np.diff(windows.offsets) == 0) & (not settings.maps)

@@ -72,6 +72,22 @@ def test_a_run_read_back_predicts_the_same(model: str, recordings: Path, generat
     assert fit(recipe, tmp_path / "run", quiet).classes == run.classes
 
 
+def test_windows_that_overlap_have_those_side_by_side_among_them(recordings: Path, tmp_path: Path) -> None:
+    """At a quarter of the step, every fourth window is one of those, with the same answer."""
+    run = fit(Recipe(Data((recordings,)), trees=TreeSettings(20)), tmp_path / "run", quiet)
+    clips = Dataset.open(recordings)
+    apart, dense = predict(run, clips), predict(run, clips, step=run.recipe.window.duration / 4)
+    assert dense.duration == apart.duration == run.recipe.window.duration
+    rows = {
+        (clip, round(float(start), 3)): i for i, (clip, start) in enumerate(zip(dense.clip, dense.start, strict=True))
+    }
+    same = [rows[clip, round(float(start), 3)] for clip, start in zip(apart.clip, apart.start, strict=True)]
+    assert np.array_equal(dense.probability[same], apart.probability)
+    assert len(dense) == 4 * len(apart) - 3 * len(clips)
+    with pytest.raises(ValueError, match="step from 0.01 s on, got 2 s and 0 s"):
+        predict(run, clips, step=0.0)
+
+
 def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Path, tmp_path: Path) -> None:
     recipe = Recipe(Data(real=(recordings,)))
     fit(recipe, tmp_path / "run", quiet)
