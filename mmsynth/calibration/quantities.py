@@ -184,9 +184,9 @@ def levels(values: Floats, unit: str) -> Floats:
         unit: of intensity.
     """
     intensity, known = values[:, 4], values[:, 5] + values[:, 6]
-    counts = {"ADC counts": intensity, "10 log10(ADC counts + 1)": 10 ** (intensity / 10) - 1}.get(
-        unit, intensity * np.nan
-    )
+    counts = intensity if unit == "ADC counts" else np.full_like(intensity, np.nan)
+    if unit == "10 log10(ADC counts + 1)":
+        counts = 10 ** (intensity / 10) - 1
     return np.where(np.isfinite(known), known, 20 * np.log10(np.maximum(counts, 1.0)))
 
 

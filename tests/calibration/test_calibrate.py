@@ -444,10 +444,13 @@ def test_the_last_noise_floor_or_clutter_that_was_tried_is_said() -> None:
 
 
 def test_slow_points_lie_over_the_weakest_fast_ones_by_what_rests_beside_them() -> None:
-    """Amplitudes of one, two and three Doppler bins, in each unit; what rests, and what is not known, stays out."""
+    """Amplitudes of one, two and three Doppler bins, in each unit; what rests, or is not known, stays out.
+
+    So does what moves by less than half a bin, as a board that reads between bins may say of what rests.
+    """
     step, clips = 0.25, 2
-    speeds = np.tile([0.0, 1.0, -1.0, -2.0, 3.0], (10 * clips, 1))  # in bins, a frame each
-    levels = np.tile([90.0, 50.0, 44.0, 40.0, 60.0], (10 * clips, 1))
+    speeds = np.tile([0.0, 1.0, -1.0, -2.0, 3.0, 0.45], (10 * clips, 1))  # in bins, a frame each
+    levels = np.tile([90.0, 50.0, 44.0, 40.0, 60.0, 80.0], (10 * clips, 1))
     levels[:, 2] += np.repeat([0.0, 6.0], 10)  # more rests beside people of the second clip
     values = np.zeros((speeds.size, 7), np.float32)
     values[:, 1], values[:, 3], values[:, 4:] = 1.5, step * speeds.ravel(), np.nan
@@ -459,7 +462,7 @@ def test_slow_points_lie_over_the_weakest_fast_ones_by_what_rests_beside_them() 
         own[:, 5], own[:, 6] = columns.get("snr", np.nan), columns.get("noise", np.nan)
         frames = np.arange(10 * clips)
         points = FlatPoints(
-            own, np.repeat(frames, 5), 5 * np.arange(10 * clips + 1), (frames % 10) / 10, 10 * np.arange(3)
+            own, np.repeat(frames, 6), 6 * np.arange(10 * clips + 1), (frames % 10) / 10, 10 * np.arange(3)
         )
         return measure(points, 1.0, Still(step=step), unit)[SLOW]
 
