@@ -56,7 +56,7 @@ def test_both_are_read_off_together_and_err_as_clips_do(noise: float, level: flo
 
 
 def test_what_has_no_points_is_as_far_as_can_be() -> None:
-    """Recordings lie at the end of each axis, where no point counts for none. A single level, or floor, is what fits."""
+    """Recordings lie at the end of each axis, where no points look near. A single level, or floor, is what fits."""
     made = {(n, 6.0): clips(n, 6.0, 1) for n in FLOORS}
     none = {name: replace(v, values=v.values[:0], clip=v.clip[:0]) for name, v in made[12.0, 6.0].items()}
     noise, level = between(clips(80.0, 100.0, 2), made | {(12.0, 6.0): none}, 1)
