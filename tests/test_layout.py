@@ -128,7 +128,8 @@ def test_types_state_their_axes() -> None:
 
 def test_files_stay_short() -> None:
     """What no longer fits 300 lines holds more than one thing."""
-    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "mmsynth").rglob("*.py")}
+    files = [path for folder in ("mmsynth", "tests") for path in (ROOT / folder).rglob("*.py")]
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {str(path.relative_to(ROOT)): n for path, n in lines.items() if n > 300} == {}
 
 
