@@ -208,9 +208,31 @@ def test_a_split_that_leaks_a_clip_is_refused(tmp_path: Path, dataset: Dataset) 
         load_split("mars")
 
 
-def test_a_set_is_read_as_its_readme_says(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def readme_examples() -> list[str]:
     text = (Path(__file__).parents[2] / "datasets" / "README.md").read_text(encoding="utf-8")
-    arrays, plain = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_heatmaps_are_read_as_the_readme_says(
+    tmp_path: Path,
+    make_sample: Callable[..., Sample],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    samples = [make_sample(i, adc=False, joints=False) for i in range(3)]
+    with DatasetWriter(tmp_path / "mine.h5", Attributes()) as writer:
+        for s in samples:
+            writer.append(replace(s, heatmaps=tuple(replace(m, kind="range_doppler") for m in s.heatmaps)))
+    found: dict[str, Any] = {}
+    exec(readme_examples()[2], found)  # noqa: S102
+    assert capsys.readouterr().out == "torch.Size([3, 2, 5, 6]) ('walk', 'walk', 'walk')\n"
+    maps = found["Maps"]("mine.h5")
+    assert len(maps) == 3 and torch.equal(maps[1][0], samples[1].heatmaps[0].power) and maps[1][1] == "walk"
+
+
+def test_a_set_is_read_as_its_readme_says(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays, plain, _ = readme_examples()
     monkeypatch.chdir(dataset.path.parent)
     dataset.path.rename("mine.h5")
     found: dict[str, Any] = {}
