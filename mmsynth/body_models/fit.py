@@ -88,25 +88,25 @@ def fit_skeleton(
     mix, seen, weight = mix[known], seen[:, known], weight[:, known]
     names = body.joint_names
     active = _active(mix, body.parents)
-    known_shape = None if shape is None else shape.to(seen)
-    shape = torch.zeros(10, dtype=torch.float64, device=seen.device)
+    betas = seen.new_zeros(10) if shape is None else shape.to(seen)
     problem = Problem(
         seen=seen,
         weight=weight / settings.noise**2,
         mix=mix,
-        rest=_rest(body, shape, settings),
+        rest=_rest(body, betas, settings),
         parents=body.parents,
         active=active,
         limits={k: v.to(seen.device) for k, v in limit_tensors(tuple(names[j] for j in active)).items()},
         calm=_calm(skeleton.times.to(seen.device), settings),
         robust=settings.robust,
     )
-    shape = _shape_from_bones(problem, body, settings) if known_shape is None else known_shape
-    problem = with_rest(problem, _rest(body, shape, settings))
+    if shape is None:
+        betas = _shape_from_bones(problem, body, settings)
+        problem = with_rest(problem, _rest(body, betas, settings))
     pose = solve(problem, start(problem, names), settings.steps[0], smooth=False)
-    if known_shape is None:
-        shape = _shape_from_pose(problem, pose, body, shape, settings)
-        problem = with_rest(problem, _rest(body, shape, settings))
+    if shape is None:
+        betas = _shape_from_pose(problem, pose, body, betas, settings)
+        problem = with_rest(problem, _rest(body, betas, settings))
     if settings.plant_feet:
         feet = [r for j in _FEET if (r := row_of(mix, names.index(j))) is not None]
         problem = plant(problem, targets(problem, pose), feet, skeleton.times.to(problem.seen))
@@ -116,7 +116,7 @@ def fit_skeleton(
         rotations=pose.rotations[:, active],
         translation=pose.translation,
         times=skeleton.times,
-        shape=shape,
+        shape=betas,
         labels=skeleton.labels,
         gender=settings.gender,
         shape_of=body.family,

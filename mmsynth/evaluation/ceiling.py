@@ -15,13 +15,12 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from mmsynth import metrics
 from mmsynth.evaluation.fidelity import SERIES, Courses, series, split_frames
+from mmsynth.evaluation.restage import SMOOTHING
 from mmsynth.types import Sample
 
 Array = NDArray[Any]
 _AROUND = (-0.5, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.5)  # s: at which times besides now radial speeds are known
 _DRAWS = 400
-# Standard deviation in s of the Gaussian that takes a depth camera's jitter from the joints.
-_SMOOTHING = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ def stretch_of(sample: Sample, frames: slice, period: float, radar: Sequence[flo
     if sample.joints is None:
         raise ValueError(f"{sample.id}: expected joints, got none")
     whole = sample.joints[frames.start : frames.stop].double().numpy()
-    joints = gaussian_filter1d(whole, _SMOOTHING / period, axis=0, mode="nearest")
+    joints = gaussian_filter1d(whole, SMOOTHING / period, axis=0, mode="nearest")
     clouds = tuple(list(split_frames(sample.cloud))[frames])
     return Stretch(sample.labels.subject, _features(joints, np.asarray(radar), period)[:: frames.step], series(clouds))
 

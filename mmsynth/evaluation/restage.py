@@ -20,6 +20,9 @@ from mmsynth.simulation import Simulation, knot_times, receive, simulate_clean
 from mmsynth.types import AdcFrames, MeshSequence, Motion, Radar, RadarSetup, Sample, Scene, Skeleton
 
 BREATHS = 0.25  # a second
+# Standard deviation in s of the Gaussian that takes a depth camera's jitter from poses: 1 cm at 10 frames/s is 0.1 m/s
+# on every facet.
+SMOOTHING = 0.1
 # How far, in m along each axis and in rad about the vertical, people stand from where they are said to in a draw of
 # speckle: standard deviations. Less than a depth camera knows, and 3 wavelengths both ways between the sides of a
 # trunk; a wavelength along the line of sight would move every echo alike and leave the speckle (coherence 0.99).
@@ -35,8 +38,7 @@ class Restaging:
         setup: the device that recorded.
         settings: of the simulator.
         radar_position: of the device in the frame of the poses, in m; it looks along +y.
-        smoothing: standard deviation in s of the Gaussian that takes a depth camera's jitter from the poses: 1 cm at
-            10 frames/s is 0.1 m/s on every facet.
+        smoothing: of the poses, see `SMOOTHING`; 0 = none.
         lag: how long in s the radar comes after the camera, up to a frame period: a recorded cloud shows the pose that
             its frame's label had this long before.
         noisy: whether the receiver adds its noise and quantises.
@@ -56,7 +58,7 @@ class Restaging:
     setup: RadarSetup
     settings: Simulation = Simulation(bounces=1, static_room=False)
     radar_position: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    smoothing: float = 0.1
+    smoothing: float = SMOOTHING
     lag: float = 0.0
     noisy: bool = True
     draw: int = 0
