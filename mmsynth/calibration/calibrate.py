@@ -22,21 +22,22 @@ import numpy as np
 
 from mmsynth.arrays import digest
 from mmsynth.body_models import load_body
-from mmsynth.calibration.activities import Names, own_places, place_activities
+from mmsynth.calibration.activities import place_activities
 from mmsynth.calibration.errors import Distance, compare
 from mmsynth.calibration.levels import Level
-from mmsynth.calibration.placing import FEWEST, floor_begins, written
-from mmsynth.calibration.quantities import FAR, NEAR, Still, measure, places
+from mmsynth.calibration.overlay import overlay_of, remarks
+from mmsynth.calibration.placing import floor_begins
+from mmsynth.calibration.quantities import FAR, NEAR, Measured, Still, measure, places
 from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
 from mmsynth.calibration.tilting import tilted
 from mmsynth.config import dumps
-from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
+from mmsynth.datasets import Attributes, Clips, Dataset, FlatPoints, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.evaluation.report import without_nan
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.play import check_motions
-from mmsynth.generation.recipe import ActivityRecipe, Outputs, Recipe
+from mmsynth.generation.recipe import Outputs, Recipe
 from mmsynth.generation.run import run_note
 from mmsynth.processes import Progress
 from mmsynth.types import RadarSetup
@@ -112,21 +113,12 @@ def calibrate(
         OSError: the disk is full, or a worker died.
     """
     settings, out = settings or CalibrationSettings(), Path(out)
-    if out.suffix != ".toml":
-        raise ValueError(f"{out}: expected a .toml file to write the overlay to, got another kind")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out}: no such folder {out.parent}")
+    _check_place(out)
     setup, unit = _check_radar(recipe, captures)
     if len(captures) == 0:
         raise ValueError("calibrate: expected recordings, got a data set without clips")
-    points = captures.points()
-    still = _still(recipe, setup)
-    recorded = measure(points, recipe.seconds, still, unit)
-    if len(recorded["range (m)"]) == 0:
-        raise ValueError(
-            f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
-            "m/s, got none"
-        )
+    points, still = captures.points(), _still(recipe, setup)
+    recorded = _recorded(points, recipe, still, unit)
     load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
     check_motions(recipe)
     base = replace(recipe, outputs=Outputs())
@@ -134,48 +126,75 @@ def calibrate(
     files = tuple(out.with_suffix(suffix) for suffix in (".toml", ".png", ".json"))
     if any(path.exists() for path in files):
         return _found_before(files, note)
-    judged = settings.judged or settings.clips
     folder = out.with_suffix(".parts")
     with run_folder(folder, "calibration.toml", note):
-        total = (6 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
-        clips = ClipFolder(folder, workers, progress, total)
         search = Search(
             recorded,
             places(points, recipe.seconds),
             setup.radar.waveform.max_range,
             settings,
-            clips,
+            ClipFolder(folder, workers, progress, _clips_in_all(settings, still)),
             still,
             floor_begins(points, floor_limit(recipe)),
         )
         found = search.run(base)
         upright, who, made = place_activities(found.recipe, captures, search)
         last = tilted(upright, made, search)
-        # Before and after are of other people, places and noise than the search has seen, but of the same ones.
-        others = {
-            name: replace(r, seed=recipe.seed + 1, clips=judged, noise_draws=1)
-            for name, r in (("before", base), ("after", last))
-        }
-        sets = [clips.make({name: r})[name] for name, r in others.items()]
-        before, after = (measure(m.points(), recipe.seconds, still, m.attributes.intensity_unit) for m in sets)
-        progress(clips.total, clips.total)
-        apart = compare(recorded, before, after, people(recipe))
-        shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in apart}
-        figure = histograms_figure(shown, "recorded and simulated, before and after calibration")
+        before, after = _judged(base, last, search)
         edges = settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
-        said = tuple(
-            line
-            for line in (*edges, _high(base, last), _tilt(base, last), _kept(recipe, last), _apart(base, last, who))
-            if line
+        result = Calibration(
+            overlay_of(last, base),
+            compare(recorded, before, after, people(recipe)),
+            found.noise,
+            found.clutter,
+            (*edges, *remarks(base, last, who)),
+            tuple(who.tolist()),
         )
-        result = Calibration(_overlay(last, base), apart, found.noise, found.clutter, said, tuple(who.tolist()))
+        shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in result.distances}
         with whole(*files) as (part, picture, table):
-            part.write_text(_header(apart, recipe.seed) + dumps(result.overlay), encoding="utf-8")
-            save_figure(figure, picture)
+            part.write_text(_header(result.distances, recipe.seed) + dumps(result.overlay), encoding="utf-8")
+            save_figure(histograms_figure(shown, "recorded and simulated, before and after calibration"), picture)
             content = {"run": note, **without_nan(asdict(result))}
             table.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.rmtree(folder)
     return result
+
+
+def _check_place(out: Path) -> None:
+    """Refuses a file that is no .toml, or in no folder."""
+    if out.suffix != ".toml":
+        raise ValueError(f"{out}: expected a .toml file to write the overlay to, got another kind")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out}: no such folder {out.parent}")
+
+
+def _recorded(points: FlatPoints, recipe: Recipe, still: Still, unit: str) -> Measured:
+    """What recordings hold; refuses those without a moving point."""
+    recorded = measure(points, recipe.seconds, still, unit)
+    if len(recorded["range (m)"]) == 0:
+        raise ValueError(
+            f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
+            "m/s, got none"
+        )
+    return recorded
+
+
+def _clips_in_all(settings: CalibrationSettings, still: Still) -> int:
+    """Clips of the search, and of judging what it found, before and after."""
+    judged = settings.judged or settings.clips
+    return (6 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
+
+
+def _judged(base: Recipe, last: Recipe, search: Search) -> tuple[Measured, Measured]:
+    """What clips hold before and after, of other people, places and noise than the search has seen, but of the same."""
+    clips, count = search.clips, search.settings.judged or search.settings.clips
+    found = []
+    for name, recipe in (("before", base), ("after", last)):
+        others = replace(recipe, seed=base.seed + 1, clips=count, noise_draws=1)
+        made = clips.make({name: others})[name]
+        found.append(measure(made.points(), base.seconds, search.still, made.attributes.intensity_unit))
+    clips.progress(clips.total, clips.total)
+    return found[0], found[1]
 
 
 def _found_before(files: tuple[Path, ...], note: str) -> Calibration:
@@ -212,71 +231,6 @@ def _still(recipe: Recipe, setup: RadarSetup) -> Still:
     """What of things at rest the recipe has, and the radar does not take away."""
     seen = recipe.clutter.room and not setup.processing.clutter_removal
     return Still(bool(recipe.room), setup.radar.velocity_resolution if seen else 0.0)
-
-
-def _high(recipe: Recipe, found: Recipe) -> str:
-    """One sentence on the radar's height, where it is found."""
-    low, high = found.placement.radar_height[0], found.placement.radar_height[-1]
-    if found.placement.radar_height == recipe.placement.radar_height:
-        return ""
-    return f"the radar hung {low:.2f} to {high:.2f} m high, by where the floor's echo begins"
-
-
-def _tilt(recipe: Recipe, found: Recipe) -> str:
-    """One sentence on the radar's tilt, where it is found."""
-    if found.placement.radar_tilt == recipe.placement.radar_tilt:
-        return ""
-    low, high = (math.degrees(tilt) for tilt in (found.placement.radar_tilt[0], found.placement.radar_tilt[-1]))
-    return (
-        f"the radar's boresight was {low:+.1f} to {high:+.1f} degrees above the horizon, by the height of what moves "
-        "(or its board reads elevations that are off by so much)"
-    )
-
-
-def _kept(recipe: Recipe, found: Recipe) -> str:
-    """One sentence where the overlay changes no place, or not that of activities with places of their own."""
-    if written(found.placement) == written(recipe.placement):
-        return (
-            f"places stay the recipe's: recordings need {FEWEST} windows of {recipe.seconds:g} s, and simulated clips "
-            "one, with at least 5 moving points"
-        )
-    own = [a.label for a in recipe.activities if own_places(a)]
-    return f"places of the recipe's own stay, of: {', '.join(own)}; delete them for those of the overlay" if own else ""
-
-
-def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
-    """One sentence on what recordings were taken for, and which activities have places of their own by that."""
-    taken = {a.label: int((who == a.label).sum()) for a in recipe.activities}
-    if not any(taken.values()):
-        return ""
-    listed = ", ".join(f"{name} {count}" for name, count in taken.items())
-    text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
-    own = dict.fromkeys(a.label for a in _changed(recipe, found))
-    return f"{text}; places of their own: {', '.join(own) if own else 'none shows'}"
-
-
-def _changed(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
-    """Activities that stand elsewhere than before."""
-    pairs = zip(recipe.activities, found.activities, strict=True)
-    return [after for before, after in pairs if after.placement != before.placement]
-
-
-def _overlay(found: Recipe, recipe: Recipe) -> dict[str, Any]:
-    """What was found, as keys that differ from the recipe's."""
-    device = {name: list(getattr(found.device, name)) for name in ("noise_db", "threshold_db", "ghosts")}
-    subjects = {"clothing": list(found.subjects.clothing)}
-    # An activity of two blocks stands once.
-    own = {a.label: {k: a.placement[k] for k in written(found.placement)} for a in _changed(recipe, found)}
-    activities = [{"label": label, "placement": place} for label, place in own.items()]
-    whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
-    if found.placement.radar_height != recipe.placement.radar_height:
-        whole_set["placement"]["radar_height"] = list(found.placement.radar_height)
-    if found.placement.radar_tilt != recipe.placement.radar_tilt:
-        tilts = [round(math.degrees(tilt), 1) for tilt in found.placement.radar_tilt]
-        whole_set["placement"]["radar_tilt_deg"] = tilts
-    if found.clutter != recipe.clutter:
-        whole_set["clutter"] = {"level_db": list(found.clutter.level_db)}
-    return whole_set | ({"activities": activities} if activities else {})
 
 
 def _header(apart: dict[str, Distance], seed: int) -> str:

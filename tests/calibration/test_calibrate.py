@@ -1,6 +1,5 @@
 """Calibration: what is known to be in recordings is found, interrupted or not, and what is doubtful is said."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ import torch
 from calibration.recordings import recipe
 
 from mmsynth.calibration import CalibrationSettings, calibrate
-from mmsynth.calibration.calibrate import _high, _kept, _overlay, _still, _tilt
+from mmsynth.calibration.calibrate import _still
 from mmsynth.calibration.quantities import SLOW, Still, distances, measure
 from mmsynth.calibration.search import ClipFolder
 from mmsynth.datasets import Dataset, DatasetWriter
@@ -174,23 +173,3 @@ def test_clutter_is_compared_where_a_recipe_has_it_and_the_radar_keeps_it() -> N
     assert _still(cluttered, setup) == Still(share=False, step=setup.radar.velocity_resolution)
     assert _still(free, setup) == _still(cluttered, removed) == Still()
     assert _still(replace(free, room="a.toml"), setup) == Still(share=True)
-
-
-def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> None:
-    base = recipe(5)
-    moved = replace(base, placement=replace(base.placement, distance=(2.0, 2.5)))
-    hung = replace(base, placement=replace(base.placement, radar_height=(1.1, 1.2)))
-    wide = replace(base, placement=replace(base.placement, radar_height=(0.6, 1.6)))
-    assert _overlay(hung, wide)["placement"]["radar_height"] == [1.1, 1.2]
-    assert "radar_height" not in _overlay(hung, hung)["placement"]
-    assert "hung 1.10 to 1.20 m high" in _high(wide, hung) and _high(wide, wide) == ""
-    leant = replace(base, placement=replace(base.placement, radar_tilt=(math.radians(-3.0), math.radians(-1.0))))
-    assert _overlay(leant, base)["placement"]["radar_tilt_deg"] == [-3.0, -1.0]
-    assert "radar_tilt_deg" not in _overlay(leant, leant)["placement"] and _tilt(leant, leant) == ""
-    assert "-3.0 to -1.0 degrees above the horizon" in _tilt(base, leant)
-    assert "recordings need 9 windows of 0.5 s" in _kept(wide, hung)
-    assert "recordings need 9 windows of 0.5 s" in _kept(base, base) and _kept(base, moved) == ""
-    first = replace(base.activities[0], placement={"bearing_deg": [0, 5]})
-    turned = replace(base.activities[1], placement={"facing_deg": [0, 5]})
-    own = replace(base, activities=(first, turned, *base.activities[2:]))
-    assert "of the recipe's own stay, of: boxing;" in _kept(own, moved)

@@ -1,0 +1,85 @@
+"""What a calibration found, as the keys of an overlay and in sentences."""
+
+import math
+from typing import Any
+
+from mmsynth.calibration.activities import Names, own_places
+from mmsynth.calibration.placing import FEWEST, written
+from mmsynth.generation.recipe import ActivityRecipe, Recipe
+
+
+def overlay_of(found: Recipe, recipe: Recipe) -> dict[str, Any]:
+    """The keys of a recipe as it was `found` that differ from the `recipe`'s."""
+    device = {name: list(getattr(found.device, name)) for name in ("noise_db", "threshold_db", "ghosts")}
+    subjects = {"clothing": list(found.subjects.clothing)}
+    # An activity of two blocks stands once.
+    own = {a.label: {k: a.placement[k] for k in written(found.placement)} for a in _changed(recipe, found)}
+    activities = [{"label": label, "placement": place} for label, place in own.items()]
+    whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
+    if found.placement.radar_height != recipe.placement.radar_height:
+        whole_set["placement"]["radar_height"] = list(found.placement.radar_height)
+    if found.placement.radar_tilt != recipe.placement.radar_tilt:
+        tilts = [round(math.degrees(tilt), 1) for tilt in found.placement.radar_tilt]
+        whole_set["placement"]["radar_tilt_deg"] = tilts
+    if found.clutter != recipe.clutter:
+        whole_set["clutter"] = {"level_db": list(found.clutter.level_db)}
+    return whole_set | ({"activities": activities} if activities else {})
+
+
+def remarks(recipe: Recipe, found: Recipe, who: Names) -> tuple[str, ...]:
+    """Sentences on what the overlay changes, and on what it does not.
+
+    Args:
+        recipe: as it was before.
+        found: with what calibration found.
+        who: the activity that each recording was taken for; "" = none.
+    """
+    said = (_high(recipe, found), _tilt(recipe, found), _kept(recipe, found), _apart(recipe, found, who))
+    return tuple(filter(None, said))
+
+
+def _high(recipe: Recipe, found: Recipe) -> str:
+    """One sentence on the radar's height, where it is found."""
+    low, high = found.placement.radar_height[0], found.placement.radar_height[-1]
+    if found.placement.radar_height == recipe.placement.radar_height:
+        return ""
+    return f"the radar hung {low:.2f} to {high:.2f} m high, by where the floor's echo begins"
+
+
+def _tilt(recipe: Recipe, found: Recipe) -> str:
+    """One sentence on the radar's tilt, where it is found."""
+    if found.placement.radar_tilt == recipe.placement.radar_tilt:
+        return ""
+    low, high = (math.degrees(tilt) for tilt in (found.placement.radar_tilt[0], found.placement.radar_tilt[-1]))
+    return (
+        f"the radar's boresight was {low:+.1f} to {high:+.1f} degrees above the horizon, by the height of what moves "
+        "(or its board reads elevations that are off by so much)"
+    )
+
+
+def _kept(recipe: Recipe, found: Recipe) -> str:
+    """One sentence where the overlay changes no place, or not that of activities with places of their own."""
+    if written(found.placement) == written(recipe.placement):
+        return (
+            f"places stay the recipe's: recordings need {FEWEST} windows of {recipe.seconds:g} s, and simulated clips "
+            "one, with at least 5 moving points"
+        )
+    own = [a.label for a in recipe.activities if own_places(a)]
+    return f"places of the recipe's own stay, of: {', '.join(own)}; delete them for those of the overlay" if own else ""
+
+
+def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
+    """One sentence on what recordings were taken for, and which activities have places of their own by that."""
+    taken = {a.label: int((who == a.label).sum()) for a in recipe.activities}
+    if not any(taken.values()):
+        return ""
+    listed = ", ".join(f"{name} {count}" for name, count in taken.items())
+    text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
+    own = dict.fromkeys(a.label for a in _changed(recipe, found))
+    return f"{text}; places of their own: {', '.join(own) if own else 'none shows'}"
+
+
+def _changed(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
+    """Activities that stand elsewhere than before."""
+    pairs = zip(recipe.activities, found.activities, strict=True)
+    return [after for before, after in pairs if after.placement != before.placement]

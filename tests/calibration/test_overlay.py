@@ -1,0 +1,33 @@
+"""What an overlay holds, and what is said of it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from calibration.recordings import recipe
+
+from mmsynth.calibration.overlay import overlay_of, remarks
+from mmsynth.generation.recipe import Recipe
+
+
+def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> None:
+    def said(before: Recipe, after: Recipe) -> str:
+        return " ".join(remarks(before, after, np.array([], object)))
+
+    base = recipe(5)
+    moved = replace(base, placement=replace(base.placement, distance=(2.0, 2.5)))
+    hung = replace(base, placement=replace(base.placement, radar_height=(1.1, 1.2)))
+    wide = replace(base, placement=replace(base.placement, radar_height=(0.6, 1.6)))
+    assert overlay_of(hung, wide)["placement"]["radar_height"] == [1.1, 1.2]
+    assert "radar_height" not in overlay_of(hung, hung)["placement"]
+    assert "hung 1.10 to 1.20 m high" in said(wide, hung) and "hung" not in said(wide, wide)
+    leant = replace(base, placement=replace(base.placement, radar_tilt=(math.radians(-3.0), math.radians(-1.0))))
+    assert overlay_of(leant, base)["placement"]["radar_tilt_deg"] == [-3.0, -1.0]
+    assert "radar_tilt_deg" not in overlay_of(leant, leant)["placement"] and "horizon" not in said(leant, leant)
+    assert "-3.0 to -1.0 degrees above the horizon" in said(base, leant)
+    assert "recordings need 9 windows of 0.5 s" in said(wide, hung)
+    assert "recordings need 9 windows of 0.5 s" in said(base, base) and said(base, moved) == ""
+    first = replace(base.activities[0], placement={"bearing_deg": [0, 5]})
+    turned = replace(base.activities[1], placement={"facing_deg": [0, 5]})
+    own = replace(base, activities=(first, turned, *base.activities[2:]))
+    assert "of the recipe's own stay, of: boxing;" in said(own, moved)
