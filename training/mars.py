@@ -162,7 +162,9 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     recipe, runs = load_recipe(HERE / "mars_pose.toml"), []
     for seed in range(options.seeds):
         own_recipe = replace(recipe, seed=seed)
-        runs.append(transfer_errors(real, recorded.labels.id, synthetic, options.shares, own_recipe))
+        runs.append(
+            transfer_errors(real, recorded.labels.id, synthetic, options.shares, own_recipe, recorded.joint_set)
+        )
         print(f"{seed + 1} of {options.seeds}", file=sys.stderr, flush=True)
     curves = pose_curves(runs)
     for name, curve in curves.items():

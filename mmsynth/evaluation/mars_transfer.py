@@ -64,7 +64,12 @@ class Errors:
 
 
 def transfer_errors(
-    real: Frames, names: Array, synthetic: Mapping[str, Frames], shares: Sequence[float], recipe: Recipe
+    real: Frames,
+    names: Array,
+    synthetic: Mapping[str, Frames],
+    shares: Sequence[float],
+    recipe: Recipe,
+    joint_set: str,
 ) -> dict[float, dict[str, tuple[Errors, ...]]]:
     """Errors by share and person held out, of each of `ARMS`.
 
@@ -78,6 +83,7 @@ def transfer_errors(
         synthetic: simulated ones to use when a person is held out, by that person's name.
         shares: of the recordings.
         recipe: of the perceptron; `schedule` and `sizes` are each in turn, the seed also that of the stretches.
+        joint_set: of the poses.
     """
     found: dict[float, dict[str, tuple[Errors, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     before, beside = (replace(recipe, data=replace(recipe.data, schedule=s), sizes=True) for s in ("pretrain", "mix"))
@@ -86,12 +92,12 @@ def transfer_errors(
         there, made = real.subject == name, synthetic[name]
         test, others = real.take(there), real.take(~there)
         constant = np.broadcast_to(others.joints.mean(0), test.joints.shape)
-        guesses = [constant, fit_frames(before, None, made, _quiet).poses(test)]
+        guesses = [constant, fit_frames(before, joint_set, None, made, _quiet).poses(test)]
         found[0.0][name] = _errors(guesses, test)
         for share in shares:
             few = others.take(stretches(others, names, share, np.random.default_rng([recipe.seed, number])))
             arms = ((plain, None), (before, None), (before, made), (beside, made))
-            found[share][name] = _errors([fit_frames(r, few, m, _quiet).poses(test) for r, m in arms], test)
+            found[share][name] = _errors([fit_frames(r, joint_set, few, m, _quiet).poses(test) for r, m in arms], test)
     return found
 
 

@@ -102,7 +102,7 @@ def fit_model(
         The model, and what there is to say of the data that only training shows; "" = nothing.
     """
     if isinstance(material, FrameMaterial):
-        return fit_frames(recipe, material.real, material.synthetic, progress), ""
+        return fit_frames(recipe, material.targets.joint_set, material.real, material.synthetic, progress), ""
     if recipe.model == "trees":
         trees, note = fit_trees(recipe, material)
         progress(1, 1)
@@ -171,7 +171,11 @@ def _estimate_frames(recipe: Recipe) -> Estimate:
     material = gather_frames(recipe)
     few = replace(recipe, optimise=replace(recipe.optimise, steps=40, pretrain_steps=0, every=1))
     at: list[float] = []
-    model = fit_frames(few, material.real, material.synthetic, lambda done, total: at.append(time.perf_counter()))
+
+    def note(done: int, total: int) -> None:
+        at.append(time.perf_counter())
+
+    model = fit_frames(few, material.targets.joint_set, material.real, material.synthetic, note)
     seconds = float(np.median(np.diff(at))) * recipe.optimise.steps
     parameters = sum(p.numel() for p in model.network.parameters())
     frames = sum(len(f) for f in (material.real, material.synthetic) if f is not None)

@@ -17,7 +17,9 @@ Array = NDArray[Any]
 # after it: of a squat one tells whether it goes down or up.
 SPANS = ((0.0, 0.0), (-0.2, 0.2), (-1.0, 1.0), (-0.4, -0.1), (0.1, 0.4))
 # Range, lateral position and height in m, velocity in m/s: from, to, bins. What lies outside counts in the last one.
-_AXES = ((1.0, 2.8, 12), (-1.0, 1.0, 10), (-1.1, 1.0, 14), (-2.0, 2.0, 11))
+_AXES = ((1.0, 2.8, 12), (-1.1, 1.1, 11), (-1.1, 1.0, 14), (-2.0, 2.0, 11))
+# Lateral position beside another. Here as above a bin lies about 0: a board says x = 0 of many points.
+_SIDES = (-0.75, 0.75, 5)
 # Heights are taken of points so near to a recording's median range and lateral position: echoes by way of a wall lie
 # farther, and no simulated recording need have the same walls.
 _NEAR_RANGE, _NEAR_SIDE = 0.25, 0.4
@@ -136,7 +138,7 @@ def _sizes(joints: Array, joint_set: str) -> Array:
 
 
 def _histograms(values: Array, frame: Array, frames: int) -> Array:
-    """Counts [frames, bins] of range, side, height and velocity, and of height by velocity's sign and by side.
+    """Counts [frames, bins] of range, side, height, velocity, height by velocity's sign, height and range by side.
 
     A velocity that was not recorded (NaN) counts as none.
     """
@@ -147,9 +149,31 @@ def _histograms(values: Array, frame: Array, frames: int) -> Array:
     moving = (velocity > 0.05).astype(int) - (velocity < -0.05).astype(int) + 1
     low, high, bins = _AXES[2]
     columns.append(_count(frame, _bin(values[:, 2], low, high, bins) * 3 + moving, 3 * bins, frames))
-    sides = _bin(values[:, 0], -0.6, 0.6, 4)
-    columns.append(_count(frame, _bin(values[:, 2], low, high, bins) * 4 + sides, 4 * bins, frames))
+    beside, sides = _bin(values[:, 0], *_SIDES), _SIDES[2]
+    for value, (low, high, bins) in ((values[:, 2], _AXES[2]), (distance, _AXES[0])):
+        columns.append(_count(frame, _bin(value, low, high, bins) * sides + beside, sides * bins, frames))
     return np.hstack(columns)
+
+
+def _mirror() -> Array:
+    """Which column of `Frames.table` each one is that of, once left and right are exchanged."""
+    ranges, sides, heights, speeds = (bins for _, _, bins in _AXES)
+    beside, found = _SIDES[2], np.zeros(0, int)
+    for count, across in (
+        (ranges, 1),
+        (1, sides),
+        (heights, 1),
+        (speeds, 1),
+        (3 * heights, 1),
+        (heights, beside),
+        (ranges, beside),
+    ):
+        own = len(found) + np.arange(count * across).reshape(count, across)
+        found = np.concatenate([found, own[:, ::-1].ravel()])
+    return np.concatenate([found + k * len(found) for k in range(len(SPANS))])
+
+
+MIRROR = _mirror()
 
 
 def _bin(value: Array, low: float, high: float, bins: int) -> Array:

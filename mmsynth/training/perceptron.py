@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mmsynth.joints import mirror_order
 from mmsynth.processes import Progress
-from mmsynth.training.frames import Frames
+from mmsynth.training.frames import MIRROR, Frames
 from mmsynth.training.networks import check_learnt, seeded
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.sizes import Sizes, fit_sizes, floor_of, mean_size, of_one_size, resized
@@ -37,12 +38,15 @@ class FrameModel:
         mean: pose [joints, 3] in m of the people learnt from; of one size, where sizes are estimated.
         floor: height in m that people grow from.
         sizes: relative to the people learnt from; None = everybody is as large as they are.
+        sides: for each joint [joints] the one on the other side of the body: it answers with the mean of what it says
+            of the frame and, left and right exchanged twice, of its mirror image; None = of the frame alone.
     """
 
     network: nn.Sequential
     mean: Tensor
     floor: float
     sizes: Sizes | None = None
+    sides: Tensor | None = None
 
     @property
     def mean_pose(self) -> Array:
@@ -52,10 +56,16 @@ class FrameModel:
     @torch.no_grad()
     def poses(self, frames: Frames) -> Array:
         """Joints [frames, joints, 3] in the radar frame."""
-        table = torch.from_numpy(frames.table).to(self.mean.device)
-        predicted = self.network.eval()(table).reshape(-1, *self.mean.shape) + self.mean
+        predicted = self._told(frames.table)
+        if self.sides is not None:
+            predicted = (predicted + _mirrored(self._told(frames.table[:, MIRROR]), self.sides)) / 2
         joints = np.asarray(predicted.cpu().numpy())
         return joints if self.sizes is None else resized(joints, self.sizes.factors(frames), self.floor)
+
+    def _told(self, table: Array) -> Tensor:
+        """Joints [frames, joints, 3] of people of one size."""
+        answer: Tensor = self.network.eval()(torch.from_numpy(table).to(self.mean.device))
+        return answer.reshape(-1, *self.mean.shape) + self.mean
 
     def probabilities(self, windows: Windows) -> Array:
         """Refused.
@@ -69,6 +79,8 @@ class FrameModel:
         """All that it is, by name, for a file."""
         found = {f"network/{k}": v.cpu() for k, v in self.network.state_dict().items()}
         found |= {"mean": self.mean.cpu(), "floor": torch.tensor(self.floor, dtype=torch.float64)}
+        if self.sides is not None:
+            found["sides"] = self.sides.cpu()
         if self.sizes is not None:
             found |= {f"sizes/{f.name}": torch.tensor(np.asarray(getattr(self.sizes, f.name))) for f in fields(Sizes)}
         return found
@@ -89,19 +101,23 @@ def frame_model(tensors: Mapping[str, Tensor]) -> FrameModel:
         spread, noise, own, level = (float(tensors[f"sizes/{n}"]) for n in ("spread", "noise", "own", "level"))
         people, recordings = (int(tensors[f"sizes/{name}"]) for name in ("people", "recordings"))
         sizes = Sizes(tensors["sizes/weights"].numpy(), spread, noise, own, level, people, recordings)
-    return FrameModel(network.eval(), tensors["mean"], float(tensors["floor"]), sizes)
+    return FrameModel(network.eval(), tensors["mean"], float(tensors["floor"]), sizes, tensors.get("sides"))
 
 
-def fit_frames(recipe: Recipe, real: Frames | None, synthetic: Frames | None, progress: Progress) -> FrameModel:
+def fit_frames(
+    recipe: Recipe, joint_set: str, real: Frames | None, synthetic: Frames | None, progress: Progress
+) -> FrameModel:
     """Train on frames with poses, with `recipe.optimise.steps` in all whatever is there; the last state is kept.
 
     With both kinds a part c / (c + real poses), a half at most, is synthetic: of the steps, which come first
     (`schedule = "pretrain"`), or of every batch ("mix"). Where sizes are estimated, poses are learnt of people of
     one size, and predictions are scaled by what `fit_sizes` estimates from a person's recordings, trained on the
-    synthetic people or, where there are none, the recorded ones.
+    synthetic people or, where there are none, the recorded ones. Of every batch a part `recipe.augment.mirror` is
+    mirrored, if that is not zero, about the plane straight ahead of the radar.
 
     Args:
-        recipe: steps, batch, rate, decay, width, schedule, sizes, seed and device.
+        recipe: steps, batch, rate, decay, mirror, width, schedule, sizes, seed and device.
+        joint_set: of the poses.
         real: frames of recordings with known poses; None = there are none.
         synthetic: simulated ones, the same; one of both must be there.
         progress: called with (steps done, steps in all).
@@ -113,7 +129,8 @@ def fit_frames(recipe: Recipe, real: Frames | None, synthetic: Frames | None, pr
         size = mean_size(known)
         sizes = fit_sizes(known if synthetic is None else synthetic).relative_to(known)
         known, aside = of_one_size(known, size), of_one_size(synthetic, size) if synthetic is not None else None
-    pupil = _Pupil(recipe, known, progress)
+    sides = torch.tensor(mirror_order(joint_set), device=recipe.device) if recipe.augment.mirror else None
+    pupil = _Pupil(recipe, known, sides, progress)
     if real is None or aside is None:
         mean = pupil.learn(known, steps)
     elif recipe.data.schedule == "mix":
@@ -123,7 +140,7 @@ def fit_frames(recipe: Recipe, real: Frames | None, synthetic: Frames | None, pr
         pupil.learn(aside, first)
         mean = pupil.learn(known, steps - first)
     check_learnt(pupil.network, recipe.optimise.rate)
-    return FrameModel(pupil.network, mean, floor, sizes)
+    return FrameModel(pupil.network, mean, floor, sizes, sides)
 
 
 def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
@@ -133,25 +150,36 @@ def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
-@dataclass(frozen=True, eq=False)
+def _mirrored(joints: Tensor, sides: Tensor) -> Tensor:
+    """Joints [..., joints, 3] with left and right exchanged; `sides` as in `FrameModel`."""
+    return joints[..., sides, :] * joints.new_tensor([-1.0, 1.0, 1.0])
+
+
 class _Lesson:
-    """Frames to teach: their mean, and how each differs from it."""
+    """Frames to teach, a share of them mirrored, and their mean pose [joints, 3]."""
 
-    table: Tensor
-    off: Tensor
-    mean: Tensor
+    def __init__(self, frames: Frames, sides: Tensor | None, share: float, device: str) -> None:
+        self.table, self.joints = (torch.from_numpy(a).float().to(device) for a in (frames.table, frames.joints))
+        self.mean, self.sides, self.share = self.joints.mean(0), sides, share
+        if sides is not None:
+            self.mean = self.mean.lerp(_mirrored(self.mean, sides), share)
 
-    @staticmethod
-    def of(frames: Frames, device: str) -> "_Lesson":
-        joints = torch.from_numpy(frames.joints).flatten(1).float().to(device)
-        return _Lesson(torch.from_numpy(frames.table).to(device), joints - joints.mean(0), joints.mean(0))
+    def draw(self, count: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        """So many rows of the table, and how the poses differ from their mean [count, coordinates]."""
+        rows = torch.randint(len(self.table), (count,), generator=draw)
+        table, joints = self.table[rows], self.joints[rows]
+        if self.sides is not None:
+            swap = (torch.rand(count, generator=draw) < self.share).to(table.device)
+            table = torch.where(swap[:, None], table[:, MIRROR], table)
+            joints = torch.where(swap[:, None, None], _mirrored(joints, self.sides), joints)
+        return table, (joints - self.mean).flatten(1)
 
 
 class _Pupil:
     """A network that is taught one thing after another."""
 
-    def __init__(self, recipe: Recipe, frames: Frames, progress: Progress) -> None:
-        self.recipe, self.progress, self.done = recipe, progress, 0
+    def __init__(self, recipe: Recipe, frames: Frames, sides: Tensor | None, progress: Progress) -> None:
+        self.recipe, self.sides, self.progress, self.done = recipe, sides, progress, 0
         with seeded(recipe.seed):
             self.network = _layers(frames.table.shape[1], recipe.width, frames.joints[0].size)
         last = self.network[-1]
@@ -164,12 +192,12 @@ class _Pupil:
         """Teach it frames, and a share of others in every batch; returns the mean pose [joints, 3] of the frames."""
         settings, device = self.recipe.optimise, self.recipe.device
         some = round(share * settings.batch) if beside is not None else 0
-        parts = [(_Lesson.of(frames, device), settings.batch - some)]
+        parts = [(self._lesson(frames), settings.batch - some)]
         if beside is not None and some:
-            parts.append((_Lesson.of(beside, device), some))
+            parts.append((self._lesson(beside), some))
         mean = parts[0][0].mean
         # Simulated clouds of a pose differ from recorded ones: what the mean of all answers differs by is learnt.
-        apart = nn.Parameter(torch.zeros_like(mean))
+        apart = nn.Parameter(torch.zeros_like(mean).flatten())
         optimiser = torch.optim.AdamW(
             [*self.network.parameters(), apart], lr=settings.rate, weight_decay=settings.decay, fused=True
         )
@@ -178,18 +206,19 @@ class _Pupil:
         self.network.train()
         with seeded(self.recipe.seed, device):
             for _ in range(steps):
-                rows = [torch.randint(len(own.table), (count,), generator=draw) for own, count in parts]
-                table = torch.cat([own.table[k] for (own, _), k in zip(parts, rows, strict=True)])
-                truth = torch.cat([own.off[k] for (own, _), k in zip(parts, rows, strict=True)])
-                predicted = self.network(table)
-                predicted[len(rows[0]) :] += apart
-                loss = (predicted - truth).abs().mean()
+                tables, truths = zip(*(own.draw(count, draw) for own, count in parts), strict=True)
+                predicted = self.network(torch.cat(tables))
+                predicted[len(tables[0]) :] += apart
+                loss = (predicted - torch.cat(truths)).abs().mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
                 schedule.step()
                 self._step()
-        return mean.reshape(-1, 3)
+        return mean
+
+    def _lesson(self, frames: Frames) -> _Lesson:
+        return _Lesson(frames, self.sides, self.recipe.augment.mirror, self.recipe.device)
 
     def _step(self) -> None:
         self.done += 1

@@ -133,8 +133,9 @@ class Recipe:
             "histograms": a perceptron that predicts the pose of every frame and a person's size, for people who
             stand where those of the recordings stood (its bins end 1 and 2.8 m from the radar, 1 m to either side of it
             and 1.1 m above and below); it reads steps, batch, rate and decay of `optimise`, divides them between
-            synthetic and recorded poses by itself, and leaves `window`, `augment`, `data.synthetic_share` and
-            `data.validation` alone.
+            synthetic and recorded poses by itself, mirrors a part `augment.mirror` of every batch (unless that is zero,
+            its answers too are the mean of two, about the plane straight ahead of the radar), and leaves `window`, the
+            rest of `augment`, `data.synthetic_share` and `data.validation` alone.
         sizes: whether "histograms" estimates a person's size, from how high the points of all of their recordings lie
             that are predicted together; false = as large as the people learnt from, for a radar that hangs higher or
             lower from one recording to another (5 cm look like 10 % of a person's size).

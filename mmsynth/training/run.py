@@ -26,7 +26,7 @@ from mmsynth.whole import whole
 Array = NDArray[Any]
 
 # Of a run's files and of what its model reads (features, grids, bins): a change of either makes a new one.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)

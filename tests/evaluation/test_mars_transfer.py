@@ -13,6 +13,7 @@ from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.mars import write_skeletons
 from mmsynth.evaluation.mars_transfer import joint_table, pose_curves, pose_rows, stretches, transfer_errors
 from mmsynth.motion import read_motion
+from mmsynth.training.augment import Augment
 from mmsynth.training.frames import Frames
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.types import Labels, PointCloud, Sample, Skeleton
@@ -46,12 +47,19 @@ def test_a_share_is_one_unbroken_stretch_of_every_recording() -> None:
 
 def recipe(steps: int, width: int) -> Recipe:
     quick = Optimise(steps=steps, pretrain_steps=0, batch=32, rate=3e-3, decay=0.01)
-    return Recipe(Data(real=(Path("none.h5"),)), "pose", model="histograms", width=width, optimise=quick)
+    return Recipe(
+        Data(real=(Path("none.h5"),)),
+        "pose",
+        model="histograms",
+        width=width,
+        optimise=quick,
+        augment=Augment(mirror=0.0),
+    )
 
 
 def test_synthetic_poses_of_the_same_relation_help_where_few_are_real() -> None:
     real, synthetic = poses(3, 60, 2), poses(4, 100, 3)
-    found = transfer_errors(real, names(3), dict.fromkeys(real.subject, synthetic), (0.001,), recipe(240, 32))
+    found = transfer_errors(real, names(3), dict.fromkeys(real.subject, synthetic), (0.001,), recipe(240, 32), "mars19")
     # One frame of each of ten recordings.
     maes = {share: np.array([[e.mae for e in arms] for arms in own.values()]) for share, own in found.items()}
     assert (maes[0.001][:, 3] < maes[0.001][:, 0]).all()
@@ -73,11 +81,11 @@ def test_synthetic_poses_of_the_same_relation_help_where_few_are_real() -> None:
 def test_nothing_of_the_person_held_out_is_learned_from() -> None:
     real, synthetic = poses(2, 40, 4), poses(2, 40, 5)
     made = {"p0": synthetic, "p1": synthetic}
-    before = transfer_errors(real, names(2), made, (0.5,), recipe(20, 8))[0.5]["p1"]
+    before = transfer_errors(real, names(2), made, (0.5,), recipe(20, 8), "mars19")[0.5]["p1"]
     there = real.subject == "p1"
     # Each frame of the person twice: the mean error stays, and would not if they were trained on.
     twice = real.take(np.concatenate([np.flatnonzero(~there), np.repeat(np.flatnonzero(there), 2)]))
-    after = transfer_errors(twice, names(2), made, (0.5,), recipe(20, 8))[0.5]["p1"]
+    after = transfer_errors(twice, names(2), made, (0.5,), recipe(20, 8), "mars19")[0.5]["p1"]
     np.testing.assert_allclose([e.mae for e in after], [e.mae for e in before], rtol=1e-4)
 
 
@@ -92,7 +100,7 @@ def test_everybody_is_held_against_the_others_mean_and_his_own_synthetic_poses()
     made = {
         f"p{k}": replace(real, joints=real.joints + np.float32(6 * (k == 1)) * np.float32([0, 0, 1])) for k in range(3)
     }
-    found = transfer_errors(real, names(3), made, (1.0,), recipe(20, 8))[0.0]
+    found = transfer_errors(real, names(3), made, (1.0,), recipe(20, 8), "mars19")[0.0]
     # The others' mean is 1.5, 0 and 1.5 m aside; its second joint 0.75, 0 and 0.75 m too far or near.
     constant = [found[name][0] for name in ("p0", "p1", "p2")]
     assert [e.mae for e in constant] == pytest.approx([100 * (1.5 * 2 + 0.75) / 6, 0, 100 * (1.5 * 2 + 0.75) / 6])
@@ -105,13 +113,13 @@ def test_everybody_is_held_against_the_others_mean_and_his_own_synthetic_poses()
 def test_recordings_alone_have_one_size_unless_sizes_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def fitted(own: Recipe, known: Frames | None, made: Frames | None, _: object) -> SimpleNamespace:
+    def fitted(own: Recipe, _: str, known: Frames | None, made: Frames | None, progress: object) -> SimpleNamespace:
         asked.append((own.data.schedule, own.sizes, known is not None, made is not None))
         return SimpleNamespace(poses=lambda frames: frames.joints)
 
     monkeypatch.setattr("mmsynth.evaluation.mars_transfer.fit_frames", fitted)
     real = poses(2, 4, 0)
-    transfer_errors(real, names(2), dict.fromkeys(real.subject, real), (1.0,), recipe(1, 8))
+    transfer_errors(real, names(2), dict.fromkeys(real.subject, real), (1.0,), recipe(1, 8), "mars19")
     only = ("pretrain", True, False, True)
     arms = [(False, False), (True, False), (True, True), (True, True)]
     assert [a[1:] for a in asked] == [only[1:], *((sizes, True, made) for sizes, made in arms)] * 2

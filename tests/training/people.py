@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mmsynth.training.augment import Augment
 from mmsynth.training.frames import Frames
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.sizes import resized
@@ -47,5 +48,6 @@ MANY = {f"q{k}": 0.8 + 0.02 * k for k in range(21)}
 
 
 def recipe(schedule: str = "pretrain") -> Recipe:
+    """Nothing is mirrored: the made-up features know no sides."""
     data = Data(real=(Path("none.h5"),), schedule=schedule)  # type: ignore[arg-type]
-    return Recipe(data, "pose", model="histograms", width=32, optimise=QUICK)
+    return Recipe(data, "pose", model="histograms", width=32, optimise=QUICK, augment=Augment(mirror=0.0))

@@ -9,7 +9,7 @@ import torch
 from training.people import cloud, people
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
-from mmsynth.training.frames import frames_of, join_frames
+from mmsynth.training.frames import MIRROR, frames_of, join_frames
 from mmsynth.types import Labels, Sample
 
 
@@ -36,18 +36,18 @@ def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
     data = Dataset.open(standing)
     frames, flat = frames_of(data), data.points()
     counts = np.expm1(frames.table).reshape(len(frames), 5, -1)
-    # Range, lateral position, height and velocity count every point once, heights by velocity and by side again.
-    np.testing.assert_allclose(counts[:, 0].sum(1), 6 * 8, rtol=1e-5)
+    # Range, lateral position, height and velocity count every point once, heights and ranges by others again.
+    np.testing.assert_allclose(counts[:, 0].sum(1), 7 * 8, rtol=1e-5)
     # 0.2 and 1 s on both sides are 5 and 21 frames, at the ends of a recording too.
-    np.testing.assert_allclose(counts[:, 1].sum(1), 6 * 8 * 5, rtol=1e-5)
-    np.testing.assert_allclose(counts[:, 2].sum(1), 6 * 8 * 21, rtol=1e-5)
+    np.testing.assert_allclose(counts[:, 1].sum(1), 7 * 8 * 5, rtol=1e-5)
+    np.testing.assert_allclose(counts[:, 2].sum(1), 7 * 8 * 21, rtol=1e-5)
     # 0.1 to 0.4 s before and after are four frames; before the first and after the last there is none.
     for span, lost in ((3, [0, 50]), (4, [49, 99])):
         whole = counts[:, span].sum(1)
-        np.testing.assert_allclose(np.delete(whole, lost), 6 * 8 * 4, rtol=1e-5)
+        np.testing.assert_allclose(np.delete(whole, lost), 7 * 8 * 4, rtol=1e-5)
         np.testing.assert_array_equal(whole[lost], 0)
     # The eleven velocity bins come after those of range, lateral position and height.
-    first = 12 + 10 + 14
+    first = 12 + 11 + 14
     around = flat.values[flat.point_offsets[20 - 2] : flat.point_offsets[20 + 3], 3]
     expected = np.histogram(around, np.linspace(-2, 2, 12))[0]
     np.testing.assert_allclose(counts[20, 1, first : first + 11], expected, atol=1e-4)
@@ -59,7 +59,7 @@ def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
 
 
 def test_histograms_of_a_frame_are_those_of_its_points(tmp_path: Path) -> None:
-    """NumPy's, of range (not depth), side, height, velocity, and of height by the velocity's sign and by side."""
+    """NumPy's, of range (not depth), side, height, velocity, of height by the velocity's sign, and both by side."""
     draw = np.random.default_rng(6)
     position = draw.uniform([-1.2, 0.9, -1.2], [1.2, 2.5, 1.1], (300, 3))
     velocity = draw.choice([-1.0, -0.04, 0.0, 0.04, 0.5], 300) * draw.uniform(0.9, 1.1, 300)
@@ -67,20 +67,34 @@ def test_histograms_of_a_frame_are_those_of_its_points(tmp_path: Path) -> None:
         writer.append(Sample("one", Labels(), cloud(position, velocity, 300)))
     table = np.expm1(frames_of(Dataset.open(tmp_path / "one.h5")).table).reshape(5, -1)
     # What lies outside counts in the last bin.
-    span = {"range": (1, 2.8), "side": (-1, 1), "height": (-1.1, 1), "velocity": (-2, 2), "beside": (-0.6, 0.6)}
+    span = {"range": (1, 2.8), "side": (-1.1, 1.1), "height": (-1.1, 1), "velocity": (-2, 2)}
+    span["beside"] = (-0.75, 0.75)
     value = {"range": np.linalg.norm(position, axis=1), "side": position[:, 0], "height": position[:, 2]}
     value |= {"velocity": velocity, "beside": position[:, 0]}
     value = {name: np.clip(v, *span[name]) for name, v in value.items()}
-    count = {"range": 12, "side": 10, "height": 14, "velocity": 11, "beside": 4}
+    count = {"range": 12, "side": 11, "height": 14, "velocity": 11, "beside": 5}
     edges = {name: np.linspace(*span[name], count[name] + 1) for name in span}
     # Points slower than 0.05 m/s rest.
     sign = np.sign(np.where(np.abs(velocity) > 0.05, velocity, 0))
     by_sign = np.histogram2d(value["height"], sign, [edges["height"], [-1.5, -0.5, 0.5, 1.5]])[0]
-    by_side = np.histogram2d(value["height"], value["beside"], [edges["height"], edges["beside"]])[0]
+    by_side = [np.histogram2d(value[n], value["beside"], [edges[n], edges["beside"]])[0] for n in ("height", "range")]
     plain = [np.histogram(value[name], edges[name])[0] for name in ("range", "side", "height", "velocity")]
-    want = np.concatenate([*plain, by_sign.ravel(), by_side.ravel()])
+    want = np.concatenate([*plain, by_sign.ravel(), *(counts.ravel() for counts in by_side)])
     assert (np.concatenate(plain) > 0).sum() > 35
     np.testing.assert_allclose(table[0], want, atol=1e-3)
+
+
+def test_the_mirrored_table_is_that_of_mirrored_points(tmp_path: Path) -> None:
+    draw = np.random.default_rng(7)
+    position = draw.uniform([-1.3, 0.9, -1.2], [1.3, 2.5, 1.1], (600, 3))
+    # A board says x = 0 of many points, which stay where they are.
+    position[::5, 0], velocity = 0, draw.uniform(-1, 1, 600)
+    for name, side in (("seen", 1), ("mirrored", -1)):
+        with DatasetWriter(tmp_path / f"{name}.h5", Attributes()) as writer:
+            writer.append(Sample("one", Labels(), cloud(position * [side, 1, 1], velocity, 20)))
+    seen, mirrored = (frames_of(Dataset.open(tmp_path / f"{name}.h5")).table for name in ("seen", "mirrored"))
+    np.testing.assert_array_equal(seen[:, MIRROR], mirrored)
+    assert not np.array_equal(seen, mirrored)
 
 
 def test_heights_are_of_the_body_and_echoes_behind_it_or_beside_do_not_count(standing: Path) -> None:
@@ -97,15 +111,15 @@ def test_seconds_about_a_frame_are_counted_by_its_own_recording(tmp_path: Path) 
             points = cloud(draw.uniform(0.5, 1, (800, 3)), np.full(800, np.nan), 8)
             writer.append(Sample(name, Labels(), replace(points, times=points.times * 10 / rate)))
     table = np.expm1(frames_of(Dataset.open(tmp_path / "two.h5")).table).reshape(200, 5, -1)
-    # Every point stands in six histograms; a velocity that was not recorded does not move.
-    np.testing.assert_allclose(table[[50, 150]].sum(2) / (6 * 8), [[1, 5, 21, 4, 4], [1, 9, 41, 7, 7]], rtol=1e-5)
-    middle = 12 + 10 + 14 + 5
+    # Every point stands in seven histograms; a velocity that was not recorded does not move.
+    np.testing.assert_allclose(table[[50, 150]].sum(2) / (7 * 8), [[1, 5, 21, 4, 4], [1, 9, 41, 7, 7]], rtol=1e-5)
+    middle = 12 + 11 + 14 + 5
     np.testing.assert_allclose(table[50, :, middle] / 8, [1, 5, 21, 4, 4], rtol=1e-5)
 
 
 def test_frames_that_are_missing_are_not_replaced_by_those_beyond_the_gap(tmp_path: Path) -> None:
     # A point a frame: on the left for 2 s, on the right for 2 s, with 3 s of no frame between.
-    side = np.repeat([-0.5, 0.5], 20)
+    side = np.repeat([-0.4, 0.4], 20)
     points = cloud(np.stack([side, np.full(40, 2.0), np.zeros(40)], 1), np.zeros(40), 1)
     times = points.times + torch.where(points.times >= 2, 3.0, 0.0)
     # One frame more is lost within the first half.
@@ -115,7 +129,7 @@ def test_frames_that_are_missing_are_not_replaced_by_those_beyond_the_gap(tmp_pa
         writer.append(Sample("gap", Labels(), lost))
         writer.append(Sample("next", Labels(), points))
     counts = np.expm1(frames_of(Dataset.open(tmp_path / "gap.h5")).table).reshape(79, 5, -1)
-    left, right = 12 + 2, 12 + 7
+    left, right = 12 + 3, 12 + 7
     # The last frame before the gap and the first after it; the last but one of all before another recording begins.
     np.testing.assert_allclose(counts[[18, 19, 38]][:, :, left], [[1, 5, 21, 4, 0], [0] * 5, [0] * 5], rtol=1e-5)
     after = [[0] * 5, [1, 5, 21, 0, 4], [1, 5, 21, 4, 0]]

@@ -108,8 +108,8 @@ def test_simulated_people_of_many_sizes_tell_how_large_a_stranger_is(schedule: s
         return replace(found, heights=found.heights + 0.4)
 
     made, real = people(MANY, 2, 1, 0.01), recorded({"p0": 0.95, "p1": 1.05}, 2)
-    told = fit_frames(recipe(schedule), real, made, quiet)
-    alone = fit_frames(replace(recipe(schedule), sizes=False), real, None, quiet)
+    told = fit_frames(recipe(schedule), "mars19", real, made, quiet)
+    alone = fit_frames(replace(recipe(schedule), sizes=False), "mars19", real, None, quiet)
     # How heights tell sizes is learnt of the simulated people, who are many.
     assert alone.sizes is None and told.sizes is not None
     np.testing.assert_array_equal(told.sizes.weights, fit_sizes(made).weights)
@@ -137,7 +137,7 @@ def test_what_is_said_of_somebody_is_read_from_points_alone() -> None:
     made, real = people(MANY, 2, 1, 0.01), people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01)
     done: list[tuple[int, int]] = []
     short = replace(recipe(), optimise=replace(QUICK, steps=10, every=1))
-    model = fit_frames(short, real, made, lambda *step: done.append(step))
+    model = fit_frames(short, "mars19", real, made, lambda *step: done.append(step))
     assert done == [(k + 1, 10) for k in range(10)]
     asked = people({"p2": 1.2}, 2, 3, 0.01)
     unlabelled = replace(asked, joints=np.full_like(asked.joints, np.nan), size=np.full(len(asked), np.nan))
@@ -149,6 +149,8 @@ def test_of_simulated_people_it_is_learnt_how_they_move_whatever_their_sizes(sch
     """Where sizes are estimated, people of many sizes teach the poses that people of one size would."""
     real, asked = people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01), people({"p2": 1.2}, 2, 3, 0.01)
     short = replace(recipe(schedule), optimise=replace(QUICK, steps=40))
-    many, one = (fit_frames(short, real, people(sizes, 2, 1), quiet) for sizes in (MANY, dict.fromkeys(MANY, 1.0)))
+    many, one = (
+        fit_frames(short, "mars19", real, people(sizes, 2, 1), quiet) for sizes in (MANY, dict.fromkeys(MANY, 1.0))
+    )
     poses = [replace(model, sizes=None).poses(asked) for model in (many, one)]
     np.testing.assert_allclose(*poses, atol=1e-4)
