@@ -24,7 +24,7 @@ from mmsynth.types import MeshSequence, Paths, Radar, Scene, gain_rows
 # Edges in m: of patches that scatter diffusely, within which only the range matters; and of coherent facets, whose
 # corners lie within an eighth of a wavelength of a sphere about the radar from 0.3 m on.
 PATCH, FACET = 0.1, 0.02
-ASIDE = (1.1e-3, 0.0, 1.3e-3)  # m, in the radar frame: see `_images`
+ASIDE = (5.5e-3, 0.0, 6.5e-3)  # m, in the radar frame: see `_images`
 _SALT = 0x526F6F6D  # the room's diffuse phases are not those of the first person
 
 
@@ -96,8 +96,9 @@ def _images(scene: Scene, radar: Radar, settings: Simulation, order: int) -> lis
     region = dict(zip(map(id, mirrors), index, strict=True))
     knots = frame_knots(radar, settings).to(tx.centre.device)
     # Straight back from a right-angled corner the ray meets its very edge; a little aside, just one order of the two
-    # walls is there, as it should be.
-    place = rx.centre + rx.world_from_radar @ rx.centre.new_tensor(ASIDE)
+    # walls is there, as it should be. Aside means away from the TX, which boards have some millimetres beside the RX.
+    apart = rx.world_from_radar.T @ (rx.centre - tx.centre)
+    place = rx.centre + rx.world_from_radar @ torch.copysign(apart.new_tensor(ASIDE), apart)
     for _ in range(order):
         row = legs.extended(row, mirrors, legs.longer(row, mirrors))
         ways = [leg for leg, used in zip(row, legs.may_reach(row, place[None])[:, 0].tolist(), strict=True) if used]

@@ -11,6 +11,7 @@ from oracles import fresnel_power, image_echo, trihedral_rcs
 from simulation.scenes import mesh, plate, rcs, small_radar
 
 from mmsynth.geometry import radar_pose
+from mmsynth.radar import load_radar
 from mmsynth.scene import load_room
 from mmsynth.simulation import Simulation, frame_knots, knot_times, simulate, simulate_clean, synthesize, trace_room
 from mmsynth.simulation.paths import trace
@@ -120,6 +121,18 @@ def test_corners_send_back_wherever_the_room_stands() -> None:
             Scene(pose, (), materials, room=walls, mirrors=mirrors, mirror_regions=names), radar, settings, 1
         )
         # Six walls; between opposite ones three pairs in two orders; and one order of each of twelve edges.
+        assert torch.bincount(paths.order).tolist() == [6, 18]
+
+
+def test_a_board_sees_every_corner_of_a_room() -> None:
+    # The phase centres of its TX and RX are a millimetre apart: which order of two walls is there must not hang on less.
+    radar, settings, draw = load_radar("mmmesh").radar, Simulation(bounces=1, diffuse=False), np.random.default_rng(4)
+    for _ in range(40):
+        size = draw.uniform([2.5, 2.5, 2.2], [8, 8, 3.2])
+        walls, mirrors, names, materials = load_room({"room": {"size": size.tolist(), "center": [0.0, 0.0]}}, 77e9)
+        place = draw.uniform([-0.45, -0.45, 0.1], [0.45, 0.45, 0.9]) * size
+        pose = radar_pose(tuple(place), draw.uniform(-3, 3), draw.uniform(-0.6, 0.6))
+        paths = trace_room(Scene(pose, (), materials, walls, mirrors, names), radar, settings, 1)
         assert torch.bincount(paths.order).tolist() == [6, 18]
 
 

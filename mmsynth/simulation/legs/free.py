@@ -92,7 +92,7 @@ def _cross(
         side = corners[mirror, (k + 1) % 4] - corners[mirror, k]
         turn = wp.dot(wp.cross(side, place - corners[mirror, k]), normal)
         least, most = wp.min(least, turn), wp.max(most, turn)
-    between = fraction > wp.float64(1e-6) and fraction < wp.float64(1.0 - 1e-9)
+    between = fraction > wp.float64(1e-9) and fraction < wp.float64(1.0 - 1e-9)
     if between and (least >= wp.float64(0.0) or most <= wp.float64(0.0)):
         inside[ray] = wp.uint8(1)
 
