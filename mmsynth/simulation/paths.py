@@ -12,7 +12,7 @@ from mmsynth.simulation.budget import least
 from mmsynth.simulation.facets.paths import facet_paths
 from mmsynth.simulation.mirrors.bounces import UNSEEN, mirror_paths
 from mmsynth.simulation.pose import pose_frame
-from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.settings import Simulation, frame_knots, knot_times
 from mmsynth.simulation.tubes.tubes import tube_paths
 from mmsynth.simulation.visible import visible
 from mmsynth.types import Paths, Radar, Scene
@@ -20,8 +20,8 @@ from mmsynth.types import Paths, Radar, Scene
 # Part of the budget of all bounces that tubes of two surfaces may hold which are left out by themselves; of more, the
 # same.
 TUBES = 0.025
-# By which materials may miss the radar's.
-_FREQUENCY = 0.1
+# By which materials may miss the radar's frequency, and poses their time in s: at 10 m/s, 1/400 wavelength.
+_FREQUENCY, LATE = 0.1, 1e-6
 
 
 def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: int, count: int = 1) -> Paths:
@@ -36,9 +36,12 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
         count: how many frames to trace at once, which pays on a GPU.
 
     Raises:
-        ValueError: the scene has no such frame, lacks a material, or has one of another radar's frequency.
+        ValueError: the scene has no such frame, moves and is posed at other times than its knots, lacks a material, or
+            has one of another radar's frequency.
     """
     _check_materials(scene, radar)
+    size = len(frame_knots(radar, settings))
+    _check_times(scene, knot_times(radar, frame + count, settings), slice(frame * size, (frame + count) * size))
     # With gradients, frames go one after another.
     if count > 1 and (settings.method == "bones" or differentiable(scene, radar)):
         return stack([trace(scene, radar, k, settings, seed) for k in range(frame, frame + count)])
@@ -67,6 +70,17 @@ def _check_materials(scene: Scene, radar: Radar) -> None:
             raise ValueError(
                 f"Scene.materials: expected '{region}' at the radar's {frequency / 1e9:.1f} GHz, got "
                 f"{own.frequency / 1e9:.1f} GHz; give `person_materials`, `material` and `load_room` the frequency"
+            )
+
+
+def _check_times(scene: Scene, knots: Tensor, rows: slice) -> None:
+    """Refuse people who move in `rows` and are posed there at other times than `knots`: at a file's 30 Hz, say."""
+    for person in scene.people:
+        late = (person.times[rows].cpu() - person.times[0].cpu() - knots[rows][: len(person.times[rows])]).abs()
+        if len(late) and float(late.max()) > LATE and bool((person.vertices[rows].diff(dim=0) != 0).any()):
+            raise ValueError(
+                "Scene.people: expected poses at the knots of the frames (`knot_times`), got a person posed "
+                f"{1e3 * float(late.max()):.3g} ms beside them; `resample` the motion at the knots"
             )
 
 

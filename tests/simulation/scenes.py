@@ -21,9 +21,9 @@ def small_radar(frequency=60e9, loops=4, tx=((0, 0, 0),), rx=((0, 0, 0),), **wav
     return Radar("test", wave, *positions, torch.eye(len(tx), dtype=torch.float64))
 
 
-def mesh(vertices, faces, rows=3, velocity=(0, 0, 0), region="conductor"):
-    """A mesh sequence that moves at constant velocity over rows 1 ms apart."""
-    times = torch.arange(rows, dtype=torch.float64) * 1e-3
+def mesh(vertices, faces, rows=3, velocity=(0, 0, 0), region="conductor", times=None):
+    """A mesh sequence that moves at constant velocity over `times`, or rows 1 ms apart."""
+    times = torch.arange(rows, dtype=torch.float64) * 1e-3 if times is None else times
     start = vertices if isinstance(vertices, Tensor) else torch.tensor(np.array(vertices), dtype=torch.float64)
     faces = torch.tensor(np.array(faces))
     moved = start + times[:, None, None] * torch.tensor(velocity, dtype=torch.float64)

@@ -12,7 +12,7 @@ from simulation.scenes import free_space, mesh, plate, response, small_radar
 
 from mmsynth.simulation.cutting import MOST, pieces
 from mmsynth.simulation.paths import trace
-from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.settings import Simulation, knot_times
 
 EXACT = Simulation(drop=0.0)
 
@@ -100,7 +100,8 @@ def test_what_comes_near_in_a_clip_is_cut_from_its_first_frame_on():
     # Facets keep their phases, so that they may not change in number.
     radar, (points, faces) = radar_of(0.005), plate(0.1, 0.1, 6.0)
     far = mesh(points, faces, rows=6)
-    near = replace(far, vertices=far.vertices - torch.linspace(0, 5.6, 6).reshape(6, 1, 1) * torch.tensor([0, 1.0, 0]))
+    rows = far.vertices - torch.linspace(0, 5.6, 6).reshape(6, 1, 1) * torch.tensor([0, 1.0, 0])
+    near = replace(far, vertices=rows, times=knot_times(radar, 2, EXACT))
     counts = [len(trace(free_space(near), radar, frame, EXACT, 1)) for frame in (0, 1)]
     assert counts == [450, 450]
     assert len(trace(free_space(far), radar, 0, EXACT, 1)) == 2

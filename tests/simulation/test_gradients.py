@@ -143,7 +143,8 @@ def test_gradients_of_every_loss_in_every_input_are_those_of_finite_differences(
         dict(zip(inputs, torch.autograd.grad(loss, list(inputs.values()), retain_graph=True), strict=True))
         for loss in losses(inputs)
     ]
-    bend = torch.randn(PLAIN["bend"].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    # A draw along which no loss is nearly level (of one, 0 came within 2 degrees, where rounding is half a per cent).
+    bend = torch.randn(PLAIN["bend"].shape, generator=torch.Generator().manual_seed(124), dtype=torch.float64)
     # Steps small beside a wavelength or the number itself, large beside what float32 gains resolve.
     ways = [
         ("bend", bend, 1e-6),

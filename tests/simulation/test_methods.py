@@ -118,6 +118,18 @@ def test_a_missing_material_or_frame_is_named():
         trace(scene, small_radar(), 1, Simulation(), 1)
 
 
+def test_who_moves_is_posed_at_the_knots():
+    # As a file's 30 Hz are not; what rests may be posed whenever.
+    radar, settings, corners = small_radar(), Simulation(), [[-0.01, 8.0, 0], [0.01, 8, 0], [0, 8, 0.01]]
+    knots = knot_times(radar, 2, settings)
+    for times in (knots, 0.7 + knots):
+        trace(free_space(mesh(corners, [[0, 1, 2]], velocity=(0, 1, 0), times=times)), radar, 1, settings, 1)
+    for times, rates in ((torch.arange(6) / 30.0, (0, 1, 0)), (knots * 0.99, (0, 0, 1))):
+        trace(free_space(mesh(corners, [[0, 1, 2]], times=times)), radar, 1, settings, 1)
+        with pytest.raises(ValueError, match="poses at the knots"):
+            trace(free_space(mesh(corners, [[0, 1, 2]], velocity=rates, times=times)), radar, 1, settings, 1)
+
+
 def test_materials_are_those_at_the_radars_frequency():
     shape = mesh([[-0.01, 8.0, 0], [0.01, 8, 0], [0, 8, 0.01]], [[0, 1, 2]], region="skin:hand")
 

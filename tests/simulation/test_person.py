@@ -24,7 +24,7 @@ def test_a_standing_adult_has_a_published_cross_section(frequency):
     generator = torch.Generator().manual_seed(1)
     motion = generate_motion("stand", 1.0, sample_subject(generator), generator)
     materials = person_materials(body.region_names, frequency)
-    pose, rows = geometry.radar_pose((0.0, 0.0, 1.0)), torch.tensor([0.5, 0.501, 0.502]).double()
+    pose, rows = geometry.radar_pose((0.0, 0.0, 1.0)), 0.5 + frame_knots(radar, Simulation())
     found = []
     for azimuth in np.arange(12) * math.tau / 12:
         mesh = body(resample(place(motion, (0.0, 20.0), azimuth), rows))
@@ -37,7 +37,7 @@ def test_the_coherent_return_of_a_person_has_no_seed_and_the_diffuse_one_only_st
     radar, body = small_radar(77e9), load_body(body_name)
     generator = torch.Generator().manual_seed(1)
     motion = place(generate_motion("stand", 1.0, sample_subject(generator), generator), (0.0, 2.5), 0.4)
-    person = body(resample(motion, torch.tensor([0.5, 0.501, 0.502]).double()))
+    person = body(resample(motion, 0.5 + frame_knots(radar, Simulation())))
     materials = person_materials(body.region_names, 77e9, "denim")
     scene = Scene(geometry.radar_pose((0.0, 0.0, 1.0)), (person,), materials)
     smooth = Simulation(diffuse=False)

@@ -46,7 +46,8 @@ def test_doppler_from_velocity_is_doppler_from_moved_geometry():
     velocity = np.array([0.4, -1.3, 0.2])
     knots = frame_knots(radar, EXACT).numpy()
     shape = mesh(vertices, faces)
-    moving = replace(shape, vertices=torch.tensor(vertices + knots[:, None, None] * velocity))
+    rows = torch.tensor(vertices + knots[:, None, None] * velocity)
+    moving = replace(shape, vertices=rows, times=torch.tensor(knots))
     paths = trace(free_space(moving, materials={"conductor": SKIN}), radar, 0, EXACT, 1)
     times = np.linspace(0, radar.active_time, 7)
     phase = np.unwrap(np.angle(slow_time(paths, radar, times)))
@@ -76,7 +77,9 @@ def test_rotating_rod_has_the_micro_doppler_of_its_tips():
     for a in angle:
         turn = np.array([[math.cos(a), -math.sin(a), 0], [math.sin(a), math.cos(a), 0], [0, 0, 1]])
         poses.append(points @ turn.T + [0, 5.0, 0])
-    shape = replace(mesh(points, rod.faces[:, [0, 1, 2]]), vertices=torch.tensor(np.array(poses)))
+    shape = replace(
+        mesh(points, rod.faces[:, [0, 1, 2]]), vertices=torch.tensor(np.array(poses)), times=torch.tensor(knots)
+    )
     paths = trace(free_space(shape), radar, 0, Simulation(drop=0.0, flatness=0.0), 1)
     rates = paths.tx_delay[:, 0, -1] + paths.rx_delay[:, 0, -1] - paths.tx_delay[:, 0, 0] - paths.rx_delay[:, 0, 0]
     speed = LIGHT / 2 * rates.abs().max() / radar.active_time
@@ -148,7 +151,7 @@ def test_a_path_fades_when_an_occluder_comes():
         torch.tensor([1.0, 0, 0], dtype=torch.float64)
         * (1 - torch.arange(len(knots)) / (len(knots) - 1))[:, None, None]
     )
-    near = replace(mesh(sheet, [[0, 1, 2], [0, 2, 3]], rows=len(knots)), vertices=sheet + slide)
+    near = replace(mesh(sheet, [[0, 1, 2], [0, 2, 3]], rows=len(knots)), vertices=sheet + slide, times=knots)
     paths = trace(free_space(near, far), radar, 0, EXACT, 1)
     behind = (paths.tx_delay[:, 0, 0] + paths.rx_delay[:, 0, 0]) * LIGHT / 2 > 3.5
     gain = paths.gain[behind]

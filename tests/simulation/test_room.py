@@ -125,7 +125,7 @@ def test_corners_send_back_wherever_the_room_stands() -> None:
 
 
 def test_a_board_sees_every_corner_of_a_room() -> None:
-    # The phase centres of its TX and RX are a millimetre apart: which order of two walls is there must not hang on less.
+    # The phase centres of its TX and RX are a millimetre apart: which order of two walls is there hangs on no less.
     radar, settings, draw = load_radar("mmmesh").radar, Simulation(bounces=1, diffuse=False), np.random.default_rng(4)
     for _ in range(40):
         size = draw.uniform([2.5, 2.5, 2.2], [8, 8, 3.2])

@@ -16,7 +16,7 @@ from mmsynth.simulation.mirrors.chains import chains_of, room_mirrors
 from mmsynth.simulation.mirrors.illumination import lit
 from mmsynth.simulation.paths import trace
 from mmsynth.simulation.pose import pose_frame
-from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.settings import Simulation, frame_knots
 from mmsynth.simulation.surface import length, unit
 from mmsynth.types import Pattern, Scene
 
@@ -27,10 +27,11 @@ ROOM = {
 
 
 def furnished() -> Scene:
-    """A capsule that walks past a metal cabinet."""
+    """A capsule that comes 4 cm nearer to a metal cabinet within a frame."""
     # Flat facets of 1.2 m, as the capsule has them, would be cut into many more.
     shape = trimesh.creation.capsule(height=1.2, radius=0.2, count=[20, 20]).subdivide_to_size(0.12)
-    person = mesh(shape.vertices + [-0.3, 2.4, 0.3], shape.faces, velocity=(20.0, 0.0, 0.0))
+    knots = frame_knots(small_radar(60e9), Simulation())
+    person = mesh(shape.vertices + [-0.3, 2.4, 0.3], shape.faces, velocity=(150.0, 0.0, 0.0), times=knots)
     room, mirrors, regions, materials = load_room(ROOM, 60e9)
     pose = geometry.radar_pose((0.3, 0.0, 1.1))
     return Scene(pose, (person,), materials | {"conductor": CONDUCTOR}, room, mirrors, regions)
