@@ -17,7 +17,7 @@ from mmsynth import geometry
 from mmsynth.body_models import load_body
 from mmsynth.motion import generate_motion, place, resample, sample_subject
 from mmsynth.scene import person_materials
-from mmsynth.simulation import Simulation, trace
+from mmsynth.simulation import Simulation, frame_knots, trace
 from mmsynth.types import Radar, Scene, Waveform
 
 DISTANCE = 20.0
@@ -42,7 +42,7 @@ def measure(frequency, azimuths, body, motion, settings):
     materials = person_materials(body.region_names, frequency)
     found = []
     for azimuth in azimuths:
-        mesh = body(resample(place(motion, (0.0, DISTANCE), azimuth), torch.tensor([0.5, 0.501, 0.502]).double()))
+        mesh = body(resample(place(motion, (0.0, DISTANCE), azimuth), 0.5 + frame_knots(device, settings)))
         scene = Scene(geometry.radar_pose((0.0, 0.0, 1.0)), (mesh,), materials)
         found.append(rcs(scene, device, settings))
     return np.array(found)
