@@ -145,7 +145,7 @@ def fit_frames(
 
 def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = [nn.LayerNorm(inputs)]
-    for before in (inputs, width):
+    for before in (inputs, width, width):
         layers += [nn.Linear(before, width), nn.GELU(), nn.Dropout(_DROPOUT)]
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
