@@ -112,9 +112,11 @@ def earth_mover(first: ArrayLike, second: ArrayLike, width: float = 1.0) -> floa
 
 
 def correlation(first: ArrayLike, second: ArrayLike) -> float:
-    """Pearson's correlation of two series [n] over the entries where both are finite; NaN if either is constant."""
+    """Pearson's correlation of two series [n] over entries where both are finite; NaN if either is constant or none is."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     both = np.isfinite(a) & np.isfinite(b)
+    if not both.any():
+        return float("nan")
     a, b = a[both] - a[both].mean(), b[both] - b[both].mean()
     scale = np.sqrt((a**2).sum() * (b**2).sum())
     return float((a * b).sum() / scale) if scale > 0 else float("nan")

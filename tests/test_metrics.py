@@ -60,6 +60,7 @@ def test_correlation_ignores_gaps() -> None:
     a = np.array([0.0, 1, 2, np.nan, 4])
     assert metrics.correlation(a, -3 * a + 1) == pytest.approx(-1)
     assert np.isnan(metrics.correlation(a, np.ones(5)))
+    assert np.isnan(metrics.correlation(a, np.full(5, np.nan)))
 
 
 @pytest.mark.parametrize("pair", [([0, 1], [0]), ([], []), ([0, 2], [0, 1])])

@@ -128,7 +128,8 @@ def _clips(folders: list[Path], report: ImportReport) -> Iterator[Sample]:
         for move, rows in recordings.items():
             report.read.update(recordings=1, frames=counts[move], points=rows.shape[1])
             for part, frames in official_parts(counts[move]).items():
-                yield _clip(f"s{subject}-m{move:02d}-{part}", rows, frames, poses[move, part])
+                if len(poses[move, part]):  # of a frame or two there are no later parts
+                    yield _clip(f"s{subject}-m{move:02d}-{part}", rows, frames, poses[move, part])
 
 
 def _subject(folder: Path) -> int:

@@ -124,6 +124,8 @@ def _predicted(known: list[Stretch], tested: list[Stretch], trees: int, seed: in
     for stretch in tested:
         if stretch.subject not in learnt:
             others = [s for s in known if s.subject != stretch.subject]
+            if not others:
+                raise ValueError(f"protocol: expected poses of others than {stretch.subject} to learn from, got none")
             learnt[stretch.subject] = {name: _learnt(others, name, trees, seed) for name in SERIES}
         yield {name: model.predict(stretch.features) for name, model in learnt[stretch.subject].items()}
 

@@ -64,14 +64,14 @@ def constant_pose(poses: Frames) -> dict[str, float]:
     return {
         name: 100
         * metrics.mae(np.broadcast_to(poses.joints[~test].mean(0), poses.joints[test].shape), poses.joints[test])
-        for name, test in _people(poses)
+        for name, test in held_out_people(poses)
     }
 
 
 def leave_one_out(poses: Frames, seed: int, trees: int = 60) -> dict[str, float]:
     """Mean absolute error in cm for each person of trees trained on all others (every fourth frame)."""
     found = {}
-    for name, test in _people(poses):
+    for name, test in held_out_people(poses):
         rows = np.flatnonzero(~test)[::4]
         model = ExtraTreesRegressor(trees, min_samples_leaf=5, max_features=0.3, random_state=seed)
         model.fit(poses.table[rows], poses.joints[rows].reshape(len(rows), -1))
@@ -80,8 +80,16 @@ def leave_one_out(poses: Frames, seed: int, trees: int = 60) -> dict[str, float]
     return found
 
 
-def _people(poses: Frames) -> Iterator[tuple[str, Array]]:
-    for name in sorted(set(poses.subject.tolist())):
+def held_out_people(poses: Frames) -> Iterator[tuple[str, Array]]:
+    """Each person in turn, with a mask over the frames of that person.
+
+    Raises:
+        ValueError: there is nobody else to learn from.
+    """
+    names = sorted(set(poses.subject.tolist()))
+    if len(names) < 2:
+        raise ValueError(f"protocol: expected poses of at least two people to hold one out, got {names}")
+    for name in names:
         yield name, poses.subject == name
 
 

@@ -49,13 +49,17 @@ class Asked:
     workers: int = 1
 
     def stretches(self, dataset: Dataset, period: float) -> dict[int, slice]:
-        """By clip: of the longest unbroken stretch of each part, where poses are known, every so many frames."""
+        """By clip: of the longest unbroken stretch of each part, where poses are known, every so many frames.
+
+        Stretches of a single frame, in which nothing moves, are passed over.
+        """
         found = {}
         for k, name in enumerate(dataset.labels.id.tolist()):
             sample = dataset[k]
             if name.endswith(self.parts) and sample.joints is not None and bool(sample.joints.isfinite().any()):
                 whole = steady_stretch(sample, period, self.frames * self.every)
-                found[k] = slice(whole.start, whole.stop, self.every)
+                if whole.stop - whole.start > 1:
+                    found[k] = slice(whole.start, whole.stop, self.every)
         return found
 
 
@@ -68,17 +72,12 @@ def mars_restaging(body: str = "free", device: str = "cpu") -> Restaging:
 def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
     """Correlations of the recorded course with what trees predict from the poses, taught by the other people."""
     dataset, period = Dataset.open(asked.recordings), load_radar("mars").radar.waveform.frame_period
-    known, some = [], []
-    for k, name in enumerate(dataset.labels.id.tolist()):
-        sample = dataset[k]
-        if sample.joints is None or not bool(sample.joints.isfinite().any()):
-            continue
-        if name.endswith("test") and "test" not in asked.parts:
-            continue
-        longest = steady_stretch(sample, period, len(sample.cloud.times))
-        known.append(stretch_of(sample, longest, period, RADAR_POSITION))
-        if name.endswith(asked.parts):
-            some.append(stretch_of(sample, steady_stretch(sample, period, asked.frames), period, RADAR_POSITION))
+    # To learn from, the longest stretches of all parts; of the tests only where they are asked about.
+    whole = replace(asked, parts=tuple({"train", "validate", *asked.parts}), frames=len(dataset.frame_times()[0]))
+    known, some = (
+        [stretch_of(dataset[k], cut, period, RADAR_POSITION) for k, cut in which.stretches(dataset, period).items()]
+        for which in (whole, asked)
+    )
     about = f"r over {sum(len(s.features) for s in some)} frames of {' and '.join(asked.parts)}, one person held out"
     return [
         row(f"mars/ceiling_{name}", [r], "trees", note=f"{about}; +- {error:.3f} over recordings")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.evaluation.fewshot import Curve
+from mmsynth.evaluation.mars import held_out_people
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.training.frames import Frames
 from mmsynth.training.perceptron import fit_frames
@@ -88,8 +89,8 @@ def transfer_errors(
     found: dict[float, dict[str, tuple[Errors, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     before, beside = (replace(recipe, data=replace(recipe.data, schedule=s), sizes=True) for s in ("pretrain", "mix"))
     plain = replace(recipe, sizes=False)
-    for number, name in enumerate(_people(real)):
-        there, made = real.subject == name, synthetic[name]
+    for number, (name, there) in enumerate(held_out_people(real)):
+        made = synthetic[name]
         test, others = real.take(there), real.take(~there)
         constant = np.broadcast_to(others.joints.mean(0), test.joints.shape)
         guesses = [constant, fit_frames(before, joint_set, None, made, _quiet).poses(test)]
@@ -154,10 +155,6 @@ def pose_rows(curve: Curve, made: str, **more: Any) -> list[Row]:
             gains = (own - alone).mean(1).tolist()
             rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, f"perceptron, {arm}", note=note, **more))
     return rows
-
-
-def _people(frames: Frames) -> list[str]:
-    return sorted(set(frames.subject.tolist()))
 
 
 def _errors(guesses: Sequence[Array], test: Frames) -> tuple[Errors, ...]:

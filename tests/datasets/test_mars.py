@@ -87,6 +87,14 @@ def test_poses_that_were_not_published_are_nan(tmp_path: Path) -> None:
     assert sum(capture.report.dropped.values()) == 2 * 6
 
 
+def test_a_recording_of_a_frame_or_two_has_no_later_parts(tmp_path: Path) -> None:
+    make_subject(tmp_path, 4, 1, parts=("train",))
+    make_subject(tmp_path, 5, 2, moves=1, parts=("train",))
+    samples = list(import_mars(tmp_path).samples)
+    assert [s.id for s in samples] == ["s4-m01-train", "s4-m02-train", "s5-m01-train"]
+    assert [len(s.cloud.times) for s in samples] == [1, 1, 2]
+
+
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     make_subject(tmp_path, 2, 10, parts=("test",))
     path = tmp_path / "subject2" / "timesplit" / "kinect_data_test.csv"

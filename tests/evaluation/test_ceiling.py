@@ -1,12 +1,19 @@
 """Trees in the place of the simulator."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation import ceiling
 from mmsynth.evaluation.ceiling import learned_correlations, residual_gains, stretch_of
 from mmsynth.evaluation.fidelity import SERIES
+from mmsynth.evaluation.mars import constant_pose
+from mmsynth.evaluation.mars_pairs import Asked, ceiling_rows
+from mmsynth.training.frames import frames_of
 from mmsynth.types import Labels, PointCloud, Sample
 
 
@@ -86,3 +93,25 @@ def test_a_clip_without_joints_is_named():
     sample = swaying("p0", 0.0)
     with pytest.raises(ValueError, match="p0-test: expected joints"):
         stretch_of(Sample(sample.id, sample.labels, sample.cloud), slice(0, 5), 0.1, (0.0, 0.0, 0.0))
+
+
+def test_a_part_of_a_single_frame_is_passed_over_and_one_person_alone_is_refused(tmp_path: Path):
+    """Nothing moves in one frame, and there is nothing to correlate it with."""
+    names = ("p0", "p1")
+    for people in (names, names[:1]):
+        with DatasetWriter(tmp_path / f"{len(people)}.h5", Attributes(joint_set="mars19")) as writer:
+            for k, name in enumerate(people):
+                whole = swaying(name, 0.7 * k)
+                for part, frames in (("train", 300), ("validate", 1 if k else 60)):
+                    cloud, points = whole.cloud, 10 * frames
+                    of_points = (f[:points] for f in (cloud.position, cloud.velocity, *[cloud.snr_db] * 3))
+                    cut = PointCloud(*of_points, cloud.offsets[: frames + 1], cloud.times[:frames])
+                    own = replace(whole, id=f"{name}-m01-{part}", cloud=cut, joints=whole.joints[:frames])
+                    writer.append(own)
+    both = Asked(tmp_path / "2.h5", ("validate",), 40)
+    assert both.stretches(Dataset.open(both.recordings), 0.1) == {1: slice(0, 40, 1)}
+    assert [r.note.split(" frames")[0] for r in ceiling_rows(both, 5)] == ["r over 40"] * len(SERIES)
+    with pytest.raises(ValueError, match="expected poses of others than p0 to learn from, got none"):
+        ceiling_rows(replace(both, recordings=tmp_path / "1.h5"), 5)
+    with pytest.raises(ValueError, match=r"at least two people to hold one out, got \['p0'\]"):
+        constant_pose(frames_of(Dataset.open(tmp_path / "1.h5")))
