@@ -112,7 +112,7 @@ def earth_mover(first: ArrayLike, second: ArrayLike, width: float = 1.0) -> floa
 
 
 def correlation(first: ArrayLike, second: ArrayLike) -> float:
-    """Pearson's correlation of two series [n] over entries where both are finite; NaN if either is constant or none is."""
+    """Pearson's correlation of two series [n] where both are finite; NaN if either is constant or none is."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     both = np.isfinite(a) & np.isfinite(b)
     if not both.any():

@@ -229,8 +229,6 @@ def residual(options: argparse.Namespace) -> list[Row]:
 
 def _asked(options: argparse.Namespace) -> Asked:
     parts, draws = tuple(getattr(options, "part", ())), getattr(options, "draws", 1)
-    if draws < 1:
-        raise ValueError(f"--draws: expected 1 or more, got {draws}")
     return Asked(options.recordings, parts, options.frames, options.every, draws, options.workers)
 
 

@@ -70,7 +70,10 @@ def main() -> None:
     sizes_.add_argument("synthetic", type=Path, nargs="+", help="folders that `radhar.py sets` made: taken as one set")
     sizes_.set_defaults(run=sizes)
     options = parser.parse_args()
-    rows = signed(options.run(options), "training/simulators.py", sys.argv[1:])
+    try:
+        rows = signed(options.run(options), "training/simulators.py", sys.argv[1:])
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
     print(text_table(rows))
     update_ledger(options.ledger, rows)
 

@@ -120,7 +120,8 @@ def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str
 def _matching(src: Path, pattern: str) -> list[Path]:
     """Files in a folder or below whose whole paths end as the pattern says: the folder may be one that it names."""
     named = src.resolve().rglob(pattern.rpartition("/")[2])
-    return sorted((p for p in named if p.match(pattern) and p.is_file()), key=lambda p: p.as_posix())
+    found = (p for p in named if p.match(pattern) and p.is_file() and not p.name.startswith("._"))
+    return sorted(found, key=lambda p: p.as_posix())
 
 
 def digest(files: list[Path]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
 from mmsynth.datasets.rostext import read_ros_frames
+from mmsynth.datasets.sources import is_start
 from mmsynth.radar import load_radar
 from mmsynth.types import Labels, Sample
 
@@ -43,7 +44,8 @@ def import_radhar(src: Path | str) -> Capture:
     src = Path(src)
     if not src.is_dir():
         raise ValueError(f"{src}: no such folder")
-    files = sorted((p for p in src.rglob("*.txt") if p.parent.name in ACTIVITIES), key=lambda p: p.as_posix())
+    found = (p for p in src.rglob("*.txt") if p.parent.name in ACTIVITIES and is_start(p.name))
+    files = sorted(found, key=lambda p: p.as_posix())
     if not files:
         raise ValueError(f"{src}: expected text files in folders {', '.join(ACTIVITIES)}, found none")
     setup = load_radar("radhar")

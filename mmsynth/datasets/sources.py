@@ -268,9 +268,12 @@ BESIDE = re.compile(r"_hdr_0CC9_\d+\.bin$")
 
 
 def is_start(name: str) -> bool:
-    """Whether a file begins a recording: neither a later part of a DCA1000's, nor buffers beside its samples."""
+    """Whether a file begins a recording.
+
+    Later parts of a DCA1000's do not, nor buffers beside its samples, nor what macOS adds to archives ("._NAME").
+    """
     part = PARTS.search(name)
-    return not BESIDE.search(name) and (part is None or int(part[2]) == 0)
+    return not (BESIDE.search(name) or Path(name).name.startswith("._")) and (part is None or int(part[2]) == 0)
 
 
 def _raw_parts(path: Path) -> list[Path]:

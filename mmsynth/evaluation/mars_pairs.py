@@ -48,10 +48,18 @@ class Asked:
     draws: int = 1
     workers: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("frames", "every", "draws", "workers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+
     def stretches(self, dataset: Dataset, period: float) -> dict[int, slice]:
         """By clip: of the longest unbroken stretch of each part, where poses are known, every so many frames.
 
         Stretches of a single frame, in which nothing moves, are passed over.
+
+        Raises:
+            ValueError: there is none.
         """
         found = {}
         for k, name in enumerate(dataset.labels.id.tolist()):
@@ -60,6 +68,8 @@ class Asked:
                 whole = steady_stretch(sample, period, self.frames * self.every)
                 if whole.stop - whole.start > 1:
                     found[k] = slice(whole.start, whole.stop, self.every)
+        if not found:
+            raise ValueError(f"{self.recordings}: expected poses in parts {', '.join(self.parts)}, got none")
         return found
 
 

@@ -40,6 +40,14 @@ def test_columns_go_to_the_radar_frame(tmp_path: Path) -> None:
     assert sample.provenance["start"] == "2019-06-30T03:54:28.000+00:00"
 
 
+def test_what_macos_adds_to_an_archive_is_no_take(tmp_path: Path) -> None:
+    folder(tmp_path, block(0, 2.0, 0.5, -0.25))
+    folder(tmp_path, "Mac OS X", "__MACOSX/Train/walk/._a.txt")
+    capture = import_source("radhar", tmp_path)
+    assert [sample.id for sample in capture.samples] == ["a"]
+    assert any(note.startswith("missing: 1 of 131 files Train/*/*.txt") for note in capture.report.notes)
+
+
 @pytest.mark.parametrize(
     ("date", "first", "last", "session"),
     [
