@@ -54,7 +54,9 @@ def read_segments(path: Path | str) -> tuple[Segment, ...]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected text in UTF-8, got bytes of another encoding; save it as UTF-8") from None
+    except csv.Error as error:
         raise ValueError(f"{path}: expected a CSV table ({error})") from None
     header = [name.strip() for name in rows[0]] if rows else []
     if wrong := other_separator(header):

@@ -39,9 +39,9 @@ def read_table(path: Path | str, radar: Radar | None = None) -> PointCloud:
     """A point cloud of a table in the radar's frame (x right, y forward, z up; m and m/s, v positive when receding).
 
     Columns are known by their names (`NAMES`, in any case); x, y, z and at least one of frame and time (seconds) are
-    needed, others are left out. Rows of one frame number (or, without it, of one time) are a frame; numbers that are
-    missing are frames without points. Times count from the first row's; without a time they are frame numbers over the
-    frame rate.
+    needed, others are left out. Rows of one frame number (or, without it, of one time) are a frame; one whose x, y and
+    z are empty (or NaN) holds no point, nor do numbers that are missing between others. Times count from the first
+    row's; without a time they are frame numbers over the frame rate.
 
     Args:
         path: of the CSV.
@@ -76,12 +76,13 @@ def read_table(path: Path | str, radar: Radar | None = None) -> PointCloud:
         raise ValueError(f"{path}: expected a column 'time', or a radar (--cfg) that says how long a frame lasts")
     if len(times) > 1 and not bool((np.diff(times) > 0).all()):
         raise ValueError(f"{path}: expected a later time for each frame, got a repeat or a step back")
-    points = {name: column for name, column in columns.items() if name not in ("frame", "time")}
+    there = np.isfinite(columns["x"])
+    points = {name: column[there] for name, column in columns.items() if name not in ("frame", "time")}
     try:
         _check_units(points, times, radar)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return make_cloud(points, index, times, "dB")
+    return make_cloud(points, index[there], times, "dB")
 
 
 def _check_units(points: Mapping[str, NDArray[np.float64]], times: NDArray[np.float64], radar: Radar | None) -> None:
@@ -153,13 +154,22 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
         order = [places[0] for places in used.values()]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # no row at all: reported below
-            table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, usecols=order, encoding="utf-8-sig")
+            with path.open(encoding="utf-8-sig") as file:
+                table = np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2, usecols=order, converters=_number)
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected a table of text, got bytes that are none") from None
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}") from None
     found = dict(zip(used, table.T, strict=True))
     needed = [name for name in found if name in ("frame", "time", "x", "y", "z")]
-    if len(table) == 0 or not all(np.isfinite(found[name]).all() for name in needed):
+    place = np.array([found[name] for name in "xyz"])
+    blank = np.isnan(place).all(0)
+    known = np.where(blank, 0.0, place), *(found[name] for name in needed[:-3])
+    if blank.all() or not all(np.isfinite(values).all() for values in known):
         raise ValueError(f"{path}: expected at least one point, and finite numbers in {', '.join(needed)}")
     return found
+
+
+def _number(text: str) -> float:
+    """What a cell says; NaN of an empty one."""
+    return float(text) if text.strip() else np.nan

@@ -75,3 +75,10 @@ def test_frames_with_two_labels_are_told(tmp_path: Path) -> None:
         list(capture.samples)
         # Frames from 1.5 to 1.9 s.
         assert ("a.csv: 5 frames of clip 001 are in an earlier one" in capture.report.notes) == said
+
+
+def test_a_table_in_another_encoding_is_told_which_it_should_be(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_bytes("file,label\na.bin,höflich\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="expected text in UTF-8, got bytes of another encoding"):
+        read_segments(path)

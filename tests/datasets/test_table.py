@@ -50,6 +50,18 @@ def test_frames_without_points_are_those_whose_numbers_are_missing(tmp_path: Pat
     assert cloud.offsets.diff().tolist() == [1, 2, 0, 1, 1, 1]
 
 
+def test_a_row_without_a_place_is_a_frame_without_points(tmp_path: Path) -> None:
+    """Also at both ends, where no other number tells of it: labels count from the first row."""
+    path = tmp_path / "p.csv"
+    rows = ["0,5.0,,,,", "1,5.1,1,2,3,0.5", "1,5.1,4,5,6,", "2,5.2,nan,nan,nan,nan", "3,5.3,7,8,9,1", "4,5.4,,,,"]
+    path.write_text("\n".join(["frame,time,x,y,z,v", *rows]))
+    cloud = read_table(path)
+    assert cloud.offsets.diff().tolist() == [0, 2, 0, 1, 0]
+    np.testing.assert_allclose(cloud.times, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-9)
+    np.testing.assert_allclose(cloud.position, [[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    np.testing.assert_allclose(cloud.velocity, [0.5, np.nan, 1])
+
+
 def test_velocities_in_cm_a_second_are_noticed_without_a_radar(tmp_path: Path) -> None:
     path, speeds = tmp_path / "p.csv", (0, 0, 0, -0.2, 0.3, 1.1)
     for unit, message in ((1, ""), (100, "expected v in m/s, got half of the points that move at 30 or more")):
@@ -70,6 +82,8 @@ def test_velocities_in_cm_a_second_are_noticed_without_a_radar(tmp_path: Path) -
         ("time,t,x,y,z\n1,1,1,2,3\n", "one column for 'time', got 2"),
         ("time,x,y,z\n1,1,2,three\n", "three"),
         ("time,x,y,z\n1,1,2,nan\n", "finite numbers"),
+        ("time,x,y,z\n1,,,\n", "at least one point"),
+        ("time,x,y,z\n,1,2,3\n", "finite numbers in time"),
         ("time,x,y,z\n1,1,2\n", "p.csv"),
         ("time,x,y,z\n2,1,2,3\n1,1,2,3\n", "line 3: expected frames in order"),
         (
