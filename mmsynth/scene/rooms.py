@@ -100,8 +100,8 @@ def read_room(source: Path | str | Mapping[str, Any]) -> Room:
     """The room in a TOML file or table; mesh files are sought beside the TOML file.
 
     Raises:
-        ValueError: unknown key, no such file, no such material, a size that is not positive or beyond a hall's, a radar
-            tilted beyond the vertical, a number that is infinite.
+        ValueError: unknown key, no such file, no such material, a size that is not positive or beyond a hall's,
+            furniture outside, a radar tilted beyond the vertical, a number that is infinite.
     """
     if isinstance(source, Mapping):
         return _checked(config.parse(Room, source), "room")
@@ -157,6 +157,7 @@ def _checked(room: Room, where: str) -> Room:
             raise ValueError(f"{where}: {name}.size: expected positive metres, got {size}")
         if LARGEST < max(size) < math.inf:
             raise ValueError(f"{where}: {name}.size: expected at most {LARGEST:g} m, got {max(size):g}")
+    _check_within(room, where)
     if abs(room.radar.tilt) > math.pi / 2 + 1e-9:
         raise ValueError(f"{where}: radar.tilt_deg: expected -90 to 90, got {math.degrees(room.radar.tilt):g}")
     for item in (m for m in room.mesh if m.scale <= 0):
@@ -173,6 +174,15 @@ def _checked(room: Room, where: str) -> Room:
         except ValueError as error:
             raise ValueError(f"{where}: {what}: {error}") from None
     return room
+
+
+def _check_within(room: Room, where: str) -> None:
+    """Refuse furniture that stands beyond a side of the box, where nothing sees it."""
+    for item in room.furniture:
+        if side := around(replace(room, furniture=()), item.position):
+            raise ValueError(
+                f"{where}: furniture '{item.name}': expected a place in the room, got one beyond its {side}"
+            )
 
 
 def around(room: Room, place: tuple[float, float, float]) -> str:

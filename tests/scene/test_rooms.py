@@ -149,6 +149,12 @@ def test_what_is_wrong_is_said(tmp_path):
         read_room({"room": box})
     with pytest.raises(ValueError, match=r"room: 'lamp': material: .*got 'brass'"):
         read_room({"fan": [{"position": [0, 4, 2], "name": "lamp", "material": "brass"}]})
+    shelf = {"name": "shelf", "size": [1.0, 0.4, 0.2], "position": [0.0, 4.4, 1.5]}
+    box = {"size": [4.0, 5.0, 2.6], "center": [0.0, 2.0]}
+    for place, side in (([0.0, 4.6, 1.5], "walls"), ([0.0, 4.0, 2.7], "ceiling"), ([0.0, 4.0, -0.1], "floor")):
+        read_room({"furniture": [shelf, shelf | {"position": place}]})
+        with pytest.raises(ValueError, match=f"furniture 'shelf': expected a place in the room, .* beyond its {side}"):
+            read_room({"room": box, "furniture": [shelf, shelf | {"position": place}]})
 
 
 @pytest.mark.parametrize(
