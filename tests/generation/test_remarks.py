@@ -125,8 +125,10 @@ def test_what_is_gone_through_last_is_told(tmp_path: Path) -> None:
     assert [_passed(room, way[:count]) for count in (1, 2, 3)] == ["", "cabinet", "walls"]
 
 
-def test_who_stands_in_furniture_is_told(tmp_path: Path) -> None:
-    (line,) = told(tmp_path, ("[2.0, 2.0]", "[1.5, 1.5]"), room=ROOM + CABINET)
+@pytest.mark.parametrize("height", [1.8, 0.4])
+def test_who_stands_in_furniture_is_told(tmp_path: Path, height: float) -> None:
+    """Also in a low one, which the hips are above."""
+    (line,) = told(tmp_path, ("[2.0, 2.0]", "[1.5, 1.5]"), room=ROOM + CABINET.replace("1.8", str(height)))
     assert line.startswith("in 2 of the first 2 clips somebody goes through 'cabinet' of the room (clip 0)")
 
 

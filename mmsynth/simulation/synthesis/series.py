@@ -46,6 +46,7 @@ def join_orders(bins: Tensor, orders: Tensor, fast_time: Tensor, pairs: tuple[tu
     orders = _by_slot(orders, pairs)
     angle = (math.tau * torch.remainder(bins[:, None] * fast_time, 1.0)).float()
     power = (1j * fast_time).to(torch.complex64) ** torch.arange(orders.shape[1], device=bins.device)[:, None]
+    power[0] = 1  # also at the middle of an odd number of samples, where torch has NaN for 0^0
     carrier = torch.complex(angle.cos(), angle.sin())[:, None] * power
     flat = orders.reshape(-1, len(bins) * orders.shape[1], orders[0, 0].numel()).mT @ carrier.flatten(0, 1)
     return flat.reshape(-1, *orders.shape[2:], len(fast_time)).permute(0, 3, 2, 1, 4)
