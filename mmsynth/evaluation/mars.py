@@ -31,12 +31,16 @@ def write_skeletons(
         sizes: by which people grow or shrink: few people's motions as people of other sizes would make them.
 
     Raises:
-        ValueError: there is nobody of that name, or no stretch that long.
+        ValueError: there is nobody of that name, or no stretch that long, or the folder holds files.
     """
     subjects = dataset.labels.subject.tolist()
     for name in leave_out:
         if name not in subjects:
             raise ValueError(f"leave out: expected one of {', '.join(sorted(set(subjects)))}, got '{name}'")
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(
+            f"{out}: expected a new or empty folder: motions of those left out may be among the files there"
+        )
     written = []
     for k in np.flatnonzero(~np.isin(dataset.labels.subject, leave_out)):
         sample = dataset[int(k)]

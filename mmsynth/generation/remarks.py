@@ -21,6 +21,8 @@ def remarks(recipe: Recipe) -> list[str]:
     furniture of the room: the placement is checked with the recipe, but not where motions lead from there.
     """
     body, count = load_body(recipe.subjects.body), min(CLIPS, recipe.clips)
+    # Hips pass over a table in which somebody stands.
+    standing = [body.joint_names.index(name) for name in ("pelvis", "left_ankle", "right_ankle")]
     limit = min(resolve_radar(one).radar.waveform.max_range for one in recipe.apart())
     room = room_of(recipe.room) if recipe.room else None
     near: dict[int, float] = {}
@@ -41,7 +43,7 @@ def remarks(recipe: Recipe) -> list[str]:
                 far[index] = max(far.get(index, limit), float(way.max()))
             elif joint is not None and middle > limit:
                 outside[index] = f"{body.joint_names[joint]} in clip {index}, '{play.labels.activity}'"
-            if behind := _passed(room, joints[:, 0].tolist()):
+            if behind := _passed(room, joints[:, standing].flatten(0, 1).tolist()):
                 hidden[index] = behind
     return _told(count, limit, near, far, outside, hidden)
 

@@ -152,3 +152,6 @@ def test_skeletons_are_of_the_others_and_without_gaps(tmp_path: Path) -> None:
     torch.testing.assert_close(grown.positions, 1.12 * motion.positions)
     with pytest.raises(ValueError, match="expected one of mars-s1, mars-s2"):
         write_skeletons(data, ["s1"], tmp_path / "motions", 2.0)
+    # Among those of an earlier call are motions of whom this one leaves out.
+    with pytest.raises(ValueError, match="motions: expected a new or empty folder"):
+        write_skeletons(data, ["mars-s2"], tmp_path / "motions", 2.0)
