@@ -86,7 +86,7 @@ def main() -> None:
             rows = signed([made], "training/mars.py", sys.argv[1:])
             print(text_table(rows).splitlines()[-1], flush=True)
             update_ledger(options.ledger, rows)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -68,11 +68,11 @@ def main() -> None:
     options = parser.parse_args()
     try:
         rows = signed(options.run(options), "training/radhar.py", sys.argv[1:])
-    except ValueError as error:
+        if rows:
+            print(text_table(rows))
+            update_ledger(options.ledger, rows)
+    except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
-    if rows:
-        print(text_table(rows))
-        update_ledger(options.ledger, rows)
 
 
 def _add_sets(part: argparse.ArgumentParser) -> None:

@@ -72,10 +72,10 @@ def main() -> None:
     options = parser.parse_args()
     try:
         rows = signed(options.run(options), "training/simulators.py", sys.argv[1:])
-    except ValueError as error:
+        print(text_table(rows))
+        update_ledger(options.ledger, rows)
+    except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
-    print(text_table(rows))
-    update_ledger(options.ledger, rows)
 
 
 def calibrated(options: argparse.Namespace) -> list[Row]:
