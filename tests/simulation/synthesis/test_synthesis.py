@@ -101,6 +101,16 @@ def test_gains_at_knots_in_between_are_followed() -> None:
     assert error_db(synthesize(replace(paths, gain=square[:, [0, -1]]), radar), want) == pytest.approx(-7.8, abs=1)
 
 
+@pytest.mark.parametrize("samples", [2, 3, 65, 133, 255])
+def test_an_odd_number_of_samples_has_one_in_the_middle(samples: int) -> None:
+    # Where a series in the time from there has nothing but its first term: it was NaN, and so was every spectrum.
+    radar = short("mmmesh", loops=8)
+    radar = replace(radar, waveform=replace(radar.waveform, samples=samples, adc_start=0.0))
+    paths = crowd(radar, 60, 2.0, 2.0)
+    assert fast_error_db(paths, radar) < -60
+    assert fast_error_db(replace(paths, gain=paths.gain.requires_grad_()), radar) < -60
+
+
 @pytest.mark.parametrize(
     ("name", "loops", "distance", "speed"),
     [
