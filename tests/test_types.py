@@ -9,7 +9,7 @@ import torch
 
 from mmsynth.geometry import radar_pose
 from mmsynth.radar import load_radar
-from mmsynth.types import Labels, Processing, Scene
+from mmsynth.types import Cfar, Labels, Material, Pattern, Processing, Radar, Receiver, Scene, Waveform
 
 
 def test_a_scene_takes_a_rigid_right_handed_place_of_the_radar() -> None:
@@ -32,10 +32,39 @@ def test_a_radar_takes_antennas_and_times_that_are_numbers() -> None:
         replace(radar, rx=torch.cat([radar.rx[:-1], radar.rx[-1:] * math.nan]))
     for name in ("adc_start", "idle_time", "loop_idle"):
         for seconds in (-1e-6, math.nan):
-            with pytest.raises(ValueError, match=rf"^Waveform.{name}: expected seconds from 0 on"):
+            with pytest.raises(ValueError, match=rf"^Waveform.{name}: expected a finite number from 0 on"):
                 replace(radar.waveform, **{name: seconds})
     with pytest.raises(ValueError, match=r"^Waveform.samples: expected at least 2, got 1"):
         replace(radar.waveform, samples=1)
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "wrong", "said"),
+    [
+        (Waveform, "slope", math.inf, "finite number above 0"),
+        (Receiver, "noise_figure", 0.0, "finite number above 0, got 0.0"),
+        (Receiver, "full_scale", -1.0, "finite number above 0"),
+        (Receiver, "highpass", -1e5, "finite number from 0 on"),
+        (Receiver, "phase_noise", math.nan, "finite number from 0 on, got nan"),
+        (Receiver, "iq_gain", -1.0, "finite number above -1"),
+        (Receiver, "dc", math.inf, "finite number, got inf"),
+        (Receiver, "bits", 70, "at most 24, got 70"),
+        (Pattern, "azimuth_width", 0.0, "finite number above 0"),
+        (Radar, "tx_power", -0.01, "finite number above 0"),
+        (Material, "roughness", -1e-4, "finite number from 0 on"),
+        (Material, "layer_loss", 2.0, "what is left of the power, 0 to 1, got 2"),
+        (Material, "permittivity", 6.5 + 8.9j, r"eps' - j eps'' \(its loss below zero\), got \(6.5\+8.9j\)"),
+        (Material, "permittivity", complex(math.nan, 0), "eps' - j eps''"),
+        (Cfar, "mode", "XX", "one of CA, CAGO, CASO, OS, got 'XX'"),
+        (Cfar, "threshold_db", math.nan, "finite number, got nan"),
+        (Processing, "detection", "level", "one of log, power, got 'level'"),
+    ],
+)
+def test_what_no_device_and_no_surface_has_is_refused(noun: type, name: str, wrong: Any, said: str) -> None:
+    radar = load_radar("radhar").radar
+    known = (radar, radar.waveform, radar.receiver, Pattern(), Material("skin", 6.5 - 8.9j), Cfar(), Processing())
+    with pytest.raises(ValueError, match=rf"^{noun.__name__}.{name}: expected (a )?{said}"):
+        replace(next(one for one in known if type(one) is noun), **{name: wrong})
 
 
 @pytest.mark.parametrize("wrong", ["jumping\njacks", "jumping\tjacks", "jumping\u2028jacks"])

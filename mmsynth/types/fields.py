@@ -1,6 +1,9 @@
 """What the fields of several nouns share: the two kinds of ratio that are not powers, and checks at construction."""
 
-from typing import Annotated
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -9,6 +12,34 @@ from torch import Tensor
 # powers otherwise (`config.parse`).
 Amplitude = Annotated[float, "amplitude"]
 Excess = Annotated[float, "excess"]
+
+
+def check_numbers(noun: Any, names: Sequence[str], least: float = -math.inf, strict: bool = False) -> None:
+    """Refuse fields `names` of a noun that are infinite, NaN or less than `least` (`strict`: or it), by a ValueError.
+
+    Tensors, which somebody may want a gradient of, are taken as they are.
+    """
+    for name in names:
+        value = getattr(noun, name)
+        if not isinstance(value, float | int):
+            continue
+        if math.isfinite(value) and (value > least if strict else value >= least):
+            continue
+        wanted = "" if least == -math.inf else f" above {least:g}" if strict else f" from {least:g} on"
+        raise ValueError(f"{type(noun).__name__}.{name}: expected a finite number{wanted}, got {value}")
+
+
+@cache
+def _choices(cls: type) -> dict[str, tuple[Any, ...]]:
+    return {name: get_args(hint) for name, hint in get_type_hints(cls).items() if get_origin(hint) is Literal}
+
+
+def check_choices(noun: Any) -> None:
+    """Refuse a field of a noun that is none of the words its annotation lists, by a ValueError."""
+    kind: Any = type(noun)
+    for name, words in _choices(kind).items():
+        if getattr(noun, name) not in words:
+            raise ValueError(f"{kind.__name__}.{name}: expected one of {', '.join(words)}, got {getattr(noun, name)!r}")
 
 
 def check_finite(kind: str, name: str, value: Tensor) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmsynth.types.fields import Amplitude
+from mmsynth.types.fields import Amplitude, check_choices, check_numbers
 from mmsynth.types.radar import Radar
 
 # Bins of an azimuth spectrum; beyond, it takes long and tells no more.
@@ -36,6 +36,8 @@ class Cfar:
     order: float = 0.75
 
     def __post_init__(self) -> None:
+        check_choices(self)
+        check_numbers(self, ("threshold_db",))
         if self.window < 1 or self.guard < 0:
             raise ValueError(f"Cfar: expected window >= 1 and guard >= 0, got {self.window} and {self.guard}")
         if not 0 < self.order <= 1:
@@ -119,6 +121,7 @@ class Processing:
     sources: int = 1
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("range_limits", "velocity_limits", "azimuth_limits", "elevation_limits"):
             low, high = getattr(self, name)
             if not low <= high:

@@ -10,7 +10,10 @@ from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
-from mmsynth.types.fields import Amplitude, Excess, check_finite
+from mmsynth.types.fields import Amplitude, Excess, check_finite, check_numbers
+
+# Of an ADC; float32 holds no finer steps.
+MOST_BITS = 24
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,9 @@ class Waveform:
     loop_idle: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("start_frequency", "slope", "samples", "sample_rate", "ramp_time", "loops", "frame_period"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"Waveform.{name}: expected a positive number, got {getattr(self, name)}")
-        for name in ("adc_start", "idle_time", "loop_idle"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"Waveform.{name}: expected seconds from 0 on, got {getattr(self, name)}")
+        positive = ("start_frequency", "slope", "samples", "sample_rate", "ramp_time", "loops", "frame_period")
+        check_numbers(self, positive, least=0, strict=True)
+        check_numbers(self, ("adc_start", "idle_time", "loop_idle"), least=0)
         if self.samples < 2:
             raise ValueError(f"Waveform.samples: expected at least 2, got {self.samples}")
         # A tenth of a sample of slack: configurations are rounded to tenths of a microsecond.
@@ -135,6 +135,7 @@ class Pattern:
 
     def __post_init__(self) -> None:
         check_shapes(self)
+        check_numbers(self, ("peak_gain", "azimuth_width", "elevation_width"), least=0, strict=True)
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,17 @@ class Receiver:
     interference_offset: float = 0.0
 
     def __post_init__(self) -> None:
+        positive = ("noise_figure", "gain", "load", "full_scale", "phase_noise_offset", "interference_period")
+        off = ("temperature", "bits", "phase_noise", "leakage", "leakage_delay", "highpass", "lowpass", "adc_noise")
+        spread = ("channel_phase", "antenna_offset", "interference")
+        check_numbers(self, positive, least=0, strict=True)
+        check_numbers(self, off + spread, least=0)
+        check_numbers(self, ("iq_gain",), least=-1, strict=True)
+        check_numbers(self, ("channel_gain", "iq_phase", "dc", "interference_slope", "interference_offset"))
         if self.lowpass_order < 1:
             raise ValueError(f"Receiver.lowpass_order: expected at least 1, got {self.lowpass_order}")
+        if self.bits > MOST_BITS:
+            raise ValueError(f"Receiver.bits: expected at most {MOST_BITS}, got {self.bits}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +231,7 @@ class Radar:
         check_shapes(self)
         for name in ("tx", "rx", "codes"):
             check_finite("Radar", name, getattr(self, name))
+        check_numbers(self, ("tx_power",), least=0, strict=True)
         if self.active_time > self.waveform.frame_period * (1 + 1e-9):
             raise ValueError(
                 f"radar {self.name}: {self.waveform.loops} loops of {self.slots} chirps take "

@@ -1,12 +1,13 @@
 """What stands before the radar: materials, people, a room."""
 
+import cmath
 from dataclasses import dataclass
 from typing import Annotated
 
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
-from mmsynth.types.fields import check_rigid
+from mmsynth.types.fields import check_numbers, check_rigid
 from mmsynth.types.people import MeshSequence
 
 
@@ -27,6 +28,17 @@ class Material:
     frequency: float = 0.0
     roughness: float | Tensor = 0.0
     layer_loss: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, ("frequency", "roughness", "layer_loss"), least=0)
+        if not isinstance(self.layer_loss, Tensor) and self.layer_loss > 1:
+            raise ValueError(f"Material.layer_loss: expected what is left of the power, 0 to 1, got {self.layer_loss}")
+        eps = self.permittivity
+        if eps is None or isinstance(eps, Tensor):
+            return
+        # With the other sign, of physics books' exp(-j omega t), it would be a gain.
+        if not cmath.isfinite(eps) or eps == 0 or complex(eps).imag > 0:
+            raise ValueError(f"Material.permittivity: expected eps' - j eps'' (its loss below zero), got {eps}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,8 @@ def test_knots_span_the_active_time_and_repeat_every_frame():
 
 
 def test_settings_say_what_is_wrong():
+    with pytest.raises(ValueError, match="polarization: expected one of vertical, horizontal, got 'circular'"):
+        Simulation(polarization="circular")
     for wrong in (
         *({"knots": 1}, {"knots": 65}, {"flatness": -1.0}, {"bounces": -1}, {"bounces": 5}, {"drop": 1.0}),
         *({"bone_points": 0}, {"bone_points": 1001}),
