@@ -2,7 +2,8 @@
 
 Ranges and lateral positions are taken relative to the window's own median, so that the spot where a person stood
 (which a model would learn instead of the motion) is not in them; lateral positions are folded at the median, so that a
-mirrored person has the same features. Heights are kept as they are: they tell arms from legs.
+mirrored person has the same features, but for the mean and skewness of those. Heights are kept as they are: they tell
+arms from legs.
 """
 
 from typing import Any
