@@ -184,8 +184,9 @@ def official(options: argparse.Namespace) -> list[Row]:
     reports = list(split_reports(recipe, options.recordings, "mars-official", range(options.seeds), options.out))
     print(reports[-1].text(), flush=True)
     dataset, rows = Dataset.open(options.recordings), []
-    taught = frames_of(dataset, load_split("mars-official").rows(dataset, "train")).posed()
-    teach = f"taught by {', '.join(sorted(set(taught.subject.tolist())))}"
+    clips = (dataset[int(k)] for k in load_split("mars-official").rows(dataset, "train"))
+    taught = {c.labels.subject for c in clips if c.joints is not None and bool(c.joints.isfinite().all((1, 2)).any())}
+    teach = f"taught by {', '.join(sorted(taught))}"
     for part, model in (("model", "perceptron"), ("constant", "mean pose")):
         scores = [getattr(report, part) for report in reports]
         joints = [100 * np.nanmean([list(s.mpjpe.values()) for s in scores])]

@@ -117,10 +117,15 @@ def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str
     return tuple(lines)
 
 
+def is_apple_double(name: str) -> bool:
+    """Whether a file is none of the data, but what macOS adds to an archive beside each of its files: "._NAME"."""
+    return Path(name).name.startswith("._")
+
+
 def _matching(src: Path, pattern: str) -> list[Path]:
     """Files in a folder or below whose whole paths end as the pattern says: the folder may be one that it names."""
     named = src.resolve().rglob(pattern.rpartition("/")[2])
-    found = (p for p in named if p.match(pattern) and p.is_file() and not p.name.startswith("._"))
+    found = (p for p in named if p.match(pattern) and p.is_file() and not is_apple_double(p.name))
     return sorted(found, key=lambda p: p.as_posix())
 
 

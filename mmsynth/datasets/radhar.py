@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
+from mmsynth.datasets.cards import is_apple_double
 from mmsynth.datasets.rostext import read_ros_frames
-from mmsynth.datasets.sources import is_start
 from mmsynth.radar import load_radar
 from mmsynth.types import Labels, Sample
 
@@ -44,7 +44,7 @@ def import_radhar(src: Path | str) -> Capture:
     src = Path(src)
     if not src.is_dir():
         raise ValueError(f"{src}: no such folder")
-    found = (p for p in src.rglob("*.txt") if p.parent.name in ACTIVITIES and is_start(p.name))
+    found = (p for p in src.rglob("*.txt") if p.parent.name in ACTIVITIES and not is_apple_double(p.name))
     files = sorted(found, key=lambda p: p.as_posix())
     if not files:
         raise ValueError(f"{src}: expected text files in folders {', '.join(ACTIVITIES)}, found none")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmsynth.config import load
 from mmsynth.datasets.capture import make_cloud
+from mmsynth.datasets.cards import is_apple_double
 from mmsynth.datasets.clouds import cut_cloud, join_clouds, join_heatmaps
 from mmsynth.datasets.raw import (
     Layout,
@@ -270,10 +271,10 @@ BESIDE = re.compile(r"_hdr_0CC9_\d+\.bin$")
 def is_start(name: str) -> bool:
     """Whether a file begins a recording.
 
-    Later parts of a DCA1000's do not, nor buffers beside its samples, nor what macOS adds to archives ("._NAME").
+    Later parts of a DCA1000's do not, nor buffers beside its samples, nor what macOS adds to archives.
     """
     part = PARTS.search(name)
-    return not (BESIDE.search(name) or Path(name).name.startswith("._")) and (part is None or int(part[2]) == 0)
+    return not (BESIDE.search(name) or is_apple_double(name)) and (part is None or int(part[2]) == 0)
 
 
 def _raw_parts(path: Path) -> list[Path]:

@@ -164,7 +164,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
     needed = [name for name in found if name in ("frame", "time", "x", "y", "z")]
     place = np.array([found[name] for name in "xyz"])
     blank = np.isnan(place).all(0)
-    known = np.where(blank, 0.0, place), *(found[name] for name in needed[:-3])
+    known = place[:, ~blank], *(found[name] for name in needed if name not in "xyz")
     if blank.all() or not all(np.isfinite(values).all() for values in known):
         raise ValueError(f"{path}: expected at least one point, and finite numbers in {', '.join(needed)}")
     return found

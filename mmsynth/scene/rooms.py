@@ -179,7 +179,7 @@ def _checked(room: Room, where: str) -> Room:
 def _check_within(room: Room, where: str) -> None:
     """Refuse furniture that stands beyond a side of the box, where nothing sees it."""
     for item in room.furniture:
-        if side := around(replace(room, furniture=()), item.position):
+        if side := _beyond(room, item.position):
             raise ValueError(
                 f"{where}: furniture '{item.name}': expected a place in the room, got one beyond its {side}"
             )
@@ -191,6 +191,11 @@ def around(room: Room, place: tuple[float, float, float]) -> str:
         x, y, z = about("z", -item.yaw) @ np.subtract(place, item.position)
         if 2 * abs(x) < item.size[0] and 2 * abs(y) < item.size[1] and 0 < z < item.size[2]:
             return item.name
+    return _beyond(room, place)
+
+
+def _beyond(room: Room, place: tuple[float, float, float]) -> str:
+    """The side of the box beyond which a place lies; "" = none."""
     if room.room is None:
         return ""
     aside = 2 * np.abs(np.subtract(place[:2], room.room.center)) > room.room.size[:2]

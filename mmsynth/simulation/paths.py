@@ -12,7 +12,7 @@ from mmsynth.simulation.budget import least
 from mmsynth.simulation.facets.paths import facet_paths
 from mmsynth.simulation.mirrors.bounces import UNSEEN, mirror_paths
 from mmsynth.simulation.pose import pose_frame
-from mmsynth.simulation.settings import Simulation, frame_knots, knot_times
+from mmsynth.simulation.settings import Simulation, knot_times
 from mmsynth.simulation.tubes.tubes import tube_paths
 from mmsynth.simulation.visible import visible
 from mmsynth.types import Paths, Radar, Scene
@@ -40,8 +40,8 @@ def trace(scene: Scene, radar: Radar, frame: int, settings: Simulation, seed: in
             has one of another radar's frequency.
     """
     _check_materials(scene, radar)
-    size = len(frame_knots(radar, settings))
-    _check_times(scene, knot_times(radar, frame + count, settings), slice(frame * size, (frame + count) * size))
+    knots = knot_times(radar, count, settings, frame)
+    _check_times(scene, knots, frame * len(knots) // count)
     # With gradients, frames go one after another.
     if count > 1 and (settings.method == "bones" or differentiable(scene, radar)):
         return stack([trace(scene, radar, k, settings, seed) for k in range(frame, frame + count)])
@@ -73,10 +73,11 @@ def _check_materials(scene: Scene, radar: Radar) -> None:
             )
 
 
-def _check_times(scene: Scene, knots: Tensor, rows: slice) -> None:
-    """Refuse people who move in `rows` and are posed there at other times than `knots`: at a file's 30 Hz, say."""
+def _check_times(scene: Scene, knots: Tensor, first: int) -> None:
+    """Refuse people who move and are posed from row `first` on at other times than `knots`: at a file's 30 Hz, say."""
+    rows = slice(first, first + len(knots))
     for person in scene.people:
-        late = (person.times[rows].cpu() - person.times[0].cpu() - knots[rows][: len(person.times[rows])]).abs()
+        late = (person.times[rows].cpu() - person.times[0].cpu() - knots[: len(person.times[rows])]).abs()
         if len(late) and float(late.max()) > LATE and bool((person.vertices[rows].diff(dim=0) != 0).any()):
             raise ValueError(
                 "Scene.people: expected poses at the knots of the frames (`knot_times`), got a person posed "

@@ -109,9 +109,16 @@ def settled(settings: Simulation, radar: Radar, rate: float) -> Simulation:
     return replace(settings, knots=_count(radar.active_time) + 2)
 
 
-def knot_times(radar: Radar, frames: int, settings: Simulation) -> Tensor:
-    """Instants [frames * knots] in s from the start of the first frame, frame-major: where to pose a clip (float64)."""
-    start = torch.arange(frames, dtype=torch.float64) * radar.waveform.frame_period
+def knot_times(radar: Radar, frames: int, settings: Simulation, first: int = 0) -> Tensor:
+    """Instants [frames * knots] in s from the start of frame 0, frame-major: where to pose a clip (float64).
+
+    Args:
+        radar: whose frames.
+        frames: how many.
+        settings: how many knots.
+        first: the first of the frames.
+    """
+    start = torch.arange(first, first + frames, dtype=torch.float64) * radar.waveform.frame_period
     return (start[:, None] + frame_knots(radar, settings)).reshape(-1)
 
 

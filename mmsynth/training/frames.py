@@ -1,5 +1,6 @@
 """Frames as one table: histograms of points about each, how high a recording's points lie, the pose, whose it is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
@@ -20,6 +21,18 @@ SPANS = ((0.0, 0.0), (-0.2, 0.2), (-1.0, 1.0), (-0.4, -0.1), (0.1, 0.4))
 _AXES = ((1.0, 2.8, 12), (-1.1, 1.1, 11), (-1.1, 1.0, 14), (-2.0, 2.0, 11))
 # Lateral position beside another. Here as above a bin lies about 0: a board says x = 0 of many points.
 _SIDES = (-0.75, 0.75, 5)
+_SIGNS = 3  # of a velocity: approaching, none, receding
+# The histograms in order, each of so many bins by so many across, which turn round where left and right are exchanged:
+# range, side, height, velocity, height by velocity's sign, height by side, range by side.
+_BLOCKS = (
+    (_AXES[0][2], 1),
+    (1, _AXES[1][2]),
+    (_AXES[2][2], 1),
+    (_AXES[3][2], 1),
+    (_AXES[2][2] * _SIGNS, 1),
+    (_AXES[2][2], _SIDES[2]),
+    (_AXES[0][2], _SIDES[2]),
+)
 # Heights are taken of points so near to a recording's median range and lateral position: echoes by way of a wall lie
 # farther, and no simulated recording need have the same walls.
 _NEAR_RANGE, _NEAR_SIDE = 0.25, 0.4
@@ -138,37 +151,34 @@ def _sizes(joints: Array, joint_set: str) -> Array:
 
 
 def _histograms(values: Array, frame: Array, frames: int) -> Array:
-    """Counts [frames, bins] of range, side, height, velocity, height by velocity's sign, height and range by side.
+    """Counts [frames, bins] of points in the cells of each of `_BLOCKS`.
 
     A velocity that was not recorded (NaN) counts as none.
     """
     distance, velocity = np.linalg.norm(values[:, :3], axis=1), np.nan_to_num(values[:, 3])
-    columns: list[Array] = []
-    for value, (low, high, bins) in zip((distance, values[:, 0], values[:, 2], velocity), _AXES, strict=True):
-        columns.append(_count(frame, _bin(value, low, high, bins), bins, frames))
+    each = zip((distance, values[:, 0], values[:, 2], velocity), _AXES, strict=True)
+    range_, side, height, speed = (_bin(value, *axis) for value, axis in each)
     moving = (velocity > 0.05).astype(int) - (velocity < -0.05).astype(int) + 1
-    low, high, bins = _AXES[2]
-    columns.append(_count(frame, _bin(values[:, 2], low, high, bins) * 3 + moving, 3 * bins, frames))
-    beside, sides = _bin(values[:, 0], *_SIDES), _SIDES[2]
-    for value, (low, high, bins) in ((values[:, 2], _AXES[2]), (distance, _AXES[0])):
-        columns.append(_count(frame, _bin(value, low, high, bins) * sides + beside, sides * bins, frames))
-    return np.hstack(columns)
+    beside = _bin(values[:, 0], *_SIDES)
+    cells = (
+        range_,
+        side,
+        height,
+        speed,
+        height * _SIGNS + moving,
+        height * _SIDES[2] + beside,
+        range_ * _SIDES[2] + beside,
+    )
+    return np.hstack(
+        [_count(frame, cell, math.prod(block), frames) for cell, block in zip(cells, _BLOCKS, strict=True)]
+    )
 
 
 def _mirror() -> Array:
     """Which column of `Frames.table` each one is that of, once left and right are exchanged."""
-    ranges, sides, heights, speeds = (bins for _, _, bins in _AXES)
-    beside, found = _SIDES[2], np.zeros(0, int)
-    for count, across in (
-        (ranges, 1),
-        (1, sides),
-        (heights, 1),
-        (speeds, 1),
-        (3 * heights, 1),
-        (heights, beside),
-        (ranges, beside),
-    ):
-        own = len(found) + np.arange(count * across).reshape(count, across)
+    found = np.zeros(0, int)
+    for block in _BLOCKS:
+        own = len(found) + np.arange(math.prod(block)).reshape(block)
         found = np.concatenate([found, own[:, ::-1].ravel()])
     return np.concatenate([found + k * len(found) for k in range(len(SPANS))])
 
