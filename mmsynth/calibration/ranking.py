@@ -14,7 +14,7 @@ import numpy as np
 
 from mmsynth.calibration.quantities import Floats, stretches
 from mmsynth.datasets import Clips
-from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched
+from mmsynth.evaluation.evaluate import met, untouched
 from mmsynth.metrics import mutual_information
 from mmsynth.training import Predictions, Run, predict
 
@@ -78,12 +78,13 @@ def answers(run: Run, recordings: Clips) -> Predictions:
     Raises:
         ValueError: it learnt from them, or was adapted to them, which alone makes its answers for a clip agree.
     """
-    if learnt_from(run, recordings) or adapted_to(run, recordings):
+    clips = untouched(run, recordings)
+    if any(met(run, recordings, clips)):
         raise ValueError(
             f"rank: expected recordings that no run has seen, got some that {run.folder} was trained on or adapted to: "
             "its answers for them agree whether they are right or not"
         )
-    return predict(run, recordings, untouched(run, recordings))
+    return predict(run, recordings, clips)
 
 
 def rank(predictions: Mapping[str, Predictions]) -> Ranking:

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.datasets import Clips, Dataset, Datasets
+from mmsynth.datasets import Clips
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
-from mmsynth.training import Predictions, Run, held_out, leaks, other_radar, predict
+from mmsynth.training import Predictions, Run, are_known, held_out, leaks, other_radar, predict
 from mmsynth.view import confusion_figure
 
-SEEN = "the run was trained on these clips: the figures above do not say how it does on others"
-ADAPTED = "the run was adapted to this file, without its labels: on new recordings it may do worse"
+SEEN = "of these clips the run was trained on {}: the figures above do not say how it does on others"
+ADAPTED = "of these clips the run was adapted to {}, without their labels: on new recordings it may do worse"
+LEFT = "{} more clips are none of those that the run held out, and were not scored"
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,11 @@ class Report:
     """Scores of a run, by window and clip, beside those of the constant answer.
 
     Attributes:
-        seen: the run learnt from these clips.
-        adapted: it was adapted to their file, without its labels.
+        seen: clips that the run was trained on, or chosen by.
+        adapted: clips that it was adapted to, without their labels.
         other_radar: a sentence if they are of another radar than those that it learnt from.
         leaks: a sentence if the split that it was trained by leaks.
+        left: clips that were not scored because they are none of those that the run held out.
         short: clips that were not scored because none of them is as long as a window.
     """
 
@@ -33,10 +35,11 @@ class Report:
     clips: Scores
     majority: Scores
     confidence: float
-    seen: bool = False
-    adapted: bool = False
+    seen: int = 0
+    adapted: int = 0
     other_radar: str = ""
     leaks: str = ""
+    left: int = 0
     short: int = 0
 
     def text(self) -> str:
@@ -54,34 +57,19 @@ class Report:
             shown = "-" if np.isnan(recall) else f"{recall:.3f}"
             lines.append(f"{name:{width}}{shown:>8}" + "".join(f"{c:10d}" for c in counts))
         short = f"{self.short} clips are shorter than a window and were not scored" if self.short else ""
-        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.other_radar, self.leaks, short)])
+        return "\n".join([*lines, *warnings(self.seen, self.adapted, self.left, self.other_radar, self.leaks, short)])
 
 
-def warnings(seen: bool, adapted: bool, *others: str) -> list[str]:
+def warnings(seen: int, adapted: int, left: int, *others: str) -> list[str]:
     """What stands below a report on clips that the run knows, are of another radar or of a split that leaks."""
-    texts = (SEEN if seen else "", ADAPTED if adapted else "", *others)
-    return [line for text in texts if text for line in ("", text)]
+    counted = [text.format(count) for text, count in ((SEEN, seen), (ADAPTED, adapted), (LEFT, left)) if count]
+    return [line for text in (*counted, *others) if text for line in ("", text)]
 
 
-def learnt_from(run: Run, dataset: Clips) -> bool:
-    """Whether a run was trained on a file of the data set of which it held nothing out: its scores then mean little."""
-    data, files = run.recipe.data, _files(dataset)
-    # Of synthetic clips nothing is held out.
-    if files & {path.resolve() for path in data.synthetic}:
-        return True
-    return bool(files & {path.resolve() for path in data.real}) and not held_out(dataset, data).any()
-
-
-def adapted_to(run: Run, dataset: Clips) -> bool:
-    """Whether a run was adapted to a file of the data set, of which it held nothing out: it has seen the clips."""
-    data = run.recipe.data
-    known = _files(dataset) & {path.resolve() for path in data.unlabelled}
-    return bool(known) and not held_out(dataset, data).any()
-
-
-def _files(dataset: Clips) -> set[Path]:
-    parts = dataset.parts if isinstance(dataset, Datasets) else (dataset,)
-    return {part.path.resolve() for part in parts if isinstance(part, Dataset)}
+def met(run: Run, dataset: Clips, clips: NDArray[Any]) -> tuple[int, int]:
+    """How many of some clips a run was trained on or chosen by, and how many it was adapted to without their labels."""
+    learnt, adapted = (are_known(dataset, marks)[clips] for marks in (run.known.learnt, run.known.adapted))
+    return int(learnt.sum()), int(adapted.sum())
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
@@ -102,9 +90,9 @@ def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
     clips = untouched(run, dataset)
     found = predict(run, dataset, clips)
     report = score_predictions(found)
-    seen, adapted, other = learnt_from(run, dataset), adapted_to(run, dataset), other_radar(run, dataset)
+    (seen, adapted), other = met(run, dataset, clips), other_radar(run, dataset)
     about: dict[str, Any] = {"seen": seen, "adapted": adapted, "other_radar": other, "leaks": leaks(run.recipe.data)}
-    about["short"] = len(clips) - len(set(found.clip))
+    about |= {"left": len(dataset) - len(clips), "short": len(clips) - len(set(found.clip))}
     report = replace(report, **about)
     content = {name: getattr(report, name).table() for name in ("windows", "clips", "majority")}
     content |= {"confidence": report.confidence, **about}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth import metrics
 from mmsynth.datasets import Clips
-from mmsynth.evaluation.evaluate import adapted_to, learnt_from, untouched, warnings
+from mmsynth.evaluation.evaluate import met, untouched, warnings
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.joints import bones, joint_names
 from mmsynth.training import Poses, Run, leaks, other_radar, predict_poses
@@ -95,12 +95,13 @@ def constant_poses(poses: Poses, pose: Array) -> Poses:
 
 @dataclass(frozen=True, eq=False)
 class PoseReport:
-    """Scores of a run beside those of the mean pose of what it was trained on; `seen`, `adapted` as in `Report`."""
+    """Scores of a run beside those of the mean pose of what it was trained on; the rest as in `Report`."""
 
     model: PoseScores
     constant: PoseScores
-    seen: bool = False
-    adapted: bool = False
+    seen: int = 0
+    adapted: int = 0
+    left: int = 0
     other_radar: str = ""
     leaks: str = ""
 
@@ -125,7 +126,7 @@ class PoseReport:
             lines += [f"  {joint:22}{100 * ours[joint]:10.2f}{100 * other[joint]:10.2f}" for joint in ours]
         sure = f"; expected and true error correlate by {self.model.correlation:.2f}" if known else ""
         lines += ["", f"{self.model.instants} instants{sure}"]
-        lines += warnings(self.seen, self.adapted, self.other_radar, self.leaks)
+        lines += warnings(self.seen, self.adapted, self.left, self.other_radar, self.leaks)
         return "\n".join(lines)
 
 
@@ -137,13 +138,14 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     Raises:
         ValueError: no joint is known, or the run classifies activities.
     """
-    poses = predict_poses(run, dataset, untouched(run, dataset))
+    clips = untouched(run, dataset)
+    poses = predict_poses(run, dataset, clips)
     assert isinstance(run.model, NetworkModel | FrameModel)
-    constant, known = constant_poses(poses, run.model.mean_pose), (learnt_from(run, dataset), adapted_to(run, dataset))
+    constant, known = constant_poses(poses, run.model.mean_pose), (*met(run, dataset, clips), len(dataset) - len(clips))
     others = other_radar(run, dataset), leaks(run.recipe.data)
     report = PoseReport(score_poses(poses), score_poses(constant), *known, *others)
     content: dict[str, Any] = {name: getattr(report, name).table() for name in ("model", "constant")}
-    content |= {name: getattr(report, name) for name in ("seen", "adapted", "other_radar", "leaks")}
+    content |= {name: getattr(report, name) for name in ("seen", "adapted", "left", "other_radar", "leaks")}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
     shown = (poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
     figure = pose_figure(*shown, "recorded in grey, predicted in blue")

@@ -6,6 +6,7 @@ Reads data sets and nothing that simulates: importing this room leaves the simul
 from mmsynth.training.fit import Estimate as Estimate
 from mmsynth.training.fit import estimate as estimate
 from mmsynth.training.fit import fit as fit
+from mmsynth.training.known import are_known as are_known
 from mmsynth.training.predict import Poses as Poses
 from mmsynth.training.predict import Predictions as Predictions
 from mmsynth.training.predict import predict as predict

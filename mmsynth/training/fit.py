@@ -73,7 +73,9 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
             held.enter_context(alone(note))
             note.write_text(recipe.text(), encoding="utf-8")
         model, said = fit_model(recipe, material, out, progress, team)
-        run = Run(out, recipe, material.targets, model, "; ".join(part for part in (material.about, said) if part))
+        about = "; ".join(part for part in (material.about, said) if part)
+        known = material.known | load_run(recipe.initial).known if recipe.initial else material.known
+        run = Run(out, recipe, material.targets, model, about, known)
         if team.leads:
             keep_run(run)
     team.wait()

@@ -11,6 +11,7 @@ from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
 from mmsynth.training.frames import Frames, frames_of
+from mmsynth.training.known import Known, are_known, marks_of
 from mmsynth.training.material import TrainingMaterial
 from mmsynth.training.models import Targets
 from mmsynth.training.radars import two_radars
@@ -29,6 +30,7 @@ class FrameMaterial:
     real: Frames | None = None
     synthetic: Frames | None = None
     about: str = ""
+    known: Known = Known()
 
 
 def gather(recipe: Recipe) -> TrainingMaterial:
@@ -56,6 +58,7 @@ def gather(recipe: Recipe) -> TrainingMaterial:
         validation=windows(*chosen.withheld, apart),
         unlabelled=_unlabelled(*chosen.adapting, recipe, chosen.targets.joint_set),
         about=_about(chosen, recipe.data),
+        known=_known(chosen),
     )
 
 
@@ -78,7 +81,7 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
                 f"sizes: expected joints with bones between them, which tell sizes, got '{chosen.targets.joint_set}'; "
                 "set it to false"
             )
-    return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data))
+    return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data), _known(chosen))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ def _choose(recipe: Recipe) -> _Chosen:
     else:
         withheld, kept = _divide(source, mine, share, draw, people, spare=1)
     real, synthetic = (kept, synthetic) if len(real) else (real, kept)
-    adapting = _adapting(other, recipe, set(_names(recordings, real))) if other else real[:0]
+    adapting = _adapting(other, recipe, marks_of(recordings, real)) if other else real[:0]
     parts = (recordings, real), (made, synthetic), (source, withheld), (other, adapting)
     return _Chosen(targets, *parts, short)
 
@@ -204,14 +207,20 @@ def _targets(recipe: Recipe, sources: list[Clips]) -> Targets:
     return Targets(recipe.classes or tuple(found))
 
 
-def _adapting(source: Datasets, recipe: Recipe, known: set[tuple[Path, str]]) -> Array:
+def _known(chosen: _Chosen) -> Known:
+    """What a run that learns from these clips has seen."""
+    learnt = [marks_of(*part) for part in (chosen.real, chosen.synthetic, chosen.withheld)]
+    return Known(np.unique(np.concatenate(learnt)), marks_of(*chosen.adapting))
+
+
+def _adapting(source: Datasets, recipe: Recipe, known: Array) -> Array:
     """Indices of the clips to adapt to: those that are not held out.
 
-    Of `known` clips labels are learnt from: trees that give labels to the others would learn these clips twice.
+    Of clips of `known` frames labels are learnt from: trees that give labels to the others would learn these twice.
     """
     rows = np.flatnonzero(~held_out(source, recipe.data))
     if recipe.adapt.method == "self-training":
-        rows = rows[[name not in known for name in _names(source, rows)]]
+        rows = rows[~are_known(source, known)[rows]]
         if not len(rows):
             raise ValueError("data.unlabelled: expected clips that are neither among data.real nor held out, got none")
     return rows
@@ -228,14 +237,6 @@ def _unlabelled(source: Datasets | None, rows: Array, recipe: Recipe, joint_set:
 
 def _open(paths: tuple[Path, ...]) -> Datasets | None:
     return Datasets(tuple(Dataset.open(p) for p in paths), drop_intensity=True) if paths else None
-
-
-def _names(source: Datasets | None, clips: Array) -> list[tuple[Path, str]]:
-    """File and id of each of the clips: what tells whether two are one."""
-    if source is None:
-        return []
-    files = [part.path.resolve() for part in source.parts]
-    return [(files[source.part[clip]], str(source.labels.id[clip])) for clip in clips.tolist()]
 
 
 def _usable(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mmsynth.training.known import Known
 from mmsynth.training.models import Targets
 from mmsynth.training.windows import Windows
 
@@ -16,6 +17,7 @@ class TrainingMaterial:
         validation: chooses among the network's states; None = the last one is kept.
         unlabelled: recordings to adapt to.
         about: how many clips of each kind these are, and how many were held out, in words.
+        known: what a run that learns from them has seen.
     """
 
     targets: Targets
@@ -24,6 +26,7 @@ class TrainingMaterial:
     validation: Windows | None = None
     unlabelled: Windows | None = None
     about: str = ""
+    known: Known = Known()
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from mmsynth import __version__
 from mmsynth.config import load
 from mmsynth.resources import commit
 from mmsynth.training.blend import Blend
+from mmsynth.training.known import Known
 from mmsynth.training.models import BlendedNetwork, BlendedTrees, Model, NetworkModel, Targets, TreeModel, build
 from mmsynth.training.perceptron import FrameModel, frame_model
 from mmsynth.training.recipe import Recipe
@@ -26,18 +27,23 @@ from mmsynth.whole import whole
 Array = NDArray[Any]
 
 # Of a run's files and of what its model reads (features, grids, bins): a change of either makes a new one.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A training run on disk: `recipe.toml`, `run.json` and the model's file; `about` says what it learnt from."""
+    """A training run on disk: `recipe.toml`, `run.json`, the model's file, and `known.npz`.
+
+    Attributes:
+        about: says what it learnt from; known: tells the clips that it has seen.
+    """
 
     folder: Path
     recipe: Recipe
     targets: Targets
     model: Model
     about: str = ""
+    known: Known = Known()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -79,6 +85,8 @@ def keep_run(run: Run) -> None:
     folder, recipe = run.folder, run.recipe
     (folder / "recipe.toml").write_text(recipe.text(), encoding="utf-8")
     save_model(folder / ("model.npz" if recipe.model == "trees" else "model.pt"), run.model)
+    with whole(folder / "known.npz") as (part,), part.open("wb") as file:
+        np.savez(file, allow_pickle=False, learnt=run.known.learnt, adapted=run.known.adapted)
     about = {
         "classes": list(run.targets.classes),
         "joint_set": run.targets.joint_set,
@@ -107,7 +115,9 @@ def load_run(folder: Path | str) -> Run:
         trees = recipe.model == "trees"
         model = _load_trees(folder / "model.npz") if trees else _load_network(folder / "model.pt", recipe, targets)
         _check_classes(model, len(targets.classes))
-        return Run(folder, recipe, targets, model, str(about["data"]))
+        with _arrays(folder / "known.npz") as arrays:
+            known = Known(arrays["learnt"], arrays["adapted"])
+        return Run(folder, recipe, targets, model, str(about["data"]), known)
     except (KeyError, RuntimeError, OSError, TypeError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(f"{folder}: damaged training run: {error}") from None
 
@@ -164,8 +174,12 @@ def _forest_arrays(name: str, forest: Forest) -> dict[str, Array]:
 
 
 def _load_trees(path: Path) -> TreeModel | BlendedTrees:
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+    with _arrays(path) as arrays:
         return _trees(arrays)
+
+
+def _arrays(path: Path) -> Any:
+    return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
 
 
 def _trees(arrays: Mapping[str, Array]) -> TreeModel | BlendedTrees:

@@ -112,7 +112,7 @@ def test_generate_info_train_predict_evaluate(
     assert call(monkeypatch, "evaluate", tmp_path / "run", "--on", data / "dataset.h5", "--out", tmp_path / "s") == 0
     assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
-    assert "the run was trained on these clips" in capsys.readouterr().out
+    assert "of these clips the run was trained on 4: " in capsys.readouterr().out
     with DatasetWriter(tmp_path / "mine.h5", Attributes()) as writer:
         for activity in ("fast", "slow"):
             writer.append(swing(activity, 1))

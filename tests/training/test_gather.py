@@ -46,7 +46,10 @@ def test_clips_as_long_as_a_window_but_for_rounding_are_learnt_from(
 def test_recordings_of_one_name_in_two_files_are_two(
     recordings: Path, generated: Path, tmp_path: Path, write: Callable[..., Path]
 ) -> None:
-    namesakes = write(tmp_path / "another.h5", range(8))
+    others, named, namesakes = write(tmp_path / "others.h5", range(8, 16)), Dataset.open(recordings), tmp_path / "b.h5"
+    with DatasetWriter(namesakes, named.attributes) as writer:
+        for name, sample in zip(named.labels.id, Dataset.open(others), strict=True):
+            writer.append(replace(sample, id=str(name)))
     data = Data((recordings,), (generated,), unlabelled=(namesakes, recordings), validation=0.0)
     found = gather(Recipe(data, adapt=Adapt("self-training"))).unlabelled
     assert found is not None and {str(name).split("/")[0] for name in found.clip} == {"0"}
