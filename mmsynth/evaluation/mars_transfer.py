@@ -11,7 +11,7 @@ from mmsynth import metrics
 from mmsynth.evaluation.fewshot import Curve
 from mmsynth.evaluation.mars import held_out_people
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.training.frames import Frames
+from mmsynth.training.frames import Frames, moved_to
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 
@@ -26,6 +26,8 @@ TITLES = {
 SIZES = "sizes from the unlabelled points of the person held out"
 # Recordings alone, everybody as large as those people; the same, sizes estimated from them; then synthetic frames too.
 ARMS = ("alone", "alone, sizes", "pre-trained, sizes", "mixed, sizes")
+# Synthetic frames alone, moved to the others' recordings, of which no pose is known.
+ADAPTED = "synthetic, sizes, recordings unlabelled"
 
 
 def stretches(frames: Frames, names: Array, share: float, draw: np.random.Generator) -> Array:
@@ -75,8 +77,8 @@ def transfer_errors(
     """Errors by share and person held out, of each of `ARMS`.
 
     Nothing of the person's poses is seen, and of the others' only the stretches of the share; sizes are estimated from
-    all points of the person, which need no label. At share 0: the mean of the others' poses, and a model of synthetic
-    poses alone, which knows no recording.
+    all points of the person, which need no label. At share 0: the mean of the others' poses, a model of synthetic
+    poses alone, which knows no recording, and the same moved to the others' recordings (`frames.moved_to`).
 
     Args:
         real: recorded poses.
@@ -93,8 +95,9 @@ def transfer_errors(
         made = synthetic[name]
         test, others = real.take(there), real.take(~there)
         constant = np.broadcast_to(others.joints.mean(0), test.joints.shape)
-        guesses = [constant, fit_frames(before, joint_set, None, made, _quiet).poses(test)]
-        found[0.0][name] = _errors(guesses, test)
+        kinds = made, moved_to(made, others, recipe.augment.mirror)
+        guesses = [fit_frames(before, joint_set, None, own, _quiet).poses(test) for own in kinds]
+        found[0.0][name] = _errors([constant, *guesses], test)
         for share in shares:
             few = others.take(stretches(others, names, share, np.random.default_rng([recipe.seed, number])))
             arms = ((plain, None), (before, None), (before, made), (beside, made))
@@ -105,18 +108,21 @@ def transfer_errors(
 def pose_curves(runs: Sequence[Mapping[float, Mapping[str, tuple[Errors, ...]]]]) -> dict[str, Curve]:
     """What `transfer_errors` found with each seed, as a curve for each kind of error.
 
-    At share 0 the synthetic poses alone stand as pre-trained; the mean pose of the others stands at every share.
+    At share 0 the synthetic poses alone stand as pre-trained, and `ADAPTED`; the mean pose of the others stands at
+    every share.
     """
     shares, people = tuple(runs[0]), tuple(runs[0][0.0])
     curves = {}
     for name, title in TITLES.items():
-        table = np.full((1 + len(ARMS), len(shares), len(runs), len(people)), np.nan)
+        arms = ("constant pose", *ARMS, ADAPTED)
+        table = np.full((len(arms), len(shares), len(runs), len(people)), np.nan)
         for where in np.ndindex(table.shape[1:]):
             k, seed, person = where
-            value = [float(np.mean(getattr(e, name))) for e in runs[seed][shares[k]][people[person]]]
+            each = [float(np.mean(getattr(e, name))) for e in runs[seed][shares[k]][people[person]]]
             constant = float(np.mean(getattr(runs[seed][0.0][people[person]][0], name)))
-            table[:, *where] = [constant, np.nan, np.nan, value[1], np.nan] if k == 0 else [constant, *value]
-        scores = dict(zip(("constant pose", *ARMS), table, strict=True))
+            own = [*each, np.nan] if k else [np.nan, np.nan, each[1], np.nan, each[2]]
+            table[:, *where] = [constant, *own]
+        scores = dict(zip(arms, table, strict=True))
         curves[name] = Curve(shares, people, scores, "perceptron on histograms", title)
     return curves
 
@@ -127,7 +133,7 @@ def joint_table(
     """Share -> arm -> joint -> its mean distance in cm, mean over seeds and people; `name` as in `Errors`."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for share in runs[0]:
-        arms = ARMS if share else ("constant pose", "pre-trained, sizes")
+        arms = ARMS if share else ("constant pose", "pre-trained, sizes", ADAPTED)
         each = [[[getattr(e, name) for e in person] for person in run[share].values()] for run in runs]
         mean = np.mean(each, (0, 1)).tolist()
         found[f"{share:g}"] = {arm: dict(zip(joints, own, strict=True)) for arm, own in zip(arms, mean, strict=True)}
@@ -135,17 +141,19 @@ def joint_table(
 
 
 def pose_rows(curve: Curve, made: str, **more: Any) -> list[Row]:
-    """Rows of the ledger: synthetic poses alone, and the gain of each of `ARMS` over the first at each share.
+    """Rows of the ledger: synthetic poses alone, `ADAPTED`, and each share's gain of each of `ARMS` over the first.
 
     Args:
         curve: of mean absolute errors.
         made: the synthetic clips, in words.
         more: of each row.
     """
-    zero = curve.scores["pre-trained, sizes"][0]
-    each = ", ".join(f"{who} {v:.2f}" for who, v in zip(curve.groups, zero.mean(0), strict=True))
-    note = f"MAE, {made}; {SIZES}; {each}"
-    rows = [row("mars/zero_shot_cm", zero.mean(1).tolist(), "perceptron", note=note, **more)]
+    rows = []
+    for arm, title in (("pre-trained, sizes", "mars/zero_shot_cm"), (ADAPTED, "mars/zero_shot_adapted_cm")):
+        own = curve.scores[arm][0]
+        each = ", ".join(f"{who} {v:.2f}" for who, v in zip(curve.groups, own.mean(0), strict=True))
+        note = f"MAE, {made}; {SIZES}; {each}"
+        rows.append(row(title, own.mean(1).tolist(), "perceptron", note=note, **more))
     for k, share in list(enumerate(curve.shares))[1:]:
         alone = curve.scores[ARMS[0]][k]
         for arm in ARMS[1:]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -101,6 +101,24 @@ def join_frames(parts: Sequence[Frames]) -> Frames:
     first = np.cumsum([0, *(int(p.clip.max(initial=-1)) + 1 for p in parts)])
     joined["clip"] = np.concatenate([p.clip + before for p, before in zip(parts, first[:-1], strict=True)])
     return Frames(**joined)
+
+
+def mean_row(frames: Frames, mirrored: float) -> Array:
+    """The mean row [features] of the table, a part `mirrored` of the frames with left and right exchanged."""
+    mean = frames.table.mean(0, dtype=np.float64)
+    if mirrored:
+        mean = (1 - mirrored) * mean + mirrored * mean[MIRROR]
+    return np.asarray(mean, np.float32)
+
+
+def moved_to(frames: Frames, recordings: Frames, mirrored: float) -> Frames:
+    """The frames with every row moved alike, so that the mean row is that of recordings, whose poses are not looked at.
+
+    How many points a board shows of a person, and what lies about them, differs between simulation and recordings in
+    every pose alike.
+    """
+    away = mean_row(recordings, mirrored) - mean_row(frames, mirrored)
+    return replace(frames, table=frames.table + away)
 
 
 def _placed(flat: FlatPoints) -> FlatPoints:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
-from mmsynth.training.frames import Frames, frames_of
+from mmsynth.training.frames import Frames, frames_of, moved_to
 from mmsynth.training.known import Known, are_known, marks_of
 from mmsynth.training.material import TrainingMaterial
 from mmsynth.training.models import Targets
@@ -37,8 +37,8 @@ def gather(recipe: Recipe) -> TrainingMaterial:
     """Read and cut the recipe's clips.
 
     Raises:
-        ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; self-training
-            has no unlabelled recordings beside those under `real`; or there is no such device.
+        ValueError: a file is missing, or nothing is left to train on; `hold_out` names what is not there; of those
+            under `unlabelled` none is left; or there is no such device.
     """
     chosen, posed = _choose(recipe), recipe.task == "pose"
     apart = replace(recipe.window, step=recipe.window.duration)
@@ -81,6 +81,9 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
                 f"sizes: expected joints with bones between them, which tell sizes, got '{chosen.targets.joint_set}'; "
                 "set it to false"
             )
+    source, clips = chosen.adapting
+    if source and synthetic is not None:
+        synthetic = moved_to(synthetic, frames_of(source, clips), recipe.augment.mirror)
     return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data), _known(chosen))
 
 
@@ -218,11 +221,12 @@ def _adapting(source: Datasets, recipe: Recipe, known: Array) -> Array:
 
     Of clips of `known` frames labels are learnt from: trees that give labels to the others would learn these twice.
     """
-    rows = np.flatnonzero(~held_out(source, recipe.data))
-    if recipe.adapt.method == "self-training":
+    rows, twice = np.flatnonzero(~held_out(source, recipe.data)), recipe.adapt.method == "self-training"
+    if twice:
         rows = rows[~are_known(source, known)[rows]]
-        if not len(rows):
-            raise ValueError("data.unlabelled: expected clips that are neither among data.real nor held out, got none")
+    if not len(rows):
+        kind = "neither among data.real nor held out" if twice else "not held out"
+        raise ValueError(f"data.unlabelled: expected clips that are {kind}, got none")
     return rows
 
 

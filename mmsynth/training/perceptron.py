@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmsynth.joints import mirror_order
 from mmsynth.processes import Progress
-from mmsynth.training.frames import MIRROR, Frames
+from mmsynth.training.frames import MIRROR, Frames, mean_row
 from mmsynth.training.networks import check_learnt, seeded
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.sizes import Sizes, fit_sizes, floor_of, mean_size, of_one_size, resized
@@ -26,7 +26,7 @@ Array = NDArray[Any]
 # So many recorded poses are worth as many steps of pre-training as of tuning, or half of every mixed batch.
 PRETRAINED_POSES, MIXED_POSES = 60, 1000
 # Of the hidden layers' outputs, while it learns.
-_DROPOUT = 0.3
+_DROPOUT = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class FrameModel:
     """Tells the pose of every frame.
 
     Attributes:
-        network: from histograms to how the pose differs from the mean.
+        network: from how histograms differ from `centre` to how the pose differs from the mean.
+        centre: mean row [features] of the table learnt from.
         mean: pose [joints, 3] in m of the people learnt from; of one size, where sizes are estimated.
         floor: height in m that people grow from.
         sizes: relative to the people learnt from; None = everybody is as large as they are.
@@ -43,6 +44,7 @@ class FrameModel:
     """
 
     network: nn.Sequential
+    centre: Tensor
     mean: Tensor
     floor: float
     sizes: Sizes | None = None
@@ -64,7 +66,7 @@ class FrameModel:
 
     def _told(self, table: Array) -> Tensor:
         """Joints [frames, joints, 3] of people of one size."""
-        answer: Tensor = self.network.eval()(torch.from_numpy(table).to(self.mean.device))
+        answer: Tensor = self.network.eval()(torch.from_numpy(table).to(self.mean.device) - self.centre)
         return answer.reshape(-1, *self.mean.shape) + self.mean
 
     def probabilities(self, windows: Windows) -> Array:
@@ -78,7 +80,8 @@ class FrameModel:
     def tensors(self) -> dict[str, Tensor]:
         """All that it is, by name, for a file."""
         found = {f"network/{k}": v.cpu() for k, v in self.network.state_dict().items()}
-        found |= {"mean": self.mean.cpu(), "floor": torch.tensor(self.floor, dtype=torch.float64)}
+        found |= {"centre": self.centre.cpu(), "mean": self.mean.cpu()}
+        found |= {"floor": torch.tensor(self.floor, dtype=torch.float64)}
         if self.sides is not None:
             found["sides"] = self.sides.cpu()
         if self.sizes is not None:
@@ -101,7 +104,8 @@ def frame_model(tensors: Mapping[str, Tensor]) -> FrameModel:
         spread, noise, own, level = (float(tensors[f"sizes/{n}"]) for n in ("spread", "noise", "own", "level"))
         people, recordings = (int(tensors[f"sizes/{name}"]) for name in ("people", "recordings"))
         sizes = Sizes(tensors["sizes/weights"].numpy(), spread, noise, own, level, people, recordings)
-    return FrameModel(network.eval(), tensors["mean"], float(tensors["floor"]), sizes, tensors.get("sides"))
+    centre, mean, floor = tensors["centre"], tensors["mean"], float(tensors["floor"])
+    return FrameModel(network.eval(), centre, mean, floor, sizes, tensors.get("sides"))
 
 
 def fit_frames(
@@ -140,7 +144,7 @@ def fit_frames(
         pupil.learn(aside, first)
         mean = pupil.learn(known, steps - first)
     check_learnt(pupil.network, recipe.optimise.rate)
-    return FrameModel(pupil.network, mean, floor, sizes, sides)
+    return FrameModel(pupil.network, pupil.centre, mean, floor, sizes, sides)
 
 
 def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
@@ -156,11 +160,12 @@ def _mirrored(joints: Tensor, sides: Tensor) -> Tensor:
 
 
 class _Lesson:
-    """Frames to teach, a share of them mirrored, and their mean pose [joints, 3]."""
+    """Frames to teach, a share of them mirrored, and their mean pose [joints, 3]; `centre` as in `FrameModel`."""
 
-    def __init__(self, frames: Frames, sides: Tensor | None, share: float, device: str) -> None:
+    def __init__(self, frames: Frames, centre: Tensor, sides: Tensor | None, share: float) -> None:
+        device = centre.device
         self.table, self.joints = (torch.from_numpy(a).float().to(device) for a in (frames.table, frames.joints))
-        self.mean, self.sides, self.share = self.joints.mean(0), sides, share
+        self.centre, self.mean, self.sides, self.share = centre, self.joints.mean(0), sides, share
         if sides is not None:
             self.mean = self.mean.lerp(_mirrored(self.mean, sides), share)
 
@@ -172,7 +177,7 @@ class _Lesson:
             swap = (torch.rand(count, generator=draw) < self.share).to(table.device)
             table = torch.where(swap[:, None], table[:, MIRROR], table)
             joints = torch.where(swap[:, None, None], _mirrored(joints, self.sides), joints)
-        return table, (joints - self.mean).flatten(1)
+        return table - self.centre, (joints - self.mean).flatten(1)
 
 
 class _Pupil:
@@ -187,6 +192,7 @@ class _Pupil:
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.network.to(recipe.device)
+        self.centre = torch.from_numpy(mean_row(frames, recipe.augment.mirror)).to(recipe.device)
 
     def learn(self, frames: Frames, steps: int, beside: Frames | None = None, share: float = 0.0) -> Tensor:
         """Teach it frames, and a share of others in every batch; returns the mean pose [joints, 3] of the frames."""
@@ -218,7 +224,7 @@ class _Pupil:
         return mean
 
     def _lesson(self, frames: Frames) -> _Lesson:
-        return _Lesson(frames, self.sides, self.recipe.augment.mirror, self.recipe.device)
+        return _Lesson(frames, self.centre, self.sides, self.recipe.augment.mirror)
 
     def _step(self) -> None:
         self.done += 1

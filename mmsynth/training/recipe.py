@@ -104,6 +104,7 @@ class Adapt:
 
     Attributes:
         method: "statistics" = after training, those of its normalisation layers are taken from the recordings (AdaBN);
+            of "histograms" before it, synthetic ones are moved to the mean of the recordings;
             "adversarial" = trained against a critic that tells what is learnt from what has no label; "self-training" =
             trees learn from them too, each clip labelled with the one activity that trees before took it for: those of
             the labelled recordings, or without any (`adapt.py`) of the synthetic windows that are most like them.
@@ -212,8 +213,19 @@ def _check_histograms(recipe: Recipe) -> None:
     """Refuse what a perceptron on histograms cannot do."""
     for name, is_so, expected, got in (
         ("task", recipe.task == "pose", "'pose'", f"'{recipe.task}'"),
-        ("adapt.method", recipe.adapt.method == "none", "'none'", f"'{recipe.adapt.method}'"),
+        (
+            "adapt.method",
+            recipe.adapt.method in ("none", "statistics"),
+            "'none' or 'statistics'",
+            f"'{recipe.adapt.method}'",
+        ),
         ("initial", recipe.initial is None, "no earlier run", f"{recipe.initial}"),
+        (
+            "data.synthetic",
+            recipe.data.synthetic or recipe.adapt.method == "none",
+            "clips to adapt to recordings",
+            "none",
+        ),
     ):
         if not is_so:
             raise ValueError(f"{name}: expected {expected} for model 'histograms', got {got}")

@@ -14,7 +14,7 @@ from mmsynth.evaluation import evaluate_poses
 from mmsynth.joints import joint_names, mirror_order
 from mmsynth.training import estimate, fit, load_run, predict, predict_poses
 from mmsynth.training.augment import Augment
-from mmsynth.training.frames import MIRROR, Frames, frames_of
+from mmsynth.training.frames import MIRROR, Frames, frames_of, mean_row, moved_to
 from mmsynth.training.gather import gather, gather_frames
 from mmsynth.training.perceptron import FrameModel, fit_frames, frame_model
 from mmsynth.training.recipe import Adapt, Data, Recipe
@@ -122,11 +122,46 @@ def test_windows_and_clips_without_a_pose_teach_nothing(tmp_path: Path) -> None:
     assert frames is not None and np.bincount(frames.clip).tolist() == [60, 15]
 
 
+def test_recordings_without_labels_bring_simulated_poses_to_them(posed: Path, tmp_path: Path) -> None:
+    # The same for mirrored frames: their mean is halfway.
+    draw = np.random.default_rng(4)
+    one, other = (
+        replace(people(MANY, 1, k), table=draw.normal(k, 1, (420, len(MIRROR))).astype(np.float32)) for k in (1, 2)
+    )
+    moved = moved_to(one, other, 0.5)
+    both = [np.concatenate([f.table, f.table[:, MIRROR]]) for f in (moved, other)]
+    np.testing.assert_allclose(both[0].mean(0), both[1].mean(0), atol=1e-5)
+    np.testing.assert_allclose(moved.table - moved.table[:1], one.table - one.table[:1], atol=1e-5)
+    # A board that shows another number of points in every bin.
+    made, known, asked = people(MANY, 2, 1), people({"p0": 0.95, "p1": 1.05}, 5, 2), people({"p2": 1.0}, 5, 3)
+    less = np.linspace(-2, 1, made.table.shape[1], dtype=np.float32)
+    known, asked = (replace(f, table=f.table + less) for f in (known, asked))
+    errors = []
+    for own in (made, moved_to(made, known, 0.0)):
+        told = fit_frames(recipe(), "mars19", None, own, quiet).poses(asked)
+        errors.append(np.abs(told - asked.joints).mean())
+    # What is left: the mean of 200 recorded frames is not that of the simulated ones.
+    assert errors[1] < 0.5 * errors[0]
+    # By the recipe, which sees nothing of whom it holds out.
+    data = Data(synthetic=(posed,), unlabelled=(posed,), hold_out=("p1",))
+    own = replace(recipe(), data=data, adapt=Adapt("statistics"))
+    found, frames = gather_frames(own), frames_of(Dataset.open(posed))
+    assert found.synthetic is not None and "adapted to 6 of 12 without labels (6 held out)" in found.about
+    target = mean_row(frames.take(frames.subject == "p0"), 0.0)
+    np.testing.assert_allclose(mean_row(found.synthetic, 0.0), target, atol=1e-5)
+    with pytest.raises(ValueError, match=r"data\.unlabelled: expected clips that are not held out, got none"):
+        gather_frames(replace(own, data=replace(data, hold_out=("p0", "p1"))))
+
+
 def test_what_a_perceptron_cannot_do_is_refused(posed: Path, recordings: Path) -> None:
     with pytest.raises(ValueError, match="task: expected 'pose' for model 'histograms', got 'activity'"):
         Recipe(Data(real=(posed,)), model="histograms")
-    with pytest.raises(ValueError, match=r"adapt\.method: expected 'none' for model 'histograms'"):
-        more = Data(real=(posed,), unlabelled=(posed,))
+    more = Data(real=(posed,), unlabelled=(posed,))
+    with pytest.raises(ValueError, match=r"adapt\.method: expected 'none' or 'statistics' for model 'histograms'"):
+        Recipe(more, "pose", model="histograms", adapt=Adapt("adversarial"))
+    with pytest.raises(
+        ValueError, match=r"data\.synthetic: expected clips to adapt to recordings for model 'histograms'"
+    ):
         Recipe(more, "pose", model="histograms", adapt=Adapt("statistics"))
     with pytest.raises(ValueError, match="initial: expected no earlier run for model 'histograms', got before"):
         Recipe(Data(real=(posed,)), "pose", model="histograms", initial=Path("before"))
