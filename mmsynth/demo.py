@@ -9,7 +9,7 @@ from mmsynth.datasets import Dataset
 from mmsynth.evaluation import evaluate
 from mmsynth.generation import Recipe, generate, load_recipe
 from mmsynth.generation.clip import draw_take, stage
-from mmsynth.generation.play import stream
+from mmsynth.generation.draws import stream
 from mmsynth.processes import Progress
 from mmsynth.processing import beamform, detect, micro_doppler, range_doppler
 from mmsynth.resources import data_file

@@ -15,9 +15,8 @@ from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, distan
 from mmsynth.calibration.settings import CalibrationSettings, Candidate
 from mmsynth.datasets import Dataset, FlatPoints
 from mmsynth.evaluation.ablation import make_variants
-from mmsynth.generation.clip import GHOSTS
+from mmsynth.generation.draws import GHOSTS, stream
 from mmsynth.generation.ghosts import add_ghosts
-from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Recipe, Tolerances
 from mmsynth.processes import Progress
 from mmsynth.types import PointCloud

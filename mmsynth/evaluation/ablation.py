@@ -16,8 +16,8 @@ from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.naive import surface_cloud
 from mmsynth.generation.clip import Stage, Traced, record, stage, trace_clip
+from mmsynth.generation.draws import POINTS, stream
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import stream
 from mmsynth.generation.recipe import Clutter, Placement, Recipe, Tolerances
 from mmsynth.generation.run import attributes, join_parts
 from mmsynth.processes import Progress
@@ -255,7 +255,7 @@ def _surface(ready: Stage, traced: Traced, k: int) -> Sample:
     """Sample k with points of the visible surface in place of detections."""
     recipe, play = ready.recipe, traced.take.play
     number = play.index * recipe.noise_draws + k
-    cloud = surface_cloud(ready, traced.take, SURFACE_POINTS, stream(recipe.seed, 5, play.index, k))
+    cloud = surface_cloud(ready, traced.take, SURFACE_POINTS, stream(recipe.seed, POINTS, play.index, k))
     return Sample(f"{recipe.name}-{number:07d}", play.labels, cloud, provenance={"method": "surface"})
 
 

@@ -7,7 +7,7 @@ is worth: the same people, motions, places and grid of velocities.
 import torch
 
 from mmsynth.generation.clip import Stage, Take, draw_take, stage
-from mmsynth.generation.play import stream
+from mmsynth.generation.draws import POINTS, stream
 from mmsynth.generation.recipe import Recipe
 from mmsynth.geometry import apply, inverse
 from mmsynth.simulation import frame_knots
@@ -20,7 +20,7 @@ def naive_clips(recipe: Recipe, points: int) -> list[Sample]:
     found = []
     for index in range(recipe.clips):
         take = draw_take(ready, index)
-        cloud = surface_cloud(ready, take, points, stream(recipe.seed, 5, index))
+        cloud = surface_cloud(ready, take, points, stream(recipe.seed, POINTS, index))
         found.append(Sample(f"{recipe.name}-{index:07d}", take.play.labels, cloud, provenance={"method": "surface"}))
     return found
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from mmsynth.arrays import moved
 from mmsynth.body_models import BodyModel, load_body, stature
+from mmsynth.generation.draws import CLUTTER, DEVICE, GHOSTS, SURFACES, stream, uniform
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import Play, draw_play, forget, room_of, stream, uniform
+from mmsynth.generation.play import Play, draw_play, forget, room_of
 from mmsynth.generation.recipe import Recipe, clip_frames
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints
@@ -40,9 +41,6 @@ from mmsynth.types import (
     Sample,
     Scene,
 )
-
-# Keys of the random streams of ghosts, of surfaces (the phases of diffuse scattering), and of the level of clutter.
-GHOSTS, SURFACES, CLUTTER = 6, 7, 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +146,7 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     clutter, processing and outputs.
     """
     recipe, take, index = stage.recipe, traced.take, traced.take.play.index
-    noise = stream(recipe.seed, 2, index, k)
+    noise = stream(recipe.seed, DEVICE, index, k)
     unit, gain, processing = _unit(recipe, stage.setup, noise)
     clean, paths = traced.clean, traced.paths
     if traced.clutter:

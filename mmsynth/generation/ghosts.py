@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from mmsynth.generation.draws import uniform
 from mmsynth.types import PointCloud
 
 # A detour by a wall or the floor makes the way longer by so many metres, and comes from so many rad aside. Out and back
@@ -20,10 +21,9 @@ def add_ghosts(cloud: PointCloud, shares: tuple[float, float], draw: torch.Gener
     vertical axis by a normal draw of `ASIDE` in rad, and has an elevation whose sine is uniform up to `RAISED` above
     and below. The number of points stays. Of MARS's recorded points a tenth lie so, 0.3 to 1.3 m beyond the body.
     """
-    low, high = shares
-    if high <= 0 or len(cloud.velocity) == 0:
+    if shares[-1] <= 0 or len(cloud.velocity) == 0:
         return cloud
-    share = low + (high - low) * _draws(1, draw)
+    share = uniform(shares, draw)
     ghost = _draws(len(cloud.velocity), draw) < share
     place = cloud.position.double()
     distance = place.norm(dim=1) + DETOUR[0] + (DETOUR[1] - DETOUR[0]) * _draws(len(ghost), draw)

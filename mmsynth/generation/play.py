@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_skeleton, ground, settle, shape_for
-from mmsynth.generation.recipe import ActivityRecipe, Placement, Quantiles, Recipe, placement_of
+from mmsynth.generation.draws import OTHERS, PERSON, PLAY, STYLE, SWAY, integer, stream, uniform
+from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of
 from mmsynth.geometry import radar_pose, rotation_about
 from mmsynth.motion import (
     Subject,
@@ -32,16 +33,8 @@ _LOOKED_AT = 50
 _SPARE = 1 / 30
 # Attempts to place a person beside others, and motions that are tried so.
 _TRIES, _MOTIONS = 200, 5
-# Key of the random stream of sway; others stand with `clip`.
-_SWAY = 8
 # Whose pelvis comes down to this share of its height falls: the lowest of squats leaves a half.
 _DOWN = 0.4
-
-
-def stream(seed: int, *keys: int) -> torch.Generator:
-    """The random stream of (seed, keys): independent streams for different keys, whatever the order of use."""
-    state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) >> 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +62,14 @@ class Play:
 
 def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     """Draw people, motions and places of clip `index`."""
-    draw = stream(recipe.seed, 0, index)
+    draw = stream(recipe.seed, PLAY, index)
     activity, person = _who(recipe, index)
-    subject = sample_subject(stream(recipe.seed, 1, person), recipe.subjects.age)
+    subject = sample_subject(stream(recipe.seed, PERSON, person), recipe.subjects.age)
     moving = _motion(recipe, body, activity, person, subject, draw)
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
     motions = (motion, *_others(recipe, body, index, person, motion))
     if max(recipe.subjects.sway):
-        small = stream(recipe.seed, _SWAY, index)
+        small = stream(recipe.seed, SWAY, index)
         motions = tuple(swaying(m, uniform(recipe.subjects.sway, small), small) for m in motions)
     clothing = recipe.subjects.clothing[integer(len(recipe.subjects.clothing), draw)]
     # A recipe's seed makes other people: sets that differ in it may be trained on as one.
@@ -98,7 +91,7 @@ def _motion(
     """A motion of the clip's length plus a little, feet on the floor, about the origin and facing -y on average."""
     seconds = recipe.seconds + _SPARE
     if activity.motion:
-        own = stream(recipe.seed, 3, person)
+        own = stream(recipe.seed, STYLE, person)
         style = {name: uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
         motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
         motion = replace(motion, shape=_shape(subject), shape_of="free")
@@ -200,7 +193,7 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
         ValueError: no place was found for one.
     """
     found = [labelled]
-    draw, pool = stream(recipe.seed, 4, index), recipe.subjects
+    draw, pool = stream(recipe.seed, OTHERS, index), recipe.subjects
     free = [pool.first + (person - pool.first + k) % pool.count for k in range(1, pool.count)]
     for _ in range(pool.others):
         number = free.pop(integer(len(free), draw))
@@ -219,7 +212,7 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
 
 def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], draw: torch.Generator) -> Motion | None:
     """Person `number` at an activity of the recipe and a place that keeps the gap from others; None = found none."""
-    subject = sample_subject(stream(recipe.seed, 1, number), recipe.subjects.age)
+    subject = sample_subject(stream(recipe.seed, PERSON, number), recipe.subjects.age)
     activity = recipe.activities[integer(len(recipe.activities), draw)]
     moving, where = _motion(recipe, body, activity, number, subject, draw), placement_of(recipe, activity)
     # Tracks are turned and moved in place of motions, whose joints take a thousand times as long to find.
@@ -254,15 +247,3 @@ def forget() -> None:
     """Read rooms and motion files anew: a program that stays may have them changed between two sets."""
     room_of.cache_clear()
     _read.cache_clear()
-
-
-def uniform(bounds: Quantiles, draw: torch.Generator) -> float:
-    """A number of the range; of more than two bounds, from between any two neighbours as often."""
-    along = (len(bounds) - 1) * float(torch.rand((), generator=draw, dtype=torch.float64))
-    part = min(int(along), len(bounds) - 2)
-    return bounds[part] + (bounds[part + 1] - bounds[part]) * (along - part)
-
-
-def integer(count: int, draw: torch.Generator) -> int:
-    """A whole number below `count`."""
-    return int(torch.randint(count, (), generator=draw))

@@ -12,7 +12,8 @@ from made_up import PERSON, make_clip
 from mmsynth.body_models import stature
 from mmsynth.generation import load_recipe
 from mmsynth.generation.clip import _unit, draw_take, pose_take, record, stage, trace_take
-from mmsynth.generation.play import draw_play, stream
+from mmsynth.generation.draws import stream
+from mmsynth.generation.play import draw_play
 from mmsynth.generation.recipe import Recipe
 from mmsynth.geometry import apply, inverse
 from mmsynth.joints import convert_joints

@@ -12,7 +12,8 @@ from made_up import PERSON, make_clip, quiet
 from mmsynth.body_models import load_body
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import draw_take, stage
-from mmsynth.generation.play import check_motions, draw_play, stream
+from mmsynth.generation.draws import stream
+from mmsynth.generation.play import check_motions, draw_play
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import Subject, cut, generate_motion, resample

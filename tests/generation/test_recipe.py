@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmsynth.generation import load_recipe
-from mmsynth.generation.play import uniform
+from mmsynth.generation.draws import uniform
 from mmsynth.generation.recipe import Recipe, placement_of
 from mmsynth.radar import load_radar, write_cfg
 
