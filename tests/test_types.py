@@ -80,8 +80,8 @@ def test_labels_fit_a_line_of_a_table(wrong: str) -> None:
         ({"range_limits": (5.0, 1.0)}, r"range_limits: expected \[low, high\], rising, got \[5.0, 1.0\]"),
         ({"azimuth_limits": (math.nan, 1.0)}, r"azimuth_limits: expected \[low, high\], rising"),
         ({"angle_fft": 0}, "angle_fft: expected 2 to 4096, got 0"),
-        ({"max_points": -3}, "max_points: expected at least 1, got -3"),
-        ({"second_peak": -0.5}, "second_peak: expected 0 or more, got -0.5"),
+        ({"max_points": -3}, "max_points: expected a finite number from 1 on, got -3"),
+        ({"second_peak": -0.5}, "second_peak: expected a finite number from 0 on, got -0.5"),
     ],
 )
 def test_a_chain_takes_limits_that_rise_and_counts_of_something(settings: dict[str, Any], message: str) -> None:

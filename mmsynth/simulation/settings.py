@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mmsynth.types import Radar, check_choices
+from mmsynth.types import Radar, check_choices, check_numbers
 
 # A frame of at most this many seconds holds its visibility (a limb at 5 m/s moves 25 mm in it); a longer one fades from
 # what is seen at its start to what is seen at its end.
@@ -70,9 +70,7 @@ class Simulation:
         check_choices(self)
         if self.knots and not 2 <= self.knots <= MOST_KNOTS:
             raise ValueError(f"Simulation.knots: expected 0 (automatic) or 2 to {MOST_KNOTS}, got {self.knots}")
-        for name in ("flatness", "turn", "grain"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"Simulation.{name}: expected 0 or more, got {getattr(self, name)}")
+        check_numbers(self, ("flatness", "turn", "grain"), least=0)
         if not 0 <= self.bounces <= MOST_BOUNCES:
             raise ValueError(
                 f"Simulation.bounces: expected 0 to {MOST_BOUNCES} (the ways over a room's surfaces grow some fivefold "

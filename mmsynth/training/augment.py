@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mmsynth.joints import mirror_order
 from mmsynth.training.maps import COLUMNS, HALF_WIDTH, ROWS, UNIT_DB
 from mmsynth.training.windows import BINS_PER_SECOND, Windows, concatenate, medians
+from mmsynth.types import check_numbers
 
 Array = NDArray[Any]
 
@@ -43,12 +44,8 @@ class Augment:
     level: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("drop", "ghost", "speed", "shift", "mirror"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"augment.{name}: expected a number from 0 to 1, got {getattr(self, name)}")
-        for name in ("jitter", "turn", "range", "move", "level"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"augment.{name}: expected 0 or more, got {getattr(self, name)}")
+        check_numbers(self, ("drop", "ghost", "speed", "shift", "mirror"), least=0, most=1, where="augment")
+        check_numbers(self, ("jitter", "turn", "range", "move", "level"), least=0, where="augment")
 
 
 # Of synthetic windows for trees, which take everything at once. Thinning stands for a noise floor that is not known,

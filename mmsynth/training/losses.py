@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmsynth.joints import bones
+from mmsynth.types import check_numbers
 
 # No joint is ever known better than this, in m: keeps the likelihood of the expected error bounded.
 SURE = 0.01
@@ -30,9 +31,7 @@ class PoseLoss:
     error: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("bones", "motion", "error"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"pose.{name}: expected 0 or more, got {getattr(self, name)}")
+        check_numbers(self, ("bones", "motion", "error"), least=0, where="pose")
 
 
 def activity_loss(scores: Tensor, truth: Tensor, smoothing: float) -> Tensor:

@@ -1,7 +1,6 @@
 """What to train, on what and how, as a TOML file says it."""
 
 import glob
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from mmsynth.training.augment import Augment
 from mmsynth.training.losses import PoseLoss
 from mmsynth.training.trees import TreeSettings
 from mmsynth.training.windows import WindowSettings
+from mmsynth.types import check_numbers
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ class Data:
             raise ValueError("data: expected files under 'real' or 'synthetic', got none")
         if self.split and self.hold_out:
             raise ValueError(f"data.split: expected none beside hold_out, got '{self.split}'")
-        for name, low in (("real_fraction", 0.0), ("synthetic_share", 0.0), ("validation", 0.0)):
-            if not low <= getattr(self, name) <= 1:
-                raise ValueError(f"data.{name}: expected a number from 0 to 1, got {getattr(self, name)}")
+        check_numbers(self, ("real_fraction", "synthetic_share", "validation"), least=0, most=1, where="data")
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,8 @@ class Optimise:
     finetune_rate: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "rate", "clip", "every"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"optimise.{name}: expected more than zero, got {getattr(self, name)}")
-        for name in ("warmup", "decay", "patience", "finetune_rate"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"optimise.{name}: expected 0 or more, got {getattr(self, name)}")
+        check_numbers(self, ("steps", "batch", "rate", "clip", "every"), least=0, strict=True, where="optimise")
+        check_numbers(self, ("warmup", "decay", "patience", "finetune_rate"), least=0, where="optimise")
         if not 0 <= self.average < 1:
             raise ValueError(f"optimise.average: expected a number from 0 to below 1, got {self.average}")
         if not 0 <= self.pretrain_steps < self.steps:
@@ -118,8 +112,7 @@ class Adapt:
     one_activity: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"adapt.weight: expected 0 or more, got {self.weight}")
+        check_numbers(self, ("weight",), least=0, where="adapt")
 
 
 @dataclass(frozen=True)

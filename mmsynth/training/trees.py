@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
+from mmsynth.types import check_numbers
 
 Array = NDArray[Any]
 
@@ -27,11 +28,8 @@ class TreeSettings:
     share: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("count", "leaf"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"trees.{name}: expected 1 or more, got {getattr(self, name)}")
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"trees.share: expected a number from 0 to 1, got {self.share}")
+        check_numbers(self, ("count", "leaf"), least=1, where="trees")
+        check_numbers(self, ("share",), least=0, most=1, where="trees")
 
 
 @dataclass(frozen=True, eq=False)

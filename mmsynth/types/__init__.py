@@ -11,6 +11,7 @@ their annotation; `mmsynth` (the package docstring) states the conventions.
 from mmsynth.types.fields import Amplitude as Amplitude
 from mmsynth.types.fields import Excess as Excess
 from mmsynth.types.fields import check_choices as check_choices
+from mmsynth.types.fields import check_numbers as check_numbers
 from mmsynth.types.people import Labels as Labels
 from mmsynth.types.people import MeshSequence as MeshSequence
 from mmsynth.types.people import Motion as Motion

@@ -14,19 +14,35 @@ Amplitude = Annotated[float, "amplitude"]
 Excess = Annotated[float, "excess"]
 
 
-def check_numbers(noun: Any, names: Sequence[str], least: float = -math.inf, strict: bool = False) -> None:
-    """Refuse fields `names` of a noun that are infinite, NaN or less than `least` (`strict`: or it), by a ValueError.
+def check_numbers(
+    noun: Any,
+    names: Sequence[str],
+    least: float = -math.inf,
+    strict: bool = False,
+    most: float = math.inf,
+    where: str = "",
+) -> None:
+    """Refuse fields that are infinite, NaN or beyond their bounds, by a ValueError.
 
     Tensors, which somebody may want a gradient of, are taken as they are.
+
+    Args:
+        noun: that is made.
+        names: of the fields.
+        least: number that they may have; `strict`: that they must exceed.
+        strict: see `least`.
+        most: number that they may have.
+        where: what the noun is called; "" = as its class.
     """
     for name in names:
         value = getattr(noun, name)
         if not isinstance(value, float | int):
             continue
-        if math.isfinite(value) and (value > least if strict else value >= least):
+        if math.isfinite(value) and (value > least if strict else value >= least) and value <= most:
             continue
-        wanted = "" if least == -math.inf else f" above {least:g}" if strict else f" from {least:g} on"
-        raise ValueError(f"{type(noun).__name__}.{name}: expected a finite number{wanted}, got {value}")
+        wanted = "" if least == -math.inf else f" above {least:g}" if strict else f" from {least:g}"
+        wanted += f" to {most:g}" if most < math.inf else " on" if wanted and not strict else ""
+        raise ValueError(f"{where or type(noun).__name__}.{name}: expected a finite number{wanted}, got {value}")
 
 
 @cache

@@ -126,18 +126,13 @@ class Processing:
             low, high = getattr(self, name)
             if not low <= high:
                 raise ValueError(f"Processing.{name}: expected [low, high], rising, got {[low, high]}")
-        for name in ("max_points", "sources"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Processing.{name}: expected at least 1, got {getattr(self, name)}")
         if not 2 <= self.angle_fft <= _LARGEST_FFT:
             raise ValueError(f"Processing.angle_fft: expected 2 to {_LARGEST_FFT}, got {self.angle_fft}")
-        for name in ("dc_range_bins", "dc_range_bins_negative", "angle_step", "second_peak", "position_step"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(f"Processing.{name}: expected 0 or more, got {getattr(self, name)}")
-        if not np.isfinite(self.range_bias):
-            raise ValueError(f"Processing.range_bias: expected a number of m, got {self.range_bias}")
-        if not 0 < self.intensity_scale < np.inf:
-            raise ValueError(f"Processing.intensity_scale: expected a positive number, got {self.intensity_scale}")
+        check_numbers(self, ("max_points", "sources"), least=1)
+        steps = ("dc_range_bins", "dc_range_bins_negative", "angle_step", "second_peak", "position_step")
+        check_numbers(self, steps, least=0)
+        check_numbers(self, ("range_bias",))
+        check_numbers(self, ("intensity_scale",), least=0, strict=True)
 
 
 @dataclass(frozen=True)
