@@ -153,7 +153,7 @@ def calibrate(
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in result.distances}
         with whole(*files) as (part, picture, table):
             part.write_text(_header(result.distances, recipe.seed) + dumps(result.overlay), encoding="utf-8")
-            save_figure(histograms_figure(shown, "recorded and simulated, before and after calibration"), picture)
+            save_figure(histograms_figure(shown), picture)
             content = {"run": note, **without_nan(asdict(result))}
             table.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.rmtree(folder)

@@ -63,7 +63,7 @@ class Curve:
         content = {"model": self.model, "score": self.score, "shares": self.shares, "arms": arms}
         content |= {"groups": self.groups, "scores": scores, **(about or {})}
         drawn = {name: (v.mean(1), np.array([_spread(r) for r in v])) for name, v in self.arms.items()}
-        figure = curve_figure(self.shares, drawn, self.score, f"{self.model}")
+        figure = curve_figure(self.shares, drawn, self.score, self.model)
         keep_report(out / "curve.txt", out / "curve.png", self.text(), content, figure)
 
     def best(self, arms: Sequence[str]) -> list[str]:

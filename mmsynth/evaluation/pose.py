@@ -147,7 +147,6 @@ def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
     content: dict[str, Any] = {name: getattr(report, name).table() for name in ("model", "constant")}
     content |= {name: getattr(report, name) for name in ("seen", "adapted", "left", "other_radar", "leaks")}
     rows = np.linspace(0, len(poses) - 1, 12).round().astype(int)
-    shown = (poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
-    figure = pose_figure(*shown, "recorded in grey, predicted in blue")
+    figure = pose_figure(poses.joints[rows], poses.truth[rows], bones(poses.joint_set))
     keep_report(Path(out, "report.txt"), Path(out, "poses.png"), report.text(), content, figure)
     return report

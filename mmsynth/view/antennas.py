@@ -10,7 +10,7 @@ from mmsynth.view.style import ACCENT, INK, MUTED, SECOND, dress, new_figure
 
 def array_figure(radar: Radar) -> Figure:
     """TX, RX and virtual antennas of a radar in half wavelengths, and its array factor in azimuth and elevation."""
-    figure = new_figure(9.6, 3.6)
+    figure = new_figure(9.6, 3.6, radar.name)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.0, 1.1, 1.2])
     half = radar.waveform.wavelength / 2
     tx, rx = (a.double().cpu().numpy()[:, [0, 2]] / half for a in (radar.tx, radar.rx))
@@ -33,7 +33,6 @@ def array_figure(radar: Radar) -> Figure:
         axes.set_aspect("auto" if wide else "equal", adjustable="datalim")
         axes.margins(0.2)
     _beams(right, virtual)
-    figure.suptitle(radar.name, fontsize=12, color=INK, fontweight="bold")
     return figure
 
 

@@ -22,7 +22,7 @@ _VIEWS = {"front": (0, 2, 1, 1), "side": (1, 2, 0, -1), "top": (0, 1, 2, -1)}
 
 
 def scene_figure(
-    mesh: MeshSequence, cloud: PointCloud, knot: int, frames: slice, world_from_radar: Tensor, title: str = ""
+    mesh: MeshSequence, cloud: PointCloud, knot: int, frames: slice, world_from_radar: Tensor, title: str
 ) -> Figure:
     """A body with the point cloud around it, as seen from the radar and from the side.
 
@@ -42,7 +42,7 @@ def scene_figure(
     floor = -float(world_from_radar[2, 3])
     top = max(0.8, float(np.abs(velocity).max(initial=0)))
     norm = TwoSlopeNorm(0.0, -top, top)
-    figure = new_figure(9.4, 4.5)
+    figure = new_figure(9.4, 4.5, title)
     panels = [figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)]
     centre = vertices.mean(0)
     for axes, view in zip(panels, ("front", "side"), strict=True):
@@ -67,8 +67,6 @@ def scene_figure(
     dress(panels[0], "seen from the radar", "x (right), m", "z, m")
     dress(panels[1], "from the side (radar at the left)", "y (distance), m")
     colour_bar(figure, drawn, panels, "radial velocity, m/s (blue approaches)")
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
     return figure
 
 

@@ -18,7 +18,7 @@ _VIEWS = ((0, 2), (0, 1))
 _NAMES = ("x (right), m", "y (distance), m", "z, m")
 
 
-def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
+def clips_figure(clips: Sequence[Sample]) -> Figure:
     """A row for each clip: all its points from the radar and from above, and their velocities over time.
 
     The joints of the instant in the middle are drawn as lines, where they are known; so are the heatmaps that all clips
@@ -54,8 +54,6 @@ def clips_figure(clips: Sequence[Sample], title: str = "") -> Figure:
             name, across, distance = draw_map(axes, maps[kind], len(maps[kind].power) // 2)
             dress(axes, name, across if last else "", distance, grid=False)
     colour_bar(figure, drawn, list(panels.ravel()), "radial velocity, m/s (blue approaches)")
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
     return figure
 
 

@@ -5,21 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmsynth.view.style import ACCENT, INK, MUTED, dress, new_figure
+from mmsynth.view.style import ACCENT, MUTED, dress, new_figure
 
 
-def pose_figure(predicted: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]], title: str = "") -> Figure:
+def pose_figure(predicted: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]]) -> Figure:
     """Stick figures seen from the radar, six in a row: recorded in grey, predicted in colour.
 
     Args:
         predicted: joints [poses, joints, 3] in m in the radar frame.
         truth: the same; NaN = not known.
         bones: pairs of joints to join.
-        title: of the figure.
     """
     columns = min(6, len(predicted))
     lines = -(-len(predicted) // columns)
-    figure = new_figure(2.0 * columns, 2.6 * lines)
+    figure = new_figure(2.0 * columns, 2.6 * lines, "recorded in grey, predicted in blue")
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes in panels[len(predicted) :]:
         axes.axis("off")
@@ -30,6 +29,4 @@ def pose_figure(predicted: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[
                 axes.plot(joints[[a, b], 0], joints[[a, b], 2], color=colour, lw=width, solid_capstyle="round")
         axes.set_aspect("equal")
         dress(axes, "", "x, m", "z, m" if axes is panels[0] else "")
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
     return figure

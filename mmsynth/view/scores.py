@@ -9,13 +9,12 @@ from matplotlib.figure import Figure
 from mmsynth.view.style import ACCENT, GRID, INK, MUTED, SECOND, dress, new_figure
 
 
-def confusion_figure(matrix: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
-    """A confusion matrix: rows the truth, columns the prediction, shades and percentages by row.
+def confusion_figure(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
+    """A confusion matrix: rows the truth, columns the prediction, shades and percentages by row; its balanced accuracy.
 
     Args:
         matrix: [classes, classes] counts.
         classes: names.
-        title: of the figure; the balanced accuracy stands under it.
     """
     counts = np.asarray(matrix, dtype=np.float64)
     total = counts.sum(1, keepdims=True)
@@ -41,43 +40,34 @@ def confusion_figure(matrix: np.ndarray, classes: Sequence[str], title: str = ""
     axes.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="minor", length=0)
-    heading = f"{title}\n" if title else ""
-    axes.set_title(
-        f"{heading}balanced accuracy {100 * recall.mean():.1f} %, n = {counts.sum():.0f}", loc="left", fontsize=10
-    )
+    axes.set_title(f"balanced accuracy {100 * recall.mean():.1f} %, n = {counts.sum():.0f}", loc="left", fontsize=10)
     return figure
 
 
-def histograms_figure(
-    quantities: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray | None]], title: str = ""
-) -> Figure:
+def histograms_figure(quantities: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
     """Histograms of real against simulated values, before and after calibration.
 
     Args:
-        quantities: name with unit -> values recorded, simulated before, simulated after (or None).
-        title: of the figure.
+        quantities: name with unit -> values recorded, simulated before, simulated after.
     """
     columns = min(3, len(quantities))
     lines = -(-len(quantities) // columns)
-    figure = new_figure(3.5 * columns, 2.6 * lines)
+    figure = new_figure(3.5 * columns, 2.6 * lines, "recorded and simulated, before and after calibration")
     panels = figure.subplots(lines, columns, squeeze=False)
     for axes in panels.ravel()[len(quantities) :]:
         axes.axis("off")
     for axes, (name, (real, before, after)) in zip(panels.ravel(), quantities.items(), strict=False):
-        bins = _bins(*(v for v in (real, before, after) if v is not None))
+        bins = _bins(real, before, after)
         axes.hist(real, bins, density=len(real) > 0, color=GRID, ec=MUTED, lw=0.6, label="recorded")
         outlines = ((before, SECOND, 1.4, (0, (4, 2)), "simulated"), (after, ACCENT, 1.6, "-", "calibrated"))
         for values, color, width, style, label in outlines:
-            if values is not None:
-                axes.hist(
-                    values, bins, density=len(values) > 0, histtype="step", color=color, lw=width, ls=style, label=label
-                )
+            axes.hist(
+                values, bins, density=len(values) > 0, histtype="step", color=color, lw=width, ls=style, label=label
+            )
         dress(axes, "", name)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
     panels[0, 0].legend(fontsize=8, frameon=False, labelcolor=INK)
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
     return figure
 
 

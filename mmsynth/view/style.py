@@ -22,10 +22,12 @@ VELOCITY_MAP = "coolwarm"
 POWER_MAP = "magma"
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of `width` x `height` inches with its own canvas."""
+def new_figure(width: float, height: float, title: str = "") -> Figure:
+    """An empty figure of `width` x `height` inches with its own canvas, perhaps under a title."""
     figure = Figure(figsize=(width, height), dpi=130, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
     return figure
 
 

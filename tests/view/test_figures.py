@@ -127,7 +127,7 @@ def test_micro_doppler_strings_the_frames_together():
 
 
 def test_confusion_matrix_is_read_by_row():
-    figure = view.confusion_figure(np.array([[18, 2], [5, 5]]), ["sit", "stand"], "test")
+    figure = view.confusion_figure(np.array([[18, 2], [5, 5]]), ["sit", "stand"])
     found = texts(figure)
     assert {"90 %", "10 %", "50 %", "18", "2"} <= set(found)
     # Of windows 77 % are right.
@@ -146,10 +146,13 @@ def test_a_class_without_examples_does_not_count():
 def test_histograms_share_their_bins():
     rng = np.random.default_rng(0)
     figure = view.histograms_figure(
-        {"range, m": (rng.normal(2, 1, 500), rng.normal(3, 1, 500), None), "n": ([1, 2], [2, 3], [3, 9])}
+        {
+            "range, m": (rng.normal(2, 1, 500), rng.normal(3, 1, 500), rng.normal(2.5, 1, 500)),
+            "n": ([1, 2], [2, 3], [3, 9]),
+        }
     )
     first, second = figure.axes[:2]
-    assert len(first.patches) == 40 + 1 and {"recorded", "simulated"} <= set(texts(figure))
+    assert len(first.patches) == 40 + 2 and {"recorded", "simulated", "calibrated"} <= set(texts(figure))
     # Whole numbers get a bin each, centred on them.
     assert {round(p.get_x() % 1, 6) for p in second.patches[:-2]} == {0.5}
 
