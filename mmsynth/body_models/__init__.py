@@ -10,7 +10,7 @@ shoe:left_foot (and right). What stands before the colon is the material's name.
 
 from mmsynth.body_models.anthropometry import measure as measure
 from mmsynth.body_models.anthropometry import shape_for as shape_for
-from mmsynth.body_models.base import AbstractBodyModel as BodyModel
+from mmsynth.body_models.base import BodyModel as BodyModel
 from mmsynth.body_models.base import forward_kinematics as forward_kinematics
 from mmsynth.body_models.base import ground as ground
 from mmsynth.body_models.base import joint_rotations as joint_rotations
@@ -27,25 +27,3 @@ from mmsynth.body_models.fit import person_shape as person_shape
 from mmsynth.body_models.free import FreeBody as FreeBody
 from mmsynth.body_models.load import licensed_folder as licensed_folder
 from mmsynth.body_models.load import load_body as load_body
-
-__all__ = [
-    "BodyModel",
-    "BodyStatus",
-    "FitSettings",
-    "FreeBody",
-    "fit_error",
-    "fit_skeleton",
-    "forward_kinematics",
-    "ground",
-    "joint_rotations",
-    "licensed_folder",
-    "list_bodies",
-    "load_body",
-    "load_cards",
-    "measure",
-    "own_shape",
-    "person_shape",
-    "settle",
-    "shape_for",
-    "stature",
-]

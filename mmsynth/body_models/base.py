@@ -16,7 +16,7 @@ from mmsynth.types import MeshSequence, Motion
 _HOP = 0.15
 
 
-class AbstractBodyModel(ABC):
+class BodyModel(ABC):
     """A surface that a Motion, on any device, moves on the body's own.
 
     Everything handed out is in the world (z up, an unturned body faces -y).
@@ -139,7 +139,7 @@ def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
         levels.append((joints, [last.index(parents[j]) for j in joints]))
 
 
-def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> Motion:
+def ground(motion: Motion, body: BodyModel, quantile: float = 0.02) -> Motion:
     """The motion raised or lowered so that its lowest contact stands on the floor, z = 0.
 
     The height is that `quantile` of the lowest vertex of each frame: a few frames of jitter do not lift the clip. Of a
@@ -153,7 +153,7 @@ def ground(motion: Motion, body: AbstractBodyModel, quantile: float = 0.02) -> M
     return replace(motion, translation=motion.translation + shift)
 
 
-def settle(motion: Motion, body: AbstractBodyModel) -> Motion:
+def settle(motion: Motion, body: BodyModel) -> Motion:
     """A motion that never leaves the floor, kept on it throughout: also from standing to lying.
 
     Each frame is lowered by its lowest vertex: the lowest of any within `_HOP` s, so that a hop so short stays one,
@@ -182,7 +182,7 @@ def _held(values: Tensor, count: int) -> Tensor:
     return torch.nn.functional.pad(values[None], (count, count), mode="replicate")[0]
 
 
-def stature(body: AbstractBodyModel, motion: Motion) -> float:
+def stature(body: BodyModel, motion: Motion) -> float:
     """Height in m of the body in the motion's shape, standing in the T-pose."""
     rest = replace(
         frames(motion, slice(1)), joint_names=("pelvis",), rotations=UPRIGHT[None, None].to(motion.rotations)

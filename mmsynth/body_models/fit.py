@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics
+from mmsynth.body_models.base import BodyModel, forward_kinematics
 from mmsynth.body_models.feet import plant
 from mmsynth.body_models.limits import limit_tensors
 from mmsynth.body_models.pose_solver import Pose, Problem, solve, targets, with_rest
@@ -59,7 +59,7 @@ class FitSettings:
 
 def fit_skeleton(
     skeleton: Skeleton,
-    body: AbstractBodyModel,
+    body: BodyModel,
     settings: FitSettings = FitSettings(),
     shape: Tensor | None = None,
 ) -> Motion:
@@ -123,9 +123,7 @@ def fit_skeleton(
     )
 
 
-def person_shape(
-    recordings: Sequence[Skeleton], body: AbstractBodyModel, settings: FitSettings = FitSettings()
-) -> Tensor:
+def person_shape(recordings: Sequence[Skeleton], body: BodyModel, settings: FitSettings = FitSettings()) -> Tensor:
     """Betas [10] of one person by several recordings: of each beta the median of what each recording alone would say.
 
     Cameras misjudge bones that a move hides: of one person of MARS, Kinect's lunges make bodies of 1.58 to 1.74 m, the
@@ -140,14 +138,14 @@ def person_shape(
     return torch.stack(alone).quantile(0.5, dim=0)
 
 
-def fit_error(skeleton: Skeleton, body: AbstractBodyModel, motion: Motion) -> Tensor:
+def fit_error(skeleton: Skeleton, body: BodyModel, motion: Motion) -> Tensor:
     """Distance [frames, joints] in m of the body's joints from the skeleton's; NaN where nothing was seen."""
     placed: Tensor = _mix(skeleton, body) @ body.joints(motion)
     apart: Tensor = (placed - skeleton.positions).norm(dim=-1)
     return apart
 
 
-def _mix(skeleton: Skeleton, body: AbstractBodyModel) -> Tensor:
+def _mix(skeleton: Skeleton, body: BodyModel) -> Tensor:
     """Weights [skeleton's joints, body's joints]."""
     table = joint_table(skeleton)
     mix = torch.zeros(len(table), len(body.joint_names), dtype=torch.float64, device=skeleton.positions.device)
@@ -211,7 +209,7 @@ def _calm(times: Tensor, settings: FitSettings) -> tuple[Tensor, Tensor]:
     return 0.5 * settings.turn_acceleration * step**2, 0.5 * settings.acceleration * step**2
 
 
-def _rest(body: AbstractBodyModel, shape: Tensor, settings: FitSettings) -> Tensor:
+def _rest(body: BodyModel, shape: Tensor, settings: FitSettings) -> Tensor:
     return body.rest_joints(_still(shape, settings))
 
 
@@ -221,14 +219,14 @@ def _still(shape: Tensor, settings: FitSettings) -> Motion:
     return Motion(("pelvis",), unit, zero[None].expand(1, 3), zero, shape, gender=settings.gender)
 
 
-def _directions(body: AbstractBodyModel, settings: FitSettings, device: torch.device) -> tuple[Tensor, Tensor]:
+def _directions(body: BodyModel, settings: FitSettings, device: torch.device) -> tuple[Tensor, Tensor]:
     """Rest joints [joints, 3] of the mean shape, and how each beta moves them [10, joints, 3]: exactly linear."""
     units = torch.eye(10, dtype=torch.float64, device=device)
     mean = _rest(body, torch.zeros_like(units[0]), settings)
     return mean, torch.stack([_rest(body, unit, settings) - mean for unit in units])
 
 
-def _shape_from_bones(problem: Problem, body: AbstractBodyModel, settings: FitSettings) -> Tensor:
+def _shape_from_bones(problem: Problem, body: BodyModel, settings: FitSettings) -> Tensor:
     """Betas whose bones have the median lengths seen, by Gauss-Newton with a prior of unit variance."""
     mean, directions = _directions(body, settings, problem.seen.device)
     pairs = []
@@ -252,9 +250,7 @@ def _shape_from_bones(problem: Problem, body: AbstractBodyModel, settings: FitSe
     return shape
 
 
-def _shape_from_pose(
-    problem: Problem, pose: Pose, body: AbstractBodyModel, shape: Tensor, settings: FitSettings
-) -> Tensor:
+def _shape_from_pose(problem: Problem, pose: Pose, body: BodyModel, shape: Tensor, settings: FitSettings) -> Tensor:
     """Betas that best explain up to 200 posed frames: given rotations, joints are linear in them."""
     some = (
         torch.linspace(0, len(pose.translation) - 1, min(200, len(pose.translation))).long().to(pose.translation.device)

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor
 
-from mmsynth.body_models.base import AbstractBodyModel, forward_kinematics, joint_rotations, own_shape
+from mmsynth.body_models.base import BodyModel, forward_kinematics, joint_rotations, own_shape
 from mmsynth.body_models.files import BodyArrays, read_body
 from mmsynth.body_models.regions import face_regions
 from mmsynth.resources import data_file
@@ -16,7 +16,7 @@ from mmsynth.types import MeshSequence, Motion
 _CPU_BATCH, _CUDA_BATCH = 16, 256
 
 
-class FreeBody(AbstractBodyModel):
+class FreeBody(BodyModel):
     """A body of linear shape and linear blend skinning, without pose blend shapes.
 
     A vertex is `sum_j w_j (R_j v + t_j)`. Rest vertices are the same for the whole clip, so this is one sparse matrix

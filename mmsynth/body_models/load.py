@@ -4,7 +4,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from mmsynth.body_models.base import AbstractBodyModel
+from mmsynth.body_models.base import BodyModel
 from mmsynth.body_models.free import FreeBody
 from mmsynth.body_models.smplx import FAMILIES, SmplxBody
 from mmsynth.resources import data_folder
@@ -12,7 +12,7 @@ from mmsynth.resources import data_folder
 FREE = ("free", "free-low")
 
 
-def load_body(name: str = "free", folder: Path | str | None = None) -> AbstractBodyModel:
+def load_body(name: str = "free", folder: Path | str | None = None) -> BodyModel:
     """The body model `name`: "free" and "free-low" come with mmsynth; "smpl", "smplh", "smplx" are licensed.
 
     Args:
@@ -37,10 +37,10 @@ def licensed_folder() -> Path:
 
 # Bodies hold no state that a call changes, so one of each serves everybody.
 @cache
-def _free(name: str) -> AbstractBodyModel:
+def _free(name: str) -> BodyModel:
     return FreeBody.load(name)
 
 
 @cache
-def _licensed(name: str, folder: Path) -> AbstractBodyModel:
+def _licensed(name: str, folder: Path) -> BodyModel:
     return SmplxBody(FAMILIES[name], folder)

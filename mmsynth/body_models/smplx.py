@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor
 
-from mmsynth.body_models.base import AbstractBodyModel, joint_rotations, own_shape
+from mmsynth.body_models.base import BodyModel, joint_rotations, own_shape
 from mmsynth.body_models.files import JOINTS_OF, BodyArrays, read_body
 from mmsynth.body_models.regions import face_regions
 from mmsynth.types import MeshSequence, Motion
@@ -90,7 +90,7 @@ def find_file(family: Family, folder: Path, gender: str) -> Path:
     )
 
 
-class SmplxBody(AbstractBodyModel):
+class SmplxBody(BodyModel):
     """A licensed body; the variant of the motion's gender is read when first needed."""
 
     def __init__(self, family: Family, folder: Path, device: torch.device | str = "cpu"):

@@ -56,14 +56,12 @@ def virtual_array(radar: Radar, processing: Processing, device: torch.device | N
     Raises:
         ValueError: fewer slots than transmitters, so that the codes cannot be undone.
     """
-    tx, rx, codes = (field.cpu().numpy() for field in (radar.tx, radar.rx, radar.codes))
-    used = (codes != 0).any(0)
-    decode = np.linalg.pinv(codes[:, used])
-    if not np.allclose(decode @ codes[:, used], np.eye(used.sum()), atol=1e-6):
-        raise ValueError(
-            f"radar {radar.name}: expected codes that can be undone, got {used.sum()} TX in {len(codes)} slots"
-        )
-    position = (tx[used][:, None] + rx[None]).reshape(-1, 3).astype(np.float64)
+    codes = radar.codes[:, radar.used_tx].cpu().numpy()
+    slots, used = codes.shape
+    decode = np.linalg.pinv(codes)
+    if not np.allclose(decode @ codes, np.eye(used), atol=1e-6):
+        raise ValueError(f"radar {radar.name}: expected codes that can be undone, got {used} TX in {slots} slots")
+    position = radar.virtual_array().cpu().numpy().astype(np.float64)
     position -= position[0]
     wavelength = radar.waveform.wavelength
     height, row = _clusters(position[:, 2], wavelength / 20)

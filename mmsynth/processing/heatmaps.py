@@ -7,7 +7,15 @@ from torch import Tensor
 
 from mmsynth.arrays import differentiable
 from mmsynth.processing.angle import VirtualArray, calibration, untangle, virtual_array
-from mmsynth.processing.spectrum import detection_level, range_spectrum, velocity_axis, volts_per_count, window
+from mmsynth.processing.spectrum import (
+    detection_level,
+    in_db,
+    range_axis,
+    range_spectrum,
+    velocity_axis,
+    volts_per_count,
+    window,
+)
 from mmsynth.types import AdcFrames, Heatmap, Processing, RadarCube
 
 KINDS = ("range_doppler", "range_azimuth", "range_elevation")
@@ -39,8 +47,7 @@ def beamform(cube: RadarCube, kind: str, processing: Processing) -> Heatmap:
     power = _look(covariance, steering, processing)
     if processing.angle_method != "music":
         power = power / volts_per_count(cube.radar) ** 2
-    power = 10 * power.clamp_min(torch.finfo(power.dtype).tiny).log10()
-    return Heatmap(kind, power, cube.range, torch.asin(axis), cube.times)
+    return Heatmap(kind, in_db(power), cube.range, torch.asin(axis), cube.times)
 
 
 def _shared(cube: RadarCube, array: VirtualArray, processing: Processing) -> Tensor:
@@ -172,13 +179,11 @@ def micro_doppler(
         taper = window(processing.doppler_window, loops, ranges.device)
         spectrum = torch.fft.fftshift(torch.fft.fft(pieces * taper[:, None, None, None], dim=2), dim=2)
         velocity = velocity_axis(data.radar, loops, ranges.device)
-        axis = (
-            torch.arange(ranges.shape[-1], device=ranges.device) * data.radar.waveform.range_bin - processing.range_bias
-        )
+        axis = range_axis(data.radar, processing, ranges.device)
     low, high = processing.range_limits
     inside = (axis >= max(low, 0.0)) & (axis <= high)
     power = (spectrum[..., inside].abs().square().sum(-1)).mean((-2, -1)) / volts_per_count(data.radar) ** 2
-    power = 10 * power.clamp_min(torch.finfo(power.dtype).tiny).log10().transpose(1, 2)
+    power = in_db(power).transpose(1, 2)
     middle = data.radar.chirp_times()[:loops].mean() + data.radar.waveform.sample_times().mean()
     columns = torch.arange(power.shape[2], dtype=torch.float64) * step * data.radar.loop_time + middle
     columns = columns.to(power.device)

@@ -74,7 +74,7 @@ def range_doppler(adc: AdcFrames, processing: Processing) -> RadarCube:
         radar=adc.radar,
         spectrum=torch.fft.fftshift(spectrum, dim=1),
         times=adc.times,
-        range=range_axis(adc.radar, processing, spectrum.device)[: spectrum.shape[-1]],
+        range=range_axis(adc.radar, processing, spectrum.device),
         velocity=velocity_axis(adc.radar, loops, spectrum.device),
     )
 
@@ -98,13 +98,18 @@ def detection_level(cube: RadarCube, processing: Processing) -> Tensor:
     """
     spectrum = cube.spectrum
     power = spectrum.real.square() + spectrum.imag.square()
-    # The smallest normal number stands for an exact zero, far under any noise.
-    tiny = torch.finfo(power.dtype).tiny
-    if processing.detection == "power":
-        level = 10 * power.mean((2, 3)).clamp_min(tiny).log10()
-    else:
-        level = 10 * power.clamp_min(tiny).log10().mean((2, 3))
+    level = in_db(power.mean((2, 3))) if processing.detection == "power" else 10 * _log10(power).mean((2, 3))
     return level - 20 * torch.log10(torch.tensor(volts_per_count(cube.radar))).to(level)
+
+
+def in_db(power: Tensor) -> Tensor:
+    """Powers as dB over one, of their shape."""
+    return 10 * _log10(power)
+
+
+def _log10(power: Tensor) -> Tensor:
+    # The smallest normal number stands for an exact zero, far under any noise.
+    return power.clamp_min(torch.finfo(power.dtype).tiny).log10()
 
 
 def volts_per_count(radar: Radar) -> float:

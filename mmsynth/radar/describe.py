@@ -14,17 +14,14 @@ from mmsynth.types import Radar, RadarSetup
 # RCS of a standing person at 60 to 80 GHz lies around this; limbs are 10 to 20 dB weaker.
 PERSON_RCS = 1.0
 
+# m at which the link budget of a standing person is given, as far as they lie within the radar's range.
+DISTANCES = (1.0, 2.0, 3.0, 5.0, 8.0)
 # m/s: trunks of people who exercise move at half of the first, of those who walk with the second; limbs at twice that.
 SLOW, WALKING = 0.5, 1.5
 
 
-def describe(radar: Radar, ranges: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)) -> dict[str, float | str]:
-    """Figures of a radar by name and unit, ready to print in order.
-
-    Args:
-        radar: the radar.
-        ranges: m at which the link budget of a standing person is given, as far as they lie within the radar's range.
-    """
+def describe(radar: Radar) -> dict[str, float | str]:
+    """Figures of a radar by name and unit, ready to print in order."""
     w = radar.waveform
     azimuth, elevation = aperture(radar)
     figures: dict[str, float | str] = {
@@ -49,7 +46,7 @@ def describe(radar: Radar, ranges: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
         "noise figure (dB)": 10 * math.log10(radar.receiver.noise_figure),
         "noise at the ADC (dB of full scale)": 20 * math.log10(noise_voltage(radar) / radar.receiver.full_scale),
     }
-    for distance in ranges:
+    for distance in DISTANCES:
         if distance < w.max_range:
             figures[f"person at {distance:g} m: SNR after processing (dB)"] = 10 * math.log10(snr(radar, distance))
     return figures
@@ -79,8 +76,7 @@ def advice(setup: RadarSetup) -> tuple[str, ...]:
 
 def aperture(radar: Radar) -> tuple[float, float]:
     """Extent in m of the virtual array to the right and up, of the TX that are used."""
-    used = radar.tx[(radar.codes != 0).any(0)]
-    virtual = (used[:, None] + radar.rx).reshape(-1, 3)
+    virtual = radar.virtual_array()
     extent = virtual.max(0).values - virtual.min(0).values
     return float(extent[0]), float(extent[2])
 
@@ -164,9 +160,7 @@ def _schedule(radar: Radar) -> str:
 
 def _field(radar: Radar, axis: int) -> str:
     """Angles without grating lobes: asin(lambda / 2 d) for the smallest spacing d along that axis."""
-    used = radar.tx[(radar.codes != 0).any(0)]
-    places = (used[:, None] + radar.rx).reshape(-1, 3)[:, axis].sort().values
-    steps = places.diff()
+    steps = radar.virtual_array()[:, axis].sort().values.diff()
     steps = steps[steps > 1e-6]
     if not len(steps):
         return "none"

@@ -250,6 +250,11 @@ class Radar:
         return self.waveform.loops * self.loop_time - self.waveform.loop_idle
 
     @property
+    def used_tx(self) -> Tensor:
+        """Which TX [tx] send in any slot."""
+        return (self.codes != 0).any(0)
+
+    @property
     def is_tdm(self) -> bool:
         """One TX a slot."""
         return bool(((self.codes != 0).sum(1) == 1).all())
@@ -272,8 +277,8 @@ class Radar:
         return self.waveform.idle_time + loop + slot
 
     def virtual_array(self) -> Tensor:
-        """TX plus RX position [slots * rx, 3] in m, slot-major (TDM only): the field's virtual antennas."""
-        return (self.tx[list(self.slot_tx)][:, None] + self.rx[None]).reshape(-1, 3)
+        """TX plus RX position [used TX * rx, 3] in m, TX-major: the field's virtual antennas."""
+        return (self.tx[self.used_tx][:, None] + self.rx).flatten(0, 1)
 
     @property
     def loop_time(self) -> float:

@@ -14,7 +14,7 @@ def array_figure(radar: Radar) -> Figure:
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.0, 1.1, 1.2])
     half = radar.waveform.wavelength / 2
     tx, rx = (a.double().cpu().numpy()[:, [0, 2]] / half for a in (radar.tx, radar.rx))
-    used = (radar.codes != 0).any(0).cpu().numpy()
+    used = radar.used_tx.cpu().numpy()
     virtual = (tx[used][:, None] + rx[None]).reshape(-1, 2)
     virtual = virtual - virtual.min(0)
     # Cascades spread over 90 places: smaller marks, and heights on a scale of their own.
