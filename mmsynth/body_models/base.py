@@ -12,6 +12,8 @@ from mmsynth.geometry import UPRIGHT
 from mmsynth.joints import SMPLX_JOINTS
 from mmsynth.types import MeshSequence, Motion
 
+# Of the heights of a clip's lowest vertices: that on which it stands.
+_LOW = 0.02
 # Seconds either side of a frame within which somebody who leaves the floor comes down again.
 _HOP = 0.15
 
@@ -139,15 +141,15 @@ def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
         levels.append((joints, [last.index(parents[j]) for j in joints]))
 
 
-def ground(motion: Motion, body: BodyModel, quantile: float = 0.02) -> Motion:
+def ground(motion: Motion, body: BodyModel) -> Motion:
     """The motion raised or lowered so that its lowest contact stands on the floor, z = 0.
 
-    The height is that `quantile` of the lowest vertex of each frame: a few frames of jitter do not lift the clip. Of a
-    long clip, 100 to 200 frames evenly spread are looked at.
+    The height is the quantile `_LOW` of the lowest vertex of each frame: a few frames of jitter do not lift the clip.
+    Of a long clip, 100 to 200 frames evenly spread are looked at.
     """
     some = frames(motion, slice(None, None, max(1, len(motion.times) // 100)))
     lows = [body.lowest(frames(some, slice(k, k + 50))) for k in range(0, len(some.times), 50)]
-    low = torch.cat(lows).quantile(quantile)
+    low = torch.cat(lows).quantile(_LOW)
     shift = torch.zeros_like(motion.translation)
     shift[:, 2] = -low.to(shift)
     return replace(motion, translation=motion.translation + shift)

@@ -123,7 +123,7 @@ def fit_skeleton(
     )
 
 
-def person_shape(recordings: Sequence[Skeleton], body: BodyModel, settings: FitSettings = FitSettings()) -> Tensor:
+def person_shape(recordings: Sequence[Skeleton], body: BodyModel) -> Tensor:
     """Betas [10] of one person by several recordings: of each beta the median of what each recording alone would say.
 
     Cameras misjudge bones that a move hides: of one person of MARS, Kinect's lunges make bodies of 1.58 to 1.74 m, the
@@ -134,7 +134,7 @@ def person_shape(recordings: Sequence[Skeleton], body: BodyModel, settings: FitS
     """
     if not recordings:
         raise ValueError("person_shape: expected recordings, got none")
-    alone: list[Tensor] = [fit_skeleton(recording, body, settings).shape for recording in recordings]
+    alone: list[Tensor] = [fit_skeleton(recording, body).shape for recording in recordings]
     return torch.stack(alone).quantile(0.5, dim=0)
 
 

@@ -1,7 +1,7 @@
 """Windows as batches for torch: points padded to the fullest frame, with a mask."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mmsynth.arrays import check_shapes
+from mmsynth.arrays import check_shapes, moved
 from mmsynth.datasets.clips import Clips
 from mmsynth.datasets.windows import select_points, windows
 
@@ -61,7 +61,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same on another device."""
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        return moved(self, device)
 
 
 class WindowDataset(torch.utils.data.Dataset[Batch]):

@@ -97,9 +97,7 @@ def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str
     Raises:
         ValueError: there is no such folder.
     """
-    src = Path(src)
-    if not src.is_dir():
-        raise ValueError(f"{src}: no such folder")
+    src = existing_folder(src)
     lines = []
     for kind in card.files:
         found = _matching(src, kind.pattern)
@@ -115,6 +113,17 @@ def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str
         elif kind.sha256 and digests and digest(found) != kind.sha256:
             lines.append(f"different: {kind.pattern} ({kind.holds}) are not the files that the card was checked with")
     return tuple(lines)
+
+
+def existing_folder(src: Path | str) -> Path:
+    """The folder as a path.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not Path(src).is_dir():
+        raise ValueError(f"{src}: no such folder")
+    return Path(src)
 
 
 def is_apple_double(name: str) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
+from mmsynth.datasets.cards import existing_folder
 from mmsynth.datasets.mars_features import feature_clips
 from mmsynth.joints import JOINT_SETS
 from mmsynth.radar import load_radar
@@ -80,9 +81,7 @@ def import_mars(src: Path | str) -> Capture:
     Raises:
         ValueError: there is no such folder or nothing in it, or the labels do not fit the recordings.
     """
-    src = Path(src)
-    if not src.is_dir():
-        raise ValueError(f"{src}: no such folder")
+    src = existing_folder(src)
     pairs = {"woutlier", "wooutlier"}  # published side by side; as their names have it, "w" is the one at hand
     folders = sorted({p.parent for p in src.rglob("subject[0-9]*/radar_data1.mat")}, key=lambda p: p.as_posix())
     kinds = {p.parent.name for p in folders} & pairs

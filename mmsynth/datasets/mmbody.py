@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, load_array, make_cloud, stack_frames
+from mmsynth.datasets.cards import existing_folder
 from mmsynth.types import Labels, Sample
 
 FRAME_PERIOD = 0.1
@@ -26,9 +27,7 @@ def import_mmbody(src: Path | str) -> Capture:
     Raises:
         ValueError: there is no such folder, nothing in it, or a file is not what it should be.
     """
-    src = Path(src)
-    if not src.is_dir():
-        raise ValueError(f"{src}: no such folder")
+    src = existing_folder(src)
     folders = sorted(
         (p for p in src.rglob("sequence_*/radar") if p.is_dir()), key=lambda p: (p.parts[:-2], _number(p.parent))
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, load_array, make_cloud, stack_frames
+from mmsynth.datasets.cards import existing_folder
 from mmsynth.types import Labels, Sample
 
 # By the number of the action, A01 first.
@@ -34,9 +35,7 @@ def import_mmfi(src: Path | str) -> Capture:
     Raises:
         ValueError: there is no such folder, nothing in it, or a file of the wrong length.
     """
-    src = Path(src)
-    if not src.is_dir():
-        raise ValueError(f"{src}: no such folder")
+    src = existing_folder(src)
     folders = sorted(p for p in src.rglob("A[0-9][0-9]/mmwave") if p.is_dir())
     if not folders:
         raise ValueError(f"{src}: expected folders E01/S01/A01/mmwave, found none")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
+from mmsynth.datasets.cards import existing_folder
 from mmsynth.pickles import read_pickle
 from mmsynth.types import Labels, Sample
 
@@ -33,9 +34,7 @@ def import_mri(src: Path | str) -> Capture:
     Raises:
         ValueError: there is no such folder, nothing in it, or a file is not what it should be.
     """
-    src = Path(src)
-    if not src.is_dir():
-        raise ValueError(f"{src}: no such folder")
+    src = existing_folder(src)
     tables = sorted(src.rglob("singleframe/subject*.csv"), key=lambda p: _number(p.stem))
     if not tables:
         raise ValueError(f"{src}: expected radar/singleframe/subject1.csv and so on, found none")

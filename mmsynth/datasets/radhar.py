@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
-from mmsynth.datasets.cards import is_apple_double
+from mmsynth.datasets.cards import existing_folder, is_apple_double
 from mmsynth.datasets.rostext import read_ros_frames
 from mmsynth.radar import load_radar
 from mmsynth.types import Labels, Sample
@@ -41,9 +41,7 @@ def import_radhar(src: Path | str) -> Capture:
     Raises:
         ValueError: there is no such folder, or no text file under a folder named as an activity.
     """
-    src = Path(src)
-    if not src.is_dir():
-        raise ValueError(f"{src}: no such folder")
+    src = existing_folder(src)
     found = (p for p in src.rglob("*.txt") if p.parent.name in ACTIVITIES and not is_apple_double(p.name))
     files = sorted(found, key=lambda p: p.as_posix())
     if not files:

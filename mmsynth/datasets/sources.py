@@ -18,6 +18,7 @@ from mmsynth.datasets.raw import (
     Layout,
     Recording,
     board_correction,
+    frame_values,
     infineon_setup,
     read_array,
     read_cascade,
@@ -31,6 +32,9 @@ from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.processing.heatmaps import KINDS
 from mmsynth.radar import load_radar, processed_by
 from mmsynth.types import AdcFrames, Heatmap, PointCloud, RadarSetup
+
+# Of samples that are processed at once.
+CHUNK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class RawSource:
 
     def cut(self, start: int, stop: int) -> dict[str, Any]:
         """Cloud, and what the settings ask for, of frames start to stop."""
-        step = max(1, (32 << 20) // max(1, 8 * self.recording.frames(start, start + 1).samples.numel()))
+        step = max(1, CHUNK_BYTES // (8 * frame_values(self.recording.radar)))
         parts = [self._process(a, min(a + step, stop), start) for a in range(start, stop, step)]
         clouds, maps, frames = zip(*parts, strict=True)
         radar = self.recording.radar

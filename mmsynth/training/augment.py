@@ -54,9 +54,9 @@ SPREAD = Augment(drop=0.5, ghost=0.05, jitter=0.02, speed=0.15, shift=0.0, mirro
 COPIES = 3
 
 
-def with_copies(windows: Windows, draw: np.random.Generator, copies: int = COPIES) -> Windows:
-    """The windows, followed by `copies` augmented ones of each."""
-    return concatenate([windows, *(augment(windows, SPREAD, draw) for _ in range(copies))])
+def with_copies(windows: Windows, draw: np.random.Generator) -> Windows:
+    """The windows, followed by `COPIES` augmented ones of each."""
+    return concatenate([windows, *(augment(windows, SPREAD, draw) for _ in range(COPIES))])
 
 
 def augment(windows: Windows, settings: Augment, draw: np.random.Generator) -> Windows:

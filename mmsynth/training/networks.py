@@ -6,7 +6,7 @@ head says the activity of the window, or the pose in each of its bins.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mmsynth.arrays import moved
 from mmsynth.training.features import relative_to_median
 from mmsynth.training.norm import Norm
 from mmsynth.training.windows import Windows, medians
@@ -43,11 +44,6 @@ class Inputs:
         """How many windows."""
         return len(self.anchor)
 
-    def to(self, device: torch.device | str) -> "Inputs":
-        """The same on another device."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "bins"}
-        return Inputs(**moved, bins=self.bins)
-
 
 def to_inputs(windows: Windows, device: torch.device | str = "cpu") -> Inputs:
     """What a network reads of the windows."""
@@ -58,13 +54,14 @@ def to_inputs(windows: Windows, device: torch.device | str = "cpu") -> Inputs:
     columns = (depth, lateral, windows.position[:, 2], speed, np.abs(speed), phase % 1 - 0.5)
     cell = windows.index * bins + phase.astype(np.int64)
     order = np.argsort(cell, kind="stable")
-    return Inputs(
+    inputs = Inputs(
         points=torch.from_numpy(np.stack(columns, 1)[order].astype(np.float32)),
         cell=torch.from_numpy(cell[order]),
         anchor=torch.from_numpy(anchors(windows)),
         maps=torch.from_numpy(windows.maps).float(),
         bins=bins,
-    ).to(device)
+    )
+    return moved(inputs, device)
 
 
 def anchors(windows: Windows) -> NDArray[np.float32]:

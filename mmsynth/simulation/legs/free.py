@@ -16,17 +16,19 @@ wp.set_module_options({"enable_backward": False})
 STOP = 1e-5
 
 
-def free(leg: Leg, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
+def free(leg: Leg, points: Tensor, bvh: Bvh | None) -> Tensor:
     """Whether [points] the way from each point [points, 3] over the mirrors to the antennas exists and is free.
 
-    It exists if it meets every mirror inside its quad. With no BVH nothing is in the way; `pose` [points] is that of
-    the BVH's poses in which to look (None = the first).
+    It exists if it meets every mirror inside its quad. With no BVH nothing is in the way.
     """
-    return free_over([leg], torch.zeros(len(points), dtype=torch.int64, device=points.device), points, bvh, pose)
+    return free_over([leg], torch.zeros(len(points), dtype=torch.int64, device=points.device), points, bvh)
 
 
 def free_over(over: list[Leg], which: Tensor, points: Tensor, bvh: Bvh | None, pose: Tensor | None = None) -> Tensor:
-    """As `free`, for each point over its own of several legs, `which` [points]."""
+    """As `free`, for each point over its own of several legs, `which` [points].
+
+    `pose` [points] is that of the BVH's poses in which to look (None = the first).
+    """
     count = torch.tensor([len(leg.mirrors) for leg in over], device=points.device)
     clear, start = torch.ones_like(which, dtype=torch.bool), points.detach().to(torch.float64)
     planes = [_planes(leg) for leg in over]
