@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmsynth.calibration.quantities import Floats, Measured, Quantity, distances, recorded_quantities
+from mmsynth.calibration.quantities import Floats, Ints, Measured, Quantity, distances, recorded_quantities
 
 DRAWS = 400
 
@@ -100,11 +100,15 @@ def drawn_again(quantity: Quantity, measured: Measured, group: int, seed: int) -
     """
     counts = quantity.counts(measured[quantity.name])
     counts = np.add.reduceat(counts, np.arange(0, len(counts), group))
-    times = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)
-    found: Floats = np.concatenate([np.ones((1, len(counts))), times]) @ counts
+    found: Floats = np.concatenate([np.ones((1, len(counts))), times_drawn(len(counts), seed)]) @ counts
     if len(counts) < 2:
         found[1:] = np.nan
     return found
+
+
+def times_drawn(count: int, seed: int) -> Ints:
+    """How often each of `count` things is drawn [DRAWS, count] when as many are drawn with replacement."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), DRAWS)
 
 
 def _shares(recorded: Measured, simulated: Measured, group: int) -> dict[Quantity, tuple[Floats, Floats]]:

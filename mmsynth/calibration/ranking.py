@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmsynth.calibration.errors import times_drawn
 from mmsynth.calibration.quantities import Floats, stretches
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import met, untouched
 from mmsynth.metrics import mutual_information
 from mmsynth.training import Predictions, Run, predict
 
-# How often recordings are drawn again, by stretches; standard errors within which two models are not told apart.
-DRAWS, APART = 400, 2.0
+# Standard errors within which two models are not told apart.
+APART = 2.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def rank(predictions: Mapping[str, Predictions]) -> Ranking:
     found = {name: mutual_information(own.sum(0)) for name, own in counts.items()}
     size = len(counts[next(iter(counts))])
     # Everyone sees the same stretches drawn again, so that replicas are pairs.
-    times = np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), DRAWS)
+    times = times_drawn(size, 0)
     drawn = {name: mutual_information(np.tensordot(times, own, 1)) for name, own in counts.items()}
     names = sorted(found, key=lambda name: -float(found[name]))
     best = names[0]

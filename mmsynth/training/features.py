@@ -88,18 +88,25 @@ def _counts(w: Windows) -> Columns:
 
 
 def _histogram(w: Windows, name: str, value: Array, edges: Array) -> Columns:
-    bins = len(edges) + 1
-    counts = np.bincount(w.index * bins + np.digitize(value, edges), minlength=len(w) * bins).reshape(len(w), bins)
+    return _shares(w, name, np.digitize(value, edges), len(edges) + 1)
+
+
+def _shares(w: Windows, name: str, cell: Array, cells: int) -> Columns:
+    """The share of each window's points in each of so many cells, from that of each point [points]."""
+    counts = _table(w, cell, cells)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    return [(f"{name}_{i}", share[:, i]) for i in range(bins)]
+    return [(f"{name}_{i}", share[:, i]) for i in range(cells)]
+
+
+def _table(w: Windows, cell: Array, cells: int, value: Array | None = None) -> Array:
+    """Points, or sums of their `value` [points], in each cell of each window [windows, cells]."""
+    return np.bincount(w.index * cells + cell, value, minlength=len(w) * cells).reshape(len(w), cells)
 
 
 def _joint(w: Windows, depth: Array, height: Array) -> Columns:
     """Sign of velocity x near or far x low, middle or high."""
     cell = (w.velocity > 0) * 6 + (depth > 0) * 3 + np.digitize(height, [-0.3, 0.2])
-    counts = np.bincount(w.index * 12 + cell, minlength=len(w) * 12).reshape(len(w), 12)
-    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    return [(f"sign_range_height_{i}", share[:, i]) for i in range(12)]
+    return _shares(w, "sign_range_height", cell, 12)
 
 
 def _moments(w: Windows, name: str, value: Array) -> Columns:
@@ -136,7 +143,7 @@ def _grid(w: Windows, value: Array) -> Array:
     """Sums of `value` over time bins [windows, bins]."""
     bins = max(2, round(w.duration * _BINS_PER_SECOND))
     column = np.clip((w.time / w.duration * bins).astype(int), 0, bins - 1)
-    return np.bincount(w.index * bins + column, value, minlength=len(w) * bins).reshape(len(w), bins)
+    return _table(w, column, bins, value)
 
 
 def _rhythm(w: Windows) -> Columns:
