@@ -1,21 +1,22 @@
-"""Long work: how it tells how far it is, and worker processes that do not outlive whoever started them."""
+"""Long work: how it tells how far it is, worker processes that do not outlive whoever started them, and their jobs."""
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any
+from typing import Any, TypeVar
 
 try:
     from signal import pthread_sigmask
 except ImportError:  # Windows has none: there, workers that are interrupted as they start say so at length
     pthread_sigmask = None  # type: ignore[assignment]
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]  # called with (done, total)
 
 
@@ -52,6 +53,30 @@ def telling_of_lost_workers(script: str) -> Iterator[None]:
             f"a worker process ended before its time: out of memory, or a script that {script} outside of "
             '`if __name__ == "__main__":`; the same command goes on'
         ) from None
+
+
+def each(work: Callable[..., T], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, T]]:
+    """Call `work(*job)` for every job and yield its index and what it gave, in the order of completion.
+
+    Args:
+        work: a function of a module.
+        jobs: its arguments.
+        workers: processes, one thread each; 1 = this process, in turn.
+
+    Raises:
+        OSError: a worker died.
+    """
+    if workers <= 1:
+        for k, job in enumerate(jobs):
+            yield k, work(*job)
+        return
+    with telling_of_lost_workers("starts workers"), worker_pool(workers) as pool:
+        futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 class _Worker(SpawnProcess):

@@ -18,12 +18,13 @@ from scipy.stats import spearmanr
 
 from mmsynth.calibration import CalibrationSettings, calibrate, rank
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.ablation import VARIANTS, in_room, make_variants
+from mmsynth.evaluation.ablation import RECORDERS, VARIANTS, in_room
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.scores import Row, mean, row, signed, text_table, update_ledger
 from mmsynth.evaluation.transfer import ON_SYNTHETIC, Real, real_tables, scores_of
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Recipe, Tolerances
+from mmsynth.generation.variants import make_variants
 from mmsynth.training import Predictions, WindowSettings, cut
 from mmsynth.training.forests import grow_synthetic, synthetic_tables
 from mmsynth.training.windows import Windows, concatenate
@@ -116,7 +117,7 @@ def ablation(options: argparse.Namespace) -> list[Row]:
         found = simulators(options).items()
         # One noise draw: variety comes from people and motions, and a draw costs a quarter of a clip.
         recipes = {name: replace(r, seed=seed, clips=options.clips, noise_draws=1) for name, r in found}
-        made = make_variants(recipes, options.out / str(seed), show, options.workers, options.device)
+        made = make_variants(recipes, options.out / str(seed), show, options.workers, options.device, RECORDERS)
         files = {name: Dataset.open(path) for name, path in made.items()}
         said = {name: answers(cut(file, CUT), levelled, seed) for name, file in files.items()}
         ranking, scores = rank(said), {name: mean(scores_of(levelled, p.probability)[0]) for name, p in said.items()}

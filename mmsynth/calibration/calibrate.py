@@ -137,19 +137,7 @@ def calibrate(
             still,
             floor_begins(points, floor_limit(recipe)),
         )
-        found = search.run(base)
-        upright, who, made = place_activities(found.recipe, captures, search)
-        last = tilted(upright, made, search)
-        before, after = _judged(base, last, search)
-        edges = settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
-        result = Calibration(
-            overlay_of(last, base),
-            compare(recorded, before, after, people(recipe)),
-            found.noise,
-            found.clutter,
-            (*edges, *remarks(base, last, who)),
-            tuple(who.tolist()),
-        )
+        result, before, after = _found(base, captures, search)
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in result.distances}
         with whole(*files) as (part, picture, table):
             part.write_text(_header(result.distances, recipe.seed) + dumps(result.overlay), encoding="utf-8")
@@ -158,6 +146,24 @@ def calibrate(
             table.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.rmtree(folder)
     return result
+
+
+def _found(base: Recipe, captures: Clips, search: Search) -> tuple[Calibration, Measured, Measured]:
+    """What a search finds for a recipe, and what clips hold before and after it."""
+    found = search.run(base)
+    upright, who, made = place_activities(found.recipe, captures, search)
+    last = tilted(upright, made, search)
+    before, after = _judged(base, last, search)
+    edges = search.settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
+    result = Calibration(
+        overlay_of(last, base),
+        compare(search.recorded, before, after, people(base)),
+        found.noise,
+        found.clutter,
+        (*edges, *remarks(base, last, who)),
+        tuple(who.tolist()),
+    )
+    return result, before, after
 
 
 def _check_place(out: Path) -> None:

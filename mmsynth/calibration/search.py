@@ -14,10 +14,10 @@ from mmsynth.calibration.placing import floor_begins, height_from, offset_of, pl
 from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, distances, measure
 from mmsynth.calibration.settings import CalibrationSettings, Candidate
 from mmsynth.datasets import Dataset, FlatPoints
-from mmsynth.evaluation.ablation import make_variants
 from mmsynth.generation.draws import GHOSTS, stream
 from mmsynth.generation.ghosts import add_ghosts
 from mmsynth.generation.recipe import Recipe, Tolerances
+from mmsynth.generation.variants import make_variants
 from mmsynth.processes import Progress
 from mmsynth.types import PointCloud
 

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from mmsynth import __version__
 from mmsynth.arrays import digest
 from mmsynth.evaluation.fewshot import SHARES, Curve, balanced_score
-from mmsynth.evaluation.jobs import each
 from mmsynth.evaluation.protocol import draw_rows, folds
 from mmsynth.evaluation.transfer import Real, grow_few
-from mmsynth.processes import Progress
+from mmsynth.processes import Progress, each
 from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import train_network
 from mmsynth.training.material import TrainingMaterial

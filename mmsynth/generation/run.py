@@ -215,7 +215,7 @@ def attributes(stage: Stage, sample: Sample) -> Attributes:
         processing=setup.processing,
         joint_set=sample.joint_set,
         intensity_unit=sample.cloud.intensity_unit,
-        method=recipe.simulation.method,
+        method=sample.provenance["method"],
         facets=len(stage.body.faces),
         recipe=recipe.text(),
         seed=recipe.seed,

@@ -14,9 +14,9 @@ from mmsynth.config import load
 from mmsynth.datasets import alone
 from mmsynth.processes import Progress
 from mmsynth.training.forests import blend_trees, fit_trees, grow_synthetic, synthetic_tables, table_of
-from mmsynth.training.gather import FrameMaterial, gather, gather_frames
+from mmsynth.training.gather import gather, gather_frames
 from mmsynth.training.loop import steps_timed, train_network, validation_score
-from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.material import FrameMaterial, TrainingMaterial
 from mmsynth.training.models import BlendedNetwork, Model, NetworkModel, build
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
-from mmsynth.training.frames import Frames, frames_of, moved_to
+from mmsynth.training.frames import frames_of, moved_to
 from mmsynth.training.known import Known, are_known, marks_of
-from mmsynth.training.material import TrainingMaterial
+from mmsynth.training.material import FrameMaterial, TrainingMaterial
 from mmsynth.training.models import Targets
 from mmsynth.training.radars import two_radars
 from mmsynth.training.recipe import Data, Recipe
@@ -20,17 +20,6 @@ from mmsynth.training.windows import Windows, WindowSettings, cut
 from mmsynth.training.withheld import check_hold_out, held_out, leaks
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class FrameMaterial:
-    """What a perceptron on histograms is trained on; a part with no frames is None."""
-
-    targets: Targets
-    real: Frames | None = None
-    synthetic: Frames | None = None
-    about: str = ""
-    known: Known = Known()
 
 
 def gather(recipe: Recipe) -> TrainingMaterial:

@@ -1,7 +1,8 @@
-"""What a network is trained on."""
+"""What models are trained on."""
 
 from dataclasses import dataclass
 
+from mmsynth.training.frames import Frames
 from mmsynth.training.known import Known
 from mmsynth.training.models import Targets
 from mmsynth.training.windows import Windows
@@ -9,7 +10,7 @@ from mmsynth.training.windows import Windows
 
 @dataclass(frozen=True, eq=False)
 class TrainingMaterial:
-    """What a network is trained on; a part with no windows is None.
+    """What trees and networks are trained on; a part with no windows is None.
 
     Attributes:
         targets: what is predicted.
@@ -37,3 +38,14 @@ class TrainingMaterial:
     def staged(self) -> bool:
         """Whether there are both kinds, so that one can be trained on before the other."""
         return self.real is not None and self.synthetic is not None
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMaterial:
+    """What a perceptron on histograms is trained on; a part with no frames is None."""
+
+    targets: Targets
+    real: Frames | None = None
+    synthetic: Frames | None = None
+    about: str = ""
+    known: Known = Known()

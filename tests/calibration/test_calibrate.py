@@ -111,7 +111,7 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
             stopped.append(done)
             raise Stop
 
-    monkeypatch.setattr("mmsynth.evaluation.ablation.trace_clip", trace)
+    monkeypatch.setattr("mmsynth.generation.variants.trace_clip", trace)
     monkeypatch.setattr("mmsynth.calibration.activities.AdaptSettings", partial(AdaptSettings, trees=8))
     found = calibrate(base, recorded, tmp_path / "whole.toml", lambda done, total: None, settings)
     once, parts = len(traced), tmp_path / "broken.parts"

@@ -8,10 +8,11 @@ import torch
 from made_up import make_clip
 
 from mmsynth.datasets import Dataset
-from mmsynth.evaluation.ablation import VARIANTS, in_room, make_variants
+from mmsynth.evaluation.ablation import RECORDERS, VARIANTS, in_room
 from mmsynth.generation import load_recipe
 from mmsynth.generation.clip import stage
 from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.variants import make_variants
 from mmsynth.resources import data_file
 
 
@@ -43,7 +44,7 @@ def test_styles_are_widened_about_their_middle_and_slowed_by_their_tempo(base: R
 def test_variants_that_share_a_trace_are_as_if_made_alone(base: Recipe, tmp_path: Path) -> None:
     recipes = {name: VARIANTS[name](base) for name in ("facets", "surface", "noise +10 dB", "clutter +6 dB")}
     parts: list[int] = []
-    paths = make_variants(recipes, tmp_path, lambda done, total: parts.append(total))
+    paths = make_variants(recipes, tmp_path, lambda done, total: parts.append(total), recorders=RECORDERS)
     assert set(parts) == {1}  # traced together
     for name in ("facets", "noise +10 dB", "clutter +6 dB"):
         with Dataset.open(paths[name]) as made:
