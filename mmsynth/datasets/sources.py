@@ -282,10 +282,21 @@ def is_start(name: str) -> bool:
 
 
 def _raw_parts(path: Path) -> list[Path]:
-    """The files of a DCA1000 recording, in order."""
+    """The files of a DCA1000 recording, in order.
+
+    Raises:
+        ValueError: one of them is missing, or is named without the first: frames lie across them.
+    """
     found = PARTS.search(path.name)
-    if found is None or int(found[2]) != 0:
+    if found is None:
         return [path]
     stem = path.name[: found.start(2)]
-    parts = [p for p in path.parent.iterdir() if p.name.startswith(stem) and PARTS.search(p.name)]
-    return sorted(parts, key=lambda p: int(p.name[len(stem) :].removesuffix(".bin")))
+    beside = ((PARTS.search(p.name), p) for p in path.parent.iterdir())
+    parts = {int(part[2]): p for part, p in beside if part and p.name[: part.start(2)] == stem}
+    missing = sorted(set(range(max(parts))) - set(parts))
+    if missing or int(found[2]):
+        raise ValueError(
+            f"{path}: expected {stem}0.bin and all parts to {max(parts)} beside it, got "
+            + (f"none of number {missing[0]}" if missing else "a later one by itself; name the first")
+        )
+    return [parts[number] for number in sorted(parts)]

@@ -166,10 +166,7 @@ def test_samples_are_not_asked_of_logs_of_points(tmp_path: Path) -> None:
 
 def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
     names = [
-        "a_hdr_0ADC_0.bin",
-        "a_hdr_0ADC_1.bin",
-        "a_hdr_0ADC_10.bin",
-        "a_hdr_0ADC_2.bin",
+        *(f"a_hdr_0ADC_{number}.bin" for number in range(11)),
         "a_hdr_0CC9_0.bin",
         "b_Raw_0.bin",
         "b_Raw_1.bin",
@@ -179,8 +176,14 @@ def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     assert [name for name in names if sources.is_start(name)] == ["a_hdr_0ADC_0.bin", "b_Raw_0.bin"]
     # In order of their numbers: by name the tenth comes before the second.
-    assert [p.name for p in sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")] == [names[k] for k in (0, 1, 3, 2)]
-    assert [p.name for p in sources._raw_parts(tmp_path / "b_Raw_0.bin")] == names[5:7]
+    assert [p.name for p in sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")] == names[:11]
+    assert [p.name for p in sources._raw_parts(tmp_path / "b_Raw_0.bin")] == ["b_Raw_0.bin", "b_Raw_1.bin"]
+    with pytest.raises(ValueError, match=r"b_Raw_1\.bin: expected b_Raw_0\.bin and .* got a later one by itself"):
+        sources._raw_parts(tmp_path / "b_Raw_1.bin")
+    # What comes after a part that is missing would begin within a frame.
+    (tmp_path / names[7]).unlink()
+    with pytest.raises(ValueError, match=r"a_hdr_0ADC_0\.bin and all parts to 10 beside it, got none of number 7$"):
+        sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")
 
 
 def packet(number: int, points: np.ndarray) -> bytes:
