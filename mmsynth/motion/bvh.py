@@ -50,7 +50,8 @@ def read_rig(path: Path) -> Rig:
     if not head.lstrip("\ufeff \t\r\n").startswith("HIERARCHY") or not motion:
         raise ValueError(f"{path}: expected a BVH file with HIERARCHY and MOTION, got neither or one of them")
     joints = _hierarchy(head.split()[1:])
-    values, step = _frames(tail.split(), sum(len(j.channels) for j in joints))
+    # Some programs write the comma of their country.
+    values, step = _frames(tail.replace(",", ".").split(), sum(len(j.channels) for j in joints))
     if len(values) * len(joints) > MOST:
         raise ValueError(f"{path}: expected at most {MOST} joints times frames, got {len(values) * len(joints)}")
     rotations, positions = _forward(joints, values)

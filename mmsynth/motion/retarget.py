@@ -9,6 +9,7 @@ as the source's joint does.
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from os.path import commonprefix
 from typing import Annotated
 
 import torch
@@ -45,13 +46,13 @@ class Rig:
 # Names (lower case, without prefix, blanks, `_`, `-`, `.`) by which a joint goes; `~` stands for left/l, right/r at
 # either end. First match wins: LeftShoulder is the collar bone in most rigs, the shoulder where there is a LeftCollar.
 _ALIASES: dict[str, tuple[str, ...]] = {
-    "hip": ("~upleg", "~upperleg", "~thigh", "~hip", "~femur"),
+    "hip": ("~upleg", "~upperleg", "~thigh", "~thighbend", "~hip", "~femur"),
     "knee": ("~leg", "~lowerleg", "~shin", "~knee", "~calf", "~tibia"),
-    "ankle": ("~foot", "~ankle"),
-    "foot": ("~toebase", "~toe", "~toes", "~toe0", "~toeend", "~ball"),
-    "shoulder": ("~arm", "~uparm", "~upperarm", "~humerus", "~shldr", "~shoulder"),
+    "ankle": ("~ankle", "~foot"),
+    "foot": ("~toebase", "~toe", "~toes", "~toe0", "~toeend", "~ball", "~foot"),
+    "shoulder": ("~arm", "~uparm", "~upperarm", "~humerus", "~shldr", "~shldrbend", "~shoulder"),
     "collar": ("~collar", "~clavicle", "~shoulder", "~inshoulder"),
-    "elbow": ("~forearm", "~lowerarm", "~elbow", "~radius"),
+    "elbow": ("~forearm", "~forearmbend", "~lowerarm", "~elbow", "~radius"),
     "wrist": ("~wrist", "~hand"),
 }
 _MIDDLE: dict[str, tuple[str, ...]] = {
@@ -91,7 +92,10 @@ def match_joints(names: tuple[str, ...], parents: tuple[int, ...]) -> dict[str, 
 
 def match_names(names: tuple[str, ...]) -> dict[str, int]:
     """Index of the source joint for each SMPL-X limb joint, neck, head, spine and pelvis that its names tell."""
-    plain = [_plain(name) for name in names]
+    bare = [re.split(r"[:|]", name)[-1] for name in names]
+    # Programs put a figure's name before all of its joints: Character1_Hips.
+    shared = re.match(r".*[\s_.\-]|", commonprefix(bare))
+    plain = [_plain(name[shared.end() if shared else 0 :]) for name in bare]
     found: dict[str, int] = {}
     for joint, patterns in _ALIASES.items():
         for side in ("left", "right"):
@@ -107,8 +111,7 @@ def match_names(names: tuple[str, ...]) -> dict[str, int]:
 
 
 def _plain(name: str) -> str:
-    bare = re.split(r"[:|]", name)[-1]
-    bare = re.sub(r"^(mixamorig\d*|bip0?01|def|valvebiped)[_ .-]*", "", bare, flags=re.IGNORECASE)
+    bare = re.sub(r"^(mixamorig\d*|bip0?01|def|valvebiped)[_ .-]*", "", name, flags=re.IGNORECASE)
     return re.sub(r"[\s_.\-]", "", bare).lower()
 
 

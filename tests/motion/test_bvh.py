@@ -123,6 +123,13 @@ def walking():
     return generate_motion("walk", 2.0, Subject(1), torch.Generator().manual_seed(1), frame_rate=30.0)
 
 
+def test_numbers_with_the_comma_of_a_country(tmp_path, walking):
+    write_bvh(tmp_path / "a.bvh", walking, BANDAI, 0.01)
+    (tmp_path / "b.bvh").write_text((tmp_path / "a.bvh").read_text().replace(".", ","))
+    one, other = (read_motion(tmp_path / f"{name}.bvh") for name in "ab")
+    assert torch.equal(one.rotations, other.rotations) and torch.equal(one.times, other.times)
+
+
 @pytest.mark.parametrize(
     ("names", "unit", "axis", "said"),
     [
@@ -252,14 +259,21 @@ RIGS = {
     "Chest4>RightCollar>RightShoulder>RightElbow>RightWrist",
     "daz": "hip>lButtock>lThigh>lShin>lFoot>lToe hip>rButtock>rThigh>rShin>rFoot>rToe "
     "hip>abdomen>chest>neck>head chest>lCollar>lShldr>lForeArm>lHand chest>rCollar>rShldr>rForeArm>rHand",
+    "genesis": "pelvis>lThighBend>lShin>lFoot>lToe pelvis>rThighBend>rShin>rFoot>rToe "
+    "pelvis>abdomen>chestLower>chestUpper>neck>head chestUpper>lCollar>lShldrBend>lForearmBend>lHand "
+    "chestUpper>rCollar>rShldrBend>rForearmBend>rHand",
+    "smpl": "Pelvis>Left_hip>Left_knee>Left_ankle>Left_foot Pelvis>Right_hip>Right_knee>Right_ankle>Right_foot "
+    "Pelvis>Spine1>Spine2>Spine3>Neck>Head Spine3>Left_collar>Left_shoulder>Left_elbow>Left_wrist>Left_palm "
+    "Spine3>Right_collar>Right_shoulder>Right_elbow>Right_wrist>Right_palm",
     "asf": "root>lhipjoint>lfemur>ltibia>lfoot>ltoes root>rhipjoint>rfemur>rtibia>rfoot>rtoes "
     "root>lowerback>upperback>thorax>lowerneck>upperneck>head thorax>lclavicle>lhumerus>lradius>lwrist>lhand "
     "thorax>rclavicle>rhumerus>rradius>rwrist>rhand",
 }
 
 
+@pytest.mark.parametrize("figure", ["", "Character1_"])
 @pytest.mark.parametrize("rig", RIGS)
-def test_joints_of_other_rigs_are_found(rig):
+def test_joints_of_other_rigs_are_found(rig, figure):
     names, parents = [], []
     for chain in RIGS[rig].split():
         links = chain.split(">")
@@ -267,7 +281,8 @@ def test_joints_of_other_rigs_are_found(rig):
             if name not in names:
                 names.append(name)
                 parents.append(names.index(above) if above else -1)
-    found = {joint: names[i] for joint, i in match_joints(tuple(names), tuple(parents)).items()}
+    called = tuple(figure + name for name in names)
+    found = {joint: names[i] for joint, i in match_joints(called, tuple(parents)).items()}
     assert set(found) >= set(JOINTS) - {"spine2"} and len(set(found.values())) == len(found)
     assert found["pelvis"] == names[0] and found["head"].lower() in ("head", "upperneck")
     for joint, name in found.items():
