@@ -4,6 +4,7 @@ The joints are known by name, or by how many there are in the orders that data s
 from the legs and from where the head is. A body is fitted to the result elsewhere.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,8 +126,10 @@ def read_csv(path: Path, frame_rate: float | None) -> Skeleton:
     if not names:
         raise ValueError("expected columns such as Head_X, Head_Y, Head_Z for each joint")
     picked = numbers(rows, [columns[name, axis] for name in names for axis in "xyz"]).reshape(len(rows), -1, 3)
-    clock = {name.lower(): i for (name, axis), i in columns.items() if not axis and name.lower() in _TIMES}
-    times, said = _clock({name: numbers(rows, [i]) for name, i in clock.items()}, len(rows), frame_rate)
+    # What follows such a word is a unit: "timestamp_ms", "Time (Seconds)".
+    words = {re.split("[^a-z]", name.lower())[0]: i for (name, axis), i in columns.items() if not axis}
+    clock = {word: numbers(rows, [words[word]]) for word in _TIMES if word in words}
+    times, said = _clock(clock, len(rows), frame_rate)
     return _skeleton(picked, _Told(names), times, said)
 
 

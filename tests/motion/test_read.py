@@ -168,6 +168,18 @@ def test_unit_of_time_stamps(tmp_path, walking, unit, told, rate):
     np.testing.assert_allclose(found.times.numpy(), np.arange(len(positions)) / rate, atol=1e-5)
 
 
+@pytest.mark.parametrize("column", ["time", "timestamp_ms", "Time (Seconds)", "t[ms]"])
+def test_columns_of_times_that_name_their_unit(tmp_path, walking, column):
+    positions, names = kinect(walking)
+    stamps = np.arange(len(positions)) / 24 * (1000 if "ms" in column else 1)
+    rows = [",".join([column, *(f"{n}_{axis}" for n in names for axis in "xyz")])]
+    rows += [
+        ",".join([f"{t:.6f}", *(f"{v:.6f}" for v in f.reshape(-1))]) for t, f in zip(stamps, positions, strict=True)
+    ]
+    (tmp_path / "kinect.csv").write_text("\n".join(rows))
+    np.testing.assert_allclose(read_motion(tmp_path / "kinect.csv").times[1], 1 / 24, atol=1e-6)
+
+
 @pytest.mark.parametrize("feet", [True, False])
 def test_left_handed_axes_are_mirrored_back(tmp_path, walking, feet):
     """A game engine's axes: y up, but x to the other side; a person's left would be on the right."""
