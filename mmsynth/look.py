@@ -89,4 +89,6 @@ def _row(name: str, found: Motion | Skeleton | MeshSequence, body: BodyModel) ->
 
 def _thinned(motion: Motion) -> Motion:
     start, end = float(motion.times[0]), float(motion.times[-1])
+    if start == end:  # one frame
+        return motion
     return resample(motion, torch.linspace(start, end, _INSTANTS, dtype=torch.float64))

@@ -33,3 +33,9 @@ def test_the_sheet_of_a_skeleton_says_how_near_the_body_came(tmp_path: Path):
     off = 100 * float(fit_error(found, body, fit_skeleton(found, body)).nanmedian())
     said = [text.get_text() for axes in files_sheet([tmp_path / "person.npz"]).axes for text in axes.texts]
     assert f"person.npz, fitted: half of the joints within {off:.1f} cm" in said
+
+
+def test_a_file_of_one_frame_is_drawn(tmp_path: Path):
+    np.savez(tmp_path / "still.npz", poses=np.zeros((1, 156)), trans=np.zeros((1, 3)), mocap_framerate=30.0)
+    figure = files_sheet([tmp_path / "still.npz"])
+    assert {text.get_text() for axes in figure.axes for text in axes.texts} >= {"still.npz", "0.00 s"}
