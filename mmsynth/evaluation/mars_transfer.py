@@ -27,7 +27,7 @@ SIZES = "sizes from the unlabelled points of the person held out"
 # Recordings alone, everybody as large as those people; the same, sizes estimated from them; then synthetic frames too.
 ARMS = ("alone", "alone, sizes", "pre-trained, sizes", "mixed, sizes")
 # Synthetic frames alone, moved to the others' recordings, of which no pose is known.
-ADAPTED = "synthetic, sizes, recordings unlabelled"
+ADAPTED = "synthetic, unlabelled"
 
 
 def stretches(frames: Frames, names: Array, share: float, draw: np.random.Generator) -> Array:

@@ -24,7 +24,7 @@ from mmsynth.training.windows import Windows
 Array = NDArray[Any]
 
 # So many recorded poses are worth as many steps of pre-training as of tuning, or half of every mixed batch.
-PRETRAINED_POSES, MIXED_POSES = 60, 1000
+PRETRAINED_POSES, MIXED_POSES = 60, 10_000
 # Of the hidden layers' outputs, while it learns.
 _DROPOUT = 0.2
 
