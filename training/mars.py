@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from mmsynth.datasets import Dataset, load_split
-from mmsynth.datasets.mars import RADAR_POSITION
 from mmsynth.evaluation.fidelity import correlations
 from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, write_skeletons
 from mmsynth.evaluation.mars_pairs import (
@@ -155,10 +154,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         own[name].append(Dataset.open(path))
     if not all(own.values()):
         raise ValueError(f"synthetic: expected a data set for each of {', '.join(people)}, got none for some")
-    # Recorded labels are in the frame in which the board reads its points, RADAR_POSITION under the board.
-    up = np.array(RADAR_POSITION, np.float32)
-    joined = {name: join_frames([frames_of(f).posed() for f in sets]) for name, sets in own.items()}
-    synthetic = {name: replace(frames, joints=frames.joints + up) for name, frames in joined.items()}
+    synthetic = {name: join_frames([frames_of(f).posed() for f in sets]) for name, sets in own.items()}
     recipe, runs = load_recipe(HERE / "mars_pose.toml"), []
     for seed in range(options.seeds):
         own_recipe = replace(recipe, seed=seed)

@@ -110,7 +110,7 @@ class Traced:
     Attributes:
         take: what stood before the radar.
         clean: samples [frames, loops, slots, rx, samples] in V.
-        joints: [frames, joints, 3] in m in the radar frame.
+        joints: [frames, joints, 3] in m in the radar frame, with the recipe's offset.
         paths: [frames] what each frame is made of, where the recipe asks for the regions of points.
         clutter: samples [1, slots, rx, samples] in V of every loop that the recipe's clutter adds, as its materials
             have it, and their paths; None = no clutter.
@@ -218,8 +218,9 @@ def _surroundings(path: str, frequency: float) -> LoadedRoom:
 
 
 def _joints(stage: Stage, motion: Motion, world_from_radar: Tensor) -> Tensor:
-    world = stage.body.joints(motion).double()
-    return convert_joints(apply(inverse(world_from_radar), world), stage.body.joint_names, stage.recipe.outputs.joints)
+    outputs, world = stage.recipe.outputs, stage.body.joints(motion).double()
+    found = convert_joints(apply(inverse(world_from_radar), world), stage.body.joint_names, outputs.joints)
+    return found + found.new_tensor(outputs.joints_offset)
 
 
 def _unit(recipe: Recipe, setup: RadarSetup, draw: torch.Generator) -> tuple[Radar, float, Processing]:

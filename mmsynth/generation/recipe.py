@@ -191,6 +191,8 @@ class Outputs:
 
     Attributes:
         joints: named set of joints.
+        joints_offset: added to the joints, in m in the radar frame: where the labels of the recordings lie that are
+            trained with or scored on, from where the radar sees people (a camera elsewhere, a board that reads askew).
         heatmaps: by kind.
         adc: the raw samples.
         regions: of each point, the body part (of whom, where there are others), or what else in the scene, that caused
@@ -198,6 +200,7 @@ class Outputs:
     """
 
     joints: str = "mars19"
+    joints_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     heatmaps: tuple[str, ...] = ()
     adc: bool = False
     regions: bool = False

@@ -46,6 +46,11 @@ def test_person_stands_where_the_recipe_says_and_joints_follow(recipe: Recipe) -
     assert 1.6 < float(pelvis[:, :2].norm(dim=1).mean()) < 2.4  # a step either way
     assert 10 < float(azimuth.mean()) < 32  # to the right of the boresight
     assert torch.equal(first.joints, second.joints)
+    # Labels may be asked for where another instrument has them; the person stands where they stood.
+    offset = (0.1, -0.2, 0.3)
+    (moved, _) = make_clip(stage(replace(recipe, outputs=replace(recipe.outputs, joints_offset=offset))), 0)
+    assert moved.joints is not None and torch.equal(moved.cloud.position, first.cloud.position)
+    torch.testing.assert_close(moved.joints, first.joints + torch.tensor(offset))
 
 
 def test_points_lie_on_the_body(recipe: Recipe) -> None:
