@@ -62,7 +62,7 @@ def test_a_clip_of_each_kind_is_the_cpus(name: str, tmp_path: Path) -> None:
     for traced in (want, got):
         adc = AdcFrames(stages[0].setup.radar, traced.clean, torch.zeros(len(traced.clean), dtype=torch.float64))
         cloud = detect(range_doppler(adc, processing), processing)
-        clouds.append(label_points(cloud, traced.paths, stages[0].setup.radar) if traced.paths else cloud)
+        clouds.append(label_points(cloud, traced.paths, stages[0].setup.radar, processing) if traced.paths else cloud)
     # A cell at the very threshold may go the other way.
     assert abs(len(clouds[0].velocity) - len(clouds[1].velocity)) <= 0.05 * len(clouds[0].velocity) + 1
 

@@ -158,7 +158,7 @@ def record(stage: Stage, traced: Traced, k: int) -> Sample:
     cube = range_doppler(adc, processing)
     cloud = detect(cube, processing)
     if paths:
-        cloud = label_points(cloud, paths, unit)
+        cloud = label_points(cloud, paths, unit, processing)
     cloud = moved(cloud, "cpu")
     return Sample(
         id=f"{recipe.name}-{index * recipe.noise_draws + k:07d}",
