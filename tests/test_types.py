@@ -4,11 +4,13 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from mmsynth.geometry import radar_pose
 from mmsynth.radar import load_radar
+from mmsynth.simulation import Simulation
 from mmsynth.types import Cfar, Labels, Material, Pattern, Processing, Radar, Receiver, Scene, Waveform
 
 
@@ -58,13 +60,75 @@ def test_a_radar_takes_antennas_and_times_that_are_numbers() -> None:
         (Cfar, "mode", "XX", "one of CA, CAGO, CASO, OS, got 'XX'"),
         (Cfar, "threshold_db", math.nan, "finite number, got nan"),
         (Processing, "detection", "level", "one of log, power, got 'level'"),
+        (Receiver, "interference_period", 1e-12, "finite number from 1e-06 on, got 1e-12"),
+        (Waveform, "loops", 16.5, "whole number, got 16.5"),
+        (Receiver, "lowpass_order", 2.0, "whole number, got 2.0"),
+        (Cfar, "window", True, "whole number, got True"),
+        (Cfar, "divide_shift", 2.5, "whole number, got 2.5"),
+        (Processing, "max_points", 0.5, "whole number, got 0.5"),
+        (Simulation, "bounces", 1.5, "whole number, got 1.5"),
+        (Radar, "codes", torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 1]]), "TX in every slot, got none in slot 1"),
+        (Radar, "codes", torch.zeros(0, 3), "at least one row, got none"),
+        (Radar, "rx", torch.zeros(0, 3), "at least one row, got none"),
     ],
 )
 def test_what_no_device_and_no_surface_has_is_refused(noun: type, name: str, wrong: Any, said: str) -> None:
     radar = load_radar("radhar").radar
-    known = (radar, radar.waveform, radar.receiver, Pattern(), Material("skin", 6.5 - 8.9j), Cfar(), Processing())
+    known = (
+        radar,
+        radar.waveform,
+        radar.receiver,
+        Pattern(),
+        Material("skin", 6.5 - 8.9j),
+        Cfar(),
+        Processing(),
+        Simulation(),
+    )
     with pytest.raises(ValueError, match=rf"^{noun.__name__}.{name}: expected (a )?{said}"):
         replace(next(one for one in known if type(one) is noun), **{name: wrong})
+
+
+def test_counts_of_other_libraries_are_whole_numbers_too() -> None:
+    assert Cfar(window=np.int64(4)).window == 4
+    assert Cfar(divide_shift=None).divide_shift is None
+
+
+@pytest.mark.parametrize(
+    ("angle", "azimuth", "elevation", "said"),
+    [
+        (
+            [1.0, 0.0],
+            [1.0, 1.0],
+            [1.0, 1.0],
+            r"\.table_angle: expected at least two increasing angles, got \[1.0, 0.0\]",
+        ),
+        (
+            [0.0, 0.0],
+            [1.0, 1.0],
+            [1.0, 1.0],
+            r"\.table_angle: expected at least two increasing angles, got \[0.0, 0.0\]",
+        ),
+        ([0.0], [1.0], [1.0], r"\.table_angle: expected at least two increasing angles, got \[0.0\]"),
+        ([0.0, 1.0], [1.0, -0.1], [1.0, 1.0], r"\.azimuth_cut: expected finite gains from 0 on, got \[1.0, -0.1"),
+        (
+            [0.0, 1.0],
+            [1.0, 1.0],
+            [1.0, math.nan],
+            r"\.elevation_cut: expected finite gains from 0 on, got \[1.0, nan\]",
+        ),
+        (
+            [0.0, 1.0],
+            [1.0, 1.0],
+            None,
+            ": expected table_angle, azimuth_cut, elevation_cut together .* azimuth_cut alone",
+        ),
+        (None, None, [1.0, 1.0], ": expected .* or none of them, got elevation_cut alone"),
+    ],
+)
+def test_tables_of_a_pattern_rise(angle: Any, azimuth: Any, elevation: Any, said: str) -> None:
+    parts = (None if part is None else torch.tensor(part) for part in (angle, azimuth, elevation))
+    with pytest.raises(ValueError, match=rf"^Pattern{said}"):
+        Pattern(1.0, 1.0, 1.0, *parts)
 
 
 @pytest.mark.parametrize("wrong", ["jumping\njacks", "jumping\tjacks", "jumping\u2028jacks"])

@@ -72,15 +72,9 @@ class Beam:
     elevation_cut: tuple[float, ...] = ()
 
     def pattern(self) -> Pattern:
-        """The noun of it.
-
-        Raises:
-            ValueError: the angles of its cuts do not increase.
-        """
+        """The noun of it."""
         if not self.angle:
             return Pattern(self.peak_gain, self.azimuth_width, self.elevation_width)
-        if not (len(self.angle) > 1 and np.all(np.diff(self.angle) > 0)):
-            raise ValueError(f"pattern.angle: expected at least two increasing angles, got {self.angle}")
         table = (torch.tensor(t, dtype=torch.float64) for t in (self.angle, self.azimuth_cut, self.elevation_cut))
         return Pattern(self.peak_gain, self.azimuth_width, self.elevation_width, *table)
 

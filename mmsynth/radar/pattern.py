@@ -15,18 +15,14 @@ def pattern_gain(pattern: Pattern, direction: Tensor) -> Tensor:
     Directions need not be of unit length. Of a parametric pattern, cosine powers fall to half at half the beam widths
     and to zero behind the antenna; a width of pi or more means no dependence on that angle. Of a table, both cuts are
     read between their angles by linear interpolation and held constant beyond them. Differentiable in `direction`.
-
-    Raises:
-        ValueError: a pattern with a table lacks one of its cuts.
     """
     azimuth, elevation = azimuth_elevation(direction)
-    if pattern.table_angle is None:
+    angle, azimuth_cut, elevation_cut = pattern.table_angle, pattern.azimuth_cut, pattern.elevation_cut
+    if angle is None or azimuth_cut is None or elevation_cut is None:
         relative = _cosine_power(azimuth, pattern.azimuth_width) * _cosine_power(elevation, pattern.elevation_width)
     else:
-        if pattern.azimuth_cut is None or pattern.elevation_cut is None:
-            raise ValueError("Pattern: expected azimuth_cut and elevation_cut beside table_angle, got one missing")
-        relative = _interpolate(azimuth, pattern.table_angle, pattern.azimuth_cut)
-        relative = relative * _interpolate(elevation, pattern.table_angle, pattern.elevation_cut)
+        relative = _interpolate(azimuth, angle, azimuth_cut)
+        relative = relative * _interpolate(elevation, angle, elevation_cut)
     return pattern.peak_gain * relative
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmsynth.types import MeshSequence
+from mmsynth.types import MeshSequence, check_kinds
 
 _Array = np.ndarray
 # Blades begin so many m from their axis.
@@ -43,6 +43,7 @@ class Fan:
     material: str = "metal"
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if self.blades < 1 or self.length <= _HUB or self.width <= 0:
             raise ValueError(
                 f"fan '{self.name}': expected blades of a width, longer than {_HUB:g} m, got {self.blades} of "

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mmsynth.types import Radar, check_choices, check_numbers
+from mmsynth.types import Radar, check_kinds, check_numbers
 
 # A frame of at most this many seconds holds its visibility (a limb at 5 m/s moves 25 mm in it); a longer one fades from
 # what is seen at its start to what is seen at its end.
@@ -67,7 +67,7 @@ class Simulation:
     bone_square: bool = True
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_kinds(self)
         if self.knots and not 2 <= self.knots <= MOST_KNOTS:
             raise ValueError(f"Simulation.knots: expected 0 (automatic) or 2 to {MOST_KNOTS}, got {self.knots}")
         check_numbers(self, ("flatness", "turn", "grain"), least=0)

@@ -10,8 +10,9 @@ their annotation; `mmsynth` (the package docstring) states the conventions.
 
 from mmsynth.types.fields import Amplitude as Amplitude
 from mmsynth.types.fields import Excess as Excess
-from mmsynth.types.fields import check_choices as check_choices
+from mmsynth.types.fields import check_kinds as check_kinds
 from mmsynth.types.fields import check_numbers as check_numbers
+from mmsynth.types.pattern import Pattern as Pattern
 from mmsynth.types.people import Labels as Labels
 from mmsynth.types.people import MeshSequence as MeshSequence
 from mmsynth.types.people import Motion as Motion
@@ -20,7 +21,6 @@ from mmsynth.types.processing import Cfar as Cfar
 from mmsynth.types.processing import ChannelCalibration as ChannelCalibration
 from mmsynth.types.processing import Processing as Processing
 from mmsynth.types.processing import RadarSetup as RadarSetup
-from mmsynth.types.radar import Pattern as Pattern
 from mmsynth.types.radar import Radar as Radar
 from mmsynth.types.radar import Receiver as Receiver
 from mmsynth.types.radar import Waveform as Waveform

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import cache
+from numbers import Integral
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -46,16 +47,24 @@ def check_numbers(
 
 
 @cache
-def _choices(cls: type) -> dict[str, tuple[Any, ...]]:
-    return {name: get_args(hint) for name, hint in get_type_hints(cls).items() if get_origin(hint) is Literal}
+def _annotated(cls: type) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
+    """The words of the fields of a class that list some, and the names of those that are whole numbers."""
+    hints = get_type_hints(cls)
+    words = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+    return words, [name for name, hint in hints.items() if hint is int or set(get_args(hint)) == {int, type(None)}]
 
 
-def check_choices(noun: Any) -> None:
-    """Refuse a field of a noun that is none of the words its annotation lists, by a ValueError."""
+def check_kinds(noun: Any) -> None:
+    """Refuse a field of a noun that is none of the words its annotation lists, or no whole number, by a ValueError."""
     kind: Any = type(noun)
-    for name, words in _choices(kind).items():
+    choices, counts = _annotated(kind)
+    for name, words in choices.items():
         if getattr(noun, name) not in words:
             raise ValueError(f"{kind.__name__}.{name}: expected one of {', '.join(words)}, got {getattr(noun, name)!r}")
+    for name in counts:
+        value = getattr(noun, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            raise ValueError(f"{kind.__name__}.{name}: expected a whole number, got {value!r}")
 
 
 def check_finite(kind: str, name: str, value: Tensor) -> None:

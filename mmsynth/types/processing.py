@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmsynth.types.fields import Amplitude, check_choices, check_numbers
+from mmsynth.types.fields import Amplitude, check_kinds, check_numbers
 from mmsynth.types.radar import Radar
 
 # Bins of an azimuth spectrum; beyond, it takes long and tells no more.
@@ -36,7 +36,7 @@ class Cfar:
     order: float = 0.75
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_kinds(self)
         check_numbers(self, ("threshold_db",))
         if self.window < 1 or self.guard < 0:
             raise ValueError(f"Cfar: expected window >= 1 and guard >= 0, got {self.window} and {self.guard}")
@@ -121,7 +121,7 @@ class Processing:
     sources: int = 1
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_kinds(self)
         for name in ("range_limits", "velocity_limits", "azimuth_limits", "elevation_limits"):
             low, high = getattr(self, name)
             if not low <= high:

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
-import numpy as np
 import torch
 from scipy.constants import speed_of_light
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
-from mmsynth.types.fields import Amplitude, Excess, check_finite, check_numbers
+from mmsynth.types.fields import Amplitude, Excess, check_finite, check_kinds, check_numbers
+from mmsynth.types.pattern import Pattern
 
 # Of an ADC; float32 holds no finer steps.
 MOST_BITS = 24
+# Of another radar, in s; chips have ramps of some 10 us.
+SHORTEST_RAMP = 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Waveform:
     loop_idle: float = 0.0
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         positive = ("start_frequency", "slope", "samples", "sample_rate", "ramp_time", "loops", "frame_period")
         check_numbers(self, positive, least=0, strict=True)
         check_numbers(self, ("adc_start", "idle_time", "loop_idle"), least=0)
@@ -110,34 +113,6 @@ class Waveform:
         return self.adc_start + torch.arange(self.samples, dtype=torch.float64) / self.sample_rate
 
 
-@dataclass(frozen=True, eq=False)
-class Pattern:
-    """Gain of one antenna element (one way) over direction.
-
-    Parametric where `table_angle` is None: `peak_gain * cos(azimuth)^p * cos(elevation)^q` with p, q such that the gain
-    has halved at half the half-power beam widths. Otherwise the product of two measured cuts, relative to the peak.
-
-    Attributes:
-        peak_gain: linear, isotropic = 1.
-        azimuth_width: half-power beam width in rad.
-        elevation_width: half-power beam width in rad.
-        table_angle: angles in rad, increasing, of the cuts.
-        azimuth_cut: relative gain (linear, power) over azimuth at elevation 0.
-        elevation_cut: relative gain (linear, power) over elevation at azimuth 0.
-    """
-
-    peak_gain: float = 1.0
-    azimuth_width: float = 2 * np.pi
-    elevation_width: float = 2 * np.pi
-    table_angle: Annotated[Tensor, "angles", "rad"] | None = None
-    azimuth_cut: Annotated[Tensor, "angles", "1"] | None = None
-    elevation_cut: Annotated[Tensor, "angles", "1"] | None = None
-
-    def __post_init__(self) -> None:
-        check_shapes(self)
-        check_numbers(self, ("peak_gain", "azimuth_width", "elevation_width"), least=0, strict=True)
-
-
 @dataclass(frozen=True)
 class Receiver:
     """From the antenna to the number: every term is off at its default but the thermal noise.
@@ -190,11 +165,13 @@ class Receiver:
     interference_offset: float = 0.0
 
     def __post_init__(self) -> None:
-        positive = ("noise_figure", "gain", "load", "full_scale", "phase_noise_offset", "interference_period")
+        check_kinds(self)
+        positive = ("noise_figure", "gain", "load", "full_scale", "phase_noise_offset")
         off = ("temperature", "bits", "phase_noise", "leakage", "leakage_delay", "highpass", "lowpass", "adc_noise")
         spread = ("channel_phase", "antenna_offset", "interference")
         check_numbers(self, positive, least=0, strict=True)
         check_numbers(self, off + spread, least=0)
+        check_numbers(self, ("interference_period",), least=SHORTEST_RAMP)
         check_numbers(self, ("iq_gain",), least=-1, strict=True)
         check_numbers(self, ("channel_gain", "iq_phase", "dc", "interference_slope", "interference_offset"))
         if self.lowpass_order < 1:
@@ -230,7 +207,12 @@ class Radar:
     def __post_init__(self) -> None:
         check_shapes(self)
         for name in ("tx", "rx", "codes"):
+            if not len(getattr(self, name)):
+                raise ValueError(f"Radar.{name}: expected at least one row, got none")
             check_finite("Radar", name, getattr(self, name))
+        silent = (self.codes == 0).all(1)
+        if bool(silent.any()):
+            raise ValueError(f"Radar.codes: expected a TX in every slot, got none in slot {int(silent.int().argmax())}")
         check_numbers(self, ("tx_power",), least=0, strict=True)
         if self.active_time > self.waveform.frame_period * (1 + 1e-9):
             raise ValueError(

@@ -142,7 +142,10 @@ def test_a_device_of_ones_own(tmp_path):
         ({"limits": "[limits]\nidle_time = 6e-6"}, "idle_time: expected at least 6 us, got 5 us"),
         ({"limits": "[limit]\nslope = 1"}, "unknown key 'limit': the nearest known one is 'limits'"),
         ({"array": "[array]\ntx = []\nrx = []"}, "expected at least one TX and one RX"),
-        ({"profile": "[beam]\nangle = [1, 0]\n\n[profiles.one]"}, "expected at least two increasing angles"),
+        (
+            {"profile": "[beam]\nangle = [1, 0]\nazimuth_cut = [1, 1]\nelevation_cut = [1, 1]\n\n[profiles.one]"},
+            "expected at least two increasing angles",
+        ),
     ],
 )
 def test_a_wrong_device_is_refused_in_one_sentence(tmp_path, changes, message):
