@@ -1,7 +1,7 @@
 """What the nouns refuse at construction."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,50 @@ def test_what_no_device_and_no_surface_has_is_refused(noun: type, name: str, wro
     )
     with pytest.raises(ValueError, match=rf"^{noun.__name__}.{name}: expected (a )?{said}"):
         replace(next(one for one in known if type(one) is noun), **{name: wrong})
+
+
+RADAR = load_radar("radhar").radar
+
+
+@pytest.mark.parametrize(
+    "noun",
+    [
+        RADAR,
+        RADAR.waveform,
+        RADAR.receiver,
+        Pattern(),
+        Material("skin", 6.5 - 8.9j),
+        Cfar(),
+        Processing(),
+        Simulation(),
+    ],
+    ids=lambda noun: type(noun).__name__,
+)
+def test_no_number_of_a_noun_may_be_nan(noun: Any) -> None:
+    numbers = [field.name for field in fields(noun) if isinstance(getattr(noun, field.name), float)]
+    assert numbers
+    for name in numbers:
+        with pytest.raises(ValueError, match=rf"^{type(noun).__name__}.{name}: expected"):
+            replace(noun, **{name: math.nan})
+
+
+@pytest.mark.parametrize(
+    ("noun", "names", "wrong"),
+    [
+        (RADAR.waveform, "start_frequency slope sample_rate ramp_time frame_period loops", 0),
+        (RADAR.receiver, "noise_figure gain load full_scale phase_noise_offset interference_period", 0),
+        (RADAR.receiver, "temperature bits phase_noise leakage leakage_delay highpass lowpass adc_noise", -1),
+        (RADAR.receiver, "channel_phase antenna_offset interference lowpass_order", -1),
+        (Pattern(), "peak_gain azimuth_width elevation_width", 0),
+        (Material("skin", 6.5 - 8.9j), "frequency roughness layer_loss", -1),
+        (Cfar(), "window guard divide_shift order", -1),
+        (Processing(), "dc_range_bins dc_range_bins_negative angle_step second_peak position_step sources", -1),
+    ],
+)
+def test_numbers_below_what_there_is_are_refused(noun: Any, names: str, wrong: int) -> None:
+    for name in names.split():
+        with pytest.raises(ValueError, match=rf"^{type(noun).__name__}.*{name}\b.*expected|^Cfar: expected .*{name}"):
+            replace(noun, **{name: wrong})
 
 
 def test_counts_of_other_libraries_are_whole_numbers_too() -> None:
