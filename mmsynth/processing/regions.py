@@ -139,12 +139,9 @@ def _antennas(direction: Tensor, cells: Tensor, radar: Radar) -> Tensor:
 
     Slots of TDM see a moving echo one after the other: where its velocity folds, processing takes that for a direction.
     """
-    if radar.is_tdm:
-        place, slot = radar.virtual_array(), radar.chirp_times()[0].repeat_interleave(len(radar.rx))
-    else:
-        place = (radar.tx[(radar.codes != 0).any(0)][:, None] + radar.rx).flatten(0, 1)
-        slot = torch.zeros(len(place))
-    place = (place - radar.tx.mean(0) - radar.rx.mean(0)).to(direction) / radar.waveform.wavelength
+    sent = radar.codes[:, radar.used_tx].abs().double()
+    slot = ((radar.chirp_times()[0].to(sent) @ sent) / sent.sum(0)).repeat_interleave(len(radar.rx))
+    place = (radar.virtual_array() - radar.tx.mean(0) - radar.rx.mean(0)).to(direction) / radar.waveform.wavelength
     frames = ((slot - slot.mean()) / (radar.waveform.loops * radar.loop_time)).to(direction)
     phase = math.tau * (cells.to(direction)[:, None] * frames - direction @ place.T)
     return torch.polar(torch.ones_like(phase), phase).to(torch.complex64)
