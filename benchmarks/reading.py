@@ -39,7 +39,7 @@ def dca1000(folder: Path, profile: str, megabytes: int) -> tuple[float, float]:
     file = folder / f"{profile}.bin"
     np.random.default_rng(0).integers(-2000, 2000, count * frame // 2, dtype=np.int16).tofile(file)
     recording = read_dca1000(file, setup)
-    return best(lambda: [None for _ in recording.chunks()], count * frame)
+    return best(lambda: [None for _ in recording.chunks(0, count)], count * frame)
 
 
 def uart(folder: Path, points: int, megabytes: int) -> tuple[float, float]:

@@ -86,13 +86,10 @@ def load_card(name: str) -> Card:
     return config.load(Card, data_file("datasets", f"cards/{name}.toml"))
 
 
-def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str, ...]:
-    """Compare a download with its card; a sentence for everything that is missing, too much or different.
+def check_source(card: Card, src: Path | str) -> tuple[str, ...]:
+    """Compare a download, in the folder `src` or below, with its card; a sentence for everything that differs.
 
-    Args:
-        card: of the data set.
-        src: the folder, or one above it.
-        digests: read the files and compare their contents too, where the card has digests and none is missing.
+    Files are read and their contents compared too where the card has their digest and none of them is missing.
 
     Raises:
         ValueError: there is no such folder.
@@ -110,7 +107,7 @@ def check_source(card: Card, src: Path | str, digests: bool = True) -> tuple[str
             above = found[0].parents[kind.pattern.count("/")]
             more = len(_matching(above, kind.pattern)) if src.resolve().is_relative_to(above) else 0
             lines.append(line + (f"; {above} holds {more}" if more > len(found) else ""))
-        elif kind.sha256 and digests and digest(found) != kind.sha256:
+        elif kind.sha256 and digest(found) != kind.sha256:
             lines.append(f"different: {kind.pattern} ({kind.holds}) are not the files that the card was checked with")
     return tuple(lines)
 

@@ -18,7 +18,6 @@ from mmsynth.datasets.raw import (
     Layout,
     Recording,
     board_correction,
-    frame_values,
     infineon_setup,
     read_array,
     read_cascade,
@@ -32,9 +31,6 @@ from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.processing.heatmaps import KINDS
 from mmsynth.radar import load_radar, processed_by
 from mmsynth.types import AdcFrames, Heatmap, PointCloud, RadarSetup
-
-# Of samples that are processed at once.
-CHUNK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -122,8 +118,7 @@ class RawSource:
 
     def cut(self, start: int, stop: int) -> dict[str, Any]:
         """Cloud, and what the settings ask for, of frames start to stop."""
-        step = max(1, CHUNK_BYTES // (8 * frame_values(self.recording.radar)))
-        parts = [self._process(a, min(a + step, stop), start) for a in range(start, stop, step)]
+        parts = [self._process(adc, start) for adc in self.recording.chunks(start, stop)]
         clouds, maps, frames = zip(*parts, strict=True)
         radar = self.recording.radar
         adc = AdcFrames(radar, torch.cat([f.samples for f in frames]), torch.cat([f.times for f in frames]))
@@ -133,8 +128,9 @@ class RawSource:
             "adc": adc if self.settings.adc else None,
         }
 
-    def _process(self, start: int, stop: int, zero: int) -> tuple[PointCloud, tuple[Heatmap, ...], AdcFrames]:
-        adc, chain = self.recording.frames(start, stop), self.setup.processing
+    def _process(self, adc: AdcFrames, zero: int) -> tuple[PointCloud, tuple[Heatmap, ...], AdcFrames]:
+        """Cloud, heatmaps and what is kept of some frames; times count from frame `zero`."""
+        chain = self.setup.processing
         adc = replace(adc, times=adc.times - zero * adc.radar.waveform.frame_period)
         cube = range_doppler(adc, chain)
         maps = tuple(beamform(cube, kind, chain) for kind in self.settings.heatmaps)

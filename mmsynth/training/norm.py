@@ -1,6 +1,6 @@
 """Batch normalisation over all processes of a training, and its statistics on other data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -66,11 +66,6 @@ class Norm(nn.BatchNorm1d):
         self.running_var.lerp_(variance, share)
 
 
-def norms(network: nn.Module) -> Iterator[Norm]:
-    """The normalisation layers of a network."""
-    return (m for m in network.modules() if isinstance(m, Norm))
-
-
 @torch.no_grad()
 def align_statistics(network: nn.Module, batches: Iterable[object]) -> None:
     """Replace the running statistics by those over `batches` (AdaBN: Li et al. 2016): no label is needed.
@@ -79,7 +74,7 @@ def align_statistics(network: nn.Module, batches: Iterable[object]) -> None:
         network: changed in place, left in evaluation mode.
         batches: what it takes; all together count as one.
     """
-    layers = list(norms(network))
+    layers = [layer for layer in network.modules() if isinstance(layer, Norm)]
     momentum = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()

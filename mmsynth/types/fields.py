@@ -23,17 +23,10 @@ def check_numbers(
     most: float = math.inf,
     where: str = "",
 ) -> None:
-    """Refuse fields that are infinite, NaN or beyond their bounds, by a ValueError.
+    """Refuse fields `names` that are infinite, NaN, less than `least` (`strict`: or it) or more than `most`.
 
-    Tensors, which somebody may want a gradient of, are taken as they are.
-
-    Args:
-        noun: that is made.
-        names: of the fields.
-        least: number that they may have; `strict`: that they must exceed.
-        strict: see `least`.
-        most: number that they may have.
-        where: what the noun is called; "" = as its class.
+    The ValueError calls the noun `where`, or by its class. Tensors, which somebody may want a gradient of, are taken as
+    they are.
     """
     for name in names:
         value = getattr(noun, name)

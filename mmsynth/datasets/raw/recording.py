@@ -11,9 +11,8 @@ from torch import Tensor
 from mmsynth.radar import device_named
 from mmsynth.types import AdcFrames, ChannelCalibration, Radar, RadarSetup
 
-# A chunk of this many bytes stays in reach of the caches and of the allocator's free lists: decoding runs several times
-# faster than into memory fresh from the system.
-CHUNK_BYTES = 8 << 20
+# Of samples that are decoded and processed at once.
+CHUNK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +51,11 @@ class Recording:
         times = torch.arange(start, stop, dtype=torch.float64) * self.radar.waveform.frame_period
         return AdcFrames(self.radar, samples, times)
 
-    def chunks(self, frames: int = 0) -> Iterator[AdcFrames]:
-        """All frames, some at a time.
-
-        Args:
-            frames: in a chunk; 0 = as many as are fast to read.
-        """
-        step = frames or max(1, CHUNK_BYTES // (8 * frame_values(self.radar)))
-        for start in range(0, self.count, step):
-            yield self.frames(start, min(start + step, self.count))
+    def chunks(self, start: int, stop: int) -> Iterator[AdcFrames]:
+        """Frames start to stop, as many at a time as fit into `CHUNK_BYTES`."""
+        step = max(1, CHUNK_BYTES // (8 * frame_values(self.radar)))
+        for first in range(start, stop, step):
+            yield self.frames(first, min(first + step, stop))
 
 
 def frame_values(radar: Radar) -> int:
