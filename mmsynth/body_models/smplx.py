@@ -6,14 +6,13 @@ Models and package are licensed for non-commercial research only; the package is
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from mmsynth.body_models.base import BodyModel, joint_rotations, own_shape
-from mmsynth.body_models.files import JOINTS_OF, BodyArrays, read_body
-from mmsynth.body_models.regions import face_regions
+from mmsynth.body_models.files import BodyArrays, read_body
 from mmsynth.types import MeshSequence, Motion
 
 GENDERS = ("neutral", "female", "male")
@@ -97,46 +96,8 @@ class SmplxBody(BodyModel):
         self._family, self._folder, self._device = family, folder, device
         self._variants: dict[str, BodyArrays] = {}
         first = next((g for g in GENDERS if _has(family, folder, g)), "neutral")
-        arrays = self._variant(first)
-        self._faces = arrays.faces
-        self._region, self._region_names = face_regions(
-            arrays.template, arrays.faces, arrays.weights, arrays.joint_names
-        )
-
-    @property
-    def name(self) -> str:
-        """What `load_body` knows it by."""
-        return self._family.name
-
-    @property
-    def family(self) -> Literal["smpl", "smplx"]:
-        """Whose betas it takes: SMPL-H's are SMPL's."""
-        return "smplx" if self._family.name == "smplx" else "smpl"
-
-    @property
-    def joint_names(self) -> tuple[str, ...]:
-        """SMPL-X names of its joints; SMPL's one-joint hands are "left_hand" and "right_hand"."""
-        return JOINTS_OF[self._family.joints]
-
-    @property
-    def parents(self) -> tuple[int, ...]:
-        """Index of the parent of each joint, -1 for the pelvis."""
-        return next(iter(self._variants.values())).parents
-
-    @property
-    def faces(self) -> Tensor:
-        """Vertex indices [faces, 3], counter-clockwise seen from outside."""
-        return self._faces
-
-    @property
-    def region(self) -> Tensor:
-        """Index [faces] into `region_names`."""
-        return self._region
-
-    @property
-    def region_names(self) -> tuple[str, ...]:
-        """Names of body parts; what stands before the colon names the material."""
-        return self._region_names
+        # SMPL-H takes SMPL's betas.
+        super().__init__(family.name, "smplx" if family.name == "smplx" else "smpl", self._variant(first))
 
     def to(self, device: torch.device | str) -> Self:
         """The same body with its arrays on `device`."""
