@@ -84,7 +84,7 @@ def train_network(
     network = build(recipe, material.targets)
     network.load_state_dict(state.best or state.average.state_dict())
     if recipe.adapt.method == "statistics" and material.unlabelled is not None:
-        align_statistics(network.to(recipe.device), [to_inputs(material.unlabelled, recipe.device)])
+        align_statistics(network.to(recipe.device), to_inputs(material.unlabelled, recipe.device))
     return NetworkModel(network.cpu().eval(), material.targets)
 
 

@@ -1,6 +1,5 @@
 """Batch normalisation over all processes of a training, and its statistics on other data."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -53,11 +52,11 @@ class Norm(nn.BatchNorm1d):
         return normal.to(x.dtype)
 
     def _share(self) -> float:
-        """Weight of this batch in the running statistics: the momentum, or that of a plain mean over all batches."""
-        assert self.num_batches_tracked is not None
+        """Weight of this batch in the running statistics."""
+        assert self.num_batches_tracked is not None and self.momentum is not None
         if self.training:
             self.num_batches_tracked.add_(1)
-        return self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked.clamp_min(1))
+        return self.momentum
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         share = self._share()
@@ -67,21 +66,20 @@ class Norm(nn.BatchNorm1d):
 
 
 @torch.no_grad()
-def align_statistics(network: nn.Module, batches: Iterable[object]) -> None:
-    """Replace the running statistics by those over `batches` (AdaBN: Li et al. 2016): no label is needed.
+def align_statistics(network: nn.Module, inputs: object) -> None:
+    """Replace the running statistics by those over `inputs` (AdaBN: Li et al. 2016): no label is needed.
 
     Args:
         network: changed in place, left in evaluation mode.
-        batches: what it takes; all together count as one.
+        inputs: what it takes.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, Norm)]
     momentum = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None
+        layer.momentum = 1.0
     network.train()
-    for batch in batches:
-        network(batch)
+    network(inputs)
     for layer, value in zip(layers, momentum, strict=True):
         layer.momentum = value
     network.eval()
