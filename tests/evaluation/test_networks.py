@@ -18,7 +18,10 @@ from mmsynth.training.models import BlendedNetwork, Targets
 from mmsynth.training.trees import TreeSettings
 
 
-def test_a_curve_of_networks_goes_on_where_it_stopped(recordings: Path, tmp_path: Path) -> None:
+def test_a_curve_of_networks_goes_on_where_it_stopped(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmsynth.evaluation.transfer.TreeSettings", lambda count: TreeSettings(count // 10))
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     # Trees on synthetic windows that are right on windows to train on and wrong on those that are scored.
     base = np.eye(2)[data.labels(True)], np.eye(2)[1 - data.labels(False)]
