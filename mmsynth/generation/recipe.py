@@ -12,7 +12,7 @@ from mmsynth.motion import ACTIVITIES
 from mmsynth.processing.heatmaps import KINDS
 from mmsynth.scene import CLOTHING
 from mmsynth.simulation import Simulation
-from mmsynth.types import Labels, RadarSetup
+from mmsynth.types import Labels, RadarSetup, check_numbers
 
 Range = tuple[float, float]
 # Of a distribution, evenly spaced from its least value to its greatest: two are a uniform range.
@@ -191,8 +191,7 @@ class Outputs:
 
     Attributes:
         joints: named set of joints.
-        joints_offset: added to the joints, in m in the radar frame: where the labels of the recordings lie that are
-            trained with or scored on, from where the radar sees people (a camera elsewhere, a board that reads askew).
+        joints_offset: added to them, in m in the radar frame: how far labels of recordings lie off what the radar sees.
         heatmaps: by kind.
         adc: the raw samples.
         regions: of each point, the body part (of whom, where there are others), or what else in the scene, that caused
@@ -250,9 +249,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise ValueError("name: expected the name of the data set, got an empty one")
-        for name in ("clips", "seconds", "noise_draws"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: expected more than zero, got {getattr(self, name)}")
+        check_numbers(self, ("clips", "seconds", "noise_draws"), least=0, strict=True, where="recipe")
         if self.seconds > LONGEST:
             raise ValueError(f"seconds: expected at most {LONGEST:g} (make more clips instead), got {self.seconds:g}")
         if self.noise_draws > MOST_DRAWS or self.samples > MOST_SAMPLES:
