@@ -193,6 +193,7 @@ def test_micro_doppler_columns_are_the_middles_of_their_loops(radar, targets):
     phase = 4 * np.pi / radar.waveform.wavelength * acceleration * time**2 / 2
     adc = replace(still, samples=still.samples * torch.polar(torch.ones(()), torch.from_numpy(phase).float()))
     heatmap = micro_doppler(adc, SETTINGS, loops=16, hop=2)
+    assert len(heatmap.columns) == (radar.waveform.loops - 16) // 2 + 1
     power = 10 ** (heatmap.power[0].double() / 10)
     near = heatmap.rows[power.argmax(0)] - heatmap.rows[:, None]
     power = torch.where(near.abs() < 3.1 * (heatmap.rows[1] - heatmap.rows[0]), power, 0)

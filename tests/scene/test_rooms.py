@@ -199,6 +199,17 @@ def test_a_fan_turns_rigidly_at_its_rate():
     axis = np.array([0.2, 1.0, 0.1]) / np.linalg.norm([0.2, 1.0, 0.1])
     along = (fan.vertices - torch.tensor([1.0, 4.0, 2.0])) @ torch.tensor(axis)
     assert torch.allclose(along[0], along[3], atol=1e-12)
+    # An eighth of a second at two turns is a quarter of one, right-handed about the axis.
+    first, later = (fan.vertices[k].numpy() - [1.0, 4.0, 2.0] for k in (0, 1))
+    quarter = np.cross(axis, first) + (first @ axis)[:, None] * axis
+    assert np.allclose(later, quarter, atol=1e-12)
+
+
+def test_a_blade_is_pitched_about_its_own_length():
+    (fan,) = movers([Fan((0.0, 0.0, 0.0), blades=1, pitch=0.3)], torch.zeros(1))
+    ahead, _, up = fan.vertices[0].T  # this blade points along -y and goes towards +x
+    # Its middle surface: what lies ahead is up.
+    assert float((ahead * up).sum() / ahead.square().sum()) == pytest.approx(math.tan(0.3), rel=0.01)
 
 
 def test_a_door_swings_between_its_ends():
