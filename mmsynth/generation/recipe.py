@@ -37,8 +37,7 @@ class ActivityRecipe:
     Attributes:
         label: the name that goes into the data set.
         motion: a built-in generator; or
-        files: motion files (glob patterns, relative to the recipe); for each clip one is drawn of those that last as
-            long.
+        files: motion files (glob patterns, relative to the recipe); a clip draws one of those that last as long.
         frame_rate: of the motion files that do not say theirs, in Hz; 30 where it is left out.
         share: of the clips, relative to the other activities.
         style: ranges of parameters of the generator that replace its own, within their `limits`; each person draws once
