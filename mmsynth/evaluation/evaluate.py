@@ -68,8 +68,8 @@ def warnings(seen: int, adapted: int, left: int, *others: str) -> list[str]:
 
 def met(run: Run, dataset: Clips, clips: NDArray[Any]) -> tuple[int, int]:
     """How many of some clips a run was trained on or chosen by, and how many it was adapted to without their labels."""
-    learnt, adapted = (are_known(dataset, marks)[clips] for marks in (run.known.learnt, run.known.adapted))
-    return int(learnt.sum()), int(adapted.sum())
+    learnt, adapted = are_known(dataset, run.known.learnt, run.known.adapted)
+    return int(learnt[clips].sum()), int(adapted[clips].sum())
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:

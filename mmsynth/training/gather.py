@@ -212,7 +212,8 @@ def _adapting(source: Datasets, recipe: Recipe, known: Array) -> Array:
     """
     rows, twice = np.flatnonzero(~held_out(source, recipe.data)), recipe.adapt.method == "self-training"
     if twice:
-        rows = rows[~are_known(source, known)[rows]]
+        (learnt,) = are_known(source, known)
+        rows = rows[~learnt[rows]]
     if not len(rows):
         kind = "neither among data.real nor held out" if twice else "not held out"
         raise ValueError(f"data.unlabelled: expected clips that are {kind}, got none")

@@ -64,10 +64,11 @@ def marks_of(source: Clips | None, clips: Array) -> Array:
     return np.setdiff1d(marks[np.repeat(chosen, np.diff(bounds))], np.uint64(0))
 
 
-def are_known(source: Clips, marks: Array) -> Array:
-    """Which clips [clips] consist of known frames by half or more; those without any point are not known."""
+def are_known(source: Clips, *marks: Array) -> tuple[Array, ...]:
+    """Which clips [clips], for each of `marks`, consist of its frames by half or more; those without a point never do."""
     found, bounds = frame_marks(source)
     clip = np.repeat(np.arange(len(source)), np.diff(bounds))
-    filled = np.bincount(clip[found != 0], minlength=len(source))
-    old = np.bincount(clip[np.isin(found, marks) & (found != 0)], minlength=len(source))
-    return np.asarray((filled > 0) & (2 * old >= filled))
+    clip, found = clip[found != 0], found[found != 0]
+    filled = np.bincount(clip, minlength=len(source))
+    old = (np.bincount(clip[np.isin(found, own)], minlength=len(source)) for own in marks)
+    return tuple((filled > 0) & (2 * count >= filled) for count in old)
