@@ -65,7 +65,7 @@ def marks_of(source: Clips | None, clips: Array) -> Array:
 
 
 def are_known(source: Clips, *marks: Array) -> tuple[Array, ...]:
-    """Which clips [clips], for each of `marks`, consist of its frames by half or more; those without a point never do."""
+    """Which clips [clips], for each of `marks`, are of its frames by half or more; those without a point never are."""
     found, bounds = frame_marks(source)
     clip = np.repeat(np.arange(len(source)), np.diff(bounds))
     clip, found = clip[found != 0], found[found != 0]
