@@ -150,7 +150,7 @@ class Tolerances:
 
     Attributes:
         noise_db: added to the noise figure.
-        gain_db: of transmitter and target together (cables, radome, an unlucky orientation), two-way.
+        gain_db: of echoes, two-way (radome, an unlucky orientation); leakage, interference and noise stay as they are.
         threshold_db: added to the CFAR thresholds.
         ghosts: share (not dB) of the points that a room's echoes throw farther out and aside, see `add_ghosts`.
     """

@@ -11,7 +11,7 @@ from made_up import PERSON, make_clip
 
 from mmsynth.body_models import stature
 from mmsynth.generation import load_recipe
-from mmsynth.generation.clip import _unit, draw_take, pose_take, record, stage, trace_take
+from mmsynth.generation.clip import Traced, _unit, draw_take, pose_take, record, stage, trace_take
 from mmsynth.generation.draws import stream
 from mmsynth.generation.play import draw_play
 from mmsynth.generation.recipe import Recipe
@@ -89,6 +89,27 @@ def test_a_unit_differs_by_decibels_of_power_and_of_voltage(recipe: Recipe) -> N
     assert before.doppler_cfar is not None and after.doppler_cfar is not None
     assert after.range_cfar.threshold_db == pytest.approx(before.range_cfar.threshold_db + 2)
     assert after.doppler_cfar.threshold_db == pytest.approx(before.doppler_cfar.threshold_db + 2)
+
+
+def test_the_gain_of_a_unit_is_that_of_echoes_alone(recipe: Recipe) -> None:
+    """Coupling never left the board, another radar has losses of its own, and noise arises behind the antennas."""
+    ready = stage(replace(recipe, outputs=replace(recipe.outputs, adc=True)))
+    radar = ready.setup.radar
+    terms = {"leakage": 1e-3, "interference": 1e-9, "phase_noise": 0.0, "bits": 0}
+    radar = replace(radar, receiver=replace(radar.receiver, **terms))
+    ready = replace(ready, setup=replace(ready.setup, radar=radar))
+    traced = trace_take(ready, draw_take(ready, 0))
+
+    def samples(gain_db: float, traced: Traced) -> torch.Tensor:
+        device = replace(recipe.device, gain_db=(gain_db, gain_db))
+        adc = record(replace(ready, recipe=replace(ready.recipe, device=device)), traced, 0).adc
+        assert adc is not None
+        return adc.samples
+
+    rest = samples(0.0, replace(traced, clean=torch.zeros_like(traced.clean)))
+    echo = samples(-6.0, traced) - rest
+    assert float(rest.abs().max()) > 10 * float(echo.abs().max())
+    torch.testing.assert_close(echo, 10**-0.3 * traced.clean, rtol=0, atol=1e-6 * float(rest.abs().max()))
 
 
 def test_clips_have_noise_and_ghosts_of_their_own(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from mmsynth.processing import beamform, detect, detection_level, micro_doppler, range_doppler
+from mmsynth.processing.spectrum import volts_per_count
+from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames, Cfar, Processing, RadarCube, Receiver
 
 FLOOR, DOPPLER, BIN = 0.003, 11, 40
@@ -100,6 +102,35 @@ def test_a_biased_device_reads_every_range_nearer(radhar, targets):
     for centre, there in ((at - bias, True), (at + bias, False)):
         near = replace(settings, range_limits=(centre - 0.05, centre + 0.05))
         assert bool(micro_doppler(adc, near).power.max() > micro_doppler(cube, settings).power.max() - 6) == there
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 26.0, 50.0])
+def test_an_echo_aside_runs_through_the_range_bins_of_a_wide_board(targets, azimuth):
+    """Antennas up to 17 cm apart see it in bins of 5.9 cm, each under another part of the window's main lobe."""
+    radar = load_radar("cascade_mimo").radar
+    radar = replace(radar, waveform=replace(radar.waveform, loops=1))
+    across = radar.virtual_array()[:, 0]
+    middle, sine = 0.5 * (across.amin() + across.amax()), math.sin(math.radians(azimuth))
+    # From the middle of the virtual array, half the way of TX and RX together, to the middle of a bin.
+    place = 68 * radar.waveform.range_bin
+    at = (0.5 * float(middle) + place * sine, place * math.cos(math.radians(azimuth)), 0.0)
+    settings = replace(FLAT, range_window="hann", detection="power")
+    level = detection_level(range_doppler(targets(radar, (at, (0.0, 0.0, 0.0))), settings), settings)
+    off = 0.5 * (across - middle) * sine / radar.waveform.range_bin
+    lobe = torch.sinc(off) / (1 - off**2)  # of Hann's window (Harris 1978)
+    want = 10 * math.log10(float(lobe.square().mean()))  # 0, -0.16 and -0.48 dB
+    assert float(level.max()) + 20 * math.log10(volts_per_count(radar)) == pytest.approx(want, abs=0.05)
+
+
+@pytest.mark.parametrize("points", ["cfar", "strongest"])
+def test_a_bias_leaves_nothing_behind_the_device(cube, points):
+    """Cells that a bias takes below zero hold no place, whatever the limits: a point there would lie behind."""
+    seen = cube(torch.tensor(0.1))
+    for nearest, there in ((0.1, True), (-0.1, False)):
+        shifted = replace(seen, range=seen.range - seen.range[BIN] + nearest)
+        found = detect(shifted, replace(FLAT, points=points, max_points=1, range_limits=(-5.0, 20.0)))
+        moving = found.velocity > 2.9 * seen.radar.velocity_resolution
+        assert bool(moving.any()) == there and bool((found.position[:, 1] >= 0).all())
 
 
 def test_micro_doppler_sums_over_ranges_and_reads_counts(radhar):
