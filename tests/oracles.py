@@ -184,6 +184,13 @@ def fresnel_power(permittivity, angle, mode):
     return abs((n * cos_i - cos_t) / (n * cos_i + cos_t)) ** 2
 
 
+def slab_power(permittivity, thickness, wavelength):
+    """Power reflection at normal incidence of a board in air (eps' - j eps''), `thickness` in m (P.2040-3 eq. 43)."""
+    n = np.sqrt(np.asarray(permittivity, dtype=complex))
+    front, through = (1 - n) / (1 + n), np.exp(-4j * np.pi * thickness * n / wavelength)
+    return abs(front * (1 - through) / (1 - front**2 * through)) ** 2
+
+
 def triangle_field(corners, transmitter, receiver, wavelength, pieces):
     """Physical-optics sum over a flat conducting triangle in exp(+j omega tau), exact distances, no spreading.
 

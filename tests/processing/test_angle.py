@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mmsynth.processing import beamform, detect, range_doppler
-from mmsynth.processing.angle import second_peak
+from mmsynth.processing.angle import azimuth_power, row_spectra, second_peak, virtual_array
+from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames, Processing, Radar
 
 SETTINGS = Processing()
@@ -48,7 +49,9 @@ def test_second_peak_is_that_of_the_demos_walk(fraction):
     draw, found = np.random.default_rng(0), 0
     rough = draw.integers(0, 7, (150, 16))  # whole numbers: flat tops and level steps
     smooth = np.cumsum(draw.normal(size=(150, 16)), 1)
-    for power in np.concatenate([rough, smooth - smooth.min()]):
+    # One lobe all around, whose trough is high: no second peak, though the trough exceeds the fraction.
+    lone = 1 + 0.02 * np.cos(math.tau * np.arange(16) / 16)[None]
+    for power in np.concatenate([rough, smooth - smooth.min(), lone]):
         place, exists = second_peak(torch.tensor(power)[None].double(), torch.tensor([int(power.argmax())]), fraction)
         want = walked(power.tolist(), fraction)
         assert bool(exists[0]) == (want is not None)
@@ -117,6 +120,31 @@ def test_antennas_nearer_than_half_a_wavelength_are_read_by_place_or_as_if_they_
         if as_half:
             on_grid = found[0] if rows == "two" else found[[0, 2]]  # two rows: no bins of elevation
             assert on_grid * 32 == pytest.approx(np.round(on_grid * 32), abs=1e-4)  # float32
+
+
+@pytest.mark.parametrize(("name", "antennas"), [("iwr6843aop_people", 12), ("iwr6843ods_people", 12), ("mmmesh", 8)])
+def test_azimuth_of_a_board_in_a_plane_is_read_with_all_its_antennas(name, antennas):
+    """A plane wave of one volt adds up to n^2: of all n, where no row has most of them, else of that row."""
+    array = virtual_array(load_radar(name).radar, SETTINGS)
+    for across, up in ((0.0, 0.0), (0.3, -0.4)):
+        nearest = (axis[(axis - want).abs().argmin()] for axis, want in ((array.across, across), (array.up, up)))
+        phase = -2 * torch.pi / array.wavelength * (array.position[:, ::2] @ torch.stack(list(nearest)))
+        signals = torch.polar(torch.ones_like(phase), phase).to(torch.complex64)[None]
+        power = azimuth_power(row_spectra(signals, array), array)
+        assert float(power.max()) == pytest.approx(antennas**2, rel=1e-4)
+
+
+@pytest.mark.parametrize("up", [0.22, -0.22])
+def test_rows_a_wavelength_apart_tell_heights_up_to_half_the_sphere(radhar, targets, up):
+    """Beyond 30 degrees their spectrum repeats itself, as an FFT over the rows' own spacing does."""
+    half = 0.5 * radhar.waveform.wavelength
+    tx = half * torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 4.0]], dtype=torch.float64)
+    radar = replace(radhar, tx=tx)
+    array = virtual_array(radar, SETTINGS)
+    assert float(array.up.min()) == -0.5 and float(array.up.max()) < 0.5
+    at = 3 * torch.tensor([0.1, math.sqrt(1 - 0.01 - up**2), up], dtype=torch.float64)
+    position, _ = strongest(targets(radar, (tuple(at.tolist()), (0.0, 0.0, 0.0))))
+    assert position[2] / 3 == pytest.approx(up, abs=0.03)
 
 
 def test_calibration_is_of_each_virtual_antenna_in_points_and_maps(radhar, targets):

@@ -44,6 +44,9 @@ def test_limits_and_number_of_points(radhar, targets):
     ):
         _, _, cloud = strongest(adc, settings)
         assert len(cloud.velocity) and bool((cloud.position[:, 0] < 0).all())
+    # Without CFAR, cells within the limits are fewer than the points asked for: no others stand in.
+    _, _, cloud = strongest(adc, replace(SETTINGS, points="strongest", range_limits=(3.95, 4.05), max_points=100))
+    assert 16 <= len(cloud.velocity) < 100 and float((cloud.position.norm(dim=1) - 4.0).abs().max()) < 0.06
     _, _, cloud = strongest(adc, replace(SETTINGS, max_points=1))
     assert len(cloud.velocity) == 1
     assert float(cloud.snr_db[0] + cloud.noise_db[0]) == float((everything.snr_db + everything.noise_db).max())

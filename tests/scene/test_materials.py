@@ -3,7 +3,9 @@
 import cmath
 import math
 
+import numpy as np
 import pytest
+from oracles import fresnel_power, slab_power
 from scipy.constants import speed_of_light
 
 from mmsynth.scene import CLOTHING, material, person_materials
@@ -37,6 +39,30 @@ def test_the_diffuse_part_of_a_cloth_is_what_the_cloth_itself_reflects(kind, fre
     assert skin * share == pytest.approx(sheet_reflection(cloth.permittivity, cloth.thickness, frequency), rel=1e-6)
     # Nearly transparent: the skin's own reflection stays the greater part of the return.
     assert 0.005 < share < 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "thickness", "most", "least"),
+    [
+        ("concrete", 150, 0.01, 0.0),
+        ("wood", 40, 0.2, 0.0),
+        ("plasterboard", 25, 0.9, 0.0),
+        ("chipboard", 18, 0.9, 0.0),
+        ("plasterboard", 12.5, 2.4, 1.0),
+        ("plywood", 18, 2.5, 1.0),
+        ("glass", 6, 4.4, 1.0),
+        ("glass", 4, 6.6, 1.0),
+        ("ceiling_board", 15, 7.8, 1.0),
+    ],
+)
+def test_a_board_reflects_as_its_front_alone_within(name, thickness, most, least):
+    """The simulator's walls have no back: by how many dB that errs at most over 60 to 64 and 77 to 81 GHz."""
+    apart = []
+    for frequency in [*np.linspace(60e9, 64e9, 101), *np.linspace(77e9, 81e9, 101)]:
+        eps = material(name, frequency).permittivity
+        board = slab_power(eps, 1e-3 * thickness, speed_of_light / frequency)
+        apart.append(abs(10 * math.log10(board / fresnel_power(eps, 0.0, "te"))))
+    assert least <= max(apart) < most
 
 
 def test_more_scatters_under_rough_cloth_than_on_bare_skin():
