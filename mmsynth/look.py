@@ -1,4 +1,4 @@
-"""Contact sheets of what is here: built-in motions, motion files, bodies, clips of a data set."""
+"""Contact sheets of what is here: built-in motions, motion files, people of a recipe, bodies, clips of a data set."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,17 @@ from torch import Tensor
 
 from mmsynth.body_models import BodyModel, fit_error, fit_skeleton, ground, load_body, shape_for
 from mmsynth.datasets import Dataset
+from mmsynth.generation.play import draw_play
+from mmsynth.generation.recipe import Recipe
 from mmsynth.geometry import UPRIGHT, rotation_about
-from mmsynth.motion import ACTIVITIES, Subject, generate_motion, read_motion, resample
+from mmsynth.motion import ACTIVITIES, Subject, centre, generate_motion, read_motion, resample
 from mmsynth.motion.skeleton import forward
 from mmsynth.types import MeshSequence, Motion, Skeleton
 from mmsynth.view import clips_figure, contact_sheet
 
 _INSTANTS = 6
 _CLIPS = 8
+_PLAYS = 12
 _SECONDS = 8.0  # of a built-in motion, of which the most telling stretch is drawn
 _STRETCHES = (1.0, 1.5, 2.2, 3.2, 4.8)  # in s
 
@@ -51,6 +54,16 @@ def files_sheet(paths: Sequence[Path], frame_rate: float | None = None) -> Figur
     """Six instants of each motion file, see `read_motion`; a skeleton as the body fitted to it, and how well."""
     body = load_body()
     return contact_sheet([_row(path.name, read_motion(path, frame_rate), body) for path in paths], _INSTANTS)
+
+
+def plays_sheet(recipe: Recipe) -> Figure:
+    """Six instants of each of the first clips of a recipe: what its labelled people do, before any radar sees them."""
+    body, rows = load_body(recipe.subjects.body), []
+    for index in range(min(_PLAYS, recipe.clips)):
+        play = draw_play(recipe, body, index)
+        name = f"clip {index}: {play.labels.activity}{', ' if play.file else ''}{play.file}"
+        rows.append((name, body(_thinned(centre(play.motions[0])))))
+    return contact_sheet(rows, _INSTANTS)
 
 
 def bodies_sheet() -> Figure:

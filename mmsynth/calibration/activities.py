@@ -21,7 +21,8 @@ from mmsynth.calibration.quantities import Floats, Measured, distances, measure,
 from mmsynth.calibration.search import Option, Search, better
 from mmsynth.calibration.settings import Candidate
 from mmsynth.datasets import Clips, Dataset, lengths, take_clips
-from mmsynth.generation.recipe import ActivityRecipe, Recipe
+from mmsynth.generation.activity import ActivityRecipe
+from mmsynth.generation.recipe import Recipe
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.adapt import AdaptSettings, adapt, by_clip, mixed_clips
 from mmsynth.training.features import features

@@ -35,8 +35,8 @@ from mmsynth.config import dumps
 from mmsynth.datasets import Attributes, Clips, Dataset, FlatPoints, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.evaluation.report import without_nan
+from mmsynth.generation.captured import check_motions
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import check_motions
 from mmsynth.generation.recipe import Outputs, Recipe
 from mmsynth.generation.run import run_note
 from mmsynth.processes import Progress

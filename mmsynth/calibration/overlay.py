@@ -5,7 +5,8 @@ from typing import Any
 
 from mmsynth.calibration.activities import Names, own_places
 from mmsynth.calibration.placing import FEWEST, written
-from mmsynth.generation.recipe import ActivityRecipe, Recipe
+from mmsynth.generation.activity import ActivityRecipe
+from mmsynth.generation.recipe import Recipe
 
 
 def overlay_of(found: Recipe, recipe: Recipe) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from mmsynth.calibration.quantities import NEAR, Floats, places
 from mmsynth.datasets import Dataset, FlatPoints
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.generation.clip import stage
+from mmsynth.generation.draws import Quantiles
 from mmsynth.generation.play import draw_play
-from mmsynth.generation.recipe import Placement, Quantiles, Recipe
+from mmsynth.generation.recipe import Placement, Recipe
 
 # Quantiles of a range that is read off recordings; beyond the first and the last, somebody else may have passed by.
 _SHARES = np.linspace(0.05, 0.95, 9)

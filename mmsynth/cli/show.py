@@ -58,14 +58,21 @@ def bodies(
 
 @app.command()
 def motions(
-    files: Annotated[list[Path] | None, typer.Argument(help="Motion files; none = the built-in motions.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Motion files, or a recipe to draw; none = the built-in motions.")
+    ] = None,
     figure: Annotated[Path | None, typer.Option(help="PNG with six instants of each.", callback=picture_option)] = None,
     frame_rate: Annotated[float | None, typer.Option(help="In Hz, of files that do not say theirs.")] = None,
 ) -> None:
     """List the built-in motions and sources of motion files, or print what given motion files were read as.
 
     `mmsynth motions mocap/*.bvh --figure motions.png`
+
+    `mmsynth motions my_recipe.toml --figure people.png`: what people do in the first clips of a recipe
     """
+    if files and [file.suffix for file in files] == [".toml"]:
+        _draw_recipe(files[0], figure)
+        return
     from mmsynth.motion import ACTIVITIES, FORMATS, list_sources, read_motion
 
     good, bad = [], []
@@ -93,3 +100,13 @@ def motions(
         say(f"wrote {save_figure(files_sheet(good, frame_rate) if good else motions_sheet(), figure)}")
     if bad:
         raise ValueError("\n".join(bad))
+
+
+def _draw_recipe(path: Path, figure: Path | None) -> None:
+    from mmsynth.generation import load_recipe
+    from mmsynth.look import plays_sheet
+    from mmsynth.view import save_figure
+
+    if figure is None:
+        raise ValueError(f"{path}: expected --figure, to draw what people do in the clips of a recipe")
+    say(f"wrote {save_figure(plays_sheet(load_recipe(path)), figure)}")

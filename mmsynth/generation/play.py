@@ -2,35 +2,22 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mmsynth.body_models import BodyModel, fit_skeleton, ground, settle, shape_for
-from mmsynth.generation.draws import OTHERS, PERSON, PLAY, STYLE, SWAY, integer, stream, uniform
-from mmsynth.generation.recipe import ActivityRecipe, Placement, Recipe, placement_of
+from mmsynth.body_models import BodyModel, ground, settle, shape_for
+from mmsynth.generation.activity import ActivityRecipe
+from mmsynth.generation.captured import SPARE, captured, read_captured
+from mmsynth.generation.draws import EDITS, OTHERS, PERSON, PLAY, STYLE, SWAY, Draws, integer, stream, uniform
+from mmsynth.generation.recipe import Placement, Recipe, placement_of
 from mmsynth.geometry import radar_pose, rotation_about
-from mmsynth.motion import (
-    Subject,
-    centre,
-    cut,
-    generate_motion,
-    keep_feet,
-    place,
-    read_motion,
-    sample_subject,
-    swaying,
-)
+from mmsynth.motion import Subject, generate_motion, keep_feet, place, sample_subject, swaying
 from mmsynth.motion.together import GAP, least, tracks
 from mmsynth.scene import Room, mounted, read_room
-from mmsynth.types import Labels, MeshSequence, Motion, Skeleton
+from mmsynth.types import Labels, Motion
 
-# Motion files of an activity that are read before any clip is made: a few seconds' worth.
-_LOOKED_AT = 50
-# By how many s a motion outlasts its clip: no knot of the last frame then falls off its end, however times are rounded.
-_SPARE = 1 / 30
 # Attempts to place a person beside others, and motions that are tried so.
 _TRIES, _MOTIONS = 200, 5
 # Whose pelvis comes down to this share of its height falls: the lowest of squats leaves a half.
@@ -64,10 +51,10 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     """Draw people, motions and places of clip `index`."""
     draw = stream(recipe.seed, PLAY, index)
     activity, person = _who(recipe, index)
-    subject = sample_subject(stream(recipe.seed, PERSON, person), recipe.subjects.age)
-    moving = _motion(recipe, body, activity, person, subject, draw)
+    edits = stream(recipe.seed, EDITS, index)
+    moving = _motion(recipe, body, activity, person, (draw, edits))
     motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
-    motions = (motion, *_others(recipe, body, index, person, motion))
+    motions = (motion, *_others(recipe, body, index, person, motion, edits))
     if max(recipe.subjects.sway):
         small = stream(recipe.seed, SWAY, index)
         motions = tuple(swaying(m, uniform(recipe.subjects.sway, small), small) for m in motions)
@@ -75,7 +62,7 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     # A recipe's seed makes other people: sets that differ in it may be trained on as one.
     labels = Labels(activity.label, f"{recipe.name}-{recipe.seed}-s{person:04d}", recipe.name, "synthetic")
     file = motion.labels.source if activity.files else ""
-    return Play(index, labels, subject, motions, world_from_radar, clothing, file)
+    return Play(index, labels, _subject(recipe, person), motions, world_from_radar, clothing, file)
 
 
 def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
@@ -85,88 +72,29 @@ def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
     return order[slot], recipe.subjects.first + round_ % recipe.subjects.count
 
 
-def _motion(
-    recipe: Recipe, body: BodyModel, activity: ActivityRecipe, person: int, subject: Subject, draw: torch.Generator
-) -> Motion:
+def _motion(recipe: Recipe, body: BodyModel, activity: ActivityRecipe, person: int, draws: Draws) -> Motion:
     """A motion of the clip's length plus a little, feet on the floor, about the origin and facing -y on average."""
-    seconds = recipe.seconds + _SPARE
-    if activity.motion:
-        own = stream(recipe.seed, STYLE, person)
-        style = {name: uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
-        motion = generate_motion(activity.motion, seconds, subject, draw, overrides=style)
-        motion = replace(motion, shape=_shape(subject), shape_of="free")
-        rest = dict(zip(body.joint_names, body.rest_joints(motion), strict=True))
-        motion = ground(keep_feet(motion, subject, rest), body)
-        height = motion.translation[:, 2]
-        return settle(motion, body) if float(height.min()) < _DOWN * float(height.max()) else motion
-    motion = _long_enough(activity, body, seconds, draw)
-    spare = motion.duration - seconds
-    start = float(motion.times[0]) + uniform((0.0, spare), draw)
-    return centre(cut(motion, start, start + seconds))
+    subject, seconds = _subject(recipe, person), recipe.seconds + SPARE
+    if not activity.motion:
+        return captured(activity, body, seconds, _shape(subject), draws)
+    own = stream(recipe.seed, STYLE, person)
+    style = {name: uniform(bounds, own) for name, bounds in sorted(activity.style.items())}
+    motion = generate_motion(activity.motion, seconds, subject, draws[0], overrides=style)
+    motion = replace(motion, shape=_shape(subject), shape_of="free")
+    rest = dict(zip(body.joint_names, body.rest_joints(motion), strict=True))
+    motion = ground(keep_feet(motion, subject, rest), body)
+    height = motion.translation[:, 2]
+    return settle(motion, body) if float(height.min()) < _DOWN * float(height.max()) else motion
 
 
-def motion_files(activity: ActivityRecipe) -> list[Path]:
-    """The files that the patterns of an activity (of a resolved recipe) stand for, sorted."""
-    return sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
-
-
-def _long_enough(activity: ActivityRecipe, body: BodyModel, seconds: float, draw: torch.Generator) -> Motion:
-    """The motion of one of the activity's files, drawn among those that last `seconds`.
-
-    Raises:
-        ValueError: none of them does, or one cannot be read.
-    """
-    paths = motion_files(activity)
-    longest = 0.0
-    while paths:
-        motion = _read(str(paths.pop(integer(len(paths), draw))), activity.frame_rate, body)
-        if motion.duration >= seconds:
-            return motion
-        longest = max(longest, motion.duration)
-    raise _too_short(activity, seconds, longest)
-
-
-def _too_short(activity: ActivityRecipe, seconds: float, longest: float) -> ValueError:
-    return ValueError(
-        f"activity '{activity.label}': expected a motion of at least the clips' {seconds:.2f} s among its files, "
-        f"got {longest:.2f} s at most"
-    )
-
-
-def check_motions(recipe: Recipe) -> None:
-    """Refuse a recipe whose motion files cannot be read or are all too short; of many, the first are looked at.
-
-    Raises:
-        ValueError: a file is damaged, or of a mesh without joints, or none lasts a clip.
-    """
-    seconds = recipe.seconds + _SPARE
-    for activity in recipe.activities:
-        paths = motion_files(activity)
-        lasting = [_joined(path, activity.frame_rate).times for path in paths[:_LOOKED_AT]]
-        longest = max((float(times[-1] - times[0]) for times in lasting), default=seconds)
-        if longest < seconds and len(paths) <= _LOOKED_AT:
-            raise _too_short(activity, seconds, longest)
+def _subject(recipe: Recipe, person: int) -> Subject:
+    return sample_subject(stream(recipe.seed, PERSON, person), recipe.subjects.age)
 
 
 @lru_cache(maxsize=1024)
 def _shape(subject: Subject) -> Tensor:
     """The subject's body; kept, since it is solved for and every clip of the subject needs it."""
     return shape_for(subject.height, subject.mass, subject.sex, subject.age)
-
-
-@lru_cache(maxsize=64)
-def _read(path: str, frame_rate: float | None, body: BodyModel) -> Motion:
-    """A motion file on the floor, with a skeleton fitted; kept, since clips draw the same files again."""
-    found = _joined(path, frame_rate)
-    motion = fit_skeleton(found, body) if isinstance(found, Skeleton) else found
-    return ground(replace(motion, labels=replace(motion.labels, source=Path(path).name)), body)
-
-
-def _joined(path: Path | str, frame_rate: float | None) -> Motion | Skeleton:
-    found = read_motion(path, frame_rate)
-    if isinstance(found, MeshSequence):
-        raise ValueError(f"{path}: a mesh sequence has no joints to pose the body with")
-    return found
 
 
 def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
@@ -184,7 +112,9 @@ def _spot(recipe: Recipe, where: Placement, draw: torch.Generator) -> tuple[tupl
     return standing(pose, distance, bearing), heading(pose) - bearing + facing, pose
 
 
-def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: Motion) -> list[Motion]:
+def _others(
+    recipe: Recipe, body: BodyModel, index: int, person: int, labelled: Motion, edits: torch.Generator
+) -> list[Motion]:
     """The other people of clip `index`, all different, at activities and places of the recipe.
 
     Nobody walks through anybody.
@@ -198,7 +128,7 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
     for _ in range(pool.others):
         number = free.pop(integer(len(free), draw))
         for _ in range(_MOTIONS):
-            there = _beside(recipe, body, number, found, draw)
+            there = _beside(recipe, body, number, found, (draw, edits))
             if there is not None:
                 found.append(there)
                 break
@@ -210,11 +140,11 @@ def _others(recipe: Recipe, body: BodyModel, index: int, person: int, labelled: 
     return found[1:]
 
 
-def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], draw: torch.Generator) -> Motion | None:
+def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], draws: Draws) -> Motion | None:
     """Person `number` at an activity of the recipe and a place that keeps the gap from others; None = found none."""
-    subject = sample_subject(stream(recipe.seed, PERSON, number), recipe.subjects.age)
+    draw = draws[0]
     activity = recipe.activities[integer(len(recipe.activities), draw)]
-    moving, where = _motion(recipe, body, activity, number, subject, draw), placement_of(recipe, activity)
+    moving, where = _motion(recipe, body, activity, number, draws), placement_of(recipe, activity)
     # Tracks are turned and moved in place of motions, whose joints take a thousand times as long to find.
     beside = [tracks(moving, other) for other in others]
     for _ in range(_TRIES):
@@ -246,4 +176,4 @@ def room_of(path: str) -> Room:
 def forget() -> None:
     """Read rooms and motion files anew: a program that stays may have them changed between two sets."""
     room_of.cache_clear()
-    _read.cache_clear()
+    read_captured.cache_clear()

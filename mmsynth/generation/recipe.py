@@ -1,81 +1,22 @@
 """What a synthetic data set is made of, as a TOML file says it."""
 
-import difflib
 import math
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 from mmsynth.config import dumps, parse, to_table
+from mmsynth.generation.activity import ActivityRecipe
+from mmsynth.generation.draws import RAD, Quantiles, Range, check_range
 from mmsynth.joints import JOINT_SETS
-from mmsynth.motion import ACTIVITIES
 from mmsynth.processing.heatmaps import KINDS
 from mmsynth.scene import CLOTHING
 from mmsynth.simulation import Simulation
-from mmsynth.types import Labels, RadarSetup, check_numbers
+from mmsynth.types import RadarSetup, check_numbers
 
-Range = tuple[float, float]
-# Of a distribution, evenly spaced from its least value to its greatest: two are a uniform range.
-Quantiles = tuple[float, ...]
 # Of a clip, in s: a clip is posed and traced in memory.
 LONGEST = 600.0
 # Of a set, whose clips' ids have seven digits; and of a clip, whose samples are made in memory.
 MOST_SAMPLES, MOST_DRAWS = 10_000_000, 1000
-RAD = " rad (in degrees: the same key with _deg)"
-
-
-def _check_range(name: str, value: Quantiles, low: float, high: float, unit: str = "") -> None:
-    rising = all(a <= b for a, b in pairwise(value))
-    if not (len(value) > 1 and rising and low <= value[0] and value[-1] <= high):
-        raise ValueError(f"{name}: expected [low, high] within {low:g} to {high:g}{unit}, rising, got {list(value)}")
-
-
-@dataclass(frozen=True)
-class ActivityRecipe:
-    """One class of the data set.
-
-    Attributes:
-        label: the name that goes into the data set.
-        motion: a built-in generator; or
-        files: motion files (glob patterns, relative to the recipe); a clip draws one of those that last as long.
-        frame_rate: of the motion files that do not say theirs, in Hz; 30 where it is left out.
-        share: of the clips, relative to the other activities.
-        style: ranges of parameters of the generator that replace its own, within their `limits`; each person draws once
-            from them.
-        placement: keys of the recipe's placement that differ for this class: who walks needs more room than who boxes.
-    """
-
-    label: str
-    motion: str = ""
-    files: tuple[str, ...] = ()
-    frame_rate: float | None = None
-    share: int = 1
-    style: dict[str, Range] = field(default_factory=dict)
-    placement: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not self.label.strip():
-            raise ValueError("label: expected the name of the class, got an empty one")
-        Labels(self.label)
-        if bool(self.motion) == bool(self.files):
-            raise ValueError(f"activity '{self.label}': expected either a motion or files, got both or neither")
-        if self.motion and self.frame_rate is not None:
-            raise ValueError(f"activity '{self.label}': a frame_rate is of motion files; '{self.motion}' has none")
-        if self.frame_rate is not None and not 0 < self.frame_rate < 1e5:
-            raise ValueError(
-                f"activity '{self.label}': frame_rate: expected a positive number of Hz, got {self.frame_rate:g}"
-            )
-        if self.motion and self.motion not in ACTIVITIES:
-            near = difflib.get_close_matches(self.motion, list(ACTIVITIES), 1, 0.0)[0]
-            raise ValueError(f"activity '{self.label}': no built-in motion '{self.motion}' (nearest: '{near}')")
-        known = ACTIVITIES[self.motion].parameters if self.motion else {}
-        for name, bounds in self.style.items():
-            if name not in known:
-                listed = ", ".join(known) or "none, for motion files"
-                raise ValueError(f"activity '{self.label}': style parameters are {listed}; got '{name}'")
-            _check_range(f"activity '{self.label}': {name}", bounds, *known[name].limits)
-        if self.share < 1:
-            raise ValueError(f"activity '{self.label}': expected a share of at least 1, got {self.share}")
 
 
 @dataclass(frozen=True)
@@ -108,8 +49,8 @@ class SubjectRecipe:
             raise ValueError(f"first: expected zero or more, got {self.first}")
         if not 0 <= self.others < self.count:
             raise ValueError(f"others: expected fewer than the {self.count} people of the recipe, got {self.others}")
-        _check_range("age", self.age, 2.0, 90.0)
-        _check_range("sway", self.sway, 0.0, 0.5, " rad/s")
+        check_range("age", self.age, 2.0, 90.0)
+        check_range("sway", self.sway, 0.0, 0.5, " rad/s")
         if not self.clothing or any(kind not in CLOTHING for kind in self.clothing):
             raise ValueError(
                 f"clothing: expected some of {', '.join(CLOTHING)}, got {', '.join(self.clothing) or 'none'}"
@@ -137,11 +78,11 @@ class Placement:
     radar_tilt: Quantiles = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        _check_range("distance", self.distance, 0.2, 1000.0)
-        _check_range("bearing", self.bearing, -math.pi, math.pi, RAD)
-        _check_range("facing", self.facing, -math.pi, math.pi, RAD)
-        _check_range("radar_height", self.radar_height, 0.0, 100.0)
-        _check_range("radar_tilt", self.radar_tilt, -math.pi / 2, math.pi / 2, RAD)
+        check_range("distance", self.distance, 0.2, 1000.0)
+        check_range("bearing", self.bearing, -math.pi, math.pi, RAD)
+        check_range("facing", self.facing, -math.pi, math.pi, RAD)
+        check_range("radar_height", self.radar_height, 0.0, 100.0)
+        check_range("radar_tilt", self.radar_tilt, -math.pi / 2, math.pi / 2, RAD)
 
 
 @dataclass(frozen=True)
@@ -162,8 +103,8 @@ class Tolerances:
 
     def __post_init__(self) -> None:
         for name in ("noise_db", "gain_db", "threshold_db"):
-            _check_range(name, getattr(self, name), -100.0, 100.0)
-        _check_range("ghosts", self.ghosts, 0.0, 1.0)
+            check_range(name, getattr(self, name), -100.0, 100.0)
+        check_range("ghosts", self.ghosts, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -181,7 +122,7 @@ class Clutter:
     level_db: Range = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        _check_range("level_db", self.level_db, -100.0, 100.0)
+        check_range("level_db", self.level_db, -100.0, 100.0)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from mmsynth import __version__
 from mmsynth.arrays import check_device
 from mmsynth.body_models import load_body
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, run_folder
+from mmsynth.generation.captured import check_motions, motion_files
 from mmsynth.generation.clip import Stage, make_samples, stage
 from mmsynth.generation.load import resolve_radar
-from mmsynth.generation.play import Play, check_motions, draw_play, motion_files
+from mmsynth.generation.play import Play, draw_play
 from mmsynth.generation.recipe import Recipe
 from mmsynth.processes import Progress, telling_of_lost_workers, worker_pool
 from mmsynth.radar import radar_file

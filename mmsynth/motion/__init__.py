@@ -4,11 +4,8 @@ from mmsynth.motion.activity import Activity as Activity
 from mmsynth.motion.articulate import breathing as breathing
 from mmsynth.motion.articulate import swaying as swaying
 from mmsynth.motion.catalogue import ACTIVITIES as ACTIVITIES
-from mmsynth.motion.edit import along as along
-from mmsynth.motion.edit import amplitude as amplitude
+from mmsynth.motion.edit import SHORTEST as SHORTEST
 from mmsynth.motion.edit import centre as centre
-from mmsynth.motion.edit import complete as complete
-from mmsynth.motion.edit import concatenate as concatenate
 from mmsynth.motion.edit import cut as cut
 from mmsynth.motion.edit import heading_of as heading_of
 from mmsynth.motion.edit import loop as loop
@@ -21,6 +18,7 @@ from mmsynth.motion.interpolate import resample as resample
 from mmsynth.motion.legs import keep_feet as keep_feet
 from mmsynth.motion.read import FORMATS as FORMATS
 from mmsynth.motion.read import read_motion as read_motion
+from mmsynth.motion.scaling import scaled as scaled
 from mmsynth.motion.sources import SOURCES as SOURCES
 from mmsynth.motion.sources import MotionSource as MotionSource
 from mmsynth.motion.sources import list_sources as list_sources

@@ -1,4 +1,4 @@
-"""Editing clips: place, path, mirror, speed, amplitude, cut, loop, concatenate, noise; each returns a new motion."""
+"""Editing clips: place, cut, speed, loop, mirror, noise; each returns a new motion."""
 
 import dataclasses
 import math
@@ -42,60 +42,6 @@ def centre(motion: Motion) -> Motion:
     return place(turned, (-float(middle[0]), -float(middle[1])))
 
 
-def along(motion: Motion, points: Tensor) -> Motion:
-    """The clip bent to follow a path over the floor: its own way becomes the way along `points`.
-
-    How far the person has come is kept, and so are the steps; heading turns with the path. The curve is a cubic one
-    through the points, so the turn per metre is bounded; feet slide by about the turn a step times the step's width.
-
-    Args:
-        motion: travels, such as walking straight.
-        points: corners of the path [points, 2] in m.
-
-    Raises:
-        ValueError: fewer than two points, two that are the same, or a clip that does not travel.
-    """
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2:
-        raise ValueError(f"path: expected at least two points (x, y), got the shape {tuple(points.shape)}")
-    floor = motion.translation[:, :2]
-    line = floor[-1] - floor[0]
-    if float(line.norm()) < 0.2:
-        raise ValueError(f"path: expected a clip that travels, got one that moves {float(line.norm()):.2f} m")
-    ahead = line / line.norm()
-    aside = torch.stack([-ahead[1], ahead[0]])
-    come, off = (floor - floor[0]) @ ahead, (floor - floor[0]) @ aside
-    place_, way = _curve(points.to(floor), come)
-    left = torch.stack([-way[:, 1], way[:, 0]], 1)
-    turn = torch.atan2(way[:, 1], way[:, 0]) - torch.atan2(ahead[1], ahead[0])
-    spin = matrix_from_rotvec(torch.stack([0 * turn, 0 * turn, turn], 1))
-    rotations = motion.rotations.clone()
-    rotations[:, 0] = spin.to(rotations) @ rotations[:, 0]
-    moved = torch.cat([place_ + off[:, None] * left, motion.translation[:, 2:]], 1)
-    return dataclasses.replace(motion, rotations=rotations, translation=moved)
-
-
-def _curve(points: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
-    """Place and unit direction [n, 2] at `distance` [n] in m along a Catmull-Rom curve; straight on beyond its ends."""
-    steps = points.diff(dim=0).norm(dim=1)
-    if float(steps.min()) < 1e-6:
-        raise ValueError("path: expected points apart from each other, got two in one place")
-    slope = torch.cat([points[1:2] - points[:1], 0.5 * (points[2:] - points[:-2]), points[-1:] - points[-2:-1]])
-    u = torch.linspace(0, 1, 200, dtype=points.dtype, device=points.device)[None, :-1, None]
-    a, b = points[:-1, None], points[1:, None]
-    h = u * u * (3 - 2 * u)
-    fine = a + h * (b - a) + u * (1 - u) ** 2 * slope[:-1, None] + u * u * (u - 1) * slope[1:, None]
-    fine = torch.cat([fine.reshape(-1, 2), points[-1:]])
-    far = torch.cat([torch.zeros_like(fine[:1, 0]), fine.diff(dim=0).norm(dim=1).cumsum(0)])
-    tangent = torch.nn.functional.normalize(
-        torch.cat([fine[1:2] - fine[:1], fine[2:] - fine[:-2], fine[-1:] - fine[-2:-1]])
-    )
-    k = (torch.searchsorted(far, distance.clamp(0, float(far[-1])).contiguous()) - 1).clamp(0, len(far) - 2)
-    t = ((distance.clamp(0, float(far[-1])) - far[k]) / (far[k + 1] - far[k]))[:, None]
-    way = torch.nn.functional.normalize((1 - t) * tangent[k] + t * tangent[k + 1])
-    beyond = (distance - distance.clamp(0, float(far[-1])))[:, None]
-    return (1 - t) * fine[k] + t * fine[k + 1] + beyond * way, way
-
-
 # --------------------------------------------------------------------------------------------- time
 
 
@@ -124,77 +70,86 @@ def speed(motion: Motion, factor: float) -> Motion:
     return dataclasses.replace(motion, times=motion.times / factor)
 
 
-def concatenate(first: Motion, second: Motion, blend: float = 0.4) -> Motion:
-    """The second clip after the first, moved and turned to continue from where the first ends.
-
-    Over `blend` s around the joint the one passes into the other: rotations on the manifold, position and heading
-    without a step.
-
-    Raises:
-        ValueError: the clips have other joints, or one is shorter than `blend`.
-    """
-    if first.joint_names != second.joint_names:
-        raise ValueError("concatenate: expected clips of the same joints (see `complete`), got others")
-    if not 0 < blend <= min(first.duration, second.duration):
-        raise ValueError(f"concatenate.blend: expected 0 to the shorter clip's duration, got {blend} s")
-    # Bring the second to where the first will be in the middle of the blend.
-    turn = _heading_at(first, first.times[-1] - blend / 2) - _heading_at(second, second.times[0] + blend / 2)
-    second = place(second, (0.0, 0.0), turn)
-    gap = _floor_at(first, first.times[-1] - blend / 2) - _floor_at(second, second.times[0] + blend / 2)
-    second = place(second, (float(gap[0]), float(gap[1])))
-    join = float(first.times[-1]) - blend
-    late = second.times - second.times[0] + join
-    before = first.times[first.times < join - 1e-9]
-    shared = late[late <= join + blend]
-    weight = ease((shared - join) / blend)
-    old = resample(first, shared.clamp(max=float(first.times[-1])))
-    count = len(shared)
-    away = rotvec_from_matrix(old.rotations.transpose(-1, -2) @ second.rotations[:count])
-    mixed = old.rotations @ matrix_from_rotvec(weight[:, None, None] * away)
-    middle = old.translation + weight[:, None] * (second.translation[:count] - old.translation)
-    return dataclasses.replace(
-        first,
-        rotations=torch.cat([first.rotations[: len(before)], mixed, second.rotations[count:]]),
-        translation=torch.cat([first.translation[: len(before)], middle, second.translation[count:]]),
-        times=torch.cat([before, late]),
-        expression=None,
-    )
+SHORTEST = 1.0
+"""Of a clip that is repeated, in s."""
+_BLEND = 0.4
 
 
-def loop(motion: Motion, times: int, blend: float = 0.4) -> Motion:
-    """The clip repeated `times` times, each continuing from where the one before ends, joined as by `concatenate`.
+def loop(motion: Motion, seconds: float) -> Motion:
+    """The clip repeated for `seconds`, or less than a frame more, each time continuing from where it was.
+
+    It goes from a pose of its last third to the one of its first third that is most alike, velocities counted, and over
+    up to 0.4 s the one passes into the other: rotations on the manifold, position and heading without a step.
+
+    Args:
+        motion: of evenly spaced times, or resampled so.
+        seconds: from the first to the last sample.
 
     Raises:
-        ValueError: `times` is less than 1.
+        ValueError: the clip is shorter than a second, or has too few frames to blend.
     """
-    if times < 1:
-        raise ValueError(f"loop.times: expected at least 1, got {times}")
-    whole = motion
-    for _ in range(times - 1):
-        whole = concatenate(whole, motion, blend)
-    return whole
+    count = len(motion.times)
+    if motion.duration < SHORTEST or count < 9:
+        raise ValueError(f"loop: expected a clip of at least {SHORTEST:g} s and 9 frames, got {motion.duration:.2f} s")
+    even = torch.linspace(float(motion.times[0]), float(motion.times[-1]), count, dtype=torch.float64)
+    now = dataclasses.replace(resample(motion, even.to(motion.times)), expression=None)
+    rate = (count - 1) / motion.duration
+    half = max(1, round(0.5 * rate * min(_BLEND, motion.duration / 4)))
+    a, b = _alike(now, half, round(0.1 * rate))
+    turn = float(heading_of(now)[b] - heading_of(now)[a])
+    shift = now.translation[b, :2] - place(now, (0.0, 0.0), turn).translation[a, :2]
+    parts = [_frames(now, 0, b - half)]
+    wanted = math.ceil(seconds * rate - 1e-6) + 1
+    missing = wanted - (b - half)
+    while missing > 0:
+        after = place(now, (float(shift[0]), float(shift[1])), turn)
+        parts += [_blended(_frames(now, b - half, b + half), _frames(after, a - half, a + half))]
+        parts += [_frames(after, a + half, b - half)]
+        now, missing = after, missing - (b - a)
+    rotations, translation = (torch.cat(values)[:wanted] for values in zip(*parts, strict=True))
+    times = torch.arange(len(rotations), dtype=torch.float64) / rate
+    return dataclasses.replace(now, rotations=rotations, translation=translation, times=times.to(motion.times))
 
 
-def _heading_at(motion: Motion, time: Tensor) -> float:
-    return float(heading_of(resample(motion, time.reshape(1)))[0])
+def _alike(motion: Motion, margin: int, step: int) -> tuple[int, int]:
+    """The frame of the first third and that of the last that are most alike, `margin` frames from either end or more.
+
+    Velocities are those over `step` frames to either side, in a tenth of a second.
+    """
+    count, step = len(motion.times), max(1, step)
+    away = heading_of(motion)[:, None] * torch.tensor([0.0, 0.0, -1.0]).to(motion.rotations)
+    turned = matrix_from_rotvec(away) @ motion.rotations[:, 0]
+    poses = torch.cat([turned[:, None], motion.rotations[:, 1:]], 1).flatten(1)
+    poses = torch.cat([poses, motion.translation[:, 2:].to(poses)], 1)
+    rows = torch.arange(count)
+    swift = poses[(rows + step).clamp_max(count - 1)] - poses[(rows - step).clamp_min(0)]
+    poses = torch.cat([poses, 0.5 * swift], 1)
+    early, late = max(margin + 1, count // 3), min(2 * count // 3, count - margin - 1)
+    apart = torch.cdist(poses[margin:early], poses[late : count - margin])
+    row, column = divmod(int(apart.argmin()), apart.shape[1])
+    return margin + row, late + column
 
 
-def _floor_at(motion: Motion, time: Tensor) -> Tensor:
-    return resample(motion, time.reshape(1)).translation[0, :2]
+def _frames(motion: Motion, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    return motion.rotations[start:stop], motion.translation[start:stop]
+
+
+def _blended(old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Rotations and translation [frames, ...] that pass from the old to the new."""
+    weight = ease((torch.arange(len(old[0])).to(old[1]) + 0.5) / len(old[0]))
+    away = rotvec_from_matrix(old[0].transpose(-1, -2) @ new[0])
+    turned = old[0] @ matrix_from_rotvec(weight[:, None, None] * away)
+    return turned, old[1] + weight[:, None] * (new[1] - old[1])
 
 
 # --------------------------------------------------------------------------------------------- form
 
 
 def mirror(motion: Motion) -> Motion:
-    """The clip with left and right exchanged, mirrored at the plane x = 0 of the world.
-
-    Raises:
-        ValueError: a joint lacks its other side.
-    """
+    """The clip with left and right exchanged, mirrored at the plane x = 0 of the world; a side that it lacks rests."""
     names = [_other(name) for name in motion.joint_names]
-    if missing := [n for n in names if n not in motion.joint_names]:
-        raise ValueError(f"mirror: expected both sides of every joint, got no '{missing[0]}'")
+    motion = complete(motion, tuple(dict.fromkeys((*motion.joint_names, *names))))
+    names = [_other(name) for name in motion.joint_names]
     flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0])).to(motion.rotations)
     order = [motion.joint_names.index(name) for name in names]
     return dataclasses.replace(
@@ -208,32 +163,6 @@ def _other(name: str) -> str:
     if name.startswith("left_"):
         return name.replace("left_", "right_", 1)
     return name.replace("right_", "left_", 1)
-
-
-def amplitude(motion: Motion, factor: float) -> Motion:
-    """The clip with every joint's swing about its mean pose times `factor`; the way over the floor scales with it.
-
-    The pelvis keeps its heading; feet planted before are planted no longer exactly (`ground` mends the height).
-
-    Raises:
-        ValueError: the factor is not in 0..3.
-    """
-    if not 0 <= factor <= 3:
-        raise ValueError(f"amplitude.factor: expected a number in 0..3, got {factor}")
-    mean = _mean_rotation(motion.rotations[:, 1:])
-    swing = rotvec_from_matrix(mean.transpose(-1, -2) @ motion.rotations[:, 1:])
-    rotations = torch.cat([motion.rotations[:, :1], mean @ matrix_from_rotvec(factor * swing)], 1)
-    middle = motion.translation.mean(0)
-    return dataclasses.replace(motion, rotations=rotations, translation=middle + factor * (motion.translation - middle))
-
-
-def _mean_rotation(rotations: Tensor) -> Tensor:
-    """The chordal mean [joints, 3, 3] of rotations [frames, joints, 3, 3] (nearest rotation to the mean matrix)."""
-    u, _, v = torch.linalg.svd(rotations.mean(0))
-    sign = torch.ones_like(u[..., 0])
-    sign[..., 2] = torch.linalg.det(u @ v)
-    mean: Tensor = u @ torch.diag_embed(sign) @ v
-    return mean
 
 
 def noisy(motion: Motion, spread: float, generator: torch.Generator, rate: float = 1.0) -> Motion:

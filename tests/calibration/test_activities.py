@@ -15,8 +15,9 @@ from mmsynth.calibration.placing import placement_from
 from mmsynth.calibration.quantities import measure, places
 from mmsynth.calibration.search import ClipFolder, Search
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.draws import uniform
-from mmsynth.generation.recipe import ActivityRecipe, Recipe, placement_of
+from mmsynth.generation.recipe import Recipe, placement_of
 from mmsynth.training.adapt import AdaptSettings
 from mmsynth.types import Sample
 

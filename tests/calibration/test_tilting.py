@@ -16,8 +16,9 @@ from mmsynth.calibration.search import ClipFolder, Search, flatten
 from mmsynth.calibration.tilting import lean, tilted
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
+from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.clip import stage
-from mmsynth.generation.recipe import ActivityRecipe, Clutter, Recipe, Tolerances
+from mmsynth.generation.recipe import Clutter, Recipe, Tolerances
 from mmsynth.resources import data_file
 from mmsynth.types import Labels, PointCloud, Sample
 

@@ -11,9 +11,10 @@ from made_up import PERSON, make_clip, quiet
 
 from mmsynth.body_models import load_body
 from mmsynth.generation import generate, load_recipe
+from mmsynth.generation.captured import check_motions
 from mmsynth.generation.clip import draw_take, stage
 from mmsynth.generation.draws import stream
-from mmsynth.generation.play import check_motions, draw_play
+from mmsynth.generation.play import draw_play
 from mmsynth.generation.recipe import Recipe
 from mmsynth.joints import JOINT_SETS
 from mmsynth.motion import Subject, cut, generate_motion, resample
@@ -140,7 +141,7 @@ def test_a_clip_is_cut_from_anywhere_in_a_file(tmp_path: Path, monkeypatch: pyte
         starts.append((start, end))
         return cut(motion, start, end)
 
-    monkeypatch.setattr("mmsynth.generation.play.cut", kept)
+    monkeypatch.setattr("mmsynth.generation.captured.cut", kept)
     path.write_text(TEXT.replace('motion = "walk"', 'files = ["a.npz"]'))
     found = load_recipe(path)
     body = load_body("free-low")
