@@ -1,5 +1,6 @@
 """Commands that make and read data sets."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -145,17 +146,23 @@ def track(
     from mmsynth.processing import Tracking, track_people
 
     data, settings = Dataset.open(file), Tracking(min_points=points)
-    flat, nobody = select_points(data.points(), "moving" if moving else "all"), 0
+    flat = select_points(data.points(), "moving" if moving else "all")
+    found, frames = [], len(flat.frame_time)
+    with Progress("frames") as progress:
+        for before, cloud in zip(flat.clip_offsets.tolist(), clouds(flat), strict=False):  # and an offset of the end
+            people = track_people(cloud, settings, partial(_add, progress, before, frames))
+            found.append((cloud.times[people.frame].tolist(), people))
     say("clip\ttime_s\tperson\tx_m\ty_m\tvx_m_s\tvy_m_s")
-    for name, cloud in zip(data.labels.id, clouds(flat), strict=True):
-        found = track_people(cloud, settings)
-        nobody += not len(found.person)
-        rows = zip(
-            cloud.times[found.frame].tolist(), found.person.tolist(), found.position, found.velocity, strict=True
-        )
+    for name, (times, people) in zip(data.labels.id, found, strict=True):
+        rows = zip(times, people.person.tolist(), people.position.tolist(), people.velocity.tolist(), strict=True)
         say(*(f"{name}\t{t:.3f}\t{who}\t{x:.3f}\t{y:.3f}\t{u:.3f}\t{v:.3f}" for t, who, (x, y), (u, v) in rows))
+    nobody = sum(not len(people.person) for _, people in found)
     if nobody:
         note(f"in {nobody} of {len(data)} clips nobody was found; try fewer --points")
+
+
+def _add(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    progress(before + done, total)
 
 
 @app.command()

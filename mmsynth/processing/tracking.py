@@ -1,5 +1,6 @@
 """Who is where: points gathered into people frame by frame, and followed over time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
+from mmsynth.processes import Progress
 from mmsynth.types import PointCloud
 
 Array = NDArray[np.float64]
+# Frames are clustered together up to so many pairs of points, of 16 bytes each if all reach one another.
+_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -81,42 +85,74 @@ class _Person:
 
 
 def cluster_points(cloud: PointCloud, settings: Tracking) -> Tensor:
-    """Cluster [points] of each point within its frame, from 0; -1 = in none, as points without a finite position are.
+    """Cluster [points] of each point; those of a frame with the same number are one, -1 = in none.
 
-    DBSCAN (Ester et al. 1996) over position and radial velocity of the points of the last `settings.frames` frames; a
-    velocity that was not recorded (NaN) counts as none.
+    By `dense_groups` over position and radial velocity of the points of the last `settings.frames` frames; a velocity
+    that was not recorded (NaN) counts as none, a point without a finite position is in no cluster.
     """
-    from sklearn.cluster import DBSCAN  # here, since it takes a second to import and most who process never cluster
+    return torch.from_numpy(np.concatenate([np.empty(0, np.int64), *_clusters(cloud, settings)]))
 
+
+def _clusters(cloud: PointCloud, settings: Tracking) -> Iterator[NDArray[np.int64]]:
+    """The same, frame by frame; found for as many frames at once as have `_PAIRS` pairs of points."""
     features = torch.cat([cloud.position, cloud.velocity[:, None].nan_to_num(0.0)], 1).double().cpu().numpy()
     known = np.isfinite(features).all(1)
     features = features * [1.0, 1.0, settings.height_weight, settings.velocity_weight]
-    offsets = cloud.offsets.tolist()
+    offsets, frames = cloud.offsets.cpu().numpy(), np.arange(len(cloud.times))
+    first = offsets[np.maximum(frames - settings.frames + 1, 0)]
+    size = offsets[1:] - first
     label = np.full(len(features), -1)
-    for frame in range(len(cloud.times)):
-        first, low, high = offsets[max(frame - settings.frames + 1, 0)], offsets[frame], offsets[frame + 1]
-        if known[low:high].any():
-            near = first + known[first:high].nonzero()[0]
-            found = DBSCAN(eps=settings.radius, min_samples=settings.min_points).fit_predict(features[near])
-            label[near[near >= low]] = found[near >= low]
-    return torch.from_numpy(label)
+    for batch in np.split(frames, np.flatnonzero(np.diff(np.cumsum(size**2) // _PAIRS)) + 1):
+        frame = np.repeat(batch, size[batch])
+        near = np.concatenate([np.empty(0, np.int64), *(np.arange(first[f], offsets[f + 1]) for f in batch)])
+        frame, near = frame[known[near]], near[known[near]]
+        # The frame is an axis along which none reaches another.
+        found = dense_groups(np.c_[features[near], 2 * settings.radius * frame], settings.radius, settings.min_points)
+        own = near >= offsets[frame]
+        label[near[own]] = found[own]
+        yield from (label[offsets[f] : offsets[f + 1]] for f in batch)
 
 
-def track_people(cloud: PointCloud, settings: Tracking) -> Tracks:
+def dense_groups(points: Array, radius: float, fewest: int) -> NDArray[np.int64]:
+    """Group [points] of each point, from 0 in the order of their first dense points; -1 = in none.
+
+    DBSCAN (Ester et al. 1996): a point is dense with `fewest` points within `radius`, itself among them. Dense points
+    within reach of one another are a group, together with the others in their reach; one in reach of several groups is
+    of the first.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    count = len(points)
+    pairs = cKDTree(points).query_pairs(radius, output_type="ndarray")
+    dense = np.bincount(pairs.ravel(), minlength=count) + 1 >= fewest
+    group = np.full(count, count)
+    if dense.any():
+        first, second = pairs[dense[pairs].all(1)].T
+        joined = coo_array((np.ones(len(first), bool), (first, second)), (count, count))
+        group[dense] = np.unique(connected_components(joined, directed=False)[1][dense], return_inverse=True)[1]
+        border = pairs[dense[pairs].sum(1) == 1]
+        outside = dense[border]
+        np.minimum.at(group, border[~outside], group[border[outside]])
+    return np.where(group < count, group, -1)
+
+
+def track_people(cloud: PointCloud, settings: Tracking, progress: Progress = lambda done, total: None) -> Tracks:
     """Follow people through the frames of `cloud`, on the floor plane of the radar.
 
     Clusters of each frame are assigned to predicted tracks (Kalman filter of constant velocity, Hungarian assignment of
-    Mahalanobis distances within a gate); what is left starts new tracks, which count once confirmed.
+    Mahalanobis distances within a gate); what is left starts new tracks, which count once confirmed. `progress` is
+    called with (frames done, frames).
     """
     times = cloud.times.double().cpu().numpy()
     place = cloud.position[:, :2].double().cpu().numpy()
-    label = cluster_points(cloud, settings).numpy()
     offsets = cloud.offsets.tolist()
     active: list[_Person] = []
     done: list[_Person] = []
-    for frame, time in enumerate(times):
+    for frame, (time, label) in enumerate(zip(times, _clusters(cloud, settings), strict=True)):
         members = np.arange(offsets[frame], offsets[frame + 1])
-        clusters = [members[label[members] == k] for k in np.unique(label[members]) if k >= 0]
+        clusters = [members[label == k] for k in np.unique(label) if k >= 0]
         centres = [place[points].mean(0) for points in clusters]
         if frame:
             for person in active:
@@ -134,6 +170,7 @@ def track_people(cloud: PointCloud, settings: Tracking) -> Tracks:
         active = [person for person in active if _lives(person, float(time), settings)]
         for person in active:
             person.rows.append((frame, person.state.copy()))
+        progress(frame + 1, len(times))
     return _gather(done + active, len(place), settings)
 
 

@@ -81,7 +81,9 @@ def test_generate_info_train_predict_evaluate(
     assert call(monkeypatch, "track", data / "dataset.h5", "--points", "6") == 0
     with Dataset.open(data / "dataset.h5") as made:
         pelvis = {sample.id: sample.joints[:, 0] for sample in made if sample.joints is not None}
-    head, *people = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    out, err = capsys.readouterr()
+    assert err == "frames 1 of 60\nframes 60 of 60\n"
+    head, *people = [line.split("\t") for line in out.splitlines()]
     assert head == ["clip", "time_s", "person", "x_m", "y_m", "vx_m_s", "vy_m_s"] and len(people) > 40
     for clip, time, person, *place, _, _ in people:
         off = torch.tensor([float(x) for x in place]) - pelvis[clip][round(float(time) * 30), :2]

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import DBSCAN
 
-from mmsynth.processing.tracking import Tracking, _assign, _Person, _predict, _update, cluster_points, track_people
+from mmsynth.processing.tracking import (
+    Tracking,
+    _assign,
+    _Person,
+    _predict,
+    _update,
+    cluster_points,
+    dense_groups,
+    track_people,
+)
 from mmsynth.types import PointCloud
 
 
@@ -138,6 +148,41 @@ def test_a_cluster_and_a_person_are_weighed_by_what_each_is_known_to():
     np.testing.assert_allclose(person.state, [spread**2 / (0.3**2 + spread**2), 0, 0, 0], atol=1e-12)
     kept = 1 / (1 / 0.3**2 + 1 / spread**2)
     np.testing.assert_allclose(person.spread, np.diag([kept, kept, 1, 1]), atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 40, 400])
+def test_groups_are_those_of_another_dbscan(count):
+    """Also their order, and whose the points are that two groups reach: on a grid of 0.1 many lie on the very edge."""
+    rng = np.random.default_rng(count)
+    for spread, fewest in ((0.3, 3), (0.6, 5), (1.5, 5), (1.5, 12)):
+        points = rng.normal(scale=spread, size=(count, 3)).round(1)
+        want = DBSCAN(eps=0.35, min_samples=fewest).fit_predict(points) if count else np.empty(0)
+        np.testing.assert_array_equal(dense_groups(points, 0.35, fewest), want)
+
+
+def test_clusters_are_of_a_frame_and_those_before_it_however_many_are_clustered_at_once(monkeypatch):
+    cloud, _ = crowd([lambda t: (-1.5 + t, 2.5), lambda t: (1.5 - t, 2.6)], frames=60, clutter=4)
+    settings = Tracking(min_points=12)
+    at, offsets = torch.cat([cloud.position, cloud.velocity[:, None]], 1).numpy(), cloud.offsets.tolist()
+    scaled = at * [1, 1, settings.height_weight, settings.velocity_weight]
+    for pairs in (1, 20_000, 1_000_000):
+        monkeypatch.setattr("mmsynth.processing.tracking._PAIRS", pairs)
+        found = cluster_points(cloud, settings).numpy()
+        for frame in range(60):
+            low, high = offsets[max(frame - 2, 0)], offsets[frame + 1]
+            of_three = DBSCAN(eps=settings.radius, min_samples=12).fit_predict(scaled[low:high])
+            own, got = of_three[offsets[frame] - low :], found[offsets[frame] : high]
+            assert ((own < 0) == (got < 0)).all()
+            np.testing.assert_array_equal(
+                np.unique(own, return_inverse=True)[1], np.unique(got, return_inverse=True)[1]
+            )
+
+
+def test_how_far_it_is_is_told_frame_by_frame():
+    cloud, _ = crowd([lambda t: (0.0, 2.5)], frames=8)
+    told = []
+    track_people(cloud, Tracking(), lambda done, total: told.append((done, total)))
+    assert told == [(done, 8) for done in range(1, 9)]
 
 
 def test_an_empty_cloud_has_no_tracks():
