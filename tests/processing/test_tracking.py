@@ -152,7 +152,7 @@ def test_a_cluster_and_a_person_are_weighed_by_what_each_is_known_to():
 
 @pytest.mark.parametrize("count", [0, 1, 5, 40, 400])
 def test_groups_are_those_of_another_dbscan(count):
-    """Also their order, and whose the points are that two groups reach: on a grid of 0.1 many lie on the very edge."""
+    """Also their order, and whose the points are that two groups reach."""
     rng = np.random.default_rng(count)
     for spread, fewest in ((0.3, 3), (0.6, 5), (1.5, 5), (1.5, 12)):
         points = rng.normal(scale=spread, size=(count, 3)).round(1)
