@@ -87,15 +87,16 @@ def _flight(lower: Tensor, hips: Tensor, times: Tensor) -> Tensor:
 def _sunk(height: Tensor, factor: float) -> Tensor:
     """Heights [frames] in m of the hips that come down `factor` times as far from where they stand.
 
-    Of who sits or lies on the floor they stay there.
+    Of who sits or lies on the floor they stay there, and deep squats get little deeper.
     """
     stand = height.amax()
-    return stand - (stand - height) * (1 + (factor - 1) * _upright(height))
+    share = _upright(height) if factor > 1 else _upright(height, 0.15, 0.4)
+    return stand - (stand - height) * (1 + (factor - 1) * share)
 
 
-def _upright(height: Tensor) -> Tensor:
-    """1 where hips are at 0.6 of their greatest height [frames] or above, 0 below 0.25 of it, smooth between."""
-    return ease((height / height.amax() - 0.25) / 0.35)
+def _upright(height: Tensor, least: float = 0.25, whole: float = 0.6) -> Tensor:
+    """0 where hips are below `least` of their greatest height [frames], 1 from `whole` of it on, smooth between."""
+    return ease((height / height.amax() - least) / (whole - least))
 
 
 def _bone(rest: Mapping[str, Tensor], name: str) -> Tensor:
