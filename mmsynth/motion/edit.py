@@ -70,8 +70,8 @@ def speed(motion: Motion, factor: float) -> Motion:
     return dataclasses.replace(motion, times=motion.times / factor)
 
 
-SHORTEST = 1.0
-"""Of a clip that is repeated, in s."""
+SHORTEST = 0.95
+"""Of a clip that is repeated, in s: a stride, or a second of frames whose times are rounded."""
 _BLEND = 0.4
 
 
@@ -86,7 +86,7 @@ def loop(motion: Motion, seconds: float) -> Motion:
         seconds: from the first to the last sample.
 
     Raises:
-        ValueError: the clip is shorter than a second, or has too few frames to blend.
+        ValueError: the clip is shorter than `SHORTEST`, or has too few frames to blend.
     """
     count = len(motion.times)
     if motion.duration < SHORTEST or count < 9:

@@ -132,7 +132,7 @@ def test_short_files_are_repeated_where_the_recipe_says_so(tmp_path: Path) -> No
         assert motion.duration == pytest.approx(4 + 1 / 30) and pace(motion) == pytest.approx(1.0, rel=0.02)
     with pytest.raises(ValueError, match=r"the clips' 4.03 s among .* 1.50 s at most \(edits with loop"):
         check_motions(recipe_of(tmp_path, "", 4.0, frames=31))
-    with pytest.raises(ValueError, match="at least 1 s, to be repeated, among its files, got 0.50 s at most$"):
+    with pytest.raises(ValueError, match="at least 0.95 s, to be repeated, among its files, got 0.50 s at most$"):
         generate(recipe_of(tmp_path, "loop = true", 4.0, frames=11), tmp_path / "out", quiet)
     assert not (tmp_path / "out").exists()
 

@@ -108,7 +108,7 @@ def test_loop_joins_what_does_not_repeat_without_a_jerk():
 
 
 def test_a_moment_is_not_repeated(walking):
-    with pytest.raises(ValueError, match="at least 1 s and 9 frames, got 0.50 s"):
+    with pytest.raises(ValueError, match="at least 0.95 s and 9 frames, got 0.50 s"):
         loop(cut(walking, 0.0, 0.5), 3.0)
 
 
