@@ -11,7 +11,9 @@ from mmsynth import metrics
 from mmsynth.evaluation.fewshot import Curve
 from mmsynth.evaluation.mars import held_out_people
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.training.frames import Frames, moved_to
+from mmsynth.training.frames import Frames
+from mmsynth.training.material import FrameMaterial
+from mmsynth.training.models import Targets
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 
@@ -26,7 +28,7 @@ TITLES = {
 SIZES = "sizes from the unlabelled points of the person held out"
 # Recordings alone, everybody as large as those people; the same, sizes estimated from them; then synthetic frames too.
 ARMS = ("alone", "alone, sizes", "pre-trained, sizes", "mixed, sizes")
-# Synthetic frames alone, moved to the others' recordings, of which no pose is known.
+# Synthetic frames alone, and the others' recordings, of which no pose is known.
 ADAPTED = "synthetic, unlabelled"
 
 
@@ -78,7 +80,7 @@ def transfer_errors(
 
     Nothing of the person's poses is seen, and of the others' only the stretches of the share; sizes are estimated from
     all points of the person, which need no label. At share 0: the mean of the others' poses, a model of synthetic
-    poses alone, which knows no recording, and the same moved to the others' recordings (`frames.moved_to`).
+    poses alone, which knows no recording, and one that knows the others' recordings without their poses.
 
     Args:
         real: recorded poses.
@@ -90,18 +92,19 @@ def transfer_errors(
     """
     found: dict[float, dict[str, tuple[Errors, ...]]] = {0.0: {}, **{share: {} for share in shares}}
     before, beside = (replace(recipe, data=replace(recipe.data, schedule=s), sizes=True) for s in ("pretrain", "mix"))
-    plain = replace(recipe, sizes=False)
+    plain, targets = replace(recipe, sizes=False), Targets(joint_set=joint_set)
     for number, (name, there) in enumerate(held_out_people(real)):
         made = synthetic[name]
         test, others = real.take(there), real.take(~there)
         constant = np.broadcast_to(others.joints.mean(0), test.joints.shape)
-        kinds = made, moved_to(made, others, recipe.augment.mirror)
-        guesses = [fit_frames(before, joint_set, None, own, _quiet).poses(test) for own in kinds]
+        nothing, unlabelled = (FrameMaterial(targets, None, made, seen) for seen in (None, others))
+        guesses = [fit_frames(before, own, _quiet).poses(test) for own in (nothing, unlabelled)]
         found[0.0][name] = _errors([constant, *guesses], test)
         for share in shares:
             few = others.take(stretches(others, names, share, np.random.default_rng([recipe.seed, number])))
-            arms = ((plain, None), (before, None), (before, made), (beside, made))
-            found[share][name] = _errors([fit_frames(r, joint_set, few, m, _quiet).poses(test) for r, m in arms], test)
+            alone, joined = FrameMaterial(targets, few), FrameMaterial(targets, few, made)
+            arms = ((plain, alone), (before, alone), (before, joined), (beside, joined))
+            found[share][name] = _errors([fit_frames(r, own, _quiet).poses(test) for r, own in arms], test)
     return found
 
 

@@ -104,7 +104,7 @@ def fit_model(
         The model, and what there is to say of the data that only training shows; "" = nothing.
     """
     if isinstance(material, FrameMaterial):
-        return fit_frames(recipe, material.targets.joint_set, material.real, material.synthetic, progress), ""
+        return fit_frames(recipe, material, progress), ""
     if recipe.model == "trees":
         trees, note = fit_trees(recipe, material)
         progress(1, 1)
@@ -177,7 +177,7 @@ def _estimate_frames(recipe: Recipe) -> Estimate:
     def note(done: int, total: int) -> None:
         at.append(time.perf_counter())
 
-    model = fit_frames(few, material.targets.joint_set, material.real, material.synthetic, note)
+    model = fit_frames(few, material, note)
     seconds = float(np.median(np.diff(at))) * recipe.optimise.steps
     parameters = sum(p.numel() for p in model.network.parameters())
     frames = sum(len(f) for f in (material.real, material.synthetic) if f is not None)

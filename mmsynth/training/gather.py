@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_device
 from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
-from mmsynth.training.frames import frames_of, moved_to
+from mmsynth.training.frames import frames_of
 from mmsynth.training.known import Known, are_known, marks_of
 from mmsynth.training.material import FrameMaterial, TrainingMaterial
 from mmsynth.training.models import Targets
@@ -71,9 +71,8 @@ def gather_frames(recipe: Recipe) -> FrameMaterial:
                 "set it to false"
             )
     source, clips = chosen.adapting
-    if source and synthetic is not None:
-        synthetic = moved_to(synthetic, frames_of(source, clips), recipe.augment.mirror)
-    return FrameMaterial(chosen.targets, real, synthetic, _about(chosen, recipe.data), _known(chosen))
+    unlabelled = frames_of(source, clips) if source else None
+    return FrameMaterial(chosen.targets, real, synthetic, unlabelled, _about(chosen, recipe.data), _known(chosen))
 
 
 @dataclass(frozen=True, eq=False)

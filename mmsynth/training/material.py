@@ -47,5 +47,6 @@ class FrameMaterial:
     targets: Targets
     real: Frames | None = None
     synthetic: Frames | None = None
+    unlabelled: Frames | None = None
     about: str = ""
     known: Known = Known()

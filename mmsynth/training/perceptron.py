@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from mmsynth.joints import mirror_order
 from mmsynth.processes import Progress
-from mmsynth.training.frames import MIRROR, Frames, mean_row
+from mmsynth.training.frames import MIRROR, Frames, mean_row, moved_to
+from mmsynth.training.material import FrameMaterial
 from mmsynth.training.networks import check_learnt, seeded
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.sizes import Sizes, fit_sizes, floor_of, mean_size, of_one_size, resized
@@ -103,14 +104,13 @@ def frame_model(tensors: Mapping[str, Tensor]) -> FrameModel:
     if "sizes/weights" in tensors:
         spread, noise, own, level = (float(tensors[f"sizes/{n}"]) for n in ("spread", "noise", "own", "level"))
         people, recordings = (int(tensors[f"sizes/{name}"]) for name in ("people", "recordings"))
-        sizes = Sizes(tensors["sizes/weights"].numpy(), spread, noise, own, level, people, recordings)
+        told = bool(tensors["sizes/told"])
+        sizes = Sizes(tensors["sizes/weights"].numpy(), spread, noise, own, level, people, recordings, told)
     centre, mean, floor = tensors["centre"], tensors["mean"], float(tensors["floor"])
     return FrameModel(network.eval(), centre, mean, floor, sizes, tensors.get("sides"))
 
 
-def fit_frames(
-    recipe: Recipe, joint_set: str, real: Frames | None, synthetic: Frames | None, progress: Progress
-) -> FrameModel:
+def fit_frames(recipe: Recipe, material: FrameMaterial, progress: Progress) -> FrameModel:
     """Train on frames with poses, with `recipe.optimise.steps` in all whatever is there; the last state is kept.
 
     With both kinds a part c / (c + real poses), a half at most, is synthetic: of the steps, which come first
@@ -119,21 +119,27 @@ def fit_frames(
     synthetic people or, where there are none, the recorded ones. Of every batch a part `recipe.augment.mirror` is
     mirrored, if that is not zero, about the plane straight ahead of the radar.
 
+    To recordings without labels synthetic frames are moved (`frames.moved_to`). Where no others are there, strangers
+    are told to be larger or smaller than the people of these, who are taken to be as large as the synthetic ones.
+
     Args:
         recipe: steps, batch, rate, decay, mirror, width, schedule, sizes, seed and device.
-        joint_set: of the poses.
-        real: frames of recordings with known poses; None = there are none.
-        synthetic: simulated ones, the same; one of both must be there.
+        material: real or synthetic frames, or both; their poses are known.
         progress: called with (steps done, steps in all).
     """
-    known = real if real is not None else synthetic
+    real, aside, unlabelled = material.real, material.synthetic, material.unlabelled
+    if aside is not None and unlabelled is not None:
+        aside = moved_to(aside, unlabelled, recipe.augment.mirror)
+    known = real if real is not None else aside
     assert known is not None
-    steps, floor, sizes, aside = recipe.optimise.steps, floor_of(known), None, synthetic
+    steps, floor, sizes = recipe.optimise.steps, floor_of(known), None
     if recipe.sizes:
-        size = mean_size(known)
-        sizes = fit_sizes(known if synthetic is None else synthetic).relative_to(known)
-        known, aside = of_one_size(known, size), of_one_size(synthetic, size) if synthetic is not None else None
-    sides = torch.tensor(mirror_order(joint_set), device=recipe.device) if recipe.augment.mirror else None
+        size, taught = mean_size(known), fit_sizes(known if aside is None else aside)
+        others, told = (known, True) if real is not None or unlabelled is None else (unlabelled, False)
+        sizes = taught.relative_to(others, told)
+        known, aside = of_one_size(known, size), of_one_size(aside, size) if aside is not None else None
+    order = mirror_order(material.targets.joint_set)
+    sides = torch.tensor(order, device=recipe.device) if recipe.augment.mirror else None
     pupil = _Pupil(recipe, known, sides, progress)
     if real is None or aside is None:
         mean = pupil.learn(known, steps)

@@ -27,7 +27,7 @@ from mmsynth.whole import whole
 Array = NDArray[Any]
 
 # Of a run's files and of what its model reads (features, grids, bins): a change of either makes a new one.
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, eq=False)

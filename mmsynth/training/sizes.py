@@ -22,8 +22,9 @@ class Sizes:
         spread: variance of that logarithm from person to person.
         noise: variance of the estimates from single recordings of one person.
         own: variance of what a person's build adds to the estimate in all recordings alike.
-        level: the estimate from the recordings of the known people, mean over frames.
+        level: the estimate from the recordings of other people, mean over frames.
         people, recordings: how many these are.
+        told: whether their sizes are known; else they are taken to be as large as those learnt from, on average.
     """
 
     weights: Annotated[Array, "quantiles", "1/m"]
@@ -33,12 +34,13 @@ class Sizes:
     level: float
     people: int
     recordings: int
+    told: bool = True
 
     def __post_init__(self) -> None:
         check_shapes(self)
 
-    def relative_to(self, frames: Frames) -> "Sizes":
-        """The same, relative to other known people.
+    def relative_to(self, frames: Frames, told: bool = True) -> "Sizes":
+        """The same, relative to other people, whose sizes are known or not.
 
         An error that is the same in all recordings of a radar cancels.
         """
@@ -46,20 +48,22 @@ class Sizes:
         estimate, seen = self._estimates(heights, person)
         # By frames, as their mean size is.
         level = float(np.nanmean(estimate[person][recording])) if seen.any() else self.level
-        return replace(self, level=level, people=len(estimate), recordings=max(int(seen.sum()), 1))
+        return replace(self, level=level, people=len(estimate), recordings=max(int(seen.sum()), 1), told=told)
 
     def factors(self, frames: Frames) -> Array:
-        """How much larger [frames] than the known people each frame's person is, by all of their recordings here.
+        """How much larger each frame's person is [frames], by all of their recordings here, than people of known size.
 
-        The estimate is shrunk by its variance, own / people + noise / recordings on either side, against that of the
-        true difference, which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data
-        Analysis, eq. 2.12).
+        These are the people of `level`, or, where nobody's size is told there, those learnt from. The estimate is
+        shrunk by its variance, own / people + noise / recordings on either side, against that of the true difference,
+        which people's spread gives (the mean of a normal variable: Gelman et al., Bayesian Data Analysis, eq. 2.12).
+        Of a difference to people of unknown size a part is theirs, which says nothing of the person's own.
         """
         heights, person, recording = _recordings(frames)
         estimate, seen = self._estimates(heights, person)
         true = self.spread * (1 + 1 / self.people)
         error = self.own * (1 + 1 / self.people) + self.noise * (1 / np.maximum(seen, 1) + 1 / self.recordings)
-        sure = np.where(seen > 0, true / np.maximum(true + error, 1e-12), 0.0)
+        own = true if self.told else self.spread
+        sure = np.where(seen > 0, own / np.maximum(true + error, 1e-12), 0.0)
         return np.asarray(np.exp(sure * (np.nan_to_num(estimate) - self.level))[person][recording])
 
     def _estimates(self, heights: Array, person: Array) -> tuple[Array, Array]:

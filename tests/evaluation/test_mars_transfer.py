@@ -15,6 +15,7 @@ from mmsynth.evaluation.mars_transfer import ADAPTED, joint_table, pose_curves, 
 from mmsynth.motion import read_motion
 from mmsynth.training.augment import Augment
 from mmsynth.training.frames import Frames
+from mmsynth.training.material import FrameMaterial
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.types import Labels, PointCloud, Sample, Skeleton
 
@@ -128,16 +129,17 @@ def test_everybody_is_held_against_the_others_mean_and_his_own_synthetic_poses()
 def test_recordings_alone_have_one_size_unless_sizes_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def fitted(own: Recipe, _: str, known: Frames | None, made: Frames | None, progress: object) -> SimpleNamespace:
-        asked.append((own.data.schedule, own.sizes, known is not None, made is not None))
+    def fitted(own: Recipe, material: FrameMaterial, progress: object) -> SimpleNamespace:
+        given = (part is not None for part in (material.real, material.synthetic, material.unlabelled))
+        asked.append((own.data.schedule, own.sizes, *given))
         return SimpleNamespace(poses=lambda frames: frames.joints)
 
     monkeypatch.setattr("mmsynth.evaluation.mars_transfer.fit_frames", fitted)
     real = poses(2, 4, 0)
     transfer_errors(real, names(2), dict.fromkeys(real.subject, real), (1.0,), recipe(1, 8), "mars19")
-    only = ("pretrain", True, False, True)
+    none = [(True, False, True, unlabelled) for unlabelled in (False, True)]
     arms = [(False, False), (True, False), (True, True), (True, True)]
-    assert [a[1:] for a in asked] == [only[1:], only[1:], *((sizes, True, made) for sizes, made in arms)] * 2
+    assert [a[1:] for a in asked] == [*none, *((sizes, True, made, False) for sizes, made in arms)] * 2
     schedules = ["pretrain", "pretrain", recipe(1, 8).data.schedule, "pretrain", "pretrain", "mix"]
     assert [a[0] for a in asked[:6]] == schedules
 

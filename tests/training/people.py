@@ -7,6 +7,8 @@ import torch
 
 from mmsynth.training.augment import Augment
 from mmsynth.training.frames import Frames
+from mmsynth.training.material import FrameMaterial
+from mmsynth.training.models import Targets
 from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.training.sizes import resized
 from mmsynth.types import PointCloud
@@ -51,3 +53,7 @@ def recipe(schedule: str = "pretrain") -> Recipe:
     """Nothing is mirrored: the made-up features know no sides."""
     data = Data(real=(Path("none.h5"),), schedule=schedule)  # type: ignore[arg-type]
     return Recipe(data, "pose", model="histograms", width=32, optimise=QUICK, augment=Augment(mirror=0.0))
+
+
+def material(real: Frames | None, synthetic: Frames | None, unlabelled: Frames | None = None) -> FrameMaterial:
+    return FrameMaterial(Targets(joint_set="mars19"), real, synthetic, unlabelled)

@@ -101,7 +101,7 @@ def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Pat
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     (tmp_path / "run" / "run.json").write_text(json.dumps({**about, "version": 99}))
     (tmp_path / "run" / "recipe.toml").write_text("of_a_later = 'version'\n")
-    with pytest.raises(ValueError, match=r"run: expected a training run of version 3, got one of version 99$"):
+    with pytest.raises(ValueError, match=r"run: expected a training run of version 4, got one of version 99$"):
         load_run(tmp_path / "run")
 
 

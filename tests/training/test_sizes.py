@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from made_up import quiet
-from training.people import MANY, QUICK, cloud, people, recipe
+from training.people import MANY, QUICK, cloud, material, people, recipe
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.joints import bones
@@ -55,23 +55,41 @@ def test_what_is_told_counts_as_much_as_it_is_sure() -> None:
     np.testing.assert_allclose(np.log(sizes.factors(nameless)), np.repeat([0, 0.2 * share, 0], 20), atol=1e-12)
 
 
+def strangers(count: int, each: int, seed: int) -> Frames:
+    """A frame of every recording of people whose sizes spread by 0.08, and whose heights err."""
+    draw = np.random.default_rng(seed)
+    found = people({f"{seed} {k}": float(s) for k, s in enumerate(np.exp(draw.normal(0, 0.08, count)))}, each, seed)
+    one = found.take(np.arange(0, len(found), 20))
+    build = np.repeat(draw.normal(0, 0.02, (count, 5)), each, 0)
+    return replace(one, heights=one.heights + build + draw.normal(0, 0.1, build.shape))
+
+
 @pytest.mark.parametrize("recordings", [1, 10])
 def test_sizes_are_believed_once_by_what_they_are_worth(recordings: int) -> None:
     """Of 600 strangers the truth lies, on average, where it is said to: not further, as of answers shrunk twice."""
-    draw = np.random.default_rng(4)
-
-    def drawn(count: int, each: int, seed: int) -> Frames:
-        found = people({f"{seed} {k}": float(s) for k, s in enumerate(np.exp(draw.normal(0, 0.08, count)))}, each, seed)
-        one = found.take(np.arange(0, len(found), 20))  # a frame of every recording
-        build = np.repeat(draw.normal(0, 0.02, (count, 5)), each, 0)
-        return replace(one, heights=one.heights + build + draw.normal(0, 0.1, build.shape))
-
-    taught = fit_sizes(drawn(300, 10, 1))
-    known, asked = drawn(200, 10, 2), drawn(600, recordings, 3)
+    taught = fit_sizes(strangers(300, 10, 1))
+    known, asked = strangers(200, 10, 2), strangers(600, recordings, 3)
     said, truth = np.log(taught.relative_to(known).factors(asked)), np.log(asked.size / mean_size(known))
     slope = (said - said.mean()) @ truth / ((said - said.mean()) @ said)
     # Three standard errors: of 600 truths, 0.027 or 0.057 off, about answers that spread by 0.075 or 0.055.
     assert slope == pytest.approx(1, abs=0.045 if recordings == 10 else 0.13)
+
+
+@pytest.mark.parametrize("others", [1, 2, 10])
+def test_who_is_compared_with_people_of_unknown_size_is_believed_less(others: int) -> None:
+    """A radar that shows everybody lower does not matter; of a difference to others a part is theirs."""
+    taught, everybody = fit_sizes(strangers(300, 10, 1)), strangers(600 * (1 + others), 10, 2)
+    lower = replace(everybody, heights=everybody.heights - 0.3)
+    each = np.arange(len(lower)).reshape(600, 1 + others, 10)
+    said = np.concatenate(
+        [
+            np.log(taught.relative_to(lower.take(group[1:].ravel()), told=False).factors(lower.take(group[0])))[:1]
+            for group in each
+        ]
+    )
+    truth = np.log(everybody.size[each[:, 0, 0]])
+    slope, error = (said @ truth / (said @ said), 0.08 / np.sqrt(said @ said))
+    assert abs(said.mean()) < 0.01 and error < 0.09 and slope == pytest.approx(1, abs=3 * error)
 
 
 def test_a_grown_person_stands_on_the_same_spot() -> None:
@@ -108,8 +126,8 @@ def test_simulated_people_of_many_sizes_tell_how_large_a_stranger_is(schedule: s
         return replace(found, heights=found.heights + 0.4)
 
     made, real = people(MANY, 2, 1, 0.01), recorded({"p0": 0.95, "p1": 1.05}, 2)
-    told = fit_frames(recipe(schedule), "mars19", real, made, quiet)
-    alone = fit_frames(replace(recipe(schedule), sizes=False), "mars19", real, None, quiet)
+    told = fit_frames(recipe(schedule), material(real, made), quiet)
+    alone = fit_frames(replace(recipe(schedule), sizes=False), material(real, None), quiet)
     # How heights tell sizes is learnt of the simulated people, who are many.
     assert alone.sizes is None and told.sizes is not None
     np.testing.assert_array_equal(told.sizes.weights, fit_sizes(made).weights)
@@ -137,7 +155,7 @@ def test_what_is_said_of_somebody_is_read_from_points_alone() -> None:
     made, real = people(MANY, 2, 1, 0.01), people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01)
     done: list[tuple[int, int]] = []
     short = replace(recipe(), optimise=replace(QUICK, steps=10, every=1))
-    model = fit_frames(short, "mars19", real, made, lambda *step: done.append(step))
+    model = fit_frames(short, material(real, made), lambda *step: done.append(step))
     assert done == [(k + 1, 10) for k in range(10)]
     asked = people({"p2": 1.2}, 2, 3, 0.01)
     unlabelled = replace(asked, joints=np.full_like(asked.joints, np.nan), size=np.full(len(asked), np.nan))
@@ -150,7 +168,7 @@ def test_of_simulated_people_it_is_learnt_how_they_move_whatever_their_sizes(sch
     real, asked = people({"p0": 0.95, "p1": 1.05}, 2, 2, 0.01), people({"p2": 1.2}, 2, 3, 0.01)
     short = replace(recipe(schedule), optimise=replace(QUICK, steps=40))
     many, one = (
-        fit_frames(short, "mars19", real, people(sizes, 2, 1), quiet) for sizes in (MANY, dict.fromkeys(MANY, 1.0))
+        fit_frames(short, material(real, people(sizes, 2, 1)), quiet) for sizes in (MANY, dict.fromkeys(MANY, 1.0))
     )
     poses = [replace(model, sizes=None).poses(asked) for model in (many, one)]
     np.testing.assert_allclose(*poses, atol=1e-4)
