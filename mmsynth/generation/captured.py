@@ -45,7 +45,7 @@ def captured(
     edits = activity.edits
     mirrored = uniform((0.0, 1.0), own) < 0.5 and edits.mirror
     pace, size, spread = (uniform(bounds, own) for bounds in (edits.speed, edits.amplitude, edits.noise))
-    whole, length = _long_enough(activity, body, pace * seconds, draw), pace * seconds
+    whole, length = _long_enough(activity, body, seconds, pace, draw), pace * seconds
     first, last = float(whole.times[0]), float(whole.times[-1])
     start = first + uniform((0.0, last - first - length), draw)
     if edits == Edits():
@@ -74,8 +74,12 @@ def motion_files(activity: ActivityRecipe) -> list[Path]:
     return sorted({p for pattern in activity.files for p in Path("/").glob(pattern.lstrip("/"))})
 
 
-def _long_enough(activity: ActivityRecipe, body: BodyModel, seconds: float, draw: torch.Generator) -> Motion:
-    """The motion of one of the activity's files, drawn among those that last `seconds` or may be repeated for so long.
+def _long_enough(
+    activity: ActivityRecipe, body: BodyModel, seconds: float, pace: float, draw: torch.Generator
+) -> Motion:
+    """The motion of one of the activity's files, drawn among those that last a clip of `seconds` at `pace`.
+
+    Those that may be repeated are among them.
 
     Raises:
         ValueError: there is none, or one cannot be read.
@@ -84,13 +88,13 @@ def _long_enough(activity: ActivityRecipe, body: BodyModel, seconds: float, draw
     longest = 0.0
     while paths:
         motion = read_captured(str(paths.pop(integer(len(paths), draw))), activity.frame_rate, body)
-        if motion.duration >= seconds:
+        if motion.duration >= pace * seconds:
             return motion
         if activity.edits.loop and motion.duration >= SHORTEST:
             # Clips begin anywhere in it.
-            return loop(motion, seconds + motion.duration)
+            return loop(motion, pace * seconds + motion.duration)
         longest = max(longest, motion.duration)
-    raise _too_short(activity, seconds, longest)
+    raise _too_short(activity, activity.edits.speed[1] * seconds, longest)
 
 
 def _too_short(activity: ActivityRecipe, seconds: float, longest: float) -> ValueError:
