@@ -196,6 +196,19 @@ def test_the_level_of_clutter_is_in_db_and_its_points_say_what_they_are(tmp_path
     assert not bool(points_of(none, "concrete").any())
 
 
+def test_points_are_told_apart_by_clutter_of_its_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = RECIPE.replace('room = "room.toml"', "") + '[clutter]\nroom = "room.toml"\nlevel_db = [20, 20]\n'
+    path, asked = written(tmp_path, ROOM, table), []
+    traced = traced_of(path)
+    monkeypatch.setattr("mmsynth.generation.clip.label_points", lambda cloud, paths, *_: asked.extend(paths) or cloud)
+    record(stage(load_recipe(path)), traced, 0)
+    assert traced.clutter is not None and len(asked) == len(traced.clean)
+    for paths in asked:
+        power = paths.gain[:, 0].abs().square()
+        floor = torch.tensor([name.startswith("concrete") for name in paths.region_names])[paths.region]
+        assert float(power[floor].sum() / traced.clutter[1].gain[:, 0].abs().square().sum()) == pytest.approx(100.0)
+
+
 def test_clutter_that_cannot_be_is_refused(tmp_path: Path) -> None:
     both = RECIPE + '[clutter]\nroom = "room.toml"\n'
     with pytest.raises(ValueError, match="clutter: expected none in a room, which has its own echo"):

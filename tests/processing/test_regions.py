@@ -104,6 +104,19 @@ def test_echoes_add_up_as_waves_and_only_within_four_cells(radhar, targets):
         ]
 
 
+@pytest.mark.parametrize(("kind", "left"), [("blackman", 0.595), ("hann", 0.5), ("hamming", 0.426)])
+def test_an_echo_a_cell_farther_counts_by_the_windows_lobe(radhar, targets, kind, left):
+    """Next to a tone, the spectrum of a window a0 - a1 cos + a2 cos 2 has a1 / 2 a0 of its height."""
+    settings = Processing(range_window=kind, max_points=1)
+    here = ((0.0, 60 * radhar.waveform.range_bin, 0.0), (0.0, 0.0, 0.0))
+    cloud = detect(range_doppler(targets(radhar, here), settings), settings)
+    beyond = ((0.0, here[0][1] + radhar.waveform.range_resolution, 0.0), (0.0, 0.0, 0.0))
+    # Gaussians for lobes err by 3 %; a cell of margin more.
+    for own, region in ((0.93 * left, 0), (1.07 * left, 1)):
+        paths = paths_to(radhar, [beyond, here], [1.0, own], [0, 1])
+        assert label_points(cloud, [paths], radhar, settings).region.tolist() == [region]
+
+
 def test_features_of_a_path_are_those_of_mid_frame(workload_m):
     place, velocity = (0.5, 3.0, 0.4), (0.3, -3.5, 1.0)
     paths = paths_to(workload_m, [(place, velocity)], [0.5], [0], knots=3)

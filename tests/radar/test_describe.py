@@ -20,6 +20,9 @@ def test_every_radar_can_be_described(name):
     for key, value in figures.items():
         assert isinstance(value, str) or math.isfinite(value), key
     assert 0 < figures["frame duty"] <= 1
+    # The link budget is that of people whom the radar can see.
+    told = [float(key.split()[2]) for key in figures if key.startswith("person at")]
+    assert told == [d for d in (1.0, 2.0, 3.0, 5.0, 8.0) if d < float(figures["maximum range (m)"])]
 
 
 def test_figures_of_radhar():

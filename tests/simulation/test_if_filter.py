@@ -134,9 +134,11 @@ def test_leakage_passes_too():
 
 def test_the_beat_of_a_way_is_that_of_both_its_legs_at_mid_frame():
     radar = radar_with(lowpass=4e6)
-    delay = 1e-9 * torch.tensor([[[10.0, 20.0, 90.0]], [[40.0, 50.0, 0.0]]], dtype=torch.float64)
+    # Two antennas an end, whose mean the filter sees: one filter answers all.
+    delay = 1e-9 * torch.tensor([[[10.0, 15.0, 90.0], [9.0, 25.0, 90.0]], [[40.0, 49.0, 0.0], [4.0, 51.0, 0.0]]])
     knots, flat = torch.linspace(0, radar.active_time, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.long)
     ways = torch.zeros(1, 3)
+    delay = delay.double()
     paths = Paths(torch.ones(1, 2) + 0j, delay[:1], delay[1:], knots, ways, ways, flat, flat)
     # 70 ns of 100 MHz/us are 7 MHz.
     assert complex(passed(paths, radar).gain[0, 0]) == pytest.approx(1 / (1 + 1j * 7 / 4))

@@ -11,12 +11,12 @@ from oracles import fresnel_power, image_echo, trihedral_rcs
 from simulation.scenes import mesh, plate, rcs, small_radar
 
 from mmsynth.geometry import radar_pose
-from mmsynth.radar import load_radar
+from mmsynth.radar import load_radar, pattern_gain
 from mmsynth.scene import load_room
 from mmsynth.simulation import Simulation, frame_knots, knot_times, simulate, simulate_clean, synthesize, trace_room
 from mmsynth.simulation.paths import trace
-from mmsynth.simulation.room import PATCH, cut_mesh
-from mmsynth.types import Material, MeshSequence, Receiver, Scene
+from mmsynth.simulation.room import ASIDE, PATCH, cut_mesh
+from mmsynth.types import Material, MeshSequence, Pattern, Receiver, Scene
 
 STONE = Material("stone", complex(5.2, -0.2), frequency=60e9)
 METAL = Material("metal", None)
@@ -54,6 +54,18 @@ def test_wall_is_the_image_of_the_radar(material: Material) -> None:
     assert float(paths.tx_delay[0, 0, 0] + paths.rx_delay[0, 0, 0]) == pytest.approx(delay, rel=1e-12)
     assert float(paths.gain[0, 0].abs()) == pytest.approx(amplitude, rel=1e-5)
     assert float(paths.gain[0, 0].real) < 0  # the field turns over at a conductor and at a denser medium
+
+
+def test_the_echo_of_a_wall_aside_passes_the_beam_twice() -> None:
+    # Turned away, so that the wall's image lies 25 degrees to the left of the boresight and 10 above it.
+    narrow = Pattern(peak_gain=8.0, azimuth_width=math.radians(60), elevation_width=math.radians(40))
+    scene = replace(room([wall_ahead(3.0)]), world_from_radar=radar_pose((0.0, 0.0, 0.0), -0.4363, -0.1745))
+    plain, through = (trace_room(scene, replace(small_radar(), pattern=p), QUIET, 0) for p in (Pattern(), narrow))
+    assert plain is not None and through is not None
+    direction = scene.world_from_radar[:3, :3].T @ torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
+    got = float(through.gain[0, 0].abs() / plain.gain[0, 0].abs())
+    assert got == pytest.approx(float(pattern_gain(narrow, direction)), rel=1e-5)  # the root of its square
+    assert 0.5 < got < 6
 
 
 def test_corner_sends_the_wave_back_by_its_edge() -> None:
@@ -124,9 +136,13 @@ def test_corners_send_back_wherever_the_room_stands() -> None:
         assert torch.bincount(paths.order).tolist() == [6, 18]
 
 
-def test_a_board_sees_every_corner_of_a_room() -> None:
+@pytest.mark.parametrize("left", [False, True])
+def test_a_board_sees_every_corner_of_a_room(left: bool) -> None:
     # The phase centres of its TX and RX are a millimetre apart: which order of two walls is there hangs on no less.
     radar, settings, draw = load_radar("mmmesh").radar, Simulation(bounces=1, diffuse=False), np.random.default_rng(4)
+    if left:  # an RX to the left of its TX and below it, as far as the ray goes aside: it must not go back to the TX
+        one, other = (torch.tensor([p], dtype=torch.float64) for p in ((0.0, 0.0, 0.0), ASIDE))
+        radar = replace(radar, tx=other, rx=one, codes=torch.eye(1))
     for _ in range(40):
         size = draw.uniform([2.5, 2.5, 2.2], [8, 8, 3.2])
         walls, mirrors, names, materials = load_room({"room": {"size": size.tolist(), "center": [0.0, 0.0]}}, 77e9)

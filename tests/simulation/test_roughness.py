@@ -31,3 +31,14 @@ def test_a_rough_plate_seen_aside_scatters_by_both_cosines(there: float, back: f
     gain = trace(scenes[1], radar, 0, replace(settings, coherent=False), 1).gain[:, 0].abs().double()
     area = float(gain.square().sum()) * (4 * math.pi) ** 3 * DISTANCE**4 / radar.waveform.wavelength**2
     assert area == pytest.approx(4 * 0.02**2 * (1 - math.exp(-lost)) * cosines.prod(), rel=3e-3)
+
+
+def test_two_people_of_one_shape_have_rough_surfaces_of_their_own() -> None:
+    """Where both stand at the very same place, each facet of the one has another phase than that of the other."""
+    body = mesh(*plate(0.1, 0.1, 3.0, cells=12))
+    scene = free_space(body, body, materials={"conductor": Material("rough", None, roughness=HEIGHT)})
+    gain = trace(scene, small_radar(), 0, Simulation(drop=0.0, coherent=False, occlusion=False), 1).gain[:, 0]
+    one, other = gain.chunk(2)
+    torch.testing.assert_close(one.abs(), other.abs())
+    # What 288 phases have in common is 0.06.
+    assert float((one.conj() @ other).abs() / (one.norm() * other.norm())) < 0.25
