@@ -61,7 +61,15 @@ def parse_cfg(text: str, device: str | None = None, subframe: int = 0, name: str
     processing = _with_extras(processing, lines.comments)
     setup = board.setup(replace(profile, processing=processing), name)
     calibration = ti_processing.calibration(lines, board)
-    return replace(setup, notes=how + notes + lines.notes, calibration=calibration)
+    return replace(setup, notes=how + notes + lines.notes, calibration=calibration, frames=_frames(lines))
+
+
+def _frames(lines: Lines) -> int:
+    """Frames after which the radar stops; 0 = when it is told to."""
+    mode = lines.last("dfeDataOutputMode")
+    if mode is not None and mode.values[0] == 3:
+        return lines.need("advFrameCfg").whole(2, 0, 65535)
+    return lines.need("frameCfg").whole(5 if lines.last("chirpComnCfg") else 3, 0, 65535)
 
 
 def _board(lines: Lines, device: str | None) -> tuple[Device, tuple[str, ...]]:

@@ -157,12 +157,14 @@ class RadarSetup:
         processing: the chain from ADC samples to points.
         notes: what the file says that neither of them holds (lines that are not used), one sentence each.
         calibration: of this board, for the readers of its raw recordings; what is simulated has no such errors.
+        frames: after which the radar stops, likewise; 0 = when it is told to.
     """
 
     radar: Radar
     processing: Processing
     notes: tuple[str, ...] = ()
     calibration: ChannelCalibration = ChannelCalibration()
+    frames: int = 0
 
     def __post_init__(self) -> None:
         chain, bins = self.processing, self.radar.waveform.range_bins

@@ -44,6 +44,17 @@ def test_radhar_cfg_is_the_profile():
     assert p.second_peak == profile.processing.second_peak
 
 
+def test_frames_after_which_the_radar_stops_are_read():
+    """The fourth number of frameCfg; of the low-power SDK's the last, of advFrameCfg the third."""
+    low, advanced = "frameCfg 2 0 600 64 200 ", "advFrameCfg 2 0 "
+    assert [parse_cfg(text).frames for text in (RADHAR, LOW_POWER, SUBFRAMES)] == [0, 0, 0]
+    assert parse_cfg(RADHAR.replace("frameCfg 0 2 16 0", "frameCfg 0 2 16 900")).frames == 900
+    assert parse_cfg(LOW_POWER.replace(low + "0", low + "70")).frames == 70
+    assert parse_cfg(SUBFRAMES.replace(advanced + "0", advanced + "80")).frames == 80
+    with pytest.raises(ValueError, match="argument 4: expected a whole number from 0 to 65535, got -1"):
+        parse_cfg(RADHAR.replace("frameCfg 0 2 16 0", "frameCfg 0 2 16 -1"))
+
+
 def test_a_board_is_known_by_its_calibration():
     three = (1, 2, 4)
     plain = demo("", "0 60.5 100 25 69 0 0 50 1 256 6000 0 0 30", three, 32, "100", SDK3)

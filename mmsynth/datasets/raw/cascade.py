@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmsynth.datasets.raw.recording import Recording, board_correction, step_of
+from mmsynth.datasets.raw.recording import Recording, board_correction, frames_note, step_of
 from mmsynth.datasets.raw.words import Stream
 from mmsynth.types import AdcFrames, Radar, RadarSetup
 
@@ -45,7 +45,8 @@ def read_cascade(folder: Path | str, setup: RadarSetup) -> Recording:
         got = min(stream.words for stream in streams)
         raise ValueError(f"{folder}: expected frames of {2 * frame} bytes of each device, got {2 * got} bytes in all")
     left = sum(2 * (stream.words - count * frame) + stream.odd for stream in streams)
-    notes = (f"{folder.name}: {left} bytes beyond the last frame that all devices have were dropped",) if left else ()
+    dropped = (f"{left} bytes beyond the last frame that all devices have were dropped",) if left else ()
+    notes = (f"{folder.name}: {note}" for note in (*dropped, *frames_note(count, setup)))
 
     def decode(start: int, stop: int) -> Tensor:
         w = radar.waveform

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mmsynth.datasets.raw.beats import forwardness, mirrored
 from mmsynth.datasets.raw.hsi import Headers, find_headers
-from mmsynth.datasets.raw.recording import Recording, board_correction, board_rx, step_of
+from mmsynth.datasets.raw.recording import Recording, board_correction, board_rx, frames_note, step_of
 from mmsynth.datasets.raw.words import Stream
 from mmsynth.radar import device_named
 from mmsynth.types import AdcFrames, Radar, RadarSetup
@@ -90,7 +90,7 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
         raise ValueError(f"{files[0]}: {error}") from None
     if frames.count == 0:
         raise ValueError(f"{files[0]}: expected frames of {2 * frames.size} bytes, got {stream.words * 2} bytes in all")
-    notes = [*setup.notes, *(f"{name}: {note}" for note in frames.notes)]
+    notes = [*setup.notes, *(f"{name}: {note}" for note in (*frames.notes, *frames_note(frames.count, setup)))]
     first = frames.read(0, 1)
     steps, exchanged = _rms(first), _rms(first.byteswap())
     if steps > 4 * exchanged:

@@ -63,6 +63,17 @@ def frame_values(radar: Radar) -> int:
     return radar.waveform.loops * radar.slots * len(radar.rx) * radar.waveform.samples
 
 
+def frames_note(count: int, setup: RadarSetup) -> tuple[str, ...]:
+    """A sentence where a recording has other frames than its configuration lets the radar send."""
+    if setup.frames in (0, count):
+        return ()
+    how = "several recordings stand in it" if count > setup.frames else "it was stopped early"
+    return (
+        f"{count} frames, where the configuration has the radar stop after {setup.frames}: another one made the "
+        f"recording, or {how}",
+    )
+
+
 def step_of(radar: Radar) -> float:
     """V a step of 16-bit words: their full range is the ADC's."""
     return radar.receiver.full_scale / 32768
