@@ -32,7 +32,7 @@ from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
 from mmsynth.calibration.tilting import tilted
 from mmsynth.config import dumps
-from mmsynth.datasets import Attributes, Clips, Dataset, FlatPoints, run_folder
+from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.evaluation.report import without_nan
 from mmsynth.generation.captured import check_motions
@@ -114,14 +114,8 @@ def calibrate(
     """
     settings, out = settings or CalibrationSettings(), Path(out)
     _check_place(out)
-    setup, unit = _check_radar(recipe, captures)
-    if len(captures) == 0:
-        raise ValueError("calibrate: expected recordings, got a data set without clips")
-    points, still = captures.points(), _still(recipe, setup)
-    recorded = _recorded(points, recipe, still, unit)
-    load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
-    check_motions(recipe)
-    base = replace(recipe, outputs=Outputs())
+    setup, still, recorded = compared(recipe, captures)
+    points, base = captures.points(), replace(recipe, outputs=Outputs())
     note = f"{run_note(base)}# {settings}; SHA-256 of the recordings' points: {digest('', points)}\n"
     files = tuple(out.with_suffix(suffix) for suffix in (".toml", ".png", ".json"))
     if any(path.exists() for path in files):
@@ -133,7 +127,7 @@ def calibrate(
             places(points, recipe.seconds),
             setup.radar.waveform.max_range,
             settings,
-            ClipFolder(folder, workers, progress, _clips_in_all(settings, still)),
+            ClipFolder(folder, workers, progress, clips_in_all(settings, still)),
             still,
             floor_begins(points, floor_limit(recipe)),
         )
@@ -174,18 +168,28 @@ def _check_place(out: Path) -> None:
         raise ValueError(f"{out}: no such folder {out.parent}")
 
 
-def _recorded(points: FlatPoints, recipe: Recipe, still: Still, unit: str) -> Measured:
-    """What recordings hold; refuses those without a moving point."""
-    recorded = measure(points, recipe.seconds, still, unit)
+def compared(recipe: Recipe, captures: Clips) -> tuple[RadarSetup, Still, Measured]:
+    """The recipe's radar, what of things at rest is compared with it, and what recordings hold.
+
+    Raises:
+        ValueError: as of `calibrate`, of recipe and recordings.
+    """
+    setup, unit = _check_radar(recipe, captures)
+    if len(captures) == 0:
+        raise ValueError("calibrate: expected recordings, got a data set without clips")
+    still = _still(recipe, setup)
+    recorded = measure(captures.points(), recipe.seconds, still, unit)
     if len(recorded["range (m)"]) == 0:
         raise ValueError(
             f"calibrate: expected recordings with points {NEAR:g} to {FAR:g} m away that move at over {STATIC_SPEED:g} "
             "m/s, got none"
         )
-    return recorded
+    load_body(recipe.subjects.body)  # a missing one is reported before there is a folder
+    check_motions(recipe)
+    return setup, still, recorded
 
 
-def _clips_in_all(settings: CalibrationSettings, still: Still) -> int:
+def clips_in_all(settings: CalibrationSettings, still: Still) -> int:
     """Clips of the search, and of judging what it found, before and after."""
     judged = settings.judged or settings.clips
     return (6 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged

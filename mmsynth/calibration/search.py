@@ -176,7 +176,7 @@ class Search:
         Noise and clutter are tried together: both take points away, slow ones among what rests before others. Every
         noise floor is tried with clutter of middle strength, then those beside the best with any.
         """
-        devices, floors = self._devices(), sorted(self.settings.noise_db)
+        devices, floors = candidates(self.settings, self.recorded), sorted(self.settings.noise_db)
         levels = list(dict.fromkeys(d.level_db for d in devices))
         near = [d for d in devices if d.level_db == levels[len(levels) // 2]]
         found: list[Option] = []
@@ -200,13 +200,6 @@ class Search:
                 ghostly = [add_ghosts(c, (share, share), draw) for c, draw in zip(clouds, draws, strict=True)]
                 yield measure(flatten(ghostly), recipe.seconds, self.still, unit)
 
-    def _devices(self) -> list[Candidate]:
-        """All candidates without ghosts."""
-        tried, snr = self.settings, len(self.recorded["SNR (dB)"]) > 0
-        thresholds = tried.threshold_db if snr else (min(tried.threshold_db, key=abs),)
-        levels = tried.level_db if len(self.recorded[SLOW]) else (None,)
-        return [Candidate(*one) for one in product(tried.noise_db, thresholds, levels, (min(tried.ghosts),))]
-
     def _options(self, name: str, recipe: Recipe, devices: list[Candidate]) -> list[Option]:
         """What the recipe's clips are like with each device; one unit has one noise floor, so that none is a range."""
         each = zip(devices, self.simulate(name, recipe, devices), strict=True)
@@ -214,6 +207,13 @@ class Search:
             Option(recipe, d, m, distances(self.recorded, m), replicas(self.recorded, m, people(recipe)))
             for d, m in each
         ]
+
+
+def candidates(tried: CalibrationSettings, recorded: Measured) -> list[Candidate]:
+    """All devices without ghosts that are tried where recordings hold this."""
+    thresholds = tried.threshold_db if len(recorded["SNR (dB)"]) else (min(tried.threshold_db, key=abs),)
+    levels = tried.level_db if len(recorded[SLOW]) else (None,)
+    return [Candidate(*one) for one in product(tried.noise_db, thresholds, levels, (min(tried.ghosts),))]
 
 
 def floor_limit(recipe: Recipe) -> float:

@@ -145,6 +145,7 @@ def calibrate(
     seed: Annotated[
         int | None, typer.Option(help="Of the simulated people, in place of the recipe's: shows what is chance.")
     ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Make a few clips, print the cost, stop.")] = False,
 ) -> None:
     """Fit a recipe's places, noise floor, thresholds, clutter, ghosts and clothing to unlabelled recordings.
 
@@ -154,13 +155,24 @@ def calibrate(
 
     `mmsynth generate my_recipe.toml --radar my.cfg --overlay overlay.toml --out data/mine`
     """
-    from mmsynth.calibration import CalibrationSettings
+    from mmsynth.calibration import CalibrationSettings, short
     from mmsynth.calibration import calibrate as match
+    from mmsynth.calibration import estimate as measure
     from mmsynth.datasets import Dataset
     from mmsynth.generation import load_recipe
 
     loaded = load_recipe(recipe, radar)
     loaded = loaded if seed is None else replace(loaded, seed=seed)
-    with Dataset.open(captures) as recordings, Progress("clips") as progress:
-        found = match(loaded, recordings, out, progress, CalibrationSettings(clips=clips), workers)
+    settings = CalibrationSettings(clips=clips)
+    with Dataset.open(captures) as recordings:
+        if doubt := short(recordings):
+            note(doubt)
+        if estimate:
+            with Progress("clips") as progress:
+                cost = measure(loaded, recordings, progress, settings, workers)
+            minutes = f"{cost.seconds / 60:.1f} min with --workers {workers}"
+            say(f"at least {cost.clips} clips: {minutes}, and some more to compare them with the recordings")
+            return
+        with Progress("clips") as progress:
+            found = match(loaded, recordings, out, progress, settings, workers)
     say(found.text(), f"wrote {out}, {out.with_suffix('.png')} and {out.with_suffix('.json')}")

@@ -11,7 +11,7 @@ from made_up import make_clip
 
 from mmsynth.calibration import CalibrationSettings, Level
 from mmsynth.calibration.quantities import QUANTITIES, SLOW, Measured, Still, Values, measure
-from mmsynth.calibration.search import SURE, WITHIN, ClipFolder, Option, Search, better, flatten, people
+from mmsynth.calibration.search import SURE, WITHIN, ClipFolder, Option, Search, better, candidates, flatten, people
 from mmsynth.calibration.settings import Candidate
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
@@ -54,7 +54,7 @@ def test_every_noise_floor_is_tried_with_every_threshold_level_and_share(
     monkeypatch.setattr(Search, "simulate", simulate)
     missing = [name for name, there in (("SNR (dB)", snr), (SLOW, slow)) if not there]
     search = Search(measured(*missing), np.zeros((0, 2)), 10.0, settings, folder(Path("none")))
-    options = search._options("placed", recipe, search._devices())
+    options = search._options("placed", recipe, candidates(search.settings, search.recorded))
     # Ghosts come last. Without SNR, noise and threshold show as their sum: the threshold nearest to none is taken.
     # Clutter shows in slow points: without these it stays the recipe's.
     thresholds, levels = settings.threshold_db if snr else (1.0,), settings.level_db if slow else (None,)

@@ -12,7 +12,7 @@ import torch
 from cli.run import RECIPE, TRAINING, call
 from made_up import swing
 
-from mmsynth.calibration import Calibration, CalibrationSettings, Distance, Level
+from mmsynth.calibration import Calibration, CalibrationSettings, Cost, Distance, Level
 from mmsynth.cli import IMPORTS
 from mmsynth.cli.shared import Progress, table
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
@@ -206,6 +206,13 @@ def test_calibrate_hands_over_what_it_is_asked(
         "falls\n" in (said := capsys.readouterr().out)
         and f"wrote {out}, {tmp_path / 'o.png'} and {tmp_path / 'o.json'}\n" in said
     )
+    cost = Cost(1000, 90.0)
+    monkeypatch.setattr("mmsynth.calibration.estimate", lambda *given: asked.append(given[3].clips) or cost)
+    monkeypatch.setattr("mmsynth.calibration.short", lambda recordings: "they are brief")
+    assert call(monkeypatch, *plain, "--clips", "8", "--estimate") == 0
+    told = capsys.readouterr()
+    assert asked[2:] == [8] and "at least 1000 clips: 1.5 min with --workers 2" in told.out
+    assert "note: they are brief" in told.err
 
 
 @pytest.mark.parametrize(
