@@ -156,7 +156,7 @@ def simulators(options: argparse.Namespace) -> dict[str, Recipe]:
         found["room"] = in_room(options.room)(base)
     found |= {"nothing known": blind, "nothing known, noise of the data sheet": replace(blind, device=Tolerances())}
     if options.overlay:
-        calibrated = load_recipe(options.blind, overlay=options.overlay)
+        calibrated = load_recipe(options.blind, overlays=[options.overlay])
         found["nothing known, calibrated"] = with_body(calibrated, options.body)
     return {name: found[name] for name in ("facets", *(options.only or found))}
 

@@ -46,7 +46,7 @@ def generate(
     out: GoesOn = Path("synthetic"),
     workers: Workers = 2,
     radar: Annotated[str, typer.Option(help=RADAR)] = "",
-    overlay: Annotated[Path | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
+    overlay: Annotated[list[Path] | None, typer.Option(help="TOML whose keys replace the recipe's.")] = None,
     device: TorchDevice = "cpu",
     estimate: Annotated[bool, typer.Option("--estimate", help="Make a few clips, print the cost, stop.")] = False,
 ) -> None:
@@ -59,7 +59,7 @@ def generate(
     from mmsynth.generation import estimate as measure
     from mmsynth.generation import generate, load_recipe, remarks, resolve_radar
 
-    loaded = load_recipe(recipe, radar, overlay)
+    loaded = load_recipe(recipe, radar, overlay or ())
     say(*(note for one in loaded.apart() for note in resolve_radar(one).notes))
     before = set(out.glob("*.h5"))
     if not before:

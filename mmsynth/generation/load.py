@@ -2,6 +2,7 @@
 
 import glob
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from mmsynth.types import RadarSetup
 _BEARINGS = 33
 
 
-def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = None) -> Recipe:
-    """Read a recipe, put an overlay (`mmsynth calibrate` writes one) over it, and check it against its radar.
+def load_recipe(path: Path | str, radar: str = "", overlays: Sequence[Path | str] = ()) -> Recipe:
+    """Read a recipe, put overlays (`mmsynth calibrate` writes one) over it, and check it against its radar.
 
     Args:
         path: the recipe.
         radar: a profile or file that replaces the recipe's; a file is sought where the program runs, then beside the
             recipe.
-        overlay: a TOML file whose keys replace the recipe's; those of an activity, the activities' of its label.
+        overlays: TOML files whose keys replace the recipe's, the last one's all others; those of an activity, the
+            activities' of its label.
 
     Raises:
         ValueError: a key is unknown or wrong, a file is missing, or a person would stand beyond the radar's range or
@@ -34,7 +36,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
     table = read_toml(path)
     if "data" in table and "activities" not in table:
         raise ValueError(f"{path}: expected the recipe of a synthetic data set, got one for `mmsynth train`")
-    if overlay:
+    for overlay in overlays:
         table = _overlaid(table, read_toml(overlay))
     if radar:
         table = {**table, "radar": _radar(Path.cwd(), radar)}
@@ -45,7 +47,7 @@ def load_recipe(path: Path | str, radar: str = "", overlay: Path | str | None = 
         check_room(recipe)
         check_people(recipe)
     except ValueError as error:
-        raise ValueError(f"{path}{f' with {overlay}' if overlay else ''}: {error}") from None
+        raise ValueError(f"{' with '.join(map(str, (path, *overlays)))}: {error}") from None
     return recipe
 
 

@@ -54,7 +54,7 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.
         assert found.distances[name].verdict == "falls", name
     assert found.distances["moving points a frame"].after < found.distances["moving points a frame"].before
     assert f"# Seed {near.seed}." in (tmp_path / "overlay.toml").read_text()
-    overlaid = load_recipe(data_file("datasets", "radhar_synthetic.toml"), overlay=tmp_path / "overlay.toml")
+    overlaid = load_recipe(data_file("datasets", "radhar_synthetic.toml"), overlays=[tmp_path / "overlay.toml"])
     place = overlaid.placement
     assert list(place.distance) == found.overlay["placement"]["distance"] and len(place.distance) == 9
     # People were within 2.4 to 2.8 m and 17 to 29 degrees.
@@ -135,7 +135,7 @@ def test_an_interrupted_calibration_goes_on_and_finds_the_same(tmp_path: Path, m
     # What rests is searched where the recipe has it and the radar keeps it, and is in the overlay.
     assert found.clutter and again.clutter and again.clutter.best == found.clutter.best and SLOW in found.distances
     low, high = load_recipe(
-        data_file("datasets", "radhar_synthetic.toml"), overlay=tmp_path / "broken.toml"
+        data_file("datasets", "radhar_synthetic.toml"), overlays=[tmp_path / "broken.toml"]
     ).clutter.level_db
     assert 0.5 * (low + high) == pytest.approx(found.clutter.best, abs=0.1) and high - low >= 8
     with DatasetWriter(tmp_path / "fewer.h5", recorded.attributes) as writer:

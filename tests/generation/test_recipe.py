@@ -52,12 +52,26 @@ def test_overlay_and_radar_replace_keys(tmp_path: Path) -> None:
     overlay = tmp_path / "overlay.toml"
     overlay.write_text("[device]\nnoise_db = [1.0, 2.0]\n[placement]\ndistance = [2.5, 2.6]\n")
     own = "[device]\nnoise_db = [5.0, 6.0]\ngain_db = [-1.0, 1.0]\n[placement]\ndistance = [1.5, 1.6]\n"
-    recipe = load_recipe(write(tmp_path, GOOD + own), radar="mars", overlay=overlay)
+    recipe = load_recipe(write(tmp_path, GOOD + own), radar="mars", overlays=[overlay])
     # Of a table that both have, the overlay's keys win and the recipe's others stay.
     assert recipe.device.noise_db == (1.0, 2.0) and recipe.device.gain_db == (-1.0, 1.0)
     assert recipe.placement.distance == (2.5, 2.6)
     assert recipe.radar == "mars"
     assert isinstance(recipe, Recipe)
+
+
+def test_the_last_of_several_overlays_wins(tmp_path: Path) -> None:
+    """What a calibration found, and the seed and people of a job."""
+    found, job = tmp_path / "found.toml", tmp_path / "job.toml"
+    found.write_text('seed = 5\n[device]\nnoise_db = [1.0, 2.0]\n[subjects]\nclothing = ["denim"]\n')
+    job.write_text("seed = 7\nsubjects.first = 7000\n")
+    recipe = load_recipe(write(tmp_path, GOOD), overlays=[found, job])
+    assert (recipe.seed, recipe.subjects.first, recipe.subjects.clothing) == (7, 7000, ("denim",))
+    assert recipe.device.noise_db == (1.0, 2.0)
+    assert load_recipe(write(tmp_path, GOOD), overlays=[job, found]).seed == 5
+    job.write_text("sed = 7\n")
+    with pytest.raises(ValueError, match="toml with .*found.toml with .*job.toml: "):
+        load_recipe(write(tmp_path, GOOD), overlays=[found, job])
 
 
 def test_an_overlay_changes_an_activity_by_its_label(tmp_path: Path) -> None:
@@ -69,12 +83,12 @@ def test_an_overlay_changes_an_activity_by_its_label(tmp_path: Path) -> None:
         GOOD + '\n[[activities]]\nlabel = "walk"\nmotion = "run"\nplacement = { distance = [2, 3], bearing = [0, 1] }\n'
     )
     overlay.write_text(block.format("walk"))
-    walk, squats, run = load_recipe(write(tmp_path, twice), overlay=overlay).activities
+    walk, squats, run = load_recipe(write(tmp_path, twice), overlays=[overlay]).activities
     assert walk == replace(first[0], placement={"bearing_deg": [10, 20]}) and squats == first[1]
     assert (run.motion, run.placement) == ("run", {"distance": [2, 3], "bearing_deg": [10, 20]})
     overlay.write_text(block.format("wlak"))
     with pytest.raises(ValueError, match="activity 'wlak': expected either a motion or files, got both or neither"):
-        load_recipe(write(tmp_path, GOOD), overlay=overlay)
+        load_recipe(write(tmp_path, GOOD), overlays=[overlay])
 
 
 def test_a_radar_given_beside_the_recipe_is_sought_where_the_program_runs(
