@@ -175,7 +175,7 @@ def noisy(motion: Motion, spread: float, generator: torch.Generator, rate: float
     """
     if not (spread >= 0 and rate > 0):
         raise ValueError(f"noisy: expected spread >= 0 and a positive rate, got {spread} rad and {rate} Hz")
-    free = [not name.endswith(("pelvis", "hip", "knee", "ankle", "foot")) for name in motion.joint_names]
+    free = above_legs(motion)
     waves = 8
     shape = (waves, len(free), 3)
     frequency = rate * torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -183,6 +183,11 @@ def noisy(motion: Motion, spread: float, generator: torch.Generator, rate: float
     angle = 2 * math.pi * frequency * motion.times.double()[:, None, None, None] + phase
     wander = spread * math.sqrt(2 / waves) * angle.sin().sum(1) * torch.tensor(free, dtype=torch.float64)[:, None]
     return dataclasses.replace(motion, rotations=motion.rotations @ matrix_from_rotvec(wander).to(motion.rotations))
+
+
+def above_legs(motion: Motion) -> list[bool]:
+    """Which joints [joints] are neither the pelvis nor of the legs."""
+    return [not name.endswith(("pelvis", "hip", "knee", "ankle", "foot")) for name in motion.joint_names]
 
 
 def complete(motion: Motion, names: tuple[str, ...] = SMPLX_JOINTS[:22]) -> Motion:

@@ -32,7 +32,7 @@ def keep_feet(motion: Motion, subject: Subject, rest: Mapping[str, Tensor]) -> M
     legs = [f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee", "ankle")]
     if missing := [name for name in ("pelvis", *legs) if name not in rest]:
         raise ValueError(f"keep_feet.rest: expected the joints of the legs, got no '{missing[0]}'")
-    own = _bones(rest)
+    own = leg_bones(rest)
     size = _length(own) / _length({name: offset(name) for name in legs})
     index = {name: j for j, name in enumerate(motion.joint_names)}
     generic = dataclasses.replace(motion, translation=motion.translation / subject.scale)
@@ -53,7 +53,7 @@ def stand_on(motion: Motion, rest: Mapping[str, Tensor], place: Tensor, ankles: 
         place: of the pelvis [frames, 3] in m.
         ankles: places [frames, 3] in m by side.
     """
-    own, pelvis, rotations = _bones(rest), motion.rotations[:, 0], motion.rotations.clone()
+    own, pelvis, rotations = leg_bones(rest), motion.rotations[:, 0], motion.rotations.clone()
     index = {name: j for j, name in enumerate(motion.joint_names)}
     hinge = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
     for side in SIDES:
@@ -73,14 +73,15 @@ def stand_on(motion: Motion, rest: Mapping[str, Tensor], place: Tensor, ankles: 
 
 def leg_length(rest: Mapping[str, Tensor]) -> float:
     """Of both legs straight, in m, by the body's joints in the T-pose."""
-    return _length(_bones(rest))
+    return _length(leg_bones(rest))
 
 
 def _length(bones: Mapping[str, Tensor]) -> float:
     return sum(float((bones[f"{side}_knee"] + bones[f"{side}_ankle"]).norm()) for side in SIDES)
 
 
-def _bones(rest: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """From its parent to each joint of the legs [3] in m."""
-    legs = [f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee", "ankle")]
-    return {name: (rest[name] - rest[str(SMPLX_PARENT[name])]).to("cpu", torch.float64) for name in legs}
+def leg_bones(rest: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """From its parent to each joint of the legs that is there [3] in m."""
+    legs = [f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee", "ankle", "foot")]
+    bones = {name: rest[name] - rest[str(SMPLX_PARENT[name])] for name in legs if name in rest}
+    return {name: bone.to("cpu", torch.float64) for name, bone in bones.items()}

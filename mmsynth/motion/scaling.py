@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mmsynth.geometry import matrix_from_rotvec, rotvec_from_matrix
 from mmsynth.motion.clip import ease
-from mmsynth.motion.edit import complete
-from mmsynth.motion.legs import leg_length, stand_on
+from mmsynth.motion.edit import above_legs, complete
+from mmsynth.motion.legs import leg_bones, leg_length, stand_on
 from mmsynth.motion.posing import SIDES, cover
 from mmsynth.motion.skeleton import ANKLE_HEIGHT, JOINTS, at_rest, offset, soft_ceiling
 from mmsynth.types import Motion
@@ -58,7 +58,7 @@ def scaled(
         return torch.cat([size * factor * place[:, :2], (size * up + hop * lift)[:, None]], 1)
 
     place = moved(hips, _sunk(hips[:, 2] - lift - floor, factor)) - _between(whole, onto)
-    straight = {side: _straightness(whole, rest, side) * _length(onto, side) for side in SIDES}
+    straight = {side: _straightness(whole, rest, side, *feet[side]) * _length(onto, side) for side in SIDES}
     ankles, short = {}, []
     for side, (turn, ball) in feet.items():
         lifted = moved(ball, factor * (ball[:, 2] - lift - floor))
@@ -99,31 +99,24 @@ def _upright(height: Tensor, least: float = 0.25, whole: float = 0.6) -> Tensor:
     return ease((height / height.amax() - least) / (whole - least))
 
 
-def _bone(rest: Mapping[str, Tensor], name: str) -> Tensor:
-    """From its parent to a joint of the leg [3] in m."""
-    parent = {"hip": "pelvis", "knee": "hip", "ankle": "knee", "foot": "ankle"}[name.rpartition("_")[2]]
-    side = "" if parent == "pelvis" else name.partition("_")[0] + "_"
-    return (rest[name] - rest[side + parent]).to("cpu", torch.float64)
-
-
 def _ball(rest: Mapping[str, Tensor], side: str) -> Tensor:
     """From the ankle to the sole under the ball of the foot [3] in m, about which the foot rolls.
 
     Bodies say how high the joint is over the sole only by their surface; taken in proportion to the legs.
     """
     sole = ANKLE_HEIGHT + float(offset(f"{side}_foot")[1])
-    low = _bone(rest, f"{side}_foot").clone()
+    low = leg_bones(rest)[f"{side}_foot"].clone()
     low[1] -= sole * leg_length(rest) / leg_length(_GENERIC)
     return low
 
 
 def _feet(motion: Motion, rest: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
     """By side: how a foot is turned [frames, 3, 3], and where its ball is [frames, 3] in m."""
-    found = {}
+    found, bones = {}, leg_bones(rest)
     for side in SIDES:
         turn, place = motion.rotations[:, 0], motion.translation
         for joint in ("hip", "knee", "ankle"):
-            place = place + turn @ _bone(rest, f"{side}_{joint}")
+            place = place + turn @ bones[f"{side}_{joint}"]
             turn = turn @ motion.rotations[:, motion.joint_names.index(f"{side}_{joint}")]
         found[side] = turn, place + turn @ _ball(rest, side)
     return found
@@ -131,7 +124,8 @@ def _feet(motion: Motion, rest: Mapping[str, Tensor]) -> dict[str, tuple[Tensor,
 
 def _between(motion: Motion, rest: Mapping[str, Tensor]) -> Tensor:
     """From the pelvis to the middle of the hips [frames, 3] in m."""
-    return motion.rotations[:, 0] @ (0.5 * (_bone(rest, "left_hip") + _bone(rest, "right_hip")))
+    bones = leg_bones(rest)
+    return motion.rotations[:, 0] @ (0.5 * (bones["left_hip"] + bones["right_hip"]))
 
 
 def _hips(motion: Motion, rest: Mapping[str, Tensor]) -> Tensor:
@@ -139,16 +133,16 @@ def _hips(motion: Motion, rest: Mapping[str, Tensor]) -> Tensor:
 
 
 def _hip(motion: Motion, rest: Mapping[str, Tensor], place: Tensor, side: str) -> Tensor:
-    return place + motion.rotations[:, 0] @ _bone(rest, f"{side}_hip")
+    return place + motion.rotations[:, 0] @ leg_bones(rest)[f"{side}_hip"]
 
 
 def _length(rest: Mapping[str, Tensor], side: str) -> float:
-    return float((_bone(rest, f"{side}_knee") + _bone(rest, f"{side}_ankle")).norm())
+    bones = leg_bones(rest)
+    return float((bones[f"{side}_knee"] + bones[f"{side}_ankle"]).norm())
 
 
-def _straightness(motion: Motion, rest: Mapping[str, Tensor], side: str) -> Tensor:
-    """Up to which share of its length [frames] a leg may stretch: `_STRAIGHT`, or as far as it does."""
-    turn, ball = _feet(motion, rest)[side]
+def _straightness(motion: Motion, rest: Mapping[str, Tensor], side: str, turn: Tensor, ball: Tensor) -> Tensor:
+    """Up to which share of its length [frames] a leg may stretch: `_STRAIGHT`, or as far as it does; see `_feet`."""
     gap = ball - turn @ _ball(rest, side) - _hip(motion, rest, motion.translation, side)
     share: Tensor = gap.norm(dim=1) / _length(rest, side)
     return share.clamp_min(_STRAIGHT)
@@ -169,7 +163,7 @@ def _out_of_reach(gap: Tensor, length: Tensor, height: Tensor) -> Tensor:
 def _swung(motion: Motion, factor: float) -> Motion:
     """The motion with all joints above the legs at `factor` times their way from the mean pose."""
     rotations = motion.rotations.clone()
-    above = [not name.endswith(("pelvis", "hip", "knee", "ankle", "foot")) for name in motion.joint_names]
+    above = above_legs(motion)
     mean = _mean_rotation(rotations[:, above])
     rotations[:, above] = mean @ matrix_from_rotvec(
         factor * rotvec_from_matrix(mean.transpose(-1, -2) @ rotations[:, above])

@@ -138,8 +138,9 @@ def fit_frames(recipe: Recipe, material: FrameMaterial, progress: Progress) -> F
         others, told = (known, True) if real is not None or unlabelled is None else (unlabelled, False)
         sizes = taught.relative_to(others, told)
         known, aside = of_one_size(known, size), of_one_size(aside, size) if aside is not None else None
-    order = mirror_order(material.targets.joint_set)
-    sides = torch.tensor(order, device=recipe.device) if recipe.augment.mirror else None
+    sides = None
+    if recipe.augment.mirror:
+        sides = torch.tensor(mirror_order(material.targets.joint_set), device=recipe.device)
     pupil = _Pupil(recipe, known, sides, progress)
     if real is None or aside is None:
         mean = pupil.learn(known, steps)
