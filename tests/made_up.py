@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmsynth.datasets import Attributes, DatasetWriter
+from mmsynth.training.recipe import Data, Optimise, Recipe
 from mmsynth.types import Heatmap, Labels, PointCloud, Sample
 
 # A person of 1.7 m as Kinect's 19 joints see one, facing -y.
@@ -139,3 +140,11 @@ def label_table(path: Path, *rows: str) -> Path:
     """A CSV of the labels of recordings."""
     path.write_text("\n".join(("file,start,end,label,subject,session", *rows)) + "\n")
     return path
+
+
+def network_recipe(
+    model: Any = "points", steps: int = 500, batch: int = 32, width: int = 64, rate: float = 3e-3
+) -> Recipe:
+    """A training of a network, of whose data nothing is known yet."""
+    optimise = Optimise(steps, 0, batch, rate, warmup=max(1, steps // 20), average=0.98)
+    return Recipe(Data(real=(Path("recordings"),), validation=0.0), model=model, width=width, optimise=optimise)

@@ -27,6 +27,7 @@ from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledge
 from mmsynth.evaluation.transfer import Real, base_of, real_tables
 from mmsynth.training import WindowSettings, cut, load_recipe
 from mmsynth.training.forests import synthetic_tables
+from mmsynth.training.recipe import Data, Optimise, Recipe
 
 HERE = Path(__file__).parent
 RECORDED = WindowSettings()
@@ -133,18 +134,23 @@ def curve(options: argparse.Namespace) -> list[Row]:
     drawn, seeds = read_sets(options.synthetic, real), range(options.first, options.first + options.seeds)
     more: dict[str, Any] = {"method": drawn.method, "facets": drawn.facets}
     if options.model == "trees":
-        found = tree_curve(real, drawn, seeds, show, options.shares, options.rest)
+        found = tree_curve(real, drawn.sets, seeds, show, options.shares, options.rest)
         found.save(options.out)
     else:
-        plan = NetworkPlan(
-            options.model, options.steps, seeds=tuple(seeds), shares=tuple(options.shares), device=options.device
-        )
+        plan = NetworkPlan(network(options), tuple(seeds), tuple(options.shares))
         study = Study(real, base_of(real, drawn.sets), plan, options.out)
         found = network_curve(study, show, options.workers)
         more["note"] = f"{options.steps} steps; synthetic trees of {len(drawn.sets)} sets"
     print(found.text(), flush=True)
     rows = found.rows("real alone", **more)
     return rows if options.model == "trees" else rows + found.rows(*ALONE, **more)
+
+
+def network(options: argparse.Namespace) -> Recipe:
+    """What a network of `curve` is trained by; its data are handed over as windows."""
+    steps, data = options.steps, Data(real=(options.recordings,), validation=0.0)
+    optimise = Optimise(steps, 0, 32, 3e-3, warmup=max(1, steps // 20), average=0.98)
+    return Recipe(data, model=options.model, device=options.device, optimise=optimise)
 
 
 def show(done: int, total: int) -> None:

@@ -112,6 +112,30 @@ def evaluate(
 
 
 @app.command()
+def curve(
+    recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML), with real, synthetic and hold_out.")],
+    out: GoesOn = Path("curve"),
+    share: Annotated[
+        list[float], typer.Option(help="Of the recordings, from above 0 to 1; may be given several times.")
+    ] = [0.01, 0.05, 0.1, 0.25, 1.0],  # noqa: B006
+    draws: Annotated[int, typer.Option(min=1, help="Draws of recordings at each share: shows what is chance.")] = 5,
+    workers: Workers = 2,
+) -> None:
+    """Show what synthetic clips add to your recordings, over the share of these that is labelled.
+
+    Each of the recipe's `hold_out` is held out in turn, and scored by what is trained on shares of all others.
+
+    `mmsynth curve my_training.toml --out curve --share 0.05 --share 0.25`
+    """
+    from mmsynth.evaluation import share_curve
+    from mmsynth.training import load_recipe
+
+    with Progress("curve") as progress:
+        found, about = share_curve(load_recipe(recipe), out, progress, range(draws), share, workers)
+    say(found.text(), about, f"wrote {out}")
+
+
+@app.command()
 def rank(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished trainings, of a recipe or simulator each.")],
     on: Annotated[Path, typer.Option(help="Recordings that none of them has seen; labels are not looked at.")],

@@ -8,3 +8,4 @@ from mmsynth.evaluation.protocol import Corpus as Corpus
 from mmsynth.evaluation.protocol import corpus as corpus
 from mmsynth.evaluation.protocol import folds as folds
 from mmsynth.evaluation.scores import Scores as Scores
+from mmsynth.evaluation.shares import share_curve as share_curve

@@ -1,6 +1,6 @@
 """How much fewer recordings are needed with synthetic data: a whole curve over the share that is trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth import metrics
-from mmsynth.evaluation.curve import Drawn
 from mmsynth.evaluation.protocol import Corpus, folds
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.evaluation.transfer import Real, base_of, few_shot
+from mmsynth.evaluation.transfer import Real, Synthetic, base_of, few_shot
 from mmsynth.processes import Progress
 from mmsynth.view import curve_figure
 
@@ -53,7 +52,7 @@ class Curve:
     def _table(self, title: str, arms: Mapping[str, Array]) -> str:
         lines = [f"{title:12}" + "".join(f"{name:>24}" for name in arms)]
         for k, share in enumerate(self.shares):
-            cells = [f"{np.mean(v[k]):.3f} +- {_spread(v[k]):.3f}" for v in arms.values()]
+            cells = [_told(v[k]) for v in arms.values()]
             lines.append(f"{f'{100 * share:g} %':>12}" + "".join(f"{c:>24}" for c in cells))
         return "\n".join(lines)
 
@@ -78,24 +77,44 @@ class Curve:
                 over all groups, also in each of them.
             more: of each row.
         """
-        found, best, over = [], self.best(baselines), ", over the best real-only" if len(baselines) > 1 else ""
+        found, over = [], ", over the best real-only" if len(baselines) > 1 else ""
+        for share, name, alone, values in self._pairs(baselines):
+            about = [_gain(alone.mean(1), values.mean(1))]
+            about += [f"{g}: {_gain(alone[:, j], values[:, j])}" for j, g in enumerate(self.groups)]
+            note = "; ".join([*about, *filter(None, [more.get("note")])])
+            title, gain = f"radhar/few_shot_gain_{round(100 * share)}", (values - alone).mean(1).tolist()
+            found.append(row(title, gain, f"{self.model}, {name}{over}", **{**more, "note": note}))
+        return found
+
+    def gains(self, arm: str, *baselines: str) -> str:
+        """The gain of an arm at each share, paired by repetition, a line each; baselines as in `rows`."""
+        lines = []
+        for share, name, alone, values in self._pairs(baselines):
+            gain = (values - alone).mean(1)
+            if name == arm:
+                said = f"{gain.mean():+.3f} +- {_spread(gain):.3f} by synthetic clips"
+                lines.append(f"{f'{100 * share:g} %':>12}  {said}, {_gain(alone.mean(1), values.mean(1))}")
+        return "\n".join(lines)
+
+    def _pairs(self, baselines: Sequence[str]) -> Iterator[tuple[float, str, Array, Array]]:
+        """Share, name of an arm with synthetic data, scores [repetitions, groups] of the best baseline and of it."""
+        best = self.best(baselines)
         for name, values in self.scores.items():
             for k, share in enumerate(self.shares):
-                alone, gain = self.scores[best[k]][k], values[k] - self.scores[best[k]][k]
+                alone = self.scores[best[k]][k]
                 # At share 0 the baseline is not known.
-                if name.startswith("real") or not np.isfinite(gain).all():
-                    continue
-                about = [_gain(alone.mean(1), values[k].mean(1))]
-                about += [f"{g}: {_gain(alone[:, j], values[k][:, j])}" for j, g in enumerate(self.groups)]
-                note = "; ".join([*about, *filter(None, [more.get("note")])])
-                title = f"radhar/few_shot_gain_{round(100 * share)}"
-                found.append(row(title, gain.mean(1).tolist(), f"{self.model}, {name}{over}", **{**more, "note": note}))
-        return found
+                if not name.startswith("real") and np.isfinite(values[k] - alone).all():
+                    yield share, name, alone, values[k]
 
 
 def _gain(alone: Array, values: Array) -> str:
     """The mean over repetitions without and with synthetic data, and how often it is more, in words."""
     return f"{alone.mean():.3f} -> {values.mean():.3f}, wins {np.mean(values > alone):.0%}"
+
+
+def _told(values: Array) -> str:
+    """Mean and spread over repetitions; "-" where they are not known."""
+    return f"{np.mean(values):.3f} +- {_spread(values):.3f}" if np.isfinite(values).all() else "-"
 
 
 def _spread(values: Array) -> float:
@@ -104,7 +123,7 @@ def _spread(values: Array) -> float:
 
 def tree_curve(
     real: Real,
-    drawn: Drawn,
+    sets: Sequence[Synthetic],
     draws: Sequence[int],
     progress: Progress,
     shares: Sequence[float] = SHARES,
@@ -114,13 +133,13 @@ def tree_curve(
 
     Args:
         real: recordings.
-        drawn: synthetic sets.
+        sets: synthetic ones.
         draws: seeds of the draws of recordings at each share.
         progress: called with (shares done, shares in all).
         shares: of the recordings.
         rest: learn from the other recordings of the training groups too, without their labels, see `few_shot`.
     """
-    base = base_of(real, drawn.sets)
+    base = base_of(real, sets)
     names = ("real alone", "stacked", "blended")
     held = list(folds(real.data))
     table = np.full((3, len(shares) + 1, len(draws), len(held)), np.nan)

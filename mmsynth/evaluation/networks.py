@@ -1,8 +1,8 @@
 """How much fewer recordings a network needs with synthetic data: a curve over the share that is trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from mmsynth.training.blend import join_evenly
 from mmsynth.training.loop import train_network
 from mmsynth.training.material import TrainingMaterial
 from mmsynth.training.models import Targets
-from mmsynth.training.recipe import Data, Optimise, Recipe
+from mmsynth.training.recipe import Adapt, Data, Recipe
 from mmsynth.training.windows import Windows
 from mmsynth.whole import whole
 
@@ -32,38 +32,20 @@ class NetworkPlan:
     """What is trained at each share of the recordings.
 
     Attributes:
-        model: network.
-        steps: of the optimiser.
-        batch: windows a step.
-        width: of the network.
-        rate: peak learning rate.
+        training: of the network.
         seeds: of the repetitions: other weights, other draws of recordings.
         shares: of the recordings.
-        device: where it trains.
     """
 
-    model: Literal["points", "voxels"] = "points"
-    steps: int = 500
-    batch: int = 32
-    width: int = 64
-    rate: float = 3e-3
+    training: Recipe
     seeds: tuple[int, ...] = (0, 1, 2)
     shares: tuple[float, ...] = SHARES
-    device: str = "cpu"
 
     def recipe(self, seed: int) -> Recipe:
-        """The training; its data are handed over as windows."""
-        steps = self.steps
-        return Recipe(
-            Data(real=(Path("windows"),), validation=0.0),
-            model=self.model,
-            seed=seed,
-            width=self.width,
-            device=self.device,
-            optimise=Optimise(
-                steps, 0, self.batch, self.rate, warmup=max(1, steps // 20), average=0.98, every=steps, patience=0
-            ),
-        )
+        """The training; its data are handed over as windows, on which its last state alone is scored."""
+        data, whole = Data(real=(Path("windows"),), validation=0.0), self.training.optimise
+        own = replace(whole, pretrain_steps=0, every=whole.steps, patience=0)
+        return replace(self.training, data=data, adapt=Adapt(), seed=seed, optimise=own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +88,7 @@ def network_curve(study: Study, progress: Progress, workers: int = 1) -> Curve:
         table[:, k + 1, s, g] = scores
         progress(done, len(cells))
     names = tuple(fold.name for fold in held)
-    curve = Curve((0.0, *plan.shares), names, dict(zip(ARMS, table, strict=True)), f"{plan.model} network")
+    curve = Curve((0.0, *plan.shares), names, dict(zip(ARMS, table, strict=True)), f"{plan.training.model} network")
     curve.save(study.out)
     return curve
 

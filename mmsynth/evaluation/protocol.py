@@ -1,4 +1,4 @@
-"""Leak-free splits: whole recording days are held out, and windows never cross files."""
+"""Leak-free splits: whole recording days or people are held out, and windows never cross files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets import Clips
 from mmsynth.training.windows import Windows, WindowSettings, cut
+from mmsynth.training.withheld import of_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,16 +20,19 @@ class Corpus:
         classes: activities in order.
         dense: overlapping windows, for training.
         apart: windows that do not overlap, for scores.
+        groups: subjects, or beginnings of session names, that are held out in turn; none = days, the dates that session
+            names begin with.
     """
 
     classes: tuple[str, ...]
     dense: Windows
     apart: Windows
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One held-out day, by its name: masks over the windows of a corpus."""
+    """One held-out group, by its name: masks over the windows of a corpus."""
 
     name: str
     train: NDArray[Any]
@@ -44,22 +48,22 @@ def corpus(dataset: Clips, settings: WindowSettings) -> Corpus:
 
 
 def folds(data: Corpus) -> Iterator[Fold]:
-    """Each day held out in turn, all others to train on.
+    """Each group held out in turn, all others to train on.
 
     Raises:
-        ValueError: there is only one day.
+        ValueError: there is only one day, or a group is not there or is all that there is.
     """
-    dense, apart = days(data.dense), days(data.apart)
-    names = sorted(set(apart.tolist()))
-    if len(names) < 2:
+    names = data.groups or sorted({session[:10] for session in data.apart.session.tolist()})
+    if not data.groups and len(names) < 2:
         raise ValueError(f"protocol: expected recordings of at least two days to hold one out, got {names}")
     for name in names:
-        yield Fold(name, dense != name, apart == name)
-
-
-def days(windows: Windows) -> NDArray[Any]:
-    """The day [windows] of each window: the date that the name of its session begins with."""
-    return np.array([session[:10] for session in windows.session.astype(str)])
+        dense, apart = (of_groups(w.session, w.subject, (name,)) for w in (data.dense, data.apart))
+        if dense.all() or not apart.any():
+            raise ValueError(
+                f"protocol: expected windows of '{name}' to score and of others to train on, got {apart.sum()} and "
+                f"{(~dense).sum()}"
+            )
+        yield Fold(name, ~dense, apart)
 
 
 def draw_rows(windows: Windows, rows: NDArray[Any], fraction: float, draw: np.random.Generator) -> NDArray[Any]:

@@ -35,8 +35,13 @@ def held_out(source: Clips, data: Data) -> Array:
     """Which clips [clips] are of a held-out session (by the beginning of its name), subject or split's test part."""
     if data.split:
         return np.isin(source.labels.id, load_split(data.split).test)
-    sessions = [bool(data.hold_out) and s.startswith(data.hold_out) for s in source.labels.session.tolist()]
-    return np.asarray(np.array(sessions, bool) | np.isin(source.labels.subject, data.hold_out))
+    return of_groups(source.labels.session, source.labels.subject, data.hold_out)
+
+
+def of_groups(session: Array, subject: Array, names: tuple[str, ...]) -> Array:
+    """Which clips or windows [n] are of a session whose name begins with one of `names`, or of a subject among them."""
+    begins = np.array([s.startswith(names) for s in session.tolist()], bool)
+    return np.asarray(begins | np.isin(subject, names))
 
 
 def leaks(data: Data) -> str:

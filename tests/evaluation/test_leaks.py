@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import network_recipe
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation import networks, radhar, transfer
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.evaluation.networks import NetworkPlan, Study, cell
-from mmsynth.evaluation.protocol import Corpus, corpus, days, folds
+from mmsynth.evaluation.protocol import Corpus, corpus, folds
 from mmsynth.evaluation.transfer import FewTrees, Real, Synthetic, adapted, base_of, few_shot, real_tables, self_trained
 from mmsynth.training import WindowSettings, cut
 from mmsynth.training.adapt import AdaptSettings
@@ -23,6 +24,7 @@ from mmsynth.training.models import BlendedNetwork, BlendedTrees
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
 from mmsynth.training.run import _tree_arrays
 from mmsynth.training.trees import TreeSettings
+from mmsynth.training.withheld import of_groups
 
 Array = np.ndarray[Any, Any]
 FEW = TreeSettings(10)
@@ -52,7 +54,7 @@ def spoiled(data: Corpus, name: str, labels_of_all: bool = False) -> Corpus:
     With `labels_of_all` those of the other days are called wrong, too.
     """
     dense = data.dense
-    bad = days(dense) == name
+    bad = of_groups(dense.session, dense.subject, (name,)) & bool(name)
     wrong = bad | labels_of_all
     activity = np.where(wrong, np.where(dense.activity == "fast", "slow", "fast"), dense.activity).astype(object)
     velocity = np.where(bad[dense.index], 0, dense.velocity).astype(np.float32)
@@ -133,14 +135,14 @@ def test_a_network_of_few_recordings_does_not_know_the_day_that_is_held_out(
     base = base_of(real, [made])
     for fold in folds(real.data):
         for place, data in (("clean", real), ("spoiled", real_tables(spoiled(real.data, fold.name)))):
-            cell(Study(data, base, NetworkPlan(), tmp_path / place), fold.name, 0.5, 1)
+            cell(Study(data, base, NetworkPlan(network_recipe()), tmp_path / place), fold.name, 0.5, 1)
         for clean, other in zip(*said[-2:], strict=True):
             assert np.array_equal(clean, other)
     assert [set(w.session.tolist()) for w in shown] == [{f"2020-01-0{day}-a"} for day in (2, 2, 1, 1)]
     # Each day, share and seed has answers of its own.
     kept = tmp_path / "clean" / "answers"
     for share, seed in ((0.5, 2), (1.0, 1)):
-        cell(Study(real, base, NetworkPlan(), tmp_path / "clean"), fold.name, share, seed)
+        cell(Study(real, base, NetworkPlan(network_recipe()), tmp_path / "clean"), fold.name, share, seed)
     assert len(list(kept.iterdir())) == 4
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import network_recipe
 
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.networks import ALONE, ARMS, NetworkPlan, Study, Training, cell, network_curve
@@ -25,7 +26,7 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     # Trees on synthetic windows that are right on windows to train on and wrong on those that are scored.
     base = np.eye(2)[data.labels(True)], np.eye(2)[1 - data.labels(False)]
-    plan = NetworkPlan("points", 60, batch=16, width=16, rate=1e-2, seeds=(3,), shares=(0.1, 1.0))
+    plan = NetworkPlan(network_recipe("points", 60, 16, 16, 1e-2), (3,), (0.1, 1.0))
 
     def killed(done: int, total: int) -> None:
         assert total == 4
@@ -50,13 +51,19 @@ def test_a_curve_of_networks_goes_on_where_it_stopped(
 
 
 def test_what_a_network_answers_is_kept_for_the_same_training_alone(recordings: Path, tmp_path: Path) -> None:
-    data, plan = corpus(Dataset.open(recordings), WindowSettings()), NetworkPlan("points", 2, batch=4, width=8)
+    data, plan = corpus(Dataset.open(recordings), WindowSettings()), NetworkPlan(network_recipe("points", 2, 4, 8))
     learnt, asked = data.dense.take(range(0, len(data.dense), 4)), data.apart.take(range(6))
     first = Training(plan.recipe(0), data.classes, learnt, asked)
     said = first.kept(tmp_path, "0.1-a-0")
     faster = replace(asked, velocity=asked.velocity + 0.5)
-    others = [replace(first, recipe=replace(plan, steps=3).recipe(0)), replace(first, recipe=plan.recipe(1))]
-    others += [replace(first, recipe=replace(plan, model="voxels").recipe(0)), replace(first, asked=faster)]
+    others = [
+        replace(first, recipe=NetworkPlan(network_recipe("points", 3, 4, 8)).recipe(0)),
+        replace(first, recipe=plan.recipe(1)),
+    ]
+    others += [
+        replace(first, recipe=NetworkPlan(network_recipe("voxels", 2, 4, 8)).recipe(0)),
+        replace(first, asked=faster),
+    ]
     others += [replace(first, learnt=learnt.take(range(9))), replace(first, classes=(*data.classes, "yawn"))]
     others += [replace(first, learnt=replace(learnt, activity=learnt.activity[::-1]))]
     for count, other in enumerate(others, 2):
@@ -75,7 +82,7 @@ def test_a_curve_of_networks_blends_as_a_training_does(
     """By two routes: what the curve scores as blended, and what a run of the same recipe answers."""
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     made = cut(Dataset.open(generated), WindowSettings())
-    plan = NetworkPlan("points", 20, batch=16, width=16, rate=1e-2, seeds=(0,), shares=(1.0,))
+    plan = NetworkPlan(network_recipe("points", 20, 16, 16, 1e-2), (0,), (1.0,))
     # The curve has its own sizes of forests.
     forests = TreeSettings(20)
     monkeypatch.setattr("mmsynth.evaluation.transfer.ON_SYNTHETIC", forests)
@@ -101,7 +108,7 @@ def test_every_score_of_a_curve_stands_in_its_place(
     """With scores that say whose they are; the mean over the two days is what a curve shows."""
     data = real_tables(corpus(Dataset.open(recordings), WindowSettings()))
     base = np.eye(2)[data.labels(True)], np.eye(2)[data.labels(False)]
-    plan = NetworkPlan("points", seeds=(3, 5), shares=(0.1, 1.0))
+    plan = NetworkPlan(network_recipe(), (3, 5), (0.1, 1.0))
     study = Study(data, base, plan, tmp_path)
 
     def scored(_: Study, name: str, share: float, seed: int) -> list[float]:

@@ -164,7 +164,7 @@ def test_rows_of_the_ledger_from_made_up_recordings(
     assert gain.value > 0.8 and gain.method == "surface" and gain.note.count("+") == 2
     # Recordings that took the labels of synthetic clips are classified right themselves.
     assert min(s.balanced_accuracy for s in self_trained(real, drawn.sets[0], 0, own=True)[1]) == 1
-    curve = tree_curve(real, drawn, range(1), lambda done, total: None, shares=(0.05, 1.0))
+    curve = tree_curve(real, drawn.sets, range(1), lambda done, total: None, shares=(0.05, 1.0))
     assert {r.model for r in curve.rows("real alone")} == {"trees, blended", "trees, stacked"}
     assert curve.arms["blended"][0, 0] > 0.9 and curve.shares[0] == 0
 
