@@ -102,9 +102,10 @@ def shown(simulated: Clips, recordings: Clips, seconds: float, seed: int) -> Nam
     Args:
         simulated: clips of all activities.
         recordings: each is taken to show one activity all along.
-        seconds: of a window.
+        seconds: of a window; where simulated clips, which last whole frames, are shorter, as long as these.
         seed: of the trees.
     """
+    seconds = min(seconds, round(float(lengths(*simulated.frame_times()).min()), 3))
     settings = WindowSettings(seconds, 0.5 * seconds, heights="relative")
     classes = tuple(sorted(set(simulated.labels.activity.tolist())))
     names = clip_names(recordings)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up import written
 
 from mmsynth.calibration import CalibrationSettings, activities
 from mmsynth.calibration.activities import place_activities, shown
@@ -143,7 +144,10 @@ def test_a_recording_of_several_activities_or_of_less_than_a_window_shows_none(
     recorded = Dataset.open(tmp_path / "real.h5")
     who = shown(simulated, recorded, SECONDS, 0)
     assert who.tolist() == ["fast", "slow"] * 10 + ["", ""]
-    # Nothing to tell apart, or nothing as long as a window.
-    assert set(shown(simulated, recorded, 30.0, 0)) == {""}
+    # Clips of 2.03 s hold frames of 20 Hz for 2 s.
+    assert np.array_equal(shown(simulated, recorded, SECONDS + 0.03, 0), who)
+    # Nothing as long as a window, or nothing to tell apart.
+    short = written(tmp_path / "short.h5", Attributes(), [swing("fast", 22, 1.0), swing("slow", 23, 1.0)])
+    assert set(shown(simulated, Dataset.open(short), SECONDS, 0)) == {""}
     one = search.clips.make({"one": replace(RECIPE, clips=1)})["one"]
     assert set(shown(one, recorded, SECONDS, 0)) == {""}
