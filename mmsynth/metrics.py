@@ -86,10 +86,10 @@ def mpjpe(predicted: ArrayLike, truth: ArrayLike) -> Floats:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
-def root_relative(positions: ArrayLike, root: int) -> Floats:
-    """Positions [frames, joints, 3] relative to joint `root` of the same frame."""
+def root_relative(positions: ArrayLike) -> Floats:
+    """Positions [frames, joints, 3] relative to the first joint of the same frame, the pelvis of most joint sets."""
     p = np.asarray(positions, np.float64)
-    return np.asarray(p - p[:, root : root + 1])
+    return np.asarray(p - p[:, :1])
 
 
 def earth_mover(first: ArrayLike, second: ArrayLike, width: float = 1.0) -> float:

@@ -38,9 +38,7 @@ def test_a_skeleton_moved_by_a_centimetre_is_a_centimetre_off() -> None:
     moved = truth + np.array([0.006, 0.008, 0.0])
     assert metrics.mpjpe(moved, truth) == pytest.approx(np.full(19, 0.01))
     assert metrics.mae(moved, truth) == pytest.approx(0.014 / 3)
-    assert metrics.mpjpe(metrics.root_relative(moved, 0), metrics.root_relative(truth, 0)) == pytest.approx(
-        np.zeros(19)
-    )
+    assert metrics.mpjpe(metrics.root_relative(moved), metrics.root_relative(truth)) == pytest.approx(np.zeros(19))
 
 
 def test_unknown_joints_do_not_count() -> None:

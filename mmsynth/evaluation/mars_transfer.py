@@ -171,7 +171,7 @@ def pose_rows(curve: Curve, made: str, **more: Any) -> list[Row]:
 def _errors(guesses: Sequence[Array], test: Frames) -> tuple[Errors, ...]:
     found = []
     for guess in guesses:
-        at_root = metrics.root_relative(guess, 0), metrics.root_relative(test.joints, 0)
+        at_root = metrics.root_relative(guess), metrics.root_relative(test.joints)
         whole = guess, test.joints
         found.append(
             Errors(

@@ -60,7 +60,7 @@ def score_poses(poses: Poses) -> PoseScores:
     rows = known.any(axis=1)
     predicted, truth = poses.joints[rows], poses.truth[rows]
     names = joint_names(poses.joint_set)
-    at_root = metrics.root_relative(predicted, 0), metrics.root_relative(truth, 0)
+    at_root = metrics.root_relative(predicted), metrics.root_relative(truth)
     off = np.abs(predicted - truth).mean(2)
     found = np.isfinite(off) & np.isfinite(poses.error[rows])
     return PoseScores(
