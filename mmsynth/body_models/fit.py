@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +25,12 @@ _BONES = (
 )
 
 
+# Standard deviation in m of a joint position, and the distance in m beyond which a joint counts for less and less.
+_NOISE, _ROBUST = 0.03, 0.15
+# Typical accelerations of joints in rad/s^2 and of the pelvis in m/s^2; what is above is taken for jitter.
+_TURN, _MOVE = 60.0, 10.0
+# Gauss-Newton steps for the pose, before and after smoothness joins.
+_STEPS = (6, 4)
 # What stands on the floor.
 _FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 # Every source puts these elsewhere along the trunk; they count for less where no known set says where.
@@ -37,24 +42,12 @@ class FitSettings:
     """How a body is fitted.
 
     Attributes:
-        noise: standard deviation in m of a joint position.
-        robust: distance in m beyond which a joint counts for less and less.
-        turn_acceleration: typical of joints, rad/s^2; what is above is taken for jitter.
-        acceleration: typical of the pelvis, m/s^2.
         shape_weight: precision of betas against bone lengths known to 2 cm; larger stays nearer to the mean person.
-        steps: of Gauss-Newton for the pose, before and after smoothness joins.
         plant_feet: hold feet still that are seen to stand.
-        gender: of the body model's variant.
     """
 
-    noise: float = 0.03
-    robust: float = 0.15
-    turn_acceleration: float = 60.0
-    acceleration: float = 10.0
     shape_weight: float = 3.0
-    steps: tuple[int, int] = (6, 4)
     plant_feet: bool = True
-    gender: Literal["neutral", "female", "male"] = "neutral"
 
 
 def fit_skeleton(
@@ -91,26 +84,26 @@ def fit_skeleton(
     betas = seen.new_zeros(10) if shape is None else shape.to(seen)
     problem = Problem(
         seen=seen,
-        weight=weight / settings.noise**2,
+        weight=weight / _NOISE**2,
         mix=mix,
-        rest=_rest(body, betas, settings),
+        rest=_rest(body, betas),
         parents=body.parents,
         active=active,
         limits={k: v.to(seen.device) for k, v in limit_tensors(tuple(names[j] for j in active)).items()},
-        calm=_calm(skeleton.times.to(seen.device), settings),
-        robust=settings.robust,
+        calm=_calm(skeleton.times.to(seen.device)),
+        robust=_ROBUST,
     )
     if shape is None:
-        betas = _shape_from_bones(problem, body, settings)
-        problem = with_rest(problem, _rest(body, betas, settings))
-    pose = solve(problem, start(problem, names), settings.steps[0], smooth=False)
+        betas = _shape_from_bones(problem, body, settings.shape_weight)
+        problem = with_rest(problem, _rest(body, betas))
+    pose = solve(problem, start(problem, names), _STEPS[0], smooth=False)
     if shape is None:
-        betas = _shape_from_pose(problem, pose, body, betas, settings)
-        problem = with_rest(problem, _rest(body, betas, settings))
+        betas = _shape_from_pose(problem, pose, body, betas, settings.shape_weight)
+        problem = with_rest(problem, _rest(body, betas))
     if settings.plant_feet:
         feet = [r for j in _FEET if (r := row_of(mix, names.index(j))) is not None]
         problem = plant(problem, targets(problem, pose), feet, skeleton.times.to(problem.seen))
-    pose = solve(problem, pose, settings.steps[1], smooth=True)
+    pose = solve(problem, pose, _STEPS[1], smooth=True)
     return Motion(
         joint_names=tuple(names[j] for j in active),
         rotations=pose.rotations[:, active],
@@ -118,7 +111,6 @@ def fit_skeleton(
         times=skeleton.times,
         shape=betas,
         labels=skeleton.labels,
-        gender=settings.gender,
         shape_of=body.family,
     )
 
@@ -202,33 +194,29 @@ def _active(mix: Tensor, parents: tuple[int, ...]) -> list[int]:
     return sorted(carries | {0})
 
 
-def _calm(times: Tensor, settings: FitSettings) -> tuple[Tensor, Tensor]:
+def _calm(times: Tensor) -> tuple[Tensor, Tensor]:
     """Half the acceleration times the square of the time step: how far a frame lies from its neighbours' mean."""
     step = times.to(torch.float64).diff().clamp_min(1e-3) if len(times) > 1 else times.new_ones(1).to(torch.float64)
     step = torch.cat([step, step[-1:]])[: len(times)]
-    return 0.5 * settings.turn_acceleration * step**2, 0.5 * settings.acceleration * step**2
+    return 0.5 * _TURN * step**2, 0.5 * _MOVE * step**2
 
 
-def _rest(body: BodyModel, shape: Tensor, settings: FitSettings) -> Tensor:
-    return body.rest_joints(_still(shape, settings))
-
-
-def _still(shape: Tensor, settings: FitSettings) -> Motion:
+def _rest(body: BodyModel, shape: Tensor) -> Tensor:
     unit = torch.eye(3, dtype=torch.float64, device=shape.device)[None, None]
     zero = torch.zeros(1, dtype=torch.float64, device=shape.device)
-    return Motion(("pelvis",), unit, zero[None].expand(1, 3), zero, shape, gender=settings.gender)
+    return body.rest_joints(Motion(("pelvis",), unit, zero[None].expand(1, 3), zero, shape))
 
 
-def _directions(body: BodyModel, settings: FitSettings, device: torch.device) -> tuple[Tensor, Tensor]:
+def _directions(body: BodyModel, device: torch.device) -> tuple[Tensor, Tensor]:
     """Rest joints [joints, 3] of the mean shape, and how each beta moves them [10, joints, 3]: exactly linear."""
     units = torch.eye(10, dtype=torch.float64, device=device)
-    mean = _rest(body, torch.zeros_like(units[0]), settings)
-    return mean, torch.stack([_rest(body, unit, settings) - mean for unit in units])
+    mean = _rest(body, torch.zeros_like(units[0]))
+    return mean, torch.stack([_rest(body, unit) - mean for unit in units])
 
 
-def _shape_from_bones(problem: Problem, body: BodyModel, settings: FitSettings) -> Tensor:
+def _shape_from_bones(problem: Problem, body: BodyModel, prior: float) -> Tensor:
     """Betas whose bones have the median lengths seen, by Gauss-Newton with a prior of unit variance."""
-    mean, directions = _directions(body, settings, problem.seen.device)
+    mean, directions = _directions(body, problem.seen.device)
     pairs = []
     single = {body.joint_names[int(row.argmax())]: i for i, row in enumerate(problem.mix) if float(row.max()) > 0.99}
     for a, b in _BONES:
@@ -245,18 +233,18 @@ def _shape_from_bones(problem: Problem, body: BodyModel, settings: FitSettings) 
         span = span - (mean + torch.einsum("k,kjc->jc", shape, directions))[second]
         length = span.norm(dim=-1)
         slope = ((directions[:, first] - directions[:, second]) * (span / length[:, None])).sum(-1).T / 0.02
-        normal = slope.T @ slope + settings.shape_weight * torch.eye(len(shape), dtype=slope.dtype, device=slope.device)
+        normal = slope.T @ slope + prior * torch.eye(len(shape), dtype=slope.dtype, device=slope.device)
         shape = torch.linalg.solve(normal, slope.T @ ((wanted - length) / 0.02 + slope @ shape))
     return shape
 
 
-def _shape_from_pose(problem: Problem, pose: Pose, body: BodyModel, shape: Tensor, settings: FitSettings) -> Tensor:
+def _shape_from_pose(problem: Problem, pose: Pose, body: BodyModel, shape: Tensor, prior: float) -> Tensor:
     """Betas that best explain up to 200 posed frames: given rotations, joints are linear in them."""
     some = (
         torch.linspace(0, len(pose.translation) - 1, min(200, len(pose.translation))).long().to(pose.translation.device)
     )
     turns = pose.rotations[some]
-    mean, directions = _directions(body, settings, turns.device)
+    mean, directions = _directions(body, turns.device)
     columns = [problem.mix @ forward_kinematics(turns, d, problem.parents)[1] for d in directions]
     base = problem.mix @ (forward_kinematics(turns, mean, problem.parents)[1] + pose.translation[some, None])
     a, b = torch.stack(columns, -1), problem.seen[some] - base
@@ -269,5 +257,5 @@ def _shape_from_pose(problem: Problem, pose: Pose, body: BodyModel, shape: Tenso
     normal = torch.einsum("ft,ftck,ftcl->kl", trust, a, a)
     right = torch.einsum("ft,ftck,ftc->k", trust, a, b)
     unit = torch.eye(len(shape), dtype=a.dtype, device=a.device)
-    better: Tensor = torch.linalg.solve(normal + settings.shape_weight * unit, right)
+    better: Tensor = torch.linalg.solve(normal + prior * unit, right)
     return better
