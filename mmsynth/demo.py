@@ -9,7 +9,7 @@ from mmsynth.datasets import Dataset
 from mmsynth.evaluation import evaluate
 from mmsynth.generation import Recipe, generate, load_recipe
 from mmsynth.generation.clip import draw_take, stage
-from mmsynth.generation.draws import stream
+from mmsynth.generation.draws import PICTURES, stream
 from mmsynth.processes import Progress
 from mmsynth.processing import beamform, detect, micro_doppler, range_doppler
 from mmsynth.resources import data_file
@@ -61,7 +61,7 @@ def _draw(recipe: Recipe, out: Path, device: str) -> Iterator[Path]:
     ready = stage(recipe, device)
     radar, processing = ready.setup.radar, ready.setup.processing
     take = draw_take(ready, 0)
-    adc = simulate(take.scene, radar, take.frames, take.settings, stream(recipe.seed, 3))
+    adc = simulate(take.scene, radar, take.frames, take.settings, stream(recipe.seed, PICTURES))
     cube = range_doppler(adc, processing)
     cloud, frame = detect(cube, processing), take.frames // 2
     knots = len(frame_knots(radar, take.settings))

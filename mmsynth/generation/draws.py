@@ -8,7 +8,7 @@ import torch
 
 # What a stream of a recipe's seed is for: the first of its keys. Then comes the number of a clip (of PERSON and STYLE:
 # of a person); then that of the sample, where samples of one clip differ.
-PLAY, PERSON, DEVICE, STYLE, OTHERS, POINTS, GHOSTS, SURFACES, SWAY, CLUTTER, EDITS = range(11)
+PLAY, PERSON, DEVICE, STYLE, OTHERS, POINTS, GHOSTS, SURFACES, SWAY, CLUTTER, EDITS, PICTURES = range(12)
 
 Range = tuple[float, float]
 # Of a distribution, evenly spaced from its least value to its greatest: two are a uniform range.
