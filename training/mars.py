@@ -11,7 +11,6 @@ python training/mars.py residual mars.h5 --frames 20 --every 3
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmsynth.cli.parts import run_part, show
 from mmsynth.datasets import Dataset, load_split
 from mmsynth.evaluation.fidelity import correlations
 from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, write_skeletons
@@ -34,7 +34,7 @@ from mmsynth.evaluation.mars_pairs import (
 from mmsynth.evaluation.mars_rows import ablation_row, paired_rows
 from mmsynth.evaluation.mars_transfer import joint_table, pose_curves, pose_rows, transfer_errors
 from mmsynth.evaluation.official import split_reports
-from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
+from mmsynth.evaluation.scores import Row, row
 from mmsynth.joints import JOINT_SETS
 from mmsynth.training import load_recipe
 from mmsynth.training.frames import frames_of, join_frames
@@ -78,15 +78,7 @@ def main() -> None:
     official_.add_argument("--out", type=Path, required=True, help="folder in which runs and reports stay")
     official_.set_defaults(run=official)
     _add_paired(parts)
-    parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
-    options = parser.parse_args()
-    try:
-        for made in options.run(options):
-            rows = signed([made], "training/mars.py", sys.argv[1:])
-            print(text_table(rows).splitlines()[-1], flush=True)
-            update_ledger(options.ledger, rows)
-    except (ValueError, OSError) as error:
-        parser.exit(1, f"{error}\n")
+    run_part(parser)
 
 
 def _add_paired(parts: Any) -> None:
@@ -161,7 +153,7 @@ def transfer(options: argparse.Namespace) -> list[Row]:
         runs.append(
             transfer_errors(real, recorded.labels.id, synthetic, options.shares, own_recipe, recorded.joint_set)
         )
-        print(f"{seed + 1} of {options.seeds}", file=sys.stderr, flush=True)
+        show(seed + 1, options.seeds)
     curves = pose_curves(runs)
     for name, curve in curves.items():
         joints = {"joints": joint_table(runs, name, tuple(JOINT_SETS[recorded.joint_set]))} if "mpjpe" in name else {}

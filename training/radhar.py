@@ -9,12 +9,12 @@ python training/radhar.py curve radhar.h5 synthetic/* --model points --out curve
 """
 
 import argparse
-import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mmsynth.cli.parts import run_part, show
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.curve import Drawn, blind_rows, transfer_rows
 from mmsynth.evaluation.evaluate import Report
@@ -23,7 +23,7 @@ from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.official import split_reports
 from mmsynth.evaluation.protocol import corpus
 from mmsynth.evaluation.radhar import all_real
-from mmsynth.evaluation.scores import Row, row, signed, text_table, update_ledger
+from mmsynth.evaluation.scores import Row, row
 from mmsynth.evaluation.transfer import Real, base_of, real_tables
 from mmsynth.training import WindowSettings, cut, load_recipe
 from mmsynth.training.forests import synthetic_tables
@@ -65,15 +65,7 @@ def main() -> None:
     runs = (real, official, transfer, blind, curve, sets)
     for part, run in zip((real_, official_, transfer_, blind_, curve_, sets_), runs, strict=True):
         part.set_defaults(run=run)
-    parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
-    options = parser.parse_args()
-    try:
-        rows = signed(options.run(options), "training/radhar.py", sys.argv[1:])
-        if rows:
-            print(text_table(rows))
-            update_ledger(options.ledger, rows)
-    except (ValueError, OSError) as error:
-        parser.exit(1, f"{error}\n")
+    run_part(parser)
 
 
 def _add_sets(part: argparse.ArgumentParser) -> None:
@@ -151,11 +143,6 @@ def network(options: argparse.Namespace) -> Recipe:
     steps, data = options.steps, Data(real=(options.recordings,), validation=0.0)
     optimise = Optimise(steps, 0, 32, 3e-3, warmup=max(1, steps // 20), average=0.98)
     return Recipe(data, model=options.model, device=options.device, optimise=optimise)
-
-
-def show(done: int, total: int) -> None:
-    """Progress, a line each."""
-    print(f"{done} of {total}", file=sys.stderr, flush=True)
 
 
 def read_sets(folders: list[Path], real: Real, settings: WindowSettings = RECORDED) -> Drawn:

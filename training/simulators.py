@@ -9,7 +9,6 @@ Data sets that are there already are used again, so that an interrupted command 
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +16,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from mmsynth.calibration import CalibrationSettings, calibrate, rank
+from mmsynth.cli.parts import run_part, show
 from mmsynth.datasets import Dataset
 from mmsynth.evaluation.ablation import RECORDERS, VARIANTS, in_room
 from mmsynth.evaluation.protocol import corpus
-from mmsynth.evaluation.scores import Row, mean, row, signed, text_table, update_ledger
+from mmsynth.evaluation.scores import Row, mean, row, text_table
 from mmsynth.evaluation.transfer import ON_SYNTHETIC, Real, real_tables, scores_of
 from mmsynth.generation import load_recipe
 from mmsynth.generation.recipe import Recipe, Tolerances
@@ -42,7 +42,6 @@ DRAWS = 5
 def main() -> None:
     """Parse, run, print, and keep the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ledger", type=Path, default=HERE / "results.json")
     parts = parser.add_subparsers(required=True)
     calibrate_ = parts.add_parser("calibrate", help="bring the recipe that knows nothing to unlabelled recordings")
     calibrate_.add_argument("--clips", type=int, default=CalibrationSettings.clips)
@@ -70,13 +69,7 @@ def main() -> None:
     sizes_.add_argument("recordings", type=Path)
     sizes_.add_argument("synthetic", type=Path, nargs="+", help="folders that `radhar.py sets` made: taken as one set")
     sizes_.set_defaults(run=sizes)
-    options = parser.parse_args()
-    try:
-        rows = signed(options.run(options), "training/simulators.py", sys.argv[1:])
-        print(text_table(rows))
-        update_ledger(options.ledger, rows)
-    except (ValueError, OSError) as error:
-        parser.exit(1, f"{error}\n")
+    run_part(parser)
 
 
 def calibrated(options: argparse.Namespace) -> list[Row]:
@@ -192,11 +185,6 @@ def answers(windows: Windows, real: Real, seed: int) -> Predictions:
     said = forest.probabilities(real.apart)
     empty = np.diff(apart.offsets) == 0
     return Predictions(classes, apart.clip, apart.start, apart.activity, said, empty, apart.duration)
-
-
-def show(done: int, total: int) -> None:
-    """Progress, a line each."""
-    print(f"{done} of {total}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
