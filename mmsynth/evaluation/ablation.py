@@ -22,17 +22,14 @@ def _simulated(**more: Any) -> Change:
     return lambda recipe: replace(recipe, simulation=replace(recipe.simulation, **more))
 
 
-def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, gain_db: float = 0.0, ghosts: float = 0.0) -> Change:
-    """Added to both ends of the recipe's own ranges."""
+def _recorded(noise_db: float = 0.0, threshold_db: float = 0.0, ghosts: float = 0.0) -> Change:
+    """The first two are added to both ends of the recipe's own ranges."""
 
     def change(recipe: Recipe) -> Recipe:
         own = recipe.device
-        moved = {
-            name: (low + by, high + by)
-            for name, by in (("noise_db", noise_db), ("threshold_db", threshold_db), ("gain_db", gain_db))
-            for low, high in [getattr(own, name)]
-        }
-        return replace(recipe, device=Tolerances(**moved, ghosts=(ghosts, ghosts)))
+        added = ((own.noise_db, noise_db), (own.threshold_db, threshold_db))
+        noise, threshold = ((low + by, high + by) for (low, high), by in added)
+        return replace(recipe, device=replace(own, noise_db=noise, threshold_db=threshold, ghosts=(ghosts, ghosts)))
 
     return change
 
