@@ -80,9 +80,14 @@ def mpjpe(predicted: ArrayLike, truth: ArrayLike) -> Floats:
 
     Frames in which a joint is NaN do not count; one that is known in no frame is NaN.
     """
-    distance = np.linalg.norm(np.asarray(predicted, np.float64) - np.asarray(truth, np.float64), axis=-1)
-    known = np.isfinite(distance)
-    total, count = np.where(known, distance, 0).sum(axis=0), known.sum(axis=0)
+    return known_mean(np.linalg.norm(np.asarray(predicted, np.float64) - np.asarray(truth, np.float64), axis=-1))
+
+
+def known_mean(values: ArrayLike) -> Floats:
+    """Mean over the first axis of the values that are finite; NaN where none is, without NumPy's warning."""
+    v = np.asarray(values)
+    known = np.isfinite(v)
+    total, count = np.where(known, v, 0).sum(axis=0), known.sum(axis=0)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 

@@ -97,13 +97,7 @@ def histogram_distances(pairs: list[Pair]) -> dict[str, float]:
 
 def mean_series(several: Sequence[Courses]) -> Courses:
     """The mean of several courses of the same frames: in each over those that are known there, NaN where none is."""
-    found = {}
-    for name in SERIES:
-        values = np.stack([course[name] for course in several])
-        known = np.isfinite(values)
-        total, count = np.where(known, values, 0.0).sum(0), known.sum(0)
-        found[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return found
+    return {name: metrics.known_mean([course[name] for course in several]) for name in SERIES}
 
 
 def correlations(pairs: Sequence[Pair]) -> dict[str, tuple[float, float]]:
