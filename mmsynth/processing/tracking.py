@@ -84,17 +84,13 @@ class _Person:
     points: list[NDArray[np.int64]]
 
 
-def cluster_points(cloud: PointCloud, settings: Tracking) -> Tensor:
-    """Cluster [points] of each point; those of a frame with the same number are one, -1 = in none.
+def cluster_points(cloud: PointCloud, settings: Tracking) -> Iterator[NDArray[np.int64]]:
+    """Cluster [points of the frame] of each point, frame by frame; those of the same number are one, -1 = in none.
 
     By `dense_groups` over position and radial velocity of the points of the last `settings.frames` frames; a velocity
-    that was not recorded (NaN) counts as none, a point without a finite position is in no cluster.
+    that was not recorded (NaN) counts as none, a point without a finite position is in no cluster. Found for as many
+    frames at once as have `_PAIRS` pairs of points.
     """
-    return torch.from_numpy(np.concatenate([np.empty(0, np.int64), *_clusters(cloud, settings)]))
-
-
-def _clusters(cloud: PointCloud, settings: Tracking) -> Iterator[NDArray[np.int64]]:
-    """The same, frame by frame; found for as many frames at once as have `_PAIRS` pairs of points."""
     features = torch.cat([cloud.position, cloud.velocity[:, None].nan_to_num(0.0)], 1).double().cpu().numpy()
     known = np.isfinite(features).all(1)
     features = features * [1.0, 1.0, settings.height_weight, settings.velocity_weight]
@@ -150,7 +146,7 @@ def track_people(cloud: PointCloud, settings: Tracking, progress: Progress = lam
     offsets = cloud.offsets.tolist()
     active: list[_Person] = []
     done: list[_Person] = []
-    for frame, (time, label) in enumerate(zip(times, _clusters(cloud, settings), strict=True)):
+    for frame, (time, label) in enumerate(zip(times, cluster_points(cloud, settings), strict=True)):
         members = np.arange(offsets[frame], offsets[frame + 1])
         clusters = [members[label == k] for k in np.unique(label) if k >= 0]
         centres = [place[points].mean(0) for points in clusters]
