@@ -1,7 +1,7 @@
 """Fits a body to joint positions: shape from the lengths of bones over the clip, pose by batched optimisation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from mmsynth.body_models.base import BodyModel, forward_kinematics
 from mmsynth.body_models.feet import plant
 from mmsynth.body_models.limits import limit_tensors
-from mmsynth.body_models.pose_solver import Pose, Problem, solve, targets, with_rest
+from mmsynth.body_models.pose_solver import Pose, Problem, solve, targets
 from mmsynth.body_models.pose_start import row_of, start
 from mmsynth.joints import JOINT_SETS, LANDMARKS, SMPLX_JOINTS
 from mmsynth.types import Motion, Skeleton
@@ -71,42 +71,20 @@ def fit_skeleton(
     Raises:
         ValueError: joints of no known set, fewer than 4 of them, or nothing seen at all.
     """
-    mix = _mix(skeleton, body)
-    seen, weight = _bridge(skeleton.positions.to(torch.float64))
-    known = weight.sum(0) > 0
-    if int(known.sum()) < 4:
-        raise ValueError(f"Skeleton: expected at least 4 joints that are seen, got {int(known.sum())}")
-    if skeleton.joint_set not in JOINT_SETS:
-        weight = weight * torch.tensor([0.2 if n in _VAGUE else 1.0 for n in skeleton.joint_names]).to(weight)
-    mix, seen, weight = mix[known], seen[:, known], weight[:, known]
-    names = body.joint_names
-    active = _active(mix, body.parents)
-    betas = seen.new_zeros(10) if shape is None else shape.to(seen)
-    problem = Problem(
-        seen=seen,
-        weight=weight / _NOISE**2,
-        mix=mix,
-        rest=_rest(body, betas),
-        parents=body.parents,
-        active=active,
-        limits={k: v.to(seen.device) for k, v in limit_tensors(tuple(names[j] for j in active)).items()},
-        calm=_calm(skeleton.times.to(seen.device)),
-        robust=_ROBUST,
-    )
-    if shape is None:
-        betas = _shape_from_bones(problem, body, settings.shape_weight)
-        problem = with_rest(problem, _rest(body, betas))
+    names, problem = body.joint_names, _problem(skeleton, body)
+    betas = _shape_from_bones(problem, body, settings.shape_weight) if shape is None else shape.to(problem.seen)
+    problem = replace(problem, rest=_rest(body, betas))
     pose = solve(problem, start(problem, names), _STEPS[0], smooth=False)
     if shape is None:
         betas = _shape_from_pose(problem, pose, body, betas, settings.shape_weight)
-        problem = with_rest(problem, _rest(body, betas))
+        problem = replace(problem, rest=_rest(body, betas))
     if settings.plant_feet:
-        feet = [r for j in _FEET if (r := row_of(mix, names.index(j))) is not None]
+        feet = [r for j in _FEET if (r := row_of(problem.mix, names.index(j))) is not None]
         problem = plant(problem, targets(problem, pose), feet, skeleton.times.to(problem.seen))
     pose = solve(problem, pose, _STEPS[1], smooth=True)
     return Motion(
-        joint_names=tuple(names[j] for j in active),
-        rotations=pose.rotations[:, active],
+        joint_names=tuple(names[j] for j in problem.active),
+        rotations=pose.rotations[:, problem.active],
         translation=pose.translation,
         times=skeleton.times,
         shape=betas,
@@ -135,6 +113,31 @@ def fit_error(skeleton: Skeleton, body: BodyModel, motion: Motion) -> Tensor:
     placed: Tensor = _mix(skeleton, body) @ body.joints(motion)
     apart: Tensor = (placed - skeleton.positions).norm(dim=-1)
     return apart
+
+
+def _problem(skeleton: Skeleton, body: BodyModel) -> Problem:
+    """What is seen, of the body's mean person."""
+    mix = _mix(skeleton, body)
+    seen, weight = _bridge(skeleton.positions.to(torch.float64))
+    known = weight.sum(0) > 0
+    if int(known.sum()) < 4:
+        raise ValueError(f"Skeleton: expected at least 4 joints that are seen, got {int(known.sum())}")
+    if skeleton.joint_set not in JOINT_SETS:
+        weight = weight * torch.tensor([0.2 if n in _VAGUE else 1.0 for n in skeleton.joint_names]).to(weight)
+    mix, seen, weight = mix[known], seen[:, known], weight[:, known]
+    active = _active(mix, body.parents)
+    limits = limit_tensors(tuple(body.joint_names[j] for j in active))
+    return Problem(
+        seen=seen,
+        weight=weight / _NOISE**2,
+        mix=mix,
+        rest=_rest(body, seen.new_zeros(10)),
+        parents=body.parents,
+        active=active,
+        limits={k: v.to(seen.device) for k, v in limits.items()},
+        calm=_calm(skeleton.times.to(seen.device)),
+        robust=_ROBUST,
+    )
 
 
 def _mix(skeleton: Skeleton, body: BodyModel) -> Tensor:

@@ -1,6 +1,6 @@
 """Poses of many frames at once by Gauss-Newton: joint positions, joint limits, a resting pose, smoothness in time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -169,8 +169,3 @@ def _right_jacobian_inverse(vector: Tensor) -> Tensor:
     cross = cross_matrix(vector)
     unit = torch.eye(3, dtype=vector.dtype, device=vector.device)
     return unit + 0.5 * cross + torch.where(small, torch.full_like(factor, 1 / 12), factor) * (cross @ cross)
-
-
-def with_rest(problem: Problem, rest: Tensor) -> Problem:
-    """The same problem for a body with joints at `rest` [joints, 3] in m, see `Problem`."""
-    return replace(problem, rest=rest)
