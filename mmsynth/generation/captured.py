@@ -99,6 +99,8 @@ def _long_enough(
 
 def _too_short(activity: ActivityRecipe, seconds: float, longest: float) -> ValueError:
     expected, hint = f"the clips' {seconds:.2f} s", " (edits with loop = true repeat short ones)"
+    if activity.edits.speed[1] > 1:
+        expected += f" (up to {activity.edits.speed[1]:g} times as fast)"
     if activity.edits.loop:
         expected, hint = f"{SHORTEST:g} s, to be repeated,", ""
     return ValueError(
