@@ -14,7 +14,7 @@ def read_table(path: Path) -> tuple[list[str] | None, list[list[str]]]:
     Cells are separated by whichever of comma, semicolon and tab the first row has most of.
 
     Raises:
-        ValueError: the table is empty or ragged.
+        ValueError: the table is empty or ragged, or a take of OptiTrack's Motive, whose columns are bones.
     """
     # Excel puts a byte-order mark first.
     with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
@@ -24,6 +24,8 @@ def read_table(path: Path) -> tuple[list[str] | None, list[list[str]]]:
         rows = [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=separator) if row]
     if not rows:
         raise ValueError("expected a table of positions, got an empty file")
+    if rows[0][0] == "Format Version":
+        raise ValueError("expected a table of joint positions, got a take of OptiTrack's Motive; export it as BVH")
     header = rows.pop(0) if not _is_number(rows[0][0], separator) else None
     if not rows or any(len(row) != len(header or rows[0]) for row in rows):
         raise ValueError(

@@ -42,6 +42,13 @@ def test_rows_that_are_short_of_the_header_are_refused(tmp_path):
         read_motion(tmp_path / "table.csv")
 
 
+def test_a_take_of_optitrack_says_what_to_export(tmp_path):
+    rows = ["Format Version,1.23,Take Name,walk,Export Frame Rate,120.0", ",,Bone,Bone", "0,0.0,1.0,2.0"]
+    (tmp_path / "take.csv").write_text("\n".join(rows))
+    with pytest.raises(ValueError, match="take of OptiTrack's Motive; export it as BVH"):
+        read_motion(tmp_path / "take.csv")
+
+
 def test_an_unknown_order_of_a_known_number_is_refused(tmp_path):
     """Panoptic's 19 joints are no Kinect's: a body was fitted 43 cm off them."""
     order = (
