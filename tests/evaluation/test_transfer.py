@@ -117,6 +117,17 @@ def test_a_clip_of_two_activities_is_found() -> None:
     assert mixed_clips(table[:10], clip[:10], labels[:10], 2, 0) == []
 
 
+def test_of_few_clips_none_is_doubted_that_is_right() -> None:
+    """Three activities in nine clips, each in its own way: trees on half of the clips doubt a third of them."""
+    doubted = []
+    for seed in range(8):
+        draw = np.random.default_rng(seed)
+        labels = np.repeat(np.arange(9) % 3, 10)
+        table = draw.normal(0, 1, (90, 6)) + 3 * labels[:, None] + np.repeat(draw.normal(0, 1, (9, 6)), 10, 0)
+        doubted += mixed_clips(table, np.repeat([f"c{k}" for k in range(9)], 10), labels, 3, seed)
+    assert len(doubted) <= 2
+
+
 def test_a_clip_that_is_taken_for_another_activity_is_doubted_by_the_other_clips() -> None:
     """Had trees learnt half of its windows, they would agree with its label."""
     draw = np.random.default_rng(0)
