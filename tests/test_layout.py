@@ -36,7 +36,7 @@ SIMULATION = [
     {"facets"},
     {"mirrors", "tubes"},
     {"paths"},
-    {"room", "retrace", "shadows"},
+    {"room", "retrace", "outline", "shadows"},
     {"simulate"},
 ]
 

@@ -4,6 +4,7 @@ From the top down, each importing only what stands below it:
 
 * simulate: a clip, several frames at once: trace, synthesize, receive.
 * room, retrace, shadows: echoes of what stands still, once a clip, where they meet it, and what people hide of them.
+  outline: what waves that pass people lose, and what their outline bends.
 * paths: the trace of people, by facets, mirrors and tubes, and sets of paths.
 * tubes/, mirrors/: bounces from person to person, and off the flat surfaces of a room.
 * facets/: what facets return by physical optics.

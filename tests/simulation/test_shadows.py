@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 import trimesh
@@ -18,6 +17,8 @@ from mmsynth.simulation.shadows import shadow_paths
 from mmsynth.types import Material, MeshSequence, Scene, gain_rows
 
 QUIET = Simulation(diffuse=False, drop=0.0)
+# Of waves so short nothing is bent: a shadow hangs on one ray.
+RAYS = small_radar(60e12)
 
 
 def wall_scene(person, roughness=0.0):
@@ -30,13 +31,13 @@ def wall_scene(person, roughness=0.0):
     return Scene(torch.eye(4, dtype=torch.float64), (person,), materials, wall, quad[None], ("wall",))
 
 
-def screen(aside):
-    vertices, faces = plate(0.3, 0.3, 2.0, cells=2)
+def screen(aside, wide=0.3):
+    vertices, faces = plate(wide, wide, 2.0, cells=2)
     return mesh(vertices + [aside, 0, 0], faces)
 
 
 def test_a_person_in_the_way_takes_the_echo_of_the_wall_away():
-    radar = small_radar(60e9)
+    radar = RAYS
     # Turned and shifted as a whole as well: the radar looks elsewhere in the world.
     elsewhere = radar_pose((3.0, -2.0, 1.0), yaw=0.7, tilt=-0.3)
     for aside, left, world in ((0.0, 0.0, None), (1.0, 1.0, None), (0.0, 0.0, elsewhere), (1.0, 1.0, elsewhere)):
@@ -53,47 +54,6 @@ def test_a_person_in_the_way_takes_the_echo_of_the_wall_away():
         assert float(rest.abs() / whole.abs()) == left
 
 
-def left_by_a_strip(width, aside, wavelength, before, wall):
-    """Amplitude that an absorbing vertical strip leaves of the echo of a wall at `wall` m, over that without it.
-
-    Fresnel's integrals over the strip, `before` m ahead and its middle `aside`, which the wave passes there and back
-    (Babinet: all less what goes through it once, either way, and twice), exp(-j k R).
-    """
-    x = np.linspace(aside - width / 2, aside + width / 2, 2001)
-    dx = np.full(2001, x[1] - x[0])
-    dx[[0, -1]] /= 2
-
-    def spread(apart, distance):
-        return np.sqrt(1j / (wavelength * distance)) * np.exp(-1j * np.pi * apart**2 / (wavelength * distance))
-
-    near, far, between = before, 2 * wall - before, 2 * (wall - before)
-    straight = spread(0.0, 2 * wall)
-    once = (spread(x, near) * spread(x, far) * dx).sum()
-    ends = spread(x, near) * dx
-    return abs(1 - (2 * once - ends @ spread(x[:, None] - x, between) @ ends) / straight)
-
-
-def test_wide_strips_are_knife_edges():
-    assert left_by_a_strip(1e-4, 0.0, 0.005, 2.0, 4.0) == pytest.approx(1.0, abs=2e-3)
-    assert left_by_a_strip(2.0, 0.0, 0.005, 2.0, 4.0) < 0.02
-    # Two edges on the ray, after a = 2, b = 4 and before c = 2 m: 1/4 + atan(sqrt(a c / b (a + b + c))) / 2 pi.
-    both = 0.25 + math.atan(math.sqrt(2 * 2 / (4 * 8))) / math.tau
-    assert left_by_a_strip(2.0, 1.0, 0.005, 2.0, 4.0) == pytest.approx(both, abs=1e-3)
-
-
-@pytest.mark.xfail(strict=True, reason="one ray of a mirror image is hidden or not: nothing is diffracted")
-@pytest.mark.parametrize("width", [0.04, 0.08])
-def test_a_limb_leaves_of_a_walls_echo_what_fresnel_says(width):
-    radar = small_radar(60e9)
-    vertices, faces = plate(width, 3.0, 2.0, cells=2)
-    scene = wall_scene(mesh(vertices, faces))
-    room = trace_room(scene, radar, QUIET, 1)
-    whole = response(room, radar)
-    shadow = shadow_paths(scene, radar, 0, QUIET, room)
-    left = float((whole + response(shadow, radar)).abs() / whole.abs())
-    assert left == pytest.approx(left_by_a_strip(width, 0.0, radar.waveform.wavelength, 2.0, 4.0), rel=0.2)
-
-
 def test_who_stands_behind_a_wall_casts_no_shadow_on_it():
     radar = small_radar(60e9)
     vertices, faces = plate(0.3, 0.3, 5.0, cells=2)
@@ -103,7 +63,7 @@ def test_who_stands_behind_a_wall_casts_no_shadow_on_it():
 
 
 def test_each_frame_has_its_own_shadow():
-    radar = small_radar(60e9)
+    radar = RAYS
     times = knot_times(radar, 2, QUIET)
     still = screen(0.0)
     step = torch.zeros(len(times), 1, 3, dtype=torch.float64)
@@ -138,8 +98,8 @@ def test_the_clip_holds_the_shadow():
     radar = small_radar(60e9)
     times = knot_times(radar, 1, QUIET)
     power = []
-    for aside in (0.0, 1.0):
-        still = screen(aside)
+    for aside in (0.0, 2.0):
+        still = screen(aside, 1.6)  # so wide that no zone of 60 GHz reaches its edges
         person = MeshSequence(
             still.vertices[:1].expand(len(times), -1, -1), still.faces, times, still.region, still.region_names
         )
@@ -181,7 +141,7 @@ def board(x, y, z=0.0, velocity=(0, 0, 0)):
 
 
 def test_whoever_stands_in_any_leg_of_a_double_bounce_takes_it_away():
-    radar, settings = small_radar(60e9), replace(QUIET, bounces=1)
+    radar, settings = RAYS, replace(QUIET, bounces=1)
     room = trace_room(wedge_scene(), radar, settings, 1)
     length = 299792458 * (room.tx_delay + room.rx_delay)[:, 0, 0]
     assert length.tolist() == pytest.approx([3 * math.sqrt(3)] * 2)  # both orders, nothing else
@@ -199,7 +159,7 @@ def test_whoever_stands_in_any_leg_of_a_double_bounce_takes_it_away():
 
 def test_the_shadow_on_a_double_bounce_fades_as_somebody_leaves_its_second_leg():
     # The board leaves the leg by 0.1 m in the 2 ms of its three poses.
-    radar, settings = small_radar(60e9), replace(QUIET, bounces=1)
+    radar, settings = RAYS, replace(QUIET, bounces=1)
     scene = wedge_scene(board(0.4, 1.5, velocity=(0, 50, 0)))
     room = trace_room(scene, radar, settings, 1)
     shadow = shadow_paths(scene, radar, 0, settings, room)
@@ -256,7 +216,7 @@ def test_people_hide_of_the_bounces_in_a_room_what_the_same_shape_in_the_room_do
     for x, y in ((0.2, 1.5), (-0.9, 2.2), (0.1, 3.6)):
         person = mesh(block.vertices + [x, y, 1.2], block.faces, region="absorber")
         with_it = trace_room(furnished(person), radar, settings, 1)
-        shadow = shadow_paths(replace(empty, people=(person,)), radar, 0, settings, room)
+        shadow = shadow_paths(replace(empty, people=(person,)), RAYS, 0, settings, room)
         assert keys(room) - keys(with_it) == keys(shadow)
         hidden += len(keys(shadow))
     assert hidden >= 10
