@@ -116,8 +116,9 @@ def curve(
     recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML), with real, synthetic and hold_out.")],
     out: GoesOn = Path("curve"),
     share: Annotated[
-        list[float], typer.Option(help="Of the recordings, from above 0 to 1; may be given several times.")
-    ] = [0.01, 0.05, 0.1, 0.25, 1.0],  # noqa: B006
+        list[float] | None,
+        typer.Option(help="Of the recordings, from above 0 to 1; may be given several times. Else 0.01 to 1 in five."),
+    ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws of recordings at each share: shows what is chance.")] = 5,
     workers: Workers = 2,
 ) -> None:
@@ -128,10 +129,11 @@ def curve(
     `mmsynth curve my_training.toml --out curve --share 0.05 --share 0.25`
     """
     from mmsynth.evaluation import share_curve
+    from mmsynth.evaluation.fewshot import SHARES
     from mmsynth.training import load_recipe
 
     with Progress("curve") as progress:
-        found, about = share_curve(load_recipe(recipe), out, progress, range(draws), share, workers)
+        found, about = share_curve(load_recipe(recipe), out, progress, range(draws), share or SHARES, workers)
     say(found.text(), about, f"wrote {out}")
 
 

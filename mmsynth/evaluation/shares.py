@@ -49,7 +49,8 @@ def share_curve(
     data = replace(recipe.data, hold_out=(), unlabelled=(), real_fraction=1.0, validation=0.0)
     every = replace(recipe, data=data, adapt=Adapt())
     learnt = gather(every)
-    asked = gather(replace(every, window=replace(recipe.window, step=recipe.window.duration)))
+    recorded, apart = replace(data, synthetic=()), replace(recipe.window, step=recipe.window.duration)
+    asked = gather(replace(every, data=recorded, window=apart))
     assert learnt.real is not None and learnt.synthetic is not None and asked.real is not None
     own = Corpus(learnt.classes, learnt.real, asked.real, recipe.data.hold_out)
     list(folds(own))  # refuses what cannot be held out before anything is computed

@@ -40,6 +40,8 @@ class _Ways:
         images: [3, images] which paths are mirror images, and which ways they take out and back.
         whole: [images] in m that those are long.
         inner: [2, 3, pieces] both ends of those from surface to surface (float32), and `within` [pieces] which path.
+        paths: how many the room has.
+        wavelength: in m.
     """
 
     centre: Tensor
@@ -49,6 +51,8 @@ class _Ways:
     whole: Tensor
     inner: Tensor
     within: Tensor
+    paths: int
+    wavelength: float
 
 
 # As long as the room's paths and the scene live: memos, which change no result.
@@ -75,7 +79,7 @@ def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, r
         _ways[room] = _pieces(scene, radar, settings, room)
     knots = frame_knots(radar, settings).to(room.tx_delay.device)
     ends = [frame * len(knots), (frame + 1) * len(knots) - 1]
-    gone = _hidden(scene, ends, _ways[room], (len(room), radar.waveform.wavelength)).T
+    gone = _hidden(scene, ends, _ways[room]).T
     rows = (gone != 0).any(1).nonzero()[:, 0]
     if len(rows) == 0:
         return None
@@ -87,8 +91,8 @@ def shadow_paths(scene: Scene, radar: Radar, frame: int, settings: Simulation, r
     )
 
 
-def _hidden(scene: Scene, rows: list[int], ways: _Ways, count: tuple[int, float]) -> Tensor:
-    """The share [rows, paths] of echoes that people take in poses of the scene; `count` of paths, and the wavelength.
+def _hidden(scene: Scene, rows: list[int], ways: _Ways) -> Tensor:
+    """The share [rows, paths] of echoes that people take in poses of the scene.
 
     Legs that end at the radar are looked for in a picture, or by rays where there is none; those from surface to
     surface by rays, if they come near a person at all.
@@ -108,10 +112,10 @@ def _hidden(scene: Scene, rows: list[int], ways: _Ways, count: tuple[int, float]
     if found is None:
         found = bvh.blocked(asked.T + ways.centre, ways.centre[None], pose)
     parts = torch.split(found, sizes)
-    gone = torch.zeros(len(rows), count[0], dtype=torch.complex64, device=faces.device)
+    gone = torch.zeros(len(rows), ways.paths, dtype=torch.complex64, device=faces.device)
     for taken, some, rays, covered in zip(gone, pieces, parts[::2], parts[1::2], strict=True):
         taken[ways.of[rays]] = 1
-        taken[ways.images[0]] = _taken(ways, rays, some[:, :, ~covered], count[1])
+        taken[ways.images[0]] = _taken(ways, rays, some[:, :, ~covered])
     if len(near):
         begin, end = ways.inner.index_select(2, near).transpose(1, 2).repeat(1, len(rows), 1)
         pose = torch.arange(len(rows), device=faces.device).repeat_interleave(len(near))
@@ -120,7 +124,7 @@ def _hidden(scene: Scene, rows: list[int], ways: _Ways, count: tuple[int, float]
     return gone
 
 
-def _taken(ways: _Ways, found: Tensor, pieces: Tensor, wavelength: float) -> Tensor:
+def _taken(ways: _Ways, found: Tensor, pieces: Tensor) -> Tensor:
     """The share [images] of mirror images that people take in a pose, of both legs that end at the radar.
 
     Where those are one way, what passes people once is likelier to pass them again: a straight edge on the way leaves
@@ -130,11 +134,10 @@ def _taken(ways: _Ways, found: Tensor, pieces: Tensor, wavelength: float) -> Ten
         ways: of the room's paths.
         found: whether [ways] the ray of each is hidden.
         pieces: [2, 3, pieces] of the outline that the radar sees.
-        wavelength: in m.
     """
     _, out, back = ways.images
     both = ways.images[1:].flatten()
-    field, place = bent(pieces, ways.seen[:, both], ways.whole.repeat(2), wavelength)
+    field, place = bent(pieces, ways.seen[:, both], ways.whole.repeat(2), ways.wavelength)
     there, again = (found[both].to(field) - field).reshape(2, -1).unbind()
     alike = torch.where(out == back, 2 / math.pi * place[: len(out)].clamp(0, 1).asin(), 0.0)
     left: Tensor = (1 - there) * (1 - (1 - alike) * again)
@@ -183,7 +186,9 @@ def _pieces(scene: Scene, radar: Radar, settings: Simulation, room: Paths) -> _W
     image = torch.cat(images, 1)
     image = image[:, mirrored[image[0]]]
     whole = (room.tx_delay[image[0], :, 0].mean(1) + room.rx_delay[image[0], :, 0].mean(1)) * speed_of_light
-    return _Ways(centre, next(places), torch.cat(of), image, whole.to(torch.float32), next(places), torch.cat(within))
+    rays, between = places
+    more = len(room), radar.waveform.wavelength
+    return _Ways(centre, rays, torch.cat(of), image, whole.to(torch.float32), between, torch.cat(within), *more)
 
 
 def _mirrored(scene: Scene, room: Paths) -> Tensor:
