@@ -186,7 +186,7 @@ def official(options: argparse.Namespace) -> list[Row]:
 
 def paired(options: argparse.Namespace) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of simulated and recorded clouds."""
-    [(_, restaging, draws)] = compared(_asked(options), [{"": mars_restaging(options.body, options.device)}])
+    [(_, restaging, draws)] = compared(_asked(options), [{"": mars_restaging(options.body, options.device)}], show)
     for pair in draws[0]:
         sizes = " ".join(f"{np.mean([len(f) for f in side]):.1f}" for side in (pair.recorded, pair.simulated))
         each = {name: round(c, 2) for name, (c, _) in correlations([pair]).items()}
@@ -202,7 +202,7 @@ def ablation(options: argparse.Namespace) -> Iterator[Row]:
     if unknown := sorted(set(only) - set(names)):
         raise ValueError(f"--only: expected some of {', '.join(map(repr, names))}, got {', '.join(map(repr, unknown))}")
     wanted = [{name: restaging for name, restaging in group.items() if name in only} for group in groups]
-    for found in compared(_asked(options), [group for group in wanted if group]):
+    for found in compared(_asked(options), [group for group in wanted if group], show):
         yield ablation_row(*found)
 
 
@@ -213,7 +213,7 @@ def ceiling(options: argparse.Namespace) -> list[Row]:
 
 def residual(options: argparse.Namespace) -> list[Row]:
     """What trees can tell from the poses of recorded less simulated courses: training parts teach, validation asks."""
-    return residual_rows(_asked(options), mars_restaging(options.body, options.device), options.trees)
+    return residual_rows(_asked(options), mars_restaging(options.body, options.device), options.trees, show)
 
 
 def _asked(options: argparse.Namespace) -> Asked:

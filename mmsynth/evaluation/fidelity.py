@@ -95,23 +95,25 @@ def histogram_distances(pairs: list[Pair]) -> dict[str, float]:
     return distances
 
 
-def mean_series(several: Sequence[Courses]) -> Courses:
-    """The mean of several courses of the same frames: in each over those that are known there, NaN where none is."""
-    return {name: metrics.known_mean([course[name] for course in several]) for name in SERIES}
+def pooled(draws: Sequence[Sequence[Pair]]) -> list[Pair]:
+    """Several draws of the same clips as one, with all simulated points in each frame: speckle is averaged away."""
+    return [
+        replace(each[0], simulated=tuple(map(np.concatenate, zip(*(p.simulated for p in each), strict=True))))
+        for each in zip(*draws, strict=True)
+    ]
 
 
 def correlations(pairs: Sequence[Pair]) -> dict[str, tuple[float, float]]:
-    """Correlation over frames of each series: (all frames in one, mean over clips of that within the clip)."""
-    return course_correlations([(series(p.recorded), series(p.simulated)) for p in pairs])
+    """Correlation over frames of each series: (all frames in one, mean over clips of that within the clip).
 
-
-def course_correlations(both: Sequence[tuple[Courses, Courses]]) -> dict[str, tuple[float, float]]:
-    """As `correlations`, of two courses of each clip; frames in which either is unknown do not count."""
+    Frames in which either side has no points do not count.
+    """
+    both = [(series(p.recorded), series(p.simulated)) for p in pairs]
     found = {}
     for name in SERIES:
-        pooled = metrics.correlation(*(np.concatenate([b[k][name] for b in both]) for k in (0, 1)))
+        whole = metrics.correlation(*(np.concatenate([b[k][name] for b in both]) for k in (0, 1)))
         within = [metrics.correlation(a[name], b[name]) for a, b in both]
-        found[name] = (pooled, float(np.nanmean(within)))
+        found[name] = (whole, float(np.nanmean(within)))
     return found
 
 

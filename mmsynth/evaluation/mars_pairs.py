@@ -19,7 +19,7 @@ from mmsynth.evaluation.fidelity import (
 )
 from mmsynth.evaluation.restage import Restaging, observe, people, restage, steady_stretch
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.processes import worker_pool
+from mmsynth.processes import Progress, worker_pool
 from mmsynth.radar import load_radar
 
 # How far people's breastbones move as they breathe: the middle of the 4-12 mm that are published (Droitcour 2006).
@@ -95,13 +95,13 @@ def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
     ]
 
 
-def residual_rows(asked: Asked, restaging: Restaging, trees: int) -> list[Row]:
+def residual_rows(asked: Asked, restaging: Restaging, trees: int, progress: Progress) -> list[Row]:
     """What trees can tell from the poses of recorded less simulated courses: training parts teach, validation asks."""
     dataset, period = Dataset.open(asked.recordings), restaging.setup.radar.waveform.frame_period
     found: dict[str, list[tuple[Pair, Stretch]]] = {}
     for part in ("train", "validate"):
         own = replace(asked, parts=(part,), draws=1)
-        [(_, _, [pairs])] = compared(own, [{"": restaging}])
+        [(_, _, [pairs])] = compared(own, [{"": restaging}], progress)
         cut = own.stretches(dataset, period)
         stretches = [stretch_of(dataset[k], frames, period, restaging.radar_position) for k, frames in cut.items()]
         found[part] = list(zip(pairs, stretches, strict=True))
@@ -126,10 +126,13 @@ def residual_rows(asked: Asked, restaging: Restaging, trees: int) -> list[Row]:
     return rows
 
 
-def compared(asked: Asked, groups: Sequence[dict[str, Restaging]]) -> Iterator[tuple[str, Restaging, list[list[Pair]]]]:
+def compared(
+    asked: Asked, groups: Sequence[dict[str, Restaging]], progress: Progress
+) -> Iterator[tuple[str, Restaging, list[list[Pair]]]]:
     """Recorded and simulated clouds of every restaging, by draw and recording.
 
     Those of a group differ in receiver and processing alone. People have one body in all of their recordings.
+    `progress` is called with (draws done, draws in all), over all groups.
     """
     first = next(iter(groups[0].values()))
     dataset, period = Dataset.open(asked.recordings), first.setup.radar.waveform.frame_period
@@ -151,8 +154,11 @@ def compared(asked: Asked, groups: Sequence[dict[str, Restaging]]) -> Iterator[t
         if asked.workers > 1:
             run = stack.enter_context(worker_pool(asked.workers)).map
         found = run(_pairs_of, jobs)
-        for group in groups:
-            draws = [[next(found) for _ in stretches] for _ in range(asked.draws)]
+        for number, group in enumerate(groups):
+            draws = []
+            for draw in range(asked.draws):
+                draws.append([next(found) for _ in stretches])
+                progress(number * asked.draws + draw + 1, len(groups) * asked.draws)
             for name, restaging in group.items():
                 yield name, restaging, [[pair[name] for pair in pairs] for pairs in draws]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,12 @@ import numpy as np
 from mmsynth.evaluation.fidelity import (
     HISTOGRAMS,
     SERIES,
-    Courses,
     Pair,
     at_the_body,
     chamfer_contrast,
     correlations,
-    course_correlations,
     histogram_distances,
-    mean_series,
-    series,
+    pooled,
 )
 from mmsynth.evaluation.restage import Restaging
 from mmsynth.evaluation.scores import Row, row
@@ -27,8 +24,8 @@ from mmsynth.evaluation.scores import Row, row
 def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
     """Correlations over frames, Chamfer and histogram distances of each draw of simulated clouds with the recorded.
 
-    With several draws also those of the recorded course with the mean course over the draws ("mean"), from which
-    speckle is averaged away, and those of draws with each other ("self"): what this simulator with other speckle has.
+    With several draws also those of all draws' points in one cloud a frame ("pooled"), in which speckle is averaged
+    away, and those of each draw with the next ("self"): what this simulator with other speckle has.
     """
     total, more = sum(len(p.recorded) for p in draws[0]), _about(restaging)
     others = list(_among_themselves(draws))
@@ -45,9 +42,10 @@ def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
         rows += _correlation_rows(title, [correlations(each) for each in points], f"r over {note}", more)
         rows += _chamfer_rows(title, points, ("shuffled", "surface"), more)
         if same:
-            mean = course_correlations(list(_mean_courses(points)))
-            about = f"r of the mean course of {len(draws)} draws; {note}"
-            rows += _correlation_rows(f"mean_{title}", [mean], about, more)
+            all_ = pooled(points)
+            about = f"r of {len(draws)} draws in one cloud; {note}"
+            rows += _correlation_rows(f"pooled_{title}", [correlations(all_)], about, more)
+            rows += _chamfer_rows(f"pooled_{title}", [all_], ("shuffled",), more)
             about = f"r of two draws with each other; {note}"
             rows += _correlation_rows(f"self_{title}", [correlations(each) for each in same], about, more)
             rows += _chamfer_rows(f"self_{title}", same, ("shuffled",), more)
@@ -65,24 +63,18 @@ def _at_the_body(draws: Sequence[list[Pair]]) -> list[list[Pair]]:
 
 
 def _among_themselves(draws: Sequence[list[Pair]]) -> Iterator[list[Pair]]:
-    """Every two draws, the simulated clouds of the one in the place of the recorded."""
-    for first, second in combinations(draws, 2):
+    """Each draw and the next, the simulated clouds of the one in the place of the recorded."""
+    for first, second in pairwise(draws):
         yield [replace(b, recorded=a.simulated) for a, b in zip(first, second, strict=True)]
-
-
-def _mean_courses(draws: Sequence[list[Pair]]) -> Iterator[tuple[Courses, Courses]]:
-    """Of each clip the recorded course, and the mean of the simulated ones."""
-    for several in zip(*draws, strict=True):
-        yield series(several[0].recorded), mean_series([series(pair.simulated) for pair in several])
 
 
 def _correlation_rows(
     title: str, found: Sequence[dict[str, tuple[float, float]]], note: str, more: dict[str, Any]
 ) -> Iterator[Row]:
     for name in found[0]:
-        pooled, within = zip(*(each[name] for each in found), strict=True)
+        whole, within = zip(*(each[name] for each in found), strict=True)
         said = f"{note}; mean within clips {np.mean(within):.2f}"
-        yield row(f"mars/paired_{title}{name}", pooled, "", note=said, **more)
+        yield row(f"mars/paired_{title}{name}", whole, "", note=said, **more)
 
 
 def _chamfer_rows(title: str, draws: Sequence[list[Pair]], over: Sequence[str], more: dict[str, Any]) -> Iterator[Row]:
@@ -104,7 +96,7 @@ def ablation_row(name: str, restaging: Restaging, draws: Sequence[list[Pair]]) -
 
     note = f"r of Doppler, range, lateral position, height {said('', SERIES)}; at the body {said('body_', SERIES)}"
     if len(draws) > 1:
-        note += f"; of the mean course {said('mean_', SERIES)}; two draws {said('self_', SERIES)}"
+        note += f"; draws in one cloud {said('pooled_', SERIES)}; two draws {said('self_', SERIES)}"
     chamfer = (
         f"{said('chamfer_', ('shuffled', 'surface'))}, at the body {said('body_chamfer_', ('shuffled', 'surface'))}"
     )

@@ -18,7 +18,7 @@ from mmsynth.evaluation.fidelity import (
     chamfer_contrast,
     correlations,
     histogram_distances,
-    mean_series,
+    pooled,
     series,
 )
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
@@ -95,11 +95,14 @@ def test_frames_without_points_count_as_unknown() -> None:
     assert np.isnan(found["range"][0]) and found["range"][1] == 5 and found["doppler"][1] == -1
 
 
-def test_a_mean_course_is_that_of_the_draws_that_have_points_in_a_frame() -> None:
-    one, none = np.array([[0.0, 3.0, 4.0, -1.0]]), np.zeros((0, 4))
-    found = mean_series([series((one, one, none)), series((3 * one, none, none))])
-    assert found["range"][:2].tolist() == [10, 5] and found["doppler"][:2].tolist() == [-2, -1]
-    assert all(np.isnan(course[2]) for course in found.values())
+def test_draws_in_one_cloud_hold_the_points_of_all_of_them() -> None:
+    one, two, none = np.array([[0.0, 3.0, 4.0, -1.0]]), np.array([[0.0, 6.0, 8.0, 3.0]] * 2), np.zeros((0, 4))
+    draws = [[Pair("a", (one, one, one), clouds)] for clouds in ((one, one, none), (two, none, none))]
+    [found] = pooled(draws)
+    assert found.recorded == draws[0][0].recorded
+    assert [len(cloud) for cloud in found.simulated] == [3, 1, 0]
+    assert series(found.simulated)["range"][:2].tolist() == [10, 5]
+    assert series(found.simulated)["doppler"][0] == pytest.approx(5 / 3)
 
 
 def test_the_longest_stretch_has_no_gap_in_time_or_pose() -> None:
@@ -127,16 +130,17 @@ def test_a_row_of_the_comparison_is_the_mean_over_draws_and_speckle_is_averaged_
         assert mean.spread == pytest.approx(abs(one - other) / np.sqrt(2), abs=1e-12)
     assert first["mars/paired_doppler"].value > second["mars/paired_doppler"].value + 0.02
     assert first["mars/paired_chamfer_shuffled"].value < second["mars/paired_chamfer_shuffled"].value - 0.02
-    # Of two draws that differ in noise alone: with each other, and their mean with the recorded clouds.
-    assert not any("mean_" in name or "self_" in name for name in first)
+    # Of two draws that differ in noise alone: with each other, and both in one cloud with the recorded.
+    assert not any("pooled_" in name or "self_" in name for name in first)
     alike = [[replace(near[0], simulated=moving_clouds(draw, 0.8))] for _ in range(2)]
     rows = {r.experiment.removeprefix("mars/paired_"): r for r in paired_rows(alike, restaging)}
     same = correlations([Pair("a", alike[0][0].simulated, alike[1][0].simulated)])
     body = correlations([at_the_body(Pair("a", alike[0][0].simulated, alike[1][0].simulated, reach=reach))])
     for name in SERIES:
         assert rows[f"self_{name}"].value == same[name][0] and rows[f"self_body_{name}"].value == body[name][0]
-        assert rows[f"mean_{name}"].n == 1 and rows[f"mean_{name}"].value > rows[name].value + 0.005
-        assert rows[f"body_{name}"].value < rows[f"mean_body_{name}"].value != rows[f"mean_{name}"].value
+        assert rows[f"pooled_{name}"].n == 1 and rows[f"pooled_{name}"].value > rows[name].value + 0.005
+        assert rows[f"body_{name}"].value < rows[f"pooled_body_{name}"].value != rows[f"pooled_{name}"].value
+    assert rows["pooled_chamfer_shuffled"].value < rows["chamfer_shuffled"].value - 0.002
     assert rows["self_chamfer_shuffled"].value > rows["chamfer_shuffled"].value
     mine, other = ([at_the_body(pair) for pair in each] for each in alike)
     ratio = [
@@ -189,7 +193,9 @@ def test_comparing_traces_every_draw_of_every_recording_anew(tmp_path: Path) -> 
             )
     one = Restaging(load_body("free-low"), load_radar("mars"), Simulation(static_room=False, method="points"))
     group = {"one": one, "loud": replace(one, noisy=False)}
-    found = list(compared(Asked(file, ("train", "test"), 3, draws=2), [group]))
+    told: list[tuple[int, int]] = []
+    found = list(compared(Asked(file, ("train", "test"), 3, draws=2), [group], lambda *done: told.append(done)))
+    assert told == [(1, 2), (2, 2)]
     assert [name for name, _, _ in found] == ["one", "loud"]
     dataset, clouds = Dataset.open(file), []
     shapes = people(((dataset[k], slice(0, 3)) for k in range(3)), one)
