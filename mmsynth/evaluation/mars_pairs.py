@@ -74,9 +74,16 @@ class Asked:
 
 
 def mars_restaging(body: str = "free", device: str = "cpu") -> Restaging:
-    """MARS's radar as the recordings have it."""
-    body_, setup = load_body(body), load_radar("mars")
-    return Restaging(body_, setup, radar_position=RADAR_POSITION, lag=RADAR_LAG, device=device)
+    """MARS's radar, and the two fronts beside the person, as the recordings have them."""
+    return Restaging(
+        load_body(body),
+        load_radar("mars"),
+        radar_position=RADAR_POSITION,
+        lag=RADAR_LAG,
+        room=_walls(*FRONTS, high=FRONTS_TOP),
+        room_material=FRONTS_MATERIAL,
+        device=device,
+    )
 
 
 def ceiling_rows(asked: Asked, trees: int) -> list[Row]:
@@ -175,8 +182,7 @@ def _pairs_of(job: tuple[Path, int, slice, dict[str, Restaging]]) -> dict[str, P
 def variants(full: Restaging) -> list[dict[str, Restaging]]:
     """Everything, and what each part changes, in groups that differ in receiver and processing alone.
 
-    The fronts beside are the recordings' own, found by their echoes; the wall behind stands where the farthest recorded
-    points lie, and echoes itself, but for what the person hides of it.
+    The wall behind stands where the farthest recorded points lie, and echoes itself, but for what the person hides.
     """
 
     def settings(**changes: Any) -> Restaging:
@@ -187,8 +193,8 @@ def variants(full: Restaging) -> list[dict[str, Restaging]]:
 
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
-    beside = replace(full, room=_walls(*FRONTS, high=FRONTS_TOP), room_material=FRONTS_MATERIAL)
     lit = settings(static_room=True)
+    behind = torch.cat([_walls(*FRONTS, high=FRONTS_TOP), _walls(((-2.5, 3.35), (2.5, 3.35)))])
     cfar = full.setup.processing.range_cfar
     device = {
         "everything": full,
@@ -209,14 +215,14 @@ def variants(full: Restaging) -> list[dict[str, Restaging]]:
         "bones": settings(method="bones"),
         "no diffuse part": settings(diffuse=False),
         "no coherent part": settings(coherent=False),
-        "no floor, no bounces": replace(settings(bounces=0), floor=None),
+        "no floor, no fronts, no bounces": replace(settings(bounces=0), floor=None, room=None),
         "no floor": replace(full, floor=None),
-        "fronts beside": beside,
-        "fronts beside, to 1.7 m": replace(beside, room=_walls(*FRONTS)),
-        "fronts beside, of concrete": replace(beside, room_material="concrete"),
-        "fronts beside, two bounces": replace(beside, settings=replace(full.settings, bounces=2)),
-        "the floor's own echo": lit,
-        "a wall behind": replace(lit, room=_walls(((-2.5, 3.35), (2.5, 3.35))), room_material="plasterboard"),
+        "no fronts": replace(full, room=None),
+        "fronts to 1.7 m": replace(full, room=_walls(*FRONTS)),
+        "fronts of concrete": replace(full, room_material="concrete"),
+        "two bounces": settings(bounces=2),
+        "echoes of floor and fronts": lit,
+        "a wall behind": replace(lit, room=behind),
         "breath": replace(full, breath=BREATH),
         "sway": replace(full, sway=SWAY),
         "rough cloth (0.3 mm)": replace(full, cloth_roughness=3e-4),
