@@ -96,9 +96,16 @@ def histogram_distances(pairs: list[Pair]) -> dict[str, float]:
 
 
 def pooled(draws: Sequence[Sequence[Pair]]) -> list[Pair]:
-    """Several draws of the same clips as one, with all simulated points in each frame: speckle is averaged away."""
+    """Several draws of the same clips as one, with all simulated points in each frame: speckle is averaged away.
+
+    Uniform points of the mesh are put together likewise, so that both are as many.
+    """
+
+    def joined(clouds: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
+        return tuple(map(np.concatenate, zip(*clouds, strict=True)))
+
     return [
-        replace(each[0], simulated=tuple(map(np.concatenate, zip(*(p.simulated for p in each), strict=True))))
+        replace(each[0], simulated=joined([p.simulated for p in each]), surface=joined([p.surface for p in each]))
         for each in zip(*draws, strict=True)
     ]
 

@@ -45,7 +45,7 @@ def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
             all_ = pooled(points)
             about = f"r of {len(draws)} draws in one cloud; {note}"
             rows += _correlation_rows(f"pooled_{title}", [correlations(all_)], about, more)
-            rows += _chamfer_rows(f"pooled_{title}", [all_], ("shuffled",), more)
+            rows += _chamfer_rows(f"pooled_{title}", [all_], ("shuffled", "surface"), more)
             about = f"r of two draws with each other; {note}"
             rows += _correlation_rows(f"self_{title}", [correlations(each) for each in same], about, more)
             rows += _chamfer_rows(f"self_{title}", same, ("shuffled",), more)

@@ -95,7 +95,7 @@ def restage(sample: Sample, stretch: slice, restaging: Restaging, seed: int) -> 
     mesh = skin(posed)
     scene = moved(_scene(mesh, restaging), restaging.device)
     clean = simulate_clean(scene, radar, frames, restaging.settings, seed=_drawn(seed, restaging.draw))
-    return Restaged(clean.cpu(), _surface(mesh, frames))
+    return Restaged(clean.cpu(), _surface(mesh, frames, restaging.draw))
 
 
 def people(samples: Iterable[tuple[Sample, slice]], restaging: Restaging) -> dict[str, Tensor]:
@@ -203,9 +203,9 @@ def _floor(height: float) -> Tensor:
     return torch.tensor(corners, dtype=torch.float64)
 
 
-def _surface(mesh: MeshSequence, frames: int) -> tuple[Array, ...]:
+def _surface(mesh: MeshSequence, frames: int, seed: int) -> tuple[Array, ...]:
     """Sixty points drawn uniformly over the mesh of each frame, as x, y, z in the frame of the poses."""
-    draw, faces, found = np.random.default_rng(0), mesh.faces.cpu().numpy(), []
+    draw, faces, found = np.random.default_rng(seed), mesh.faces.cpu().numpy(), []
     for frame in mesh.vertices[:: len(mesh.vertices) // frames].cpu().numpy():
         corners = frame[faces]
         areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)

@@ -24,7 +24,7 @@ from mmsynth.evaluation.fidelity import (
 from mmsynth.evaluation.mars import constant_pose, leave_one_out
 from mmsynth.evaluation.mars_pairs import Asked, compared
 from mmsynth.evaluation.mars_rows import paired_rows
-from mmsynth.evaluation.restage import Restaging, observe, people, restage, steady_stretch
+from mmsynth.evaluation.restage import Restaging, _surface, observe, people, restage, steady_stretch
 from mmsynth.joints import SMPLX_JOINTS, convert_joints
 from mmsynth.motion import Subject, generate_motion, place, resample, sample_subject
 from mmsynth.radar import load_radar
@@ -97,10 +97,11 @@ def test_frames_without_points_count_as_unknown() -> None:
 
 def test_draws_in_one_cloud_hold_the_points_of_all_of_them() -> None:
     one, two, none = np.array([[0.0, 3.0, 4.0, -1.0]]), np.array([[0.0, 6.0, 8.0, 3.0]] * 2), np.zeros((0, 4))
-    draws = [[Pair("a", (one, one, one), clouds)] for clouds in ((one, one, none), (two, none, none))]
+    draws = [[Pair("a", (one, one, one), (one, one, none), (one, one, one))]]
+    draws += [[Pair("a", (one, one, one), (two, none, none), (two, one, one))]]
     [found] = pooled(draws)
     assert found.recorded == draws[0][0].recorded
-    assert [len(cloud) for cloud in found.simulated] == [3, 1, 0]
+    assert [[len(f) for f in side] for side in (found.simulated, found.surface)] == [[3, 1, 0], [3, 2, 2]]
     assert series(found.simulated)["range"][:2].tolist() == [10, 5]
     assert series(found.simulated)["doppler"][0] == pytest.approx(5 / 3)
 
@@ -141,6 +142,7 @@ def test_a_row_of_the_comparison_is_the_mean_over_draws_and_speckle_is_averaged_
         assert rows[f"pooled_{name}"].n == 1 and rows[f"pooled_{name}"].value > rows[name].value + 0.005
         assert rows[f"body_{name}"].value < rows[f"pooled_body_{name}"].value != rows[f"pooled_{name}"].value
     assert rows["pooled_chamfer_shuffled"].value < rows["chamfer_shuffled"].value - 0.002
+    assert rows["pooled_chamfer_surface"].value < rows["chamfer_surface"].value
     assert rows["self_chamfer_shuffled"].value > rows["chamfer_shuffled"].value
     mine, other = ([at_the_body(pair) for pair in each] for each in alike)
     ratio = [
@@ -259,8 +261,10 @@ def test_sway_moves_the_trunk_and_no_foot_and_every_draw_its_own_way() -> None:
     assert np.linalg.norm(moved[1] - moved[0]) > 1e-3
 
 
-def test_a_draw_of_speckle_is_the_same_body_a_little_elsewhere() -> None:
+def test_a_draw_of_speckle_is_the_same_body_a_little_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stands still: every draw moves it as a whole, by some cm, and its cells are other sums of the same echoes."""
+    # Of each draw the same points of the skin.
+    monkeypatch.setattr("mmsynth.evaluation.restage._surface", lambda mesh, frames, draw: _surface(mesh, frames, 0))
     body = load_body("free-low")
     sample = standing(body)
     simulation = Simulation(static_room=False, diffuse=False)
