@@ -27,7 +27,10 @@ def read_cfg(path: Path | str, device: str | None = None, subframe: int = 0) -> 
     if path.stat().st_size > 1 << 20:
         raise ValueError(f"{path}: expected a configuration of a few kB, got {path.stat().st_size} bytes")
     try:
-        return parse_cfg(path.read_text(encoding="utf-8"), device, subframe, path.stem)
+        text = path.read_text(encoding="utf-8")
+        if text.lstrip("\ufeff \t\r\n").startswith("{"):
+            raise ValueError("expected TI's commands, got JSON; mmWave Studio's is read by a name that ends in .json")
+        return parse_cfg(text, device, subframe, path.stem)
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected text, got bytes that are not UTF-8") from None
     except ValueError as error:

@@ -132,6 +132,10 @@ def test_mmwave_studio_json(tmp_path):
     path.write_text("[1")
     with pytest.raises(ValueError, match="not JSON"):
         load_radar(str(path))
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "one.cfg").write_text(json.dumps(studio(), indent=1), encoding=encoding)
+        with pytest.raises(ValueError, match="one.cfg: expected TI's commands, got JSON; .* ends in .json"):
+            load_radar(str(tmp_path / "one.cfg"))
 
 
 def test_the_xwrl6844_s_own_demo():
