@@ -1,5 +1,6 @@
 """Frames as one table: histograms of points about each, how high a recording's points lie, the pose, whose it is."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
-from mmsynth.datasets import Clips, FlatPoints, keep_points, periods
+from mmsynth.datasets import Clips, FlatPoints, keep_points, periods, take_clips
 from mmsynth.joints import bones
 
 Array = NDArray[Any]
@@ -37,6 +38,8 @@ _BLOCKS = (
 # farther, and no simulated recording need have the same walls.
 _NEAR_RANGE, _NEAR_SIDE = 0.25, 0.4
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+# Recordings that begin among so many frames are counted at once: sums take more memory than what is kept of them.
+_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,9 @@ class Frames:
         return len(self.clip)
 
     def take(self, rows: Array) -> "Frames":
-        """The frames `rows` (indices, or a mask), in that order."""
+        """The frames `rows` (indices, or a mask), in that order; all of them are not copied."""
+        if rows.dtype == bool and rows.all():
+            return self
         return Frames(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def posed(self) -> "Frames":
@@ -84,7 +89,7 @@ def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Fra
     if joints is None:
         joints = np.full((frames, 0, 3), np.nan, np.float32)
     found = Frames(
-        _about(_histograms(flat.values, flat.frame, frames), flat),
+        _table(flat),
         _heights(flat)[clip],
         joints,
         _sizes(joints, dataset.joint_set),
@@ -123,6 +128,17 @@ def moved_to(frames: Frames, recordings: Frames, mirrored: float) -> Frames:
 
 def _placed(flat: FlatPoints) -> FlatPoints:
     return keep_points(flat, np.asarray(np.isfinite(flat.values[:, :3]).all(1)))
+
+
+def _table(flat: FlatPoints) -> Array:
+    """The table [frames, features] of `Frames`, some recordings at a time."""
+    starts = flat.clip_offsets
+    table = np.empty((len(flat.frame_time), len(MIRROR)), np.float32)
+    begins = np.flatnonzero(np.diff(starts[:-1] // _AT_ONCE, prepend=-1))
+    for a, b in itertools.pairwise([*begins.tolist(), len(starts) - 1]):
+        own = take_clips(flat, np.arange(a, b))
+        table[starts[a] : starts[b]] = _about(_histograms(own.values, own.frame, len(own.frame_time)), own)
+    return table
 
 
 def _about(columns: Array, flat: FlatPoints) -> Array:

@@ -42,13 +42,14 @@ def frame_marks(source: Clips) -> tuple[Array, Array]:
     Names, times and the order of the points of a frame do not count.
     """
     flat = source.points()
-    bits = np.ascontiguousarray(flat.values[:, :4]).view(np.uint32).astype(np.uint64)
     # SplitMix64's finaliser (G. Steele et al., OOPSLA 2014) over a column after the other.
-    mark = np.zeros(len(bits), np.uint64)
-    for column in bits.T:
-        mark = (mark ^ column) + np.uint64(0x9E3779B97F4A7C15)
+    mark = np.zeros(len(flat.values), np.uint64)
+    for column in flat.values[:, :4].T:
+        mark ^= np.ascontiguousarray(column).view(np.uint32)
+        mark += np.uint64(0x9E3779B97F4A7C15)
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mark = (mark ^ (mark >> np.uint64(shift))) * np.uint64(factor)
+            mark ^= mark >> np.uint64(shift)
+            mark *= np.uint64(factor)
         mark ^= mark >> np.uint64(31)
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mark, dtype=np.uint64)])
     return np.diff(total[flat.point_offsets]), flat.clip_offsets

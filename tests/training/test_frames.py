@@ -32,6 +32,16 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_how_many_recordings_are_counted_at_once_does_not_show(standing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of all frames at once took three times the memory of the table."""
+    data = Dataset.open(standing)
+    whole = frames_of(data)
+    assert whole.take(np.ones(len(whole), bool)) is whole
+    for size in (1, 51, 100):
+        monkeypatch.setattr("mmsynth.training.frames._AT_ONCE", size)
+        np.testing.assert_array_equal(frames_of(data).table, whole.table)
+
+
 def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:
     data = Dataset.open(standing)
     frames, flat = frames_of(data), data.points()
