@@ -1,16 +1,12 @@
 """Which windows a step of a training takes, and at which learning rate."""
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmsynth.training.material import TrainingMaterial
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.windows import Windows, concatenate
-
-Array = NDArray[Any]
 
 
 def stages(recipe: Recipe, material: TrainingMaterial) -> bool:
@@ -31,13 +27,7 @@ def draw_windows(recipe: Recipe, material: TrainingMaterial, step: int, draw: np
     elif material.real is None or material.synthetic is None:
         share = 1.0 if material.real is None else 0.0
     wanted = ((material.synthetic, round(share * size)), (material.real, size - round(share * size)))
-    return concatenate([w.take(_balanced(w.activity, n, draw)) for w, n in wanted if w is not None and n])
-
-
-def _balanced(activity: Array, count: int, draw: np.random.Generator) -> Array:
-    """Indices [count] drawn with every activity that occurs equally likely."""
-    present, index, size = np.unique(activity.astype(str), return_inverse=True, return_counts=True)
-    return draw.choice(len(activity), count, p=(1 / size / len(present))[index])
+    return concatenate([w.take(draw.choice(len(w), n, p=w.evenly)) for w, n in wanted if w is not None and n])
 
 
 def rate(recipe: Recipe, material: TrainingMaterial, step: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -114,6 +115,12 @@ class Windows:
         """The window [points] of each point."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
+    @cached_property
+    def evenly(self) -> Array:
+        """Probability [windows] of drawing each so that all activities that occur are equally likely."""
+        present, index, size = np.unique(self.activity.astype(str), return_inverse=True, return_counts=True)
+        return np.asarray((1 / size / len(present))[index])
+
     def take(self, rows: Sequence[int] | Array) -> "Windows":
         """The windows `rows` (indices, or a mask), in that order."""
         rows = np.asarray(rows)
@@ -169,12 +176,8 @@ def cut(
             f"window.points: expected points with a velocity for '{settings.points}', got none; ask for 'all'"
         )
     flat = _in_range(select_points(flat, settings.points), settings)
-    first, start, clip, labels = (
-        flat.point_offsets[table.start],
-        flat.frame_time[table.start],
-        table.clip,
-        dataset.labels,
-    )
+    first, start = flat.point_offsets[table.start], flat.frame_time[table.start]
+    clip, labels = table.clip, dataset.labels
     counts = flat.point_offsets[table.stop] - first
     offsets, points = lay_end_to_end(first, counts)
     time = flat.frame_time[flat.frame[points]] - np.repeat(start, counts) + np.repeat(table.lead, counts)

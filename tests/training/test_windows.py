@@ -41,6 +41,13 @@ def test_near_and_far_points_are_left_out(recordings: Path) -> None:
     assert len(distance) > 100 and distance.min() >= 2.3 and distance.max() <= 2.6
 
 
+def test_activities_are_drawn_evenly_however_many_windows_each_has(windows: Windows) -> None:
+    some = windows.take(np.flatnonzero((windows.activity != windows.activity[0]) | (np.arange(len(windows)) % 5 == 0)))
+    shares = [some.evenly[some.activity == name].sum() for name in sorted(set(some.activity))]
+    assert len(set(np.unique(some.activity.astype(str), return_counts=True)[1])) > 1
+    np.testing.assert_allclose(shares, 1 / len(shares))
+
+
 def test_relative_heights_do_not_know_how_high_the_radar_was(recordings: Path, windows: Windows) -> None:
     relative = cut(Dataset.open(recordings), WindowSettings(points="all", heights="relative"))
     raised = level(replace(windows, position=windows.position + np.float32([0, 0, 0.4])))
