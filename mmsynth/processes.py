@@ -20,6 +20,18 @@ T = TypeVar("T")
 Progress = Callable[[int, int], None]  # called with (done, total)
 
 
+class Steps:
+    """Work of so many steps, called whenever one is done."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.done, self.total = progress, 0, total
+
+    def __call__(self) -> None:
+        """One more is done."""
+        self.done += 1
+        self.progress(self.done, self.total)
+
+
 def worker_pool(
     count: int, begin: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:

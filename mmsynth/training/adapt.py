@@ -1,5 +1,6 @@
 """Trees for recordings whose labels are not known: synthetic windows weighed by likeness, then self-training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,12 @@ class AdaptSettings:
 
 
 def adapt(
-    synthetic: tuple[Array, Array], recordings: tuple[Array, Array], classes: int, settings: AdaptSettings, seed: int
+    synthetic: tuple[Array, Array],
+    recordings: tuple[Array, Array],
+    classes: int,
+    settings: AdaptSettings,
+    seed: int,
+    done: Callable[[], None] = lambda: None,
 ) -> Forest:
     """Trees for recordings, from labelled synthetic windows and unlabelled recorded ones.
 
@@ -54,6 +60,7 @@ def adapt(
         classes: how many there are.
         settings: see there.
         seed: of the trees.
+        done: called before every round.
     """
     table, labels = synthetic
     unlabelled, clip = recordings
@@ -62,6 +69,7 @@ def adapt(
     weight = likeness(table, unlabelled, settings.largest, seed, judges)
     forest = grow(table, labels, classes, trees, seed, weight)
     for step in range(settings.rounds):
+        done()
         p = forest.probabilities(unlabelled)
         p = evenly(by_clip(p, clip) if settings.vote else p, settings.even * (1 - step / settings.rounds))
         rows, guess = believed(p, settings.share)

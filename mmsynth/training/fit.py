@@ -23,13 +23,16 @@ from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import Run, keep_run, load_run
 from mmsynth.training.workers import Team
 
+# Windows of each kind that trees are timed on, at most.
+_MEASURED = 2000
+
 
 @dataclass(frozen=True)
 class Estimate:
     """What a training will cost here, measured on a few steps.
 
     Attributes:
-        seconds: of the whole training, without reading the data.
+        seconds: of the whole training, reading the data too.
         memory: largest amount in bytes so far: on a GPU of the training, on a CPU of the whole process.
         parameters: of the model; 0 for trees.
         windows: to train on; for a perceptron, frames.
@@ -106,9 +109,7 @@ def fit_model(
     if isinstance(material, FrameMaterial):
         return fit_frames(recipe, material, progress), ""
     if recipe.model == "trees":
-        trees, note = fit_trees(recipe, material)
-        progress(1, 1)
-        return trees, note
+        return fit_trees(recipe, material, progress)
     own = train_network(recipe, _of_network(recipe, material), folder, progress, team)
     if not _blends(recipe, material):
         return own, ""
@@ -137,10 +138,12 @@ def estimate(recipe: Recipe) -> Estimate:
     """Expected time and memory of `fit` on this device, from a few steps on the recipe's own data."""
     if recipe.model == "histograms":
         return _estimate_frames(recipe)
+    began = time.perf_counter()
     material = gather(recipe)
+    reading = time.perf_counter() - began
     windows = sum(len(w) for w in (material.real, material.synthetic) if w is not None)
     if recipe.model == "trees":
-        return Estimate(_seconds_of_forests(recipe, material), peak_memory("cpu"), 0, windows)
+        return Estimate(reading + _seconds_of_forests(recipe, material), peak_memory("cpu"), 0, windows)
     network = build(recipe, material.targets)
     parameters = sum(p.numel() for p in network.parameters())
     seconds = float(np.median(list(steps_timed(recipe, _of_network(recipe, material), 12))[2:])) * recipe.optimise.steps
@@ -150,27 +153,47 @@ def estimate(recipe: Recipe) -> Estimate:
         seconds += (time.perf_counter() - began) * math.ceil(recipe.optimise.steps / recipe.optimise.every)
     if _blends(recipe, material):
         seconds += _seconds_of_forests(recipe, material)
-    return Estimate(seconds, peak_memory(recipe.device), parameters, windows)
+    return Estimate(reading + seconds, peak_memory(recipe.device), parameters, windows)
 
 
 def _seconds_of_forests(recipe: Recipe, material: TrainingMaterial) -> float:
-    """Of all trees, from few of them."""
+    """Of all trees, from few of them on some of the windows: features take as long as windows are many, trees log more.
+
+    What is measured must not take longer than what it is measured for.
+    """
     few, more = 10, 50
-    _seconds_of_trees(recipe, material, 1)  # the first is slower: libraries are loaded
-    first, second = (_seconds_of_trees(recipe, material, count) for count in (few, more))
+    part = _some(material)
+    whole, some = (sum(len(w) for w in (m.real, m.synthetic, m.unlabelled) if w is not None) for m in (material, part))
+    _seconds_of_trees(recipe, part, 1)  # the first is slower: libraries are loaded
+    first, second = (_seconds_of_trees(recipe, part, count) for count in (few, more))
     each = max(0.0, second - first) / (more - few)  # features are made once, however many trees there are
-    return first + each * (recipe.trees.count - few)
+    deeper = math.log(whole + 1) / math.log(some + 1)
+    return whole / some * (first - few * each + each * recipe.trees.count * deeper)
+
+
+def _some(material: TrainingMaterial) -> TrainingMaterial:
+    """The material with `_MEASURED` windows, drawn, in place of every part that has more."""
+    draw = np.random.default_rng(0)
+    parts = {name: getattr(material, name) for name in ("real", "synthetic", "unlabelled")}
+    few = {
+        name: windows.take(np.sort(draw.permutation(len(windows))[:_MEASURED]))
+        for name, windows in parts.items()
+        if windows is not None and len(windows) > _MEASURED
+    }
+    return replace(material, **few)
 
 
 def _seconds_of_trees(recipe: Recipe, material: TrainingMaterial, count: int) -> float:
     began = time.perf_counter()
-    fit_trees(replace(recipe, trees=replace(recipe.trees, count=count)), material)
+    fit_trees(replace(recipe, trees=replace(recipe.trees, count=count)), material, lambda done, total: None)
     return time.perf_counter() - began
 
 
 def _estimate_frames(recipe: Recipe) -> Estimate:
     """As `estimate`, of a perceptron; its `windows` are frames."""
+    began = time.perf_counter()
     material = gather_frames(recipe)
+    reading = time.perf_counter() - began
     few = replace(recipe, optimise=replace(recipe.optimise, steps=40, pretrain_steps=0, every=1))
     at: list[float] = []
 
@@ -181,7 +204,7 @@ def _estimate_frames(recipe: Recipe) -> Estimate:
     seconds = float(np.median(np.diff(at))) * recipe.optimise.steps
     parameters = sum(p.numel() for p in model.network.parameters())
     frames = sum(len(f) for f in (material.real, material.synthetic) if f is not None)
-    return Estimate(seconds, peak_memory(recipe.device), parameters, frames)
+    return Estimate(reading + seconds, peak_memory(recipe.device), parameters, frames)
 
 
 def peak_memory(device: str) -> int:

@@ -1,11 +1,13 @@
 """From windows to trees: on recordings, on synthetic clips, on both, and on recordings that have no labels."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsynth.processes import Progress, Steps
 from mmsynth.training.adapt import AdaptSettings, adapt, by_clip, mixed_clips
 from mmsynth.training.augment import with_copies
 from mmsynth.training.blend import fit_blend
@@ -25,30 +27,43 @@ Table = tuple[Array, Array]
 PEOPLE, PARTS = 20, 5
 
 
-def fit_trees(recipe: Recipe, material: TrainingMaterial) -> tuple[Model, str]:
+def fit_trees(recipe: Recipe, material: TrainingMaterial, progress: Progress) -> tuple[Model, str]:
     """Trees on recordings, on synthetic windows, or blended of both; with "mix", in one forest on both at once.
 
     By self-training they learn the recordings without labels too, as those that earlier trees took them for.
+
+    Args:
+        recipe: what to train and how.
+        material: windows.
+        progress: called with (steps done, steps in all): tables, forests, rounds.
 
     Returns:
         The model, and what there is to say of recordings without labels; "" = nothing.
     """
     synthetic, classes, seed = material.synthetic, material.classes, recipe.seed
+    adapting, rounds = recipe.adapt.method == "self-training", AdaptSettings.rounds if material.real is None else 0
+    step = Steps(progress, 3 + adapting * (2 + rounds))
     made = synthetic_tables(synthetic, classes, seed) if synthetic is not None else []
+    step()
     mixed = recipe.data.schedule == "mix" and (material.real is not None or material.unlabelled is not None)
     base = grow_synthetic(made, len(classes), recipe.trees, seed) if made and not mixed else None
-    real = table_of(material.real, material.classes) if material.real is not None else None
-    if recipe.adapt.method != "self-training":
-        return _teach(recipe, real, made, base, material.classes), ""
-    assert material.unlabelled is not None
-    table, clip = features(material.unlabelled), material.unlabelled.clip
-    if real is None:
-        model: TreeModel | BlendedTrees = _adapted(recipe, (table, clip), made, len(material.classes))
-    else:
-        model = _teach(recipe, real, made, base, material.classes)
-    guess, note = _label(recipe, (table, clip), model, material.classes)
-    known = (table, guess) if real is None else join_tables([real, (table, guess)])
-    return _teach(recipe, known, made, base, material.classes), note
+    real = table_of(material.real, classes) if material.real is not None else None
+    step()
+    known, note = real, ""
+    if adapting:
+        assert material.unlabelled is not None
+        table, clip = features(material.unlabelled), material.unlabelled.clip
+        if real is None:
+            model: TreeModel | BlendedTrees = _adapted(recipe, (table, clip), made, len(classes), step)
+        else:
+            model = _teach(recipe, real, made, base, classes)
+        step()
+        guess, note = _label(recipe, (table, clip), model, classes)
+        step()
+        known = (table, guess) if real is None else join_tables([real, (table, guess)])
+    model = _teach(recipe, known, made, base, classes)
+    step()
+    return model, note
 
 
 def table_of(windows: Windows, classes: tuple[str, ...]) -> Table:
@@ -70,10 +85,12 @@ def _teach(
     return TreeModel(_grow_mixed(recipe, real, made, len(classes)))
 
 
-def _adapted(recipe: Recipe, unlabelled: tuple[Array, Array], made: list[Table], classes: int) -> TreeModel:
+def _adapted(
+    recipe: Recipe, unlabelled: tuple[Array, Array], made: list[Table], classes: int, step: Callable[[], None]
+) -> TreeModel:
     """Trees that go over by degrees from synthetic windows to recordings of which none has a label."""
     settings = AdaptSettings(vote=recipe.adapt.one_activity, trees=recipe.trees.count)
-    return TreeModel(adapt(join_tables(made), unlabelled, classes, settings, recipe.seed))
+    return TreeModel(adapt(join_tables(made), unlabelled, classes, settings, recipe.seed, step))
 
 
 def _label(

@@ -3,6 +3,7 @@
 import json
 import resource
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from mmsynth.resources import data_folder
 from mmsynth.training import estimate, fit, load_recipe, predict
 from mmsynth.training.adapt import adapt
 from mmsynth.training.forests import blend_trees
+from mmsynth.training.material import TrainingMaterial
 from mmsynth.training.models import BlendedTrees, Targets, build
 from mmsynth.training.networks import to_inputs
 from mmsynth.training.recipe import Adapt, Data, Optimise, Recipe
-from mmsynth.training.trees import Forest
+from mmsynth.training.trees import Forest, TreeSettings
 from mmsynth.training.windows import WindowSettings, cut
 
 QUICK = Optimise(steps=24, pretrain_steps=8, batch=16, every=4, warmup=2, patience=0)
@@ -97,6 +99,34 @@ def test_an_estimate_counts_what_labels_recordings(
     data = Data(synthetic=(generated,), unlabelled=(recordings,), validation=0.0)
     assert estimate(Recipe(data, adapt=Adapt("self-training"))).seconds > 0
     assert asked == [1, 10, 50]
+
+
+def test_trees_are_timed_on_some_of_many_windows(
+    recordings: Path, generated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, sizes = Recipe(Data((recordings,), (generated,), validation=0.0)), []
+
+    def seen(_: Recipe, part: TrainingMaterial, __: Any) -> None:
+        assert part.real is not None and part.synthetic is not None
+        assert set(part.real.activity) == set(part.synthetic.activity) == set(part.classes)  # drawn, not the first ones
+        sizes.append((len(part.real), len(part.synthetic)))
+
+    module = import_module("mmsynth.training.fit")  # the package has the function of this name
+    monkeypatch.setattr(module, "fit_trees", seen)
+    monkeypatch.setattr(module, "_MEASURED", 50)
+    assert estimate(recipe).windows == 160 and sizes == 3 * [(50, 50)]
+
+
+@pytest.mark.parametrize(("share", "steps"), [(0.5, 5), (0.0, 9)])
+def test_trees_tell_how_far_they_are(
+    recordings: Path, generated: Path, tmp_path: Path, share: float, steps: int
+) -> None:
+    """Trees on a million frames take minutes: a bar that begins at its end is none."""
+    told: list[tuple[int, int]] = []
+    data = Data((recordings,) if share else (), (generated,), unlabelled=(recordings,), validation=0.0)
+    recipe = Recipe(replace(data, real_fraction=share or 1.0), adapt=Adapt("self-training"), trees=TreeSettings(4))
+    fit(recipe, tmp_path / "run", lambda done, total: told.append((done, total)))
+    assert told == [(k, steps) for k in range(1, steps + 1)]
 
 
 def test_an_estimate_of_a_network_counts_trees_that_it_is_joined_with(
