@@ -156,7 +156,13 @@ def rank(
         for folder, run in loaded.items():
             if warning := other_radar(run, recordings):
                 note(f"{folder}: {warning}")
-        found = order({folder: answers(run, recordings) for folder, run in loaded.items()})
+        with Progress("runs") as progress:
+            said = {}
+            for folder, run in loaded.items():
+                progress(len(said), len(loaded))
+                said[folder] = answers(run, recordings)
+            progress(len(said), len(loaded))
+        found = order(said)
     say(found.text())
 
 
