@@ -1,10 +1,15 @@
-"""Links between the documents lead somewhere, and the ledger's first table says what its machine-readable twin says."""
+"""Links lead somewhere, scripts in documents run, the ledger at a glance says what its machine-readable twin says."""
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from made_up import posed as posed
+
+from mmsynth.datasets import Dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = [".github", "body_models", "datasets", "mmsynth", "training"]
@@ -16,6 +21,35 @@ def anchors(document: Path) -> set[str]:
     text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The blocks of a document that are written in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def run(script: str, folder: Path) -> None:
+    (folder / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_recipe_of_the_readme_makes_a_data_set_by_its_script(tmp_path: Path) -> None:
+    (recipe,), (script,) = blocks("README.md", "toml"), blocks("README.md", "python")
+    few = recipe.replace("clips = 100", "clips = 2").replace("seconds = 2.0", "seconds = 0.2")
+    assert few.count("clips = 2\n") == few.count("seconds = 0.2\n") == 1
+    (tmp_path / "two_moves.toml").write_text(few)
+    run(script, tmp_path)
+    with Dataset.open(tmp_path / "data" / "two-moves" / "dataset.h5") as data:
+        assert sorted(data.labels.activity) == ["kick", "walk"]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_scripts_for_a_data_set_of_ones_own_run(number: int, posed: Path, tmp_path: Path) -> None:
+    scripts = blocks("datasets/README.md", "python")
+    assert len(scripts) == 3
+    (tmp_path / "mine.h5").symlink_to(posed)
+    run(scripts[number], tmp_path)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))

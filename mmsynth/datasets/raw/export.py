@@ -72,7 +72,13 @@ def _write_all(clips: Iterable[Sample], folder: Path, processing: Processing, ki
 
 
 def _kind_of(radar: Radar) -> str:
-    board = device_named(radar.name.partition("/")[0])
+    try:
+        board = device_named(radar.name.partition("/")[0])
+    except ValueError as error:
+        raise ValueError(
+            f"export: expected the radar of a board whose recordings have a format (by the beginning of its name; "
+            f"{error}); the samples of any radar are in the data set itself"
+        ) from None
     if board.name == "AWR2243CASCADE":
         return "cascade"
     return "infineon" if board.kind == "bgt60" else "dca1000"

@@ -1,6 +1,7 @@
 """A data set's samples, written as recordings and read back."""
 
 import csv
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -63,6 +64,14 @@ def test_a_board_that_does_not_record_so_is_refused_and_leaves_nothing(tmp_path)
         with pytest.raises(ValueError, match=said):
             export_recordings([clip(name, "a")], tmp_path / "out", kind=kind)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_radar_of_ones_own_has_no_format(tmp_path):
+    sample = clip("radhar", "a")
+    own = replace(sample, adc=replace(sample.adc, radar=replace(sample.adc.radar, name="mine")))
+    with pytest.raises(ValueError, match=r"^export: expected the radar of a board .* got 'mine'\); the samples of any"):
+        export_recordings([own], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_infineon_recordings(tmp_path):
