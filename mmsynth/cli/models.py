@@ -149,7 +149,7 @@ def rank(
     from mmsynth.calibration import answers
     from mmsynth.calibration import rank as order
     from mmsynth.datasets import Dataset
-    from mmsynth.training import load_run, other_radar
+    from mmsynth.training import Predictions, load_run, other_radar
 
     with Dataset.open(on) as recordings:
         loaded = {str(folder): load_run(folder) for folder in runs}
@@ -157,7 +157,7 @@ def rank(
             if warning := other_radar(run, recordings):
                 note(f"{folder}: {warning}")
         with Progress("runs") as progress:
-            said = {}
+            said: dict[str, Predictions] = {}
             for folder, run in loaded.items():
                 progress(len(said), len(loaded))
                 said[folder] = answers(run, recordings)
