@@ -19,13 +19,19 @@ def specs(cls: Any) -> dict[str, tuple[str, str]]:
     An array field is annotated `Annotated[Tensor, "frames joints 3", "m"]`, or that `| None`. Axes are names or
     literal sizes, apart by spaces; an empty string is a scalar array. The unit is "1" for pure numbers.
     """
+    return {name: (axes, unit) for name, (_, axes, unit) in _annotations(cls).items()}
+
+
+@cache
+def _annotations(cls: Any) -> dict[str, tuple[Any, str, str]]:
+    """As `specs`, the type of array before both."""
     hints = get_type_hints(cls, include_extras=True)
     found = {}
     for field in fields(cls):
         for hint in (hints[field.name], *get_args(hints[field.name])):
             if get_origin(hint) is Annotated and len(get_args(hint)) == 3:
-                _, axes, unit = get_args(hint)
-                found[field.name] = (axes, unit)
+                array, axes, unit = get_args(hint)
+                found[field.name] = (get_origin(array) or array, axes, unit)
     return found
 
 
@@ -33,14 +39,18 @@ def check_shapes(noun: Any) -> None:
     """Check the array fields of `noun` against their axes and against each other.
 
     Raises:
-        ValueError: a field has the wrong number of axes, or two fields disagree about the size of a named axis.
+        ValueError: a field is no array, or NumPy's in place of torch's or the other way round; it has the wrong number
+            of axes; or two fields disagree about the size of a named axis.
     """
     sizes: dict[str, int] = {}
     kind = type(noun).__name__
-    for name, (axes, _) in specs(type(noun)).items():  # type: ignore[arg-type]
+    for name, (array, axes, _) in _annotations(type(noun)).items():  # type: ignore[arg-type]
         value = getattr(noun, name)
         if value is None:
             continue
+        if not isinstance(value, array):
+            wanted = "a torch tensor (torch.as_tensor makes one)" if array is Tensor else "a NumPy array"
+            raise ValueError(f"{kind}.{name}: expected {wanted}, got {type(value).__name__}")
         shape, want = tuple(value.shape), axes.split()
         if len(shape) != len(want):
             raise ValueError(f"{kind}.{name}: expected axes [{axes}], got shape {shape}")

@@ -8,10 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from mmsynth.geometry import radar_pose
+from mmsynth.datasets import WindowTable
+from mmsynth.geometry import matrix_from_rotvec, radar_pose
 from mmsynth.radar import load_radar
 from mmsynth.simulation import Simulation
-from mmsynth.types import Cfar, Labels, Material, Pattern, Processing, Radar, Receiver, Scene, Waveform
+from mmsynth.types import (
+    Cfar,
+    Labels,
+    Material,
+    MeshSequence,
+    Motion,
+    Pattern,
+    Processing,
+    Radar,
+    Receiver,
+    Scene,
+    Waveform,
+)
 
 
 def test_a_scene_takes_a_rigid_right_handed_place_of_the_radar() -> None:
@@ -26,6 +39,38 @@ def test_a_scene_takes_a_rigid_right_handed_place_of_the_radar() -> None:
     for wrong in (pose * 1.1, pose.T, doubled, pose * math.nan, pose + torch.eye(4) * math.inf):
         with pytest.raises(ValueError, match=r"^Scene.world_from_radar: expected a rotation and a place"):
             Scene(wrong, (), {})
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 3)), [[0.0, 0.0, 0.0]], 1.0])
+def test_arrays_of_nouns_are_tensors(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^Radar.tx: expected a torch tensor .*, got {type(wrong).__name__}$"):
+        replace(load_radar("radhar").radar, tx=wrong)
+
+
+def test_arrays_of_tables_are_numpys() -> None:
+    table = WindowTable(*(np.zeros(2, int) for _ in range(3)), np.zeros(2), np.zeros(2))
+    with pytest.raises(ValueError, match="^WindowTable.start: expected a NumPy array, got Tensor$"):
+        replace(table, start=torch.zeros(2))  # type: ignore[arg-type]
+
+
+def test_people_of_a_scene_are_several() -> None:
+    person = MeshSequence(
+        *torch.zeros(2, 1, 3, 3)[:1], torch.zeros(1, 3).long(), torch.zeros(1), torch.zeros(1), ("a",)
+    )
+    assert Scene(radar_pose((0.0, 0.0, 1.0)), (person,), {}).people == (person,)
+    for wrong in (person, [person], (person, "b")):
+        with pytest.raises(ValueError, match=r"^Scene.people: expected a tuple of MeshSequence, got "):
+            Scene(radar_pose((0.0, 0.0, 1.0)), wrong, {})  # type: ignore[arg-type]
+
+
+def test_a_motion_takes_rotations() -> None:
+    turned = matrix_from_rotvec(torch.tensor([[[0.3, -2.0, 0.7]]], dtype=torch.float64))
+    place, times = torch.zeros(1, 3), torch.zeros(1)
+    for fine in (turned, turned.float(), turned.double().round(decimals=3)):
+        assert Motion(("pelvis",), fine, place, times).rotations is fine
+    for wrong in (1.1 * turned, 0 * turned, -turned, turned.flip(-1), turned + 0.1):
+        with pytest.raises(ValueError, match=r"^Motion.rotations: expected rotation matrices .*, got some .* off$"):
+            Motion(("pelvis",), wrong, place, times)
 
 
 def test_a_radar_takes_antennas_and_times_that_are_numbers() -> None:

@@ -33,6 +33,8 @@ _TURN, _MOVE = 60.0, 10.0
 _STEPS = (6, 4)
 # What stands on the floor.
 _FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
+# Between the joints farthest apart, in m: of an arm alone, and of anybody on their toes with arms up.
+_SMALLEST, _LARGEST = 0.1, 4.0
 # Every source puts these elsewhere along the trunk; they count for less where no known set says where.
 _VAGUE = {"pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar"}
 
@@ -69,7 +71,7 @@ def fit_skeleton(
         shape: betas [10] of who is seen, where other recordings tell them (`person_shape`); None = by these frames.
 
     Raises:
-        ValueError: joints of no known set, fewer than 4 of them, or nothing seen at all.
+        ValueError: joints of no known set, fewer than 4 of them, nothing seen at all, or not in metres.
     """
     names, problem = body.joint_names, _problem(skeleton, body)
     betas = _shape_from_bones(problem, body, settings.shape_weight) if shape is None else shape.to(problem.seen)
@@ -125,6 +127,9 @@ def _problem(skeleton: Skeleton, body: BodyModel) -> Problem:
     if skeleton.joint_set not in JOINT_SETS:
         weight = weight * torch.tensor([0.2 if n in _VAGUE else 1.0 for n in skeleton.joint_names]).to(weight)
     mix, seen, weight = mix[known], seen[:, known], weight[:, known]
+    across = float((seen.amax(1) - seen.amin(1)).norm(dim=-1).median())
+    if not _SMALLEST < across < _LARGEST:
+        raise ValueError(f"Skeleton: expected joints of a person in metres, got joints that lie {across:.3g} m apart")
     active = _active(mix, body.parents)
     limits = limit_tensors(tuple(body.joint_names[j] for j in active))
     return Problem(

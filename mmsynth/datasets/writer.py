@@ -232,7 +232,7 @@ class DatasetWriter:
             if sample.joint_set != given.joint_set or tuple(sample.joints.shape) != want:
                 raise ValueError(
                     f"{where}: joints '{sample.joint_set}' {tuple(sample.joints.shape)}, "
-                    f"expected '{given.joint_set}' {want}"
+                    f"expected '{given.joint_set}' {want} (the file's joint_set)"
                 )
         for heatmap in sample.heatmaps:
             self._check_heatmap(heatmap, where)

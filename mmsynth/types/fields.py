@@ -80,6 +80,15 @@ def check_rigid(where: str, transform: Tensor) -> None:
         raise ValueError(f"{where}: expected a rotation and a place (rigid, right-handed), got {still.tolist()}")
 
 
+def check_rotations(where: str, rotations: Tensor) -> None:
+    """Refuse matrices [..., 3, 3] that are no rotations, by a ValueError that begins with `where`."""
+    x, y, z = rotations.detach().unbind(-2)
+    # Loose enough for files of four digits; a scaled, mirrored or empty matrix is far off.
+    off = max(float(part.abs().max()) for part in (torch.linalg.cross(x, y) - z, (x * x).sum(-1) - 1, (x * y).sum(-1)))
+    if not off < 1e-2:
+        raise ValueError(f"{where}: expected rotation matrices (orthonormal, right-handed), got some {off:.2g} off")
+
+
 def check_times(kind: str, times: Tensor) -> None:
     """Refuse times [frames] in s, of a `kind` of noun, that are none or do not increase, by a ValueError."""
     if len(times) == 0:

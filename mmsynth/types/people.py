@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmsynth.arrays import check_shapes
-from mmsynth.types.fields import check_finite, check_times
+from mmsynth.types.fields import check_finite, check_rotations, check_times
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Motion:
         check_times("Motion", self.times)
         for name in ("rotations", "translation", "times", "shape"):
             check_finite("Motion", name, getattr(self, name))
+        check_rotations("Motion.rotations", self.rotations)
 
     @property
     def duration(self) -> float:

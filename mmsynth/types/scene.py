@@ -62,4 +62,6 @@ class Scene:
 
     def __post_init__(self) -> None:
         check_shapes(self)
+        if not isinstance(self.people, tuple) or not all(isinstance(one, MeshSequence) for one in self.people):
+            raise ValueError(f"Scene.people: expected a tuple of MeshSequence, got {type(self.people).__name__}")
         check_rigid("Scene.world_from_radar", self.world_from_radar)

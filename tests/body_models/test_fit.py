@@ -232,6 +232,9 @@ def test_refuses_what_it_cannot_fit():
         fit_skeleton(Skeleton(("Tail", *skeleton.joint_names[1:]), skeleton.positions, skeleton.times), body)
     with pytest.raises(ValueError, match="at least 4 joints that are seen, got 0"):
         fit_skeleton(Skeleton(skeleton.joint_names, skeleton.positions * torch.nan, skeleton.times), body)
+    for factor, said in ((1000.0, "in metres, got joints that lie .*e.03 m apart"), (39.37, "lie .* m apart")):
+        with pytest.raises(ValueError, match=said):
+            fit_skeleton(replace(skeleton, positions=factor * skeleton.positions), load_body("free-low"))
 
 
 @pytest.mark.real
