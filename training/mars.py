@@ -22,7 +22,7 @@ import torch
 from mmsynth.cli.parts import run_part, show
 from mmsynth.datasets import Dataset, load_split
 from mmsynth.evaluation.fidelity import correlations
-from mmsynth.evaluation.mars import constant_pose, leave_one_out, mean_over_people, write_skeletons
+from mmsynth.evaluation.mars import constant_pose, held_out_people, leave_one_out, mean_over_people, write_skeletons
 from mmsynth.evaluation.mars_pairs import (
     Asked,
     ceiling_rows,
@@ -31,11 +31,11 @@ from mmsynth.evaluation.mars_pairs import (
     residual_rows,
     variants,
 )
-from mmsynth.evaluation.mars_rows import ablation_row, paired_rows
-from mmsynth.evaluation.mars_transfer import joint_table, pose_curves, pose_rows, transfer_errors
+from mmsynth.evaluation.mars_rows import ablation_row, paired_rows, pose_rows
+from mmsynth.evaluation.networks import NetworkPlan
 from mmsynth.evaluation.official import split_reports
+from mmsynth.evaluation.pose_curve import PoseStudy, pose_curves, recordings
 from mmsynth.evaluation.scores import Row, row
-from mmsynth.joints import JOINT_SETS
 from mmsynth.training import load_recipe
 from mmsynth.training.frames import frames_of, join_frames
 
@@ -69,7 +69,7 @@ def main() -> None:
     transfer_.add_argument("--seeds", type=int, default=3)
     transfer_.add_argument("--shares", type=float, nargs="+", default=(0.01, 0.1, 1.0), help="of the recordings")
     transfer_.add_argument(
-        "--out", type=Path, required=True, help="folder of a table, a figure and JSON for each error"
+        "--out", type=Path, required=True, help="folder of a table, a figure and JSON for each error; it goes on"
     )
     transfer_.set_defaults(run=transfer)
     official_ = parts.add_parser("official", help="the published split, which leaks: for comparison only")
@@ -137,29 +137,22 @@ def transfer(options: argparse.Namespace) -> list[Row]:
     torch.set_num_threads(1)
     recorded, files = Dataset.open(options.recordings), [Dataset.open(path) for path in options.synthetic]
     real = frames_of(recorded).posed()
-    people = sorted(set(real.subject.tolist()))
-    own = {name: list(files) for name in people}
+    held = dict(held_out_people(real))
+    own = {name: list(files) for name in held}
     for pair in options.skeletons:
         name, _, path = pair.partition("=")
         if name not in own:
-            raise ValueError(f"--skeletons: expected one of {', '.join(people)} before '=', got '{pair}'")
+            raise ValueError(f"--skeletons: expected one of {', '.join(held)} before '=', got '{pair}'")
         own[name].append(Dataset.open(path))
     if not all(own.values()):
-        raise ValueError(f"synthetic: expected a data set for each of {', '.join(people)}, got none for some")
+        raise ValueError(f"synthetic: expected a data set for each of {', '.join(held)}, got none for some")
     synthetic = {name: join_frames([frames_of(f).posed() for f in sets]) for name, sets in own.items()}
-    recipe, runs = load_recipe(HERE / "mars_pose.toml"), []
-    for seed in range(options.seeds):
-        own_recipe = replace(recipe, seed=seed)
-        runs.append(
-            transfer_errors(real, recorded.labels.id, synthetic, options.shares, own_recipe, recorded.joint_set)
-        )
-        show(seed + 1, options.seeds)
-    curves = pose_curves(runs)
-    for name, curve in curves.items():
-        joints = {"joints": joint_table(runs, name, tuple(JOINT_SETS[recorded.joint_set]))} if "mpjpe" in name else {}
-        curve.save(options.out / name, joints)
+    plan = NetworkPlan(load_recipe(HERE / "mars_pose.toml"), tuple(range(options.seeds)), tuple(options.shares))
+    number, both = recordings(recorded)[real.clip], ("pretrain", "mix")
+    curves = pose_curves(PoseStudy(real, number, held, synthetic, recorded.joint_set, plan, options.out, both), show)
+    for curve in curves.values():
         print(curve.score, curve.text(), sep="\n", flush=True)
-    about = own[people[0]][0].attributes
+    about = next(iter(own.values()))[0].attributes
     sources = ["generators"] * bool(files) + ["skeletons of the others"] * bool(options.skeletons)
     counts = np.mean([len(np.unique(frames.clip)) for frames in synthetic.values()])
     made = f"{counts:.0f} clips of {' and '.join(sources)}"

@@ -124,7 +124,8 @@ def curve(
 ) -> None:
     """Show what synthetic clips add to your recordings, over the share of these that is labelled.
 
-    Each of the recipe's `hold_out` is held out in turn, and scored by what is trained on shares of all others.
+    Each of the recipe's `hold_out` is held out in turn, and scored by what is trained on shares of all others:
+    activities from points, or poses by `model = "histograms"`.
 
     `mmsynth curve my_training.toml --out curve --share 0.05 --share 0.25`
     """
@@ -134,7 +135,7 @@ def curve(
 
     with Progress("curve") as progress:
         found, about = share_curve(load_recipe(recipe), out, progress, range(draws), share or SHARES, workers)
-    say(found.text(), about, f"wrote {out}")
+    say(found.score, found.text(), about, f"wrote {out}")
 
 
 @app.command()

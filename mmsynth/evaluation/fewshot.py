@@ -30,6 +30,7 @@ class Curve:
         scores: name of an arm -> score [shares, repetitions, groups]; NaN = not known.
         model: that was trained.
         score: what the numbers are.
+        errors: they are errors, of which less is better.
     """
 
     shares: tuple[float, ...]
@@ -37,6 +38,7 @@ class Curve:
     scores: Mapping[str, Array]
     model: str
     score: str = "balanced accuracy"
+    errors: bool = False
 
     @property
     def arms(self) -> dict[str, Array]:
@@ -67,7 +69,8 @@ class Curve:
 
     def best(self, arms: Sequence[str]) -> list[str]:
         """The one of `arms` that does best at each share, in the mean over repetitions and groups."""
-        return [max(arms, key=lambda arm: float(self.scores[arm][k].mean())) for k in range(len(self.shares))]
+        best = min if self.errors else max
+        return [best(arms, key=lambda arm: float(self.scores[arm][k].mean())) for k in range(len(self.shares))]
 
     def rows(self, *baselines: str, **more: Any) -> list[Row]:
         """The gain of each arm with synthetic data at each share, paired by repetition, as rows of the ledger.
@@ -79,8 +82,8 @@ class Curve:
         """
         found, over = [], ", over the best real-only" if len(baselines) > 1 else ""
         for share, name, alone, values in self._pairs(baselines):
-            about = [_gain(alone.mean(1), values.mean(1))]
-            about += [f"{g}: {_gain(alone[:, j], values[:, j])}" for j, g in enumerate(self.groups)]
+            about = [self._gain(alone.mean(1), values.mean(1))]
+            about += [f"{g}: {self._gain(alone[:, j], values[:, j])}" for j, g in enumerate(self.groups)]
             note = "; ".join([*about, *filter(None, [more.get("note")])])
             title, gain = f"radhar/few_shot_gain_{round(100 * share)}", (values - alone).mean(1).tolist()
             found.append(row(title, gain, f"{self.model}, {name}{over}", **{**more, "note": note}))
@@ -93,7 +96,7 @@ class Curve:
             gain = (values - alone).mean(1)
             if name == arm:
                 said = f"{gain.mean():+.3f} +- {_spread(gain):.3f} by synthetic clips"
-                lines.append(f"{f'{100 * share:g} %':>12}  {said}, {_gain(alone.mean(1), values.mean(1))}")
+                lines.append(f"{f'{100 * share:g} %':>12}  {said}, {self._gain(alone.mean(1), values.mean(1))}")
         return "\n".join(lines)
 
     def _pairs(self, baselines: Sequence[str]) -> Iterator[tuple[float, str, Array, Array]]:
@@ -106,10 +109,10 @@ class Curve:
                 if not name.startswith("real") and np.isfinite(values[k] - alone).all():
                     yield share, name, alone, values[k]
 
-
-def _gain(alone: Array, values: Array) -> str:
-    """The mean over repetitions without and with synthetic data, and how often it is more, in words."""
-    return f"{alone.mean():.3f} -> {values.mean():.3f}, wins {np.mean(values > alone):.0%}"
+    def _gain(self, alone: Array, values: Array) -> str:
+        """The mean over repetitions without and with synthetic data, and how often it is better, in words."""
+        wins = values < alone if self.errors else values > alone
+        return f"{alone.mean():.3f} -> {values.mean():.3f}, wins {np.mean(wins):.0%}"
 
 
 def _told(values: Array) -> str:

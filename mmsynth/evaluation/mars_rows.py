@@ -1,4 +1,4 @@
-"""Rows of MARS frame by frame: recorded and simulated clouds of the same frames, with draws of speckle."""
+"""Rows of MARS: recorded and simulated clouds of the same frames, with draws of speckle; a curve of poses."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmsynth.evaluation.fewshot import Curve
 from mmsynth.evaluation.fidelity import (
     HISTOGRAMS,
     SERIES,
@@ -17,6 +18,7 @@ from mmsynth.evaluation.fidelity import (
     histogram_distances,
     pooled,
 )
+from mmsynth.evaluation.pose_curve import ADAPTED, ALONE
 from mmsynth.evaluation.restage import Restaging
 from mmsynth.evaluation.scores import Row, row
 
@@ -107,6 +109,31 @@ def ablation_row(name: str, restaging: Restaging, draws: Sequence[list[Pair]]) -
     note += f"; earth mover's of {', '.join(HISTOGRAMS)} {moved}"
     first = rows["chamfer_shuffled"]
     return replace(first, experiment=f"mars/ablation/{name}", note=note)
+
+
+def pose_rows(curve: Curve, made: str, **more: Any) -> list[Row]:
+    """Synthetic poses alone, `ADAPTED`, and each share's gain over `ALONE` of each arm that estimates sizes.
+
+    Args:
+        curve: of mean absolute errors.
+        made: the synthetic clips, in words.
+        more: of each row.
+    """
+    sizes, rows = "sizes from the unlabelled points of the person held out", []
+    for arm, title in (("pre-trained, sizes", "mars/zero_shot_cm"), (ADAPTED, "mars/zero_shot_adapted_cm")):
+        own = curve.scores[arm][0]
+        each = ", ".join(f"{who} {v:.2f}" for who, v in zip(curve.groups, own.mean(0), strict=True))
+        note = f"MAE, {made}; {sizes}; {each}"
+        rows.append(row(title, own.mean(1).tolist(), "perceptron", note=note, **more))
+    for k, share in list(enumerate(curve.shares))[1:]:
+        alone = curve.scores[ALONE][k]
+        for arm in (name for name in curve.scores if name.endswith(", sizes")):
+            own = curve.scores[arm][k]
+            pairs = zip(curve.groups, alone.mean(0), own.mean(0), strict=True)
+            note = "; ".join(["MAE", sizes, ", ".join(f"{who} {a:.2f} -> {b:.2f}" for who, a, b in pairs)])
+            gains = (own - alone).mean(1).tolist()
+            rows.append(row(f"mars/loso_gain_{round(100 * share)}_cm", gains, f"perceptron, {arm}", note=note, **more))
+    return rows
 
 
 def _about(restaging: Restaging) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How much fewer recordings a network needs with synthetic data: a curve over the share that is trained on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ def cell(study: Study, name: str, share: float, seed: int) -> list[float]:
     return [balanced_score(real.data, fold.test, p) for p in answers]
 
 
+def kept(path: Path, find: Callable[[], Array]) -> Array:
+    """The array of a file; if there is none, what `find` gives, which is then kept there."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as (part,), part.open("wb") as file:
+            np.save(file, find(), allow_pickle=False)
+    return np.asarray(np.load(path, allow_pickle=False))
+
+
 @dataclass(frozen=True, eq=False)
 class Training:
     """A network, and what it is asked.
@@ -133,12 +143,7 @@ class Training:
 
         It is called `name` and a digest of all that they depend on: of other settings or recordings there is another.
         """
-        path = folder / f"{name}-{self.digest()}.npy"
-        if not path.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            with whole(path) as (part,), part.open("wb") as file:
-                np.save(file, self.answers(), allow_pickle=False)
-        return np.asarray(np.load(path, allow_pickle=False))
+        return kept(folder / f"{name}-{self.digest()}.npy", self.answers)
 
     def answers(self) -> Array:
         """Train the network and ask it: class probabilities [windows, classes] of `asked`."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up import network_recipe, quiet, swing
+import torch
+from made_up import dressed, network_recipe, quiet, swing, written
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.evaluation import share_curve, shares
@@ -104,6 +105,33 @@ def test_what_no_curve_is_of_is_refused_before_anything_is_trained(
 def test_shares_and_kinds_that_no_curve_is_of_are_refused(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"shares: expected numbers from above 0 to 1 for a curve, got \[0.5, 5\]"):
         share_curve(recipe, tmp_path / "out", quiet, shares=(0.5, 5))
-    poses = replace(recipe, task="pose", model="points")
-    with pytest.raises(ValueError, match="model: expected activities from points for a curve, got 'points' for 'pose'"):
-        share_curve(poses, tmp_path / "out", quiet)
+    known = "model: expected activities from points, or poses by 'histograms', for a curve, got"
+    with pytest.raises(ValueError, match=f"{known} 'points' for 'pose'"):
+        share_curve(replace(recipe, task="pose", model="points"), tmp_path / "out", quiet)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"hold_out": ("p0", "p2")}, "expected poses of 'p2' to score and of others to train on, got 0 and 480"),
+        ({"hold_out": ("2020",)}, "expected poses of '2020' to score and of others to train on, got 480 and 0"),
+        ({"unlabelled": (Path("other.h5"),)}, "adapt.method: expected none for a curve, got 'statistics'"),
+        ({"real": ()}, "data.real: expected recordings with labels for a curve, got none"),
+    ],
+)
+def test_poses_that_no_curve_is_of_are_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], sentence: str
+) -> None:
+    monkeypatch.delattr(shares, "pose_curves")
+    path = tmp_path / "posed.h5"
+    clips = [dressed(swing("slow", seed), seed) for seed in range(4)]
+    # Somebody of whom no pose is known.
+    unknown = replace(clips[0], id="other", labels=replace(clips[0].labels, subject="p2", session="2020-02-02"))
+    assert unknown.joints is not None
+    unknown = replace(unknown, joints=torch.full_like(unknown.joints, torch.nan))
+    written(path, Attributes(joint_set="mars19"), [*clips, unknown])
+    data = replace(Data((path,), (path,), hold_out=("p0", "p1")), **change)
+    adapt = Adapt("statistics") if data.unlabelled else Adapt()
+    with pytest.raises(ValueError, match=sentence):
+        share_curve(Recipe(data, "pose", model="histograms", adapt=adapt), tmp_path / "out", quiet)
+    assert not (tmp_path / "out").exists()

@@ -274,6 +274,9 @@ def test_gains_are_told_by_group_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found.note == (
         "0.650 -> 0.700, wins 50%; 2020-01-01: 0.400 -> 0.450, wins 50%; 2020-01-02: 0.900 -> 0.950, wins 50%; by hand"
     )
+    # Were they errors: the real ones alone are best, and on the second day every draw is worse.
+    (found,) = replace(curve, errors=True).rows("real alone", "real trees")
+    assert found.note.endswith("0.500 -> 0.450, wins 50%; 2020-01-02: 0.500 -> 0.950, wins 0%")
     drawn: dict[str, Any] = {}
 
     def seen(shares: Any, values: Any, *others: Any) -> Any:
