@@ -10,8 +10,7 @@ from torch import Tensor
 
 from mmsynth.geometry import UPRIGHT
 from mmsynth.motion.articulate import to_motion
-from mmsynth.motion.exercises import GRAVITY
-from mmsynth.motion.mass import centre_of_mass
+from mmsynth.motion.mass import GRAVITY, centre_of_mass
 from mmsynth.motion.posing import Pose
 from mmsynth.motion.skeleton import forward
 

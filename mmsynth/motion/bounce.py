@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmsynth.motion.balance import HIGH
 from mmsynth.motion.clip import ease
-from mmsynth.motion.exercises import GRAVITY
+from mmsynth.motion.mass import GRAVITY
 from mmsynth.motion.paths import Path
 
 

@@ -53,7 +53,7 @@ def box(clip: Clip) -> Pose:
         hand = guard[side] + (far - guard[side]) * out[side][:, None]
         hand = hand + stack(sign * s["hook"] * round_[side], 0.0, 0.0, like=t)
         pose = aim(pose, side, hand, 0.15 + 0.45 * out[side].clamp(0, 1))
-    return keep_reachable(pose, torch.ones(len(t), 2, dtype=torch.float64))
+    return keep_reachable(pose)
 
 
 def _guard(clip: Clip, sign: float) -> Tensor:

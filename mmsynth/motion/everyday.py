@@ -12,10 +12,6 @@ from mmsynth.motion.paths import plan_path, to_and_fro
 from mmsynth.motion.posing import Pose, about, aim, hang, keep_reachable, shifted, stack
 
 
-def _planted(pose: Pose) -> Tensor:
-    return torch.ones(len(pose.times), 2, dtype=torch.float64)
-
-
 def _pair(value: Tensor | float, like: Tensor) -> Tensor:
     """The same value for both sides [frames, 2]."""
     return stack(value, value, like=like)
@@ -67,7 +63,7 @@ def fall(clip: Clip, way: str) -> Pose:
     point = ease(u - 0.1) * (0.9 * fore - 0.1 * back + 0.3)
     foot = pose.foot @ about("x", point)[:, None]
     pose = dataclasses.replace(pose, arm=arm, elbow=0.3 + _pair((0.5 + 0.7 * fore) * thrown, t), foot=foot)
-    return dataclasses.replace(keep_reachable(pose, _planted(pose)), tilt=tilt, pivot=pivot)
+    return dataclasses.replace(keep_reachable(pose), tilt=tilt, pivot=pivot)
 
 
 def lie(clip: Clip) -> Pose:
@@ -123,7 +119,7 @@ def sit(clip: Clip) -> Pose:
     flex = 0.05 + 0.5 * rest + 0.5 * s["lean"] * lean
     arm = hang(_pair(flex, t), _pair(0.2 + 0.06 * rest, t), _pair(0.15 + 0.2 * rest, t))
     pose = dataclasses.replace(pose, arm=arm, elbow=base.elbow + _pair(0.75 * rest, t))
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 def bend(clip: Clip) -> Pose:
@@ -148,7 +144,7 @@ def bend(clip: Clip) -> Pose:
     pose = dataclasses.replace(
         pose, arm=hang(0.05 + flex, _pair(0.15, t), _pair(0.2, t)), elbow=base.elbow * (1 - 0.5 * both[:, None])
     )
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 # --------------------------------------------------------------------------------------------- hands
@@ -185,7 +181,7 @@ def reach_out(clip: Clip) -> Pose:
         spine=(0.25 * sign * out, 0.18 * out * math.cos(high), 0.0),
         head=(-0.3 * sign * out, -0.2 * out * math.sin(high), 0.0),
     )
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 def push(clip: Clip, pull: bool = False) -> Pose:
@@ -204,7 +200,7 @@ def push(clip: Clip, pull: bool = False) -> Pose:
     pose = shifted(
         pose, pelvis=(0.0, -0.03, 0.09 * lean / 0.2), turn=(0.0, 0.5 * lean + 0.05, 0.0), spine=(0.0, 0.6 * lean, 0.0)
     )
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 def clap(clip: Clip) -> Pose:
@@ -219,7 +215,7 @@ def clap(clip: Clip) -> Pose:
     for side, sign in enumerate((1.0, -1.0)):
         # From the shoulder at 0.18 m to the middle of the chest.
         pose = aim(pose, side, stack(sign * (wide - 0.16), -0.16 + 0.02 * apart, 0.3 + 0.03 * apart, like=t), 0.35)
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 # --------------------------------------------------------------------------------------------- on foot

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from mmsynth.motion.clip import Beat, Clip, beats, ease, progress, rhythm, standing, track
+from mmsynth.motion.mass import GRAVITY
 from mmsynth.motion.posing import Pose, aim, flat_foot, hands_at_head, hang, keep_reachable, shifted, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL
-
-GRAVITY = 9.81
 
 
 def stand(clip: Clip) -> Pose:
@@ -22,7 +21,7 @@ def stand(clip: Clip) -> Pose:
     spine = base.spine + stack(0.0, 0.0, -0.6 * shift, like=shift)
     turn = base.turn + stack(0.0, 0.0, 0.8 * shift, like=shift)
     pose = dataclasses.replace(base, pelvis=pelvis, spine=spine, turn=turn)
-    return keep_reachable(pose, torch.ones(len(shift), 2, dtype=torch.float64))
+    return keep_reachable(pose)
 
 
 def squat(clip: Clip) -> Pose:
@@ -45,7 +44,7 @@ def squat(clip: Clip) -> Pose:
         head=base.head + stack(0.0, -0.6 * lean, 0.0, like=down),
     )
     pose = hands_at_head(pose, s["hands"], s["apart"]) if "hands" in s else _squat_arms(pose, down, lean, s["arms"])
-    return keep_reachable(pose, torch.ones(len(down), 2, dtype=torch.float64))
+    return keep_reachable(pose)
 
 
 def _squat_arms(pose: Pose, down: Tensor, lean: Tensor, habit: float) -> Pose:
@@ -220,7 +219,7 @@ def jump(clip: Clip) -> Pose:
     # Hanging arms stay plumb while the trunk folds.
     arm = hang(0.05 + lift + 0.9 * fold[:, None], 0.22 + 0.05 * lift, 0.15 + 0 * lift)
     pose = dataclasses.replace(pose, arm=arm, elbow=pose.elbow + 0.5 * torch.nn.functional.softplus(8 * lift) / 8)
-    return keep_reachable(pose, torch.ones(len(swing), 2, dtype=torch.float64), 0.985)
+    return keep_reachable(pose, slack=0.985)
 
 
 def jack(clip: Clip) -> Pose:
@@ -254,7 +253,7 @@ def jack(clip: Clip) -> Pose:
     fold = s["fold"] * course.fold
     pose = shifted(pose, pelvis=(0.0, -0.012, 0.0), turn=(0.0, 0.6 * fold, 0.0), spine=(0.0, 0.4 * fold, 0.0))
     pose = _travelling(pose, clip, flights)
-    return keep_reachable(pose, torch.ones(len(spread), 2, dtype=torch.float64), 0.985)
+    return keep_reachable(pose, slack=0.985)
 
 
 # --------------------------------------------------------------------------------------------- arms
@@ -283,4 +282,4 @@ def wave(clip: Clip) -> Pose:
         elbows[:, side] = s["elbow"] + 0.6 * size * (phase + 0.3).sin()
     sway = 0.012 * (2 * math.pi * s["rate"] * times).sin() * (1.0 if main == 0 else -1.0)
     pose = dataclasses.replace(base, arm=arms, elbow=elbows, spine=base.spine + stack(0.5 * sway, 0.0, sway, like=sway))
-    return keep_reachable(pose, torch.ones(len(times), 2, dtype=torch.float64))
+    return keep_reachable(pose)

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from mmsynth.motion.skeleton import JOINTS
 
+GRAVITY = 9.81  # m/s^2
+
 # Share of the body's mass and place of its centre between two ends, each the middle of some joints, mean of men and
 # women (de Leva 1996, J. Biomech. 29(9), table 4, of living young adults; hands with forearms, heads over the neck).
 _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float, float], ...] = (

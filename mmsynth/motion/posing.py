@@ -150,12 +150,13 @@ def hips(pelvis: Tensor, turned: Tensor) -> Tensor:
     return torch.stack([pelvis + turned @ offset(f"{s}_hip", device=pelvis.device) for s in SIDES], 1)
 
 
-def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.994) -> Pose:
+def keep_reachable(pose: Pose, planted: Tensor | None = None, slack: float = 0.994) -> Pose:
     """The pose with the pelvis lowered where a planted foot would be out of the leg's reach.
 
     Args:
         pose: as wanted.
-        planted: weight [frames, 2] of each foot's claim: 1 on the floor, 0 in the air (it may miss 0.25 m).
+        planted: weight [frames, 2] of each foot's claim: 1 on the floor, 0 in the air (it may miss 0.25 m); None = both
+            feet are on the floor, or fly with the pelvis.
         slack: share of the straight leg's length that may be used.
     """
     length = slack * float((offset("left_knee") + offset("left_ankle")).norm())
@@ -164,7 +165,8 @@ def keep_reachable(pose: Pose, planted: Tensor, slack: float = 0.994) -> Pose:
     ceiling = (length**2 - level).clamp_min(0.01).sqrt() - gap[..., 1]
     # How far the pelvis may rise (negative: must sink), a soft minimum over both feet and zero, sharp to about 4 mm.
     sharp = 250.0
-    ceiling = ceiling + 0.25 * (1 - planted)
+    if planted is not None:
+        ceiling = ceiling + 0.25 * (1 - planted)
     claims = torch.cat([-sharp * ceiling, torch.zeros_like(ceiling[:, :1])], 1)
     sink = cover(claims.logsumexp(1) / sharp, pose.times, 0.07)
     return dataclasses.replace(pose, pelvis=pose.pelvis - stack(0.0, sink, 0.0, like=sink))

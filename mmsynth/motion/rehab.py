@@ -31,10 +31,6 @@ def _once(clip: Clip) -> Tensor:
     return left + right
 
 
-def _planted(pose: Pose) -> Tensor:
-    return torch.ones(len(pose.times), 2, dtype=torch.float64)
-
-
 def _stepped(pose: Pose, left: float, forward: float) -> Pose:
     """The pose so many m farther over the floor."""
     by = stack(left, 0.0, forward, like=pose.times)
@@ -62,7 +58,7 @@ def extend_arms(clip: Clip, left: bool, right: bool) -> Pose:
     lean = 0.04 * (float(right) - float(left)) * up
     pose = dataclasses.replace(base, arm=arm, elbow=base.elbow * (1 - 0.6 * share) + s["fold"] * folded)
     pose = shifted(pose, pelvis=(-0.25 * lean, 0.0, 0.0), spine=(0.0, 0.0, lean))
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 def _feet(
@@ -98,7 +94,7 @@ def lunge_front(clip: Clip, lead: int) -> Pose:
     )
     # Of the feet that stood side by side, the other one stays, or both make way.
     pose = _stepped(pose, sign * s["stays"] * (0.5 * wide - _HOME), s["stays"] * 0.5 * long)
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 def lunge_side(clip: Clip, side: int) -> Pose:
@@ -118,7 +114,7 @@ def lunge_side(clip: Clip, side: int) -> Pose:
         head=(-0.12 * sign, 0.0, 0.0),
     )
     pose = _stepped(pose, sign * s["stays"] * (half - _HOME), 0.0)
-    return keep_reachable(pose, _planted(pose))
+    return keep_reachable(pose)
 
 
 def extend_limb(clip: Clip, side: int) -> Pose:

@@ -15,7 +15,7 @@ from torch import Tensor
 from mmsynth.motion.balance import HIGH, balanced
 from mmsynth.motion.bounce import Bounce, plan_bounce, quintic
 from mmsynth.motion.clip import Clip, ease, standing
-from mmsynth.motion.exercises import GRAVITY
+from mmsynth.motion.mass import GRAVITY
 from mmsynth.motion.paths import plan_path, to_and_fro
 from mmsynth.motion.posing import Pose, flat_foot, hang, stack
 from mmsynth.motion.skeleton import ANKLE_HEIGHT, BALL, offset, soft_ceiling
