@@ -8,6 +8,7 @@ from mmsynth.radar.describe import noise_band as noise_band
 from mmsynth.radar.describe import noise_power as noise_power
 from mmsynth.radar.device import Device as Device
 from mmsynth.radar.device import device_named as device_named
+from mmsynth.radar.device import device_of as device_of
 from mmsynth.radar.device import devices as devices
 from mmsynth.radar.device import load_device as load_device
 from mmsynth.radar.if_filter import folded_power as folded_power

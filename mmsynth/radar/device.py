@@ -229,3 +229,12 @@ def device_named(name: str) -> Device:
         if wanted == device.name.lower() or wanted in device.platform:
             return device
     raise ValueError(f"device: expected one of {', '.join(devices())}, got '{name}'")
+
+
+def device_of(radar: Radar) -> Device:
+    """The shipped device that a radar is a setup of (`Device.setup`).
+
+    Raises:
+        ValueError: its name begins with none.
+    """
+    return device_named(radar.name.partition("/")[0])

@@ -89,7 +89,7 @@ def _board(lines: Lines, device: str | None) -> tuple[Device, tuple[str, ...]]:
         return fed[0], (f"the signs of compRangeBiasAndRxChanPhase are those of {fed[0].name}'s feeds: it is assumed",)
     if named:
         return device_named(next(iter(named))), ()
-    board = _mounted(_family(lines))
+    board = device_named(_family(lines))
     return board, (f"no board is named: {board.name} is assumed; FILE.cfg#BOARD names another",)
 
 
@@ -103,10 +103,6 @@ def _comments(lines: Lines) -> dict[str, list[str]]:
         if colon and key in found and value in known:
             found[key].append(known[value])
     return found
-
-
-def _mounted(family: str) -> Device:
-    return next(board for board in devices().values() if family in board.platform)
 
 
 def _start_frequency(lines: Lines) -> float:

@@ -79,7 +79,7 @@ def _cfar(
         # Without the subframe: seven arguments up to SDK 2, eight with SDK 3's own switch of peak grouping.
         old = len(line.values) == 7
         direction = line.whole(0, 0, 1)
-        found[direction] = _one_cfar(line, threshold_db(line.positive(6, zero=True), old, board, virtual))
+        found[direction] = _one_cfar(line, 1, threshold_db(line.positive(6, zero=True), old, board, virtual))
         if not old:
             grouping[direction] = line.flag(7)
     for line in lines.of_subframe("peakGrouping", subframe, 6):
@@ -87,16 +87,17 @@ def _cfar(
     return found.get(0, Cfar(mode="CASO")), found.get(1), (grouping[0], grouping[1]), old
 
 
-def _one_cfar(line: Line, threshold: float) -> Cfar:
-    mode = MODES[line.whole(1, 0, 3)]
-    window, shift = line.whole(2, 1, 255), line.whole(4, 0, 31)
+def _one_cfar(line: Line, first: int, threshold: float) -> Cfar:
+    """The CFAR of a line whose argument `first` is the mode."""
+    mode = MODES[line.whole(first, 0, 3)]
+    window, shift = line.whole(first + 1, 1, 255), line.whole(first + 3, 0, 31)
     cells = 2 * window if mode == "CA" else window
     return Cfar(
         mode=mode,  # type: ignore[arg-type]
         window=window,
-        guard=line.whole(3, 0, 255),
+        guard=line.whole(first + 2, 0, 255),
         threshold_db=threshold,
-        cyclic=line.flag(5),
+        cyclic=line.flag(first + 4),
         divide_shift=None if mode == "OS" or 2**shift == cells else shift,
     )
 
@@ -126,16 +127,7 @@ def _low_power_cfar(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bool],
         return Cfar(mode="CASO"), None, (True, False), False
     if len(line.values) != 12:
         raise line.error(f"expected 12 numbers, got {len(line.values)}")
-    window, shift, mode = line.whole(1, 1, 255), line.whole(3, 0, 31), MODES[line.whole(0, 0, 3)]
-    cells = 2 * window if mode == "CA" else window
-    cfar = Cfar(
-        mode=mode,  # type: ignore[arg-type]
-        window=window,
-        guard=line.whole(2, 0, 255),
-        threshold_db=line.positive(5, zero=True),
-        cyclic=line.flag(4),
-        divide_shift=None if mode == "OS" or 2**shift == cells else shift,
-    )
+    cfar = _one_cfar(line, 0, line.positive(5, zero=True))
     return cfar, None, (line.flag(8) or line.flag(6), False), False
 
 
@@ -145,7 +137,7 @@ def _cfar_in_directions(lines: Lines) -> tuple[Cfar, Cfar | None, tuple[bool, bo
     grouping = [False, False]
     for line in lines.all("cfarProcCfg"):
         direction = line.whole(0, 0, 1)
-        found[direction] = _one_cfar(line, line.positive(6, zero=True))
+        found[direction] = _one_cfar(line, 1, line.positive(6, zero=True))
         grouping[direction] = line.flag(7)
     return found.get(0, Cfar(mode="CASO")), found.get(1), (grouping[0], grouping[1]), False
 

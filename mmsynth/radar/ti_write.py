@@ -9,12 +9,12 @@ import torch
 
 from mmsynth.config import dumps, to_table
 from mmsynth.radar import ti_write_low
-from mmsynth.radar.device import Device, device_named
+from mmsynth.radar.device import Device, device_of
 from mmsynth.radar.ti_cfg import EXTRA, parse_cfg
 from mmsynth.radar.ti_lsdk import CLOCK
 from mmsynth.radar.ti_processing import beam_scale_power
-from mmsynth.radar.ti_write_low import degrees, mask, rx_mask, us
-from mmsynth.types import Cfar, ChannelCalibration, Processing, Radar, RadarSetup
+from mmsynth.radar.ti_write_low import cfar_numbers, degrees, mask, rx_mask, us
+from mmsynth.types import ChannelCalibration, Processing, Radar, RadarSetup
 
 
 def write_cfg(setup: RadarSetup) -> str:
@@ -29,7 +29,7 @@ def write_cfg(setup: RadarSetup) -> str:
             commands (weights other than 0, +1 and -1; a pause between loops, which only the low-power SDK has).
     """
     radar, processing = setup.radar, setup.processing
-    board = device_named(radar.name.partition("/")[0])
+    board = device_of(radar)
     head = [
         f"% Device: {board.name}",
         f"% Range resolution (m): {radar.waveform.range_resolution:.4g}",
@@ -98,9 +98,9 @@ def _bpm(radar: Radar) -> str:
 
 
 def _chain(p: Processing, board: Device) -> list[str]:
-    lines = [_cfar(0, p.range_cfar, p.peak_grouping_range)]
+    lines = [f"cfarCfg -1 0 {cfar_numbers(p.range_cfar)} {int(p.peak_grouping_range)}"]
     if p.doppler_cfar is not None:
-        lines.append(_cfar(1, p.doppler_cfar, p.peak_grouping_doppler))
+        lines.append(f"cfarCfg -1 1 {cfar_numbers(p.doppler_cfar)} {int(p.peak_grouping_doppler)}")
     scale = p.second_peak ** (1 / beam_scale_power(board))
     lines += [
         f"multiObjBeamForming -1 {int(p.second_peak > 0)} {scale:.10g}",
@@ -122,14 +122,6 @@ def _calibration(found: ChannelCalibration, board: Device) -> list[str]:
     factors = found.factors or ((1.0, 0.0),) * (len(board.array.tx) * len(board.array.rx))
     pairs = " ".join(f"{re!r} {im!r}" for re, im in factors)
     return [f"compRangeBiasAndRxChanPhase {found.range_bias:.10g} {pairs}"]
-
-
-def _cfar(direction: int, cfar: Cfar, grouping: bool) -> str:
-    mode = ("CA", "CAGO", "CASO", "OS").index(cfar.mode)
-    cells = cfar.window * (2 if cfar.mode == "CA" else 1)
-    shift = cfar.divide_shift if cfar.divide_shift is not None else math.ceil(math.log2(cells))
-    numbers = f"{mode} {cfar.window} {cfar.guard} {shift} {int(cfar.cyclic)} {cfar.threshold_db:.10g} {int(grouping)}"
-    return f"cfarCfg -1 {direction} {numbers}"
 
 
 def _extras(wanted: Processing, said: Processing) -> list[str]:

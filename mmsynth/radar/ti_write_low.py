@@ -6,7 +6,8 @@ import torch
 
 from mmsynth.radar.device import Device
 from mmsynth.radar.ti_lsdk import CLOCK
-from mmsynth.types import Processing, Radar
+from mmsynth.radar.ti_processing import MODES
+from mmsynth.types import Cfar, Processing, Radar
 
 
 def signal(radar: Radar, board: Device) -> list[str]:
@@ -43,18 +44,22 @@ def _masks(board: Device, mask: int) -> int:
 
 def chain(p: Processing) -> list[str]:
     """Lines of the processing."""
-    cfar = p.range_cfar
-    cells = cfar.window * (2 if cfar.mode == "CA" else 1)
-    shift = cfar.divide_shift if cfar.divide_shift is not None else math.ceil(math.log2(cells))
-    numbers = f"{('CA', 'CAGO', 'CASO', 'OS').index(cfar.mode)} {cfar.window} {cfar.guard} {shift} {int(cfar.cyclic)}"
     lines = [
-        f"cfarCfg {numbers} {cfar.threshold_db:.10g} 0 0.5 {int(p.peak_grouping_range)} 1 1 1",
+        f"cfarCfg {cfar_numbers(p.range_cfar)} 0 0.5 {int(p.peak_grouping_range)} 1 1 1",
         f"aoaFovCfg {degrees(p.azimuth_limits)} {degrees(p.elevation_limits)}",
         f"clutterRemoval {int(p.clutter_removal)}",
     ]
     if all(map(math.isfinite, p.range_limits)):
         lines.append(f"rangeSelCfg {p.range_limits[0]!r} {p.range_limits[1]!r}")
     return lines
+
+
+def cfar_numbers(cfar: Cfar) -> str:
+    """Mode, window, guard, shift, cyclic and threshold."""
+    cells = cfar.window * (2 if cfar.mode == "CA" else 1)
+    shift = cfar.divide_shift if cfar.divide_shift is not None else math.ceil(math.log2(cells))
+    numbers = f"{MODES.index(cfar.mode)} {cfar.window} {cfar.guard} {shift} {int(cfar.cyclic)}"
+    return f"{numbers} {cfar.threshold_db:.10g}"
 
 
 def us(seconds: float) -> str:

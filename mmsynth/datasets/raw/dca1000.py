@@ -22,9 +22,8 @@ from torch import Tensor
 
 from mmsynth.datasets.raw.beats import forwardness, mirrored
 from mmsynth.datasets.raw.hsi import Headers, find_headers
-from mmsynth.datasets.raw.recording import Recording, board_correction, board_rx, frames_note, step_of
+from mmsynth.datasets.raw.recording import Recording, board_correction, board_rx, frames_note, known_device, step_of
 from mmsynth.datasets.raw.words import Stream
-from mmsynth.radar import device_named
 from mmsynth.types import AdcFrames, Radar, RadarSetup
 
 LANES = 4  # of the interleaved order, whether used or not
@@ -58,8 +57,8 @@ class Order:
 
 def order_of(radar: Radar) -> Order:
     """The order in which the radar's board sends its words; that of the xWR16xx where the board is not known."""
-    kind = _kind(radar)
-    return Order(interleaved=kind == "xwr14xx", lanes=board_rx(radar))
+    board = known_device(radar)
+    return Order(interleaved=board is not None and board.kind == "xwr14xx", lanes=board_rx(radar))
 
 
 def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, order: Order | None = None) -> Recording:
@@ -267,10 +266,3 @@ def encode(samples: Tensor, radar: Radar, order: Order) -> NDArray[np.int16]:
         return np.ascontiguousarray(steps).reshape(frames, -1)
     pairs = steps.reshape(frames, -1, 2, 2)
     return np.ascontiguousarray(pairs.swapaxes(-1, -2)).reshape(frames, -1)
-
-
-def _kind(radar: Radar) -> str:
-    try:
-        return device_named(radar.name.partition("/")[0]).kind
-    except ValueError:
-        return ""

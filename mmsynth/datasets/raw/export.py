@@ -8,7 +8,7 @@ from pathlib import Path
 from mmsynth.datasets.raw.cascade import write_cascade
 from mmsynth.datasets.raw.dca1000 import write_dca1000
 from mmsynth.datasets.raw.infineon import write_infineon
-from mmsynth.radar import device_named, write_cfg
+from mmsynth.radar import device_of, write_cfg
 from mmsynth.types import AdcFrames, Labels, Processing, Radar, RadarSetup, Sample
 
 COLUMNS = ("file", "start", "end", "label", "subject", "session")
@@ -73,7 +73,7 @@ def _write_all(clips: Iterable[Sample], folder: Path, processing: Processing, ki
 
 def _kind_of(radar: Radar) -> str:
     try:
-        board = device_named(radar.name.partition("/")[0])
+        board = device_of(radar)
     except ValueError as error:
         raise ValueError(
             f"export: expected the radar of a board whose recordings have a format (by the beginning of its name; "

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmsynth.datasets.raw.recording import Recording
+from mmsynth.datasets.raw.recording import Recording, nearest_rx
 from mmsynth.radar import device_named
 from mmsynth.radar.device import Profile
 from mmsynth.types import AdcFrames, Radar, RadarSetup, Waveform
@@ -162,8 +162,6 @@ def _config(radar: Radar) -> dict[str, Any]:
     w = radar.waveform
     board = device_named("BGT60TR13C")
     backoff = 10 * math.log10(board.tx_power / radar.tx_power)
-    known = board.array.rx_positions()
-    rx = torch.linalg.norm(radar.rx[:, None].to(known) - known, dim=-1).argmin(1)
     return {
         "device_config": {
             "fmcw_single_shape": {
@@ -176,7 +174,7 @@ def _config(radar: Radar) -> dict[str, Any]:
                 "mimo_mode": "off",
                 "num_chirps_per_frame": w.loops,
                 "num_samples_per_chirp": w.samples,
-                "rx_antennas": [int(i) + 1 for i in rx],
+                "rx_antennas": [i + 1 for i in nearest_rx(radar, board)],
                 "sample_rate_Hz": w.sample_rate,
                 "start_frequency_Hz": w.start_frequency,
                 "tx_antennas": [1],

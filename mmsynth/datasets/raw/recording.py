@@ -8,7 +8,7 @@ import torch
 from scipy.constants import speed_of_light
 from torch import Tensor
 
-from mmsynth.radar import device_named
+from mmsynth.radar import Device, device_of
 from mmsynth.types import AdcFrames, ChannelCalibration, Radar, RadarSetup
 
 # Of samples that are decoded and processed at once.
@@ -95,7 +95,8 @@ def board_correction(setup: RadarSetup) -> Tensor | None:
     turn = -2 * math.pi * w.slope * (2 * found.range_bias / speed_of_light) * w.sample_times()
     factor = torch.polar(torch.ones_like(turn), turn).expand(radar.slots, len(radar.rx), w.samples)
     if found.factors:
-        antennas = _board_rx_count(radar)
+        board = known_device(radar)
+        antennas = len(board.array.rx if board else radar.rx)
         wanted = len(radar.tx) * antennas
         if len(found.factors) != wanted:
             raise ValueError(f"calibration: expected {wanted} factors, got {len(found.factors)}")
@@ -121,17 +122,21 @@ def corrected(samples: Tensor, factor: Tensor) -> Tensor:
 
 
 def board_rx(radar: Radar) -> tuple[int, ...]:
-    """Which of its board's RX (from 0) each of the radar's is, by position; in order where the board is not known."""
-    try:
-        known = device_named(radar.name.partition("/")[0]).array.rx_positions()
-    except ValueError:
-        return tuple(range(len(radar.rx)))
+    """Which of its board's RX (from 0) each of the radar's is; in order where the board is not known."""
+    board = known_device(radar)
+    return nearest_rx(radar, board) if board else tuple(range(len(radar.rx)))
+
+
+def nearest_rx(radar: Radar, board: Device) -> tuple[int, ...]:
+    """Which of a board's RX (from 0) each of the radar's is, by position."""
+    known = board.array.rx_positions()
     distance = torch.linalg.norm(radar.rx[:, None].to(known) - known, dim=-1)
     return tuple(int(i) for i in distance.argmin(1))
 
 
-def _board_rx_count(radar: Radar) -> int:
+def known_device(radar: Radar) -> Device | None:
+    """The radar's board; None where it is not known."""
     try:
-        return len(device_named(radar.name.partition("/")[0]).array.rx)
+        return device_of(radar)
     except ValueError:
-        return len(radar.rx)
+        return None
