@@ -232,7 +232,6 @@ def flatten(clouds: list[PointCloud]) -> FlatPoints:
     counts = np.concatenate([c.offsets.diff().numpy() for c in clouds])
     return FlatPoints(
         values=torch.cat(points).float().numpy(),
-        frame=np.repeat(np.arange(len(counts)), counts),
         point_offsets=np.concatenate([[0], np.cumsum(counts)]),
         frame_time=np.concatenate([c.times.numpy() for c in clouds]),
         clip_offsets=np.concatenate([[0], np.cumsum([len(c.times) for c in clouds])]),

@@ -1,6 +1,7 @@
 """What a data set hands out: labels and points of all clips as arrays, and clips by index."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Protocol
 
 import numpy as np
@@ -33,20 +34,23 @@ class FlatPoints:
 
     Attributes:
         values: x, y, z, v, intensity, snr_db, noise_db of each point (`layout.COLUMNS`), float32.
-        frame: the frame of each point, counted over the whole data set.
         point_offsets: frame f has points `point_offsets[f]:point_offsets[f + 1]`.
         frame_time: seconds from the start of its clip.
         clip_offsets: clip i has frames `clip_offsets[i]:clip_offsets[i + 1]`.
     """
 
     values: Annotated[NDArray[np.float32], "points 7", "1"]
-    frame: Annotated[NDArray[np.int64], "points", "1"]
     point_offsets: Annotated[NDArray[np.int64], "frame_bounds", "1"]
     frame_time: Annotated[NDArray[np.float64], "frames", "s"]
     clip_offsets: Annotated[NDArray[np.int64], "clip_bounds", "1"]
 
     def __post_init__(self) -> None:
         check_shapes(self)
+
+    @cached_property
+    def frame(self) -> NDArray[np.int64]:
+        """The frame [points] of each point, counted over the whole data set."""
+        return np.repeat(np.arange(len(self.frame_time)), np.diff(self.point_offsets))
 
 
 class Clips(Protocol):

@@ -131,14 +131,7 @@ class Dataset:
     def points(self) -> FlatPoints:
         """All points of the file, in one read."""
         with self._reading():
-            offsets, (times, bounds) = self._point_offsets, self.frame_times()
-            return FlatPoints(
-                values=self._file["points/values"][...],
-                frame=np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)),
-                point_offsets=offsets,
-                frame_time=times,
-                clip_offsets=bounds,
-            )
+            return FlatPoints(self._file["points/values"][...], self._point_offsets, *self.frame_times())
 
     def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """`frame_time` [frames] in s and `clip_offsets` [clips + 1] of `FlatPoints`, without reading a point."""

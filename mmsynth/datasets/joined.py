@@ -71,15 +71,8 @@ class Datasets:
         values = np.concatenate([f.values for f in flat])
         if self.drop_intensity:
             values[:, COLUMNS.index("intensity")] = np.nan
-        point_offsets = chain_bounds([f.point_offsets for f in flat])
         times, bounds = _end_to_end([(f.frame_time, f.clip_offsets) for f in flat])
-        return FlatPoints(
-            values=values,
-            frame=np.repeat(np.arange(len(point_offsets) - 1), np.diff(point_offsets)),
-            point_offsets=point_offsets,
-            frame_time=times,
-            clip_offsets=bounds,
-        )
+        return FlatPoints(values, chain_bounds([f.point_offsets for f in flat]), times, bounds)
 
     def frame_times(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """`frame_time` [frames] in s and `clip_offsets` [clips + 1] of `FlatPoints`, without reading a point."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport, make_cloud
 from mmsynth.datasets.cards import existing_folder
-from mmsynth.datasets.mars_features import feature_clips
+from mmsynth.datasets.mars_features import PARTS, feature_clips
 from mmsynth.joints import JOINT_SETS
 from mmsynth.radar import load_radar
 from mmsynth.types import Labels, Sample
@@ -32,7 +32,6 @@ ACTIVITIES = (
     "left_limb_extension",
     "right_limb_extension",
 )
-PARTS = ("train", "validate", "test")
 # Where the radar's frame lies from the published labels' (m, added to them): the Kinect stood beside and above the
 # radar. Sideways from the symmetrical moves 3 and 6 of subjects 1-3 (-0.13 to -0.18), up from fast points of the arm
 # moves 1-3, 9, 10 against the joint of equal radial velocity (0.16 to 0.31). In depth from points at the body: they lie

@@ -1,6 +1,5 @@
 """The RadHAR data set (Singh et al., mmNets 2019): text of an IWR1443BOOST under ROS, one file a take of 20 s."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,12 +49,7 @@ def import_radhar(src: Path | str) -> Capture:
     report = ImportReport()
     attributes = Attributes(radar=setup.radar, processing=setup.processing, intensity_unit=_INTENSITY)
     period = setup.radar.waveform.frame_period
-    return Capture(attributes, _clips(files, period, report), report)
-
-
-def _clips(files: list[Path], period: float, report: ImportReport) -> Iterator[Sample]:
-    for path in files:
-        yield _clip(path, period, report)
+    return Capture(attributes, (_clip(path, period, report) for path in files), report)
 
 
 def _clip(path: Path, period: float, report: ImportReport) -> Sample:

@@ -131,7 +131,7 @@ def keep_points(flat: FlatPoints, keep: NDArray[np.bool_]) -> FlatPoints:
     """The points where `keep` [points] is true; all frames stay."""
     counts = np.bincount(flat.frame[keep], minlength=len(flat.frame_time))
     bounds = np.concatenate([[0], np.cumsum(counts)])
-    return replace(flat, values=flat.values[keep], frame=flat.frame[keep], point_offsets=bounds)
+    return replace(flat, values=flat.values[keep], point_offsets=bounds)
 
 
 def clouds(flat: FlatPoints) -> Iterator[PointCloud]:
@@ -147,8 +147,7 @@ def take_clips(flat: FlatPoints, rows: NDArray[Any]) -> FlatPoints:
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows
     clip_offsets, frames = lay_end_to_end(flat.clip_offsets[rows], np.diff(flat.clip_offsets)[rows])
     point_offsets, points = lay_end_to_end(flat.point_offsets[frames], np.diff(flat.point_offsets)[frames])
-    frame = np.repeat(np.arange(len(frames)), np.diff(point_offsets))
-    return FlatPoints(flat.values[points], frame, point_offsets, flat.frame_time[frames], clip_offsets)
+    return FlatPoints(flat.values[points], point_offsets, flat.frame_time[frames], clip_offsets)
 
 
 def lay_end_to_end(first: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -58,9 +58,7 @@ def test_the_floor_begins_where_a_tenth_of_points_at_rest_is_nearer() -> None:
     values[200:250, 1], values[200:250, 3] = 0.5, 1.0
     values[250:275, 1], values[275:, 1] = 0.1, 9.0
     order = np.r_[0:100, 200:300, 100:200]
-    points = FlatPoints(
-        values[order], np.repeat([0, 1], [200, 100]), np.array([0, 200, 300, 300]), np.zeros(3), np.arange(4)
-    )
+    points = FlatPoints(values[order], np.array([0, 200, 300, 300]), np.zeros(3), np.arange(4))
     found = floor_begins(points, 4.0)
     assert found[:2] == pytest.approx([1.1, 2.1], abs=0.01) and np.isnan(found[2])
 

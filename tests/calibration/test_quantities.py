@@ -30,7 +30,7 @@ def test_how_long_a_recording_is_does_not_matter() -> None:
     def points(starts: np.ndarray) -> FlatPoints:
         bounds = np.concatenate([starts, [600]])
         clip = np.repeat(np.arange(len(starts)), np.diff(bounds))
-        return FlatPoints(values, np.arange(600), np.arange(601), time - time[starts][clip], bounds)
+        return FlatPoints(values, np.arange(601), time - time[starts][clip], bounds)
 
     whole, cut = measure(points(np.array([0])), 2.0), measure(points(np.arange(0, 600, 60)), 2.0)
     assert all(np.allclose(whole[name].values, cut[name].values, atol=1e-6) for name in whole)
@@ -46,7 +46,7 @@ def test_what_is_measured_of_a_recording_is_what_its_points_say() -> None:
     rows = [(1.0, 2.0, 0.5, -0.6, 0, 12.0, 0), (-1.0, 2.0, -0.3, 0.0, 0, 20.0, 0)]
     rows += [(1.2, 2.1, 0.1, 0.4, 0, np.nan, 0), (0.0, 9.0, 0.0, 1.0, 0, 30.0, 0)]
     values = np.array(rows, np.float32)
-    found = FlatPoints(values, np.array([0, 0, 1, 1]), np.array([0, 2, 4]), np.array([0.0, 0.1]), np.array([0, 2]))
+    found = FlatPoints(values, np.array([0, 2, 4]), np.array([0.0, 0.1]), np.array([0, 2]))
     x, y, z = values[[0, 2], :3].astype(np.float64).T
     away = np.sqrt(x**2 + y**2 + z**2)
     want = {
@@ -88,9 +88,7 @@ def test_slow_points_lie_over_the_weakest_fast_ones_by_what_rests_beside_them() 
         own[:, 4] = columns.get("intensity", np.nan)
         own[:, 5], own[:, 6] = columns.get("snr", np.nan), columns.get("noise", np.nan)
         frames = np.arange(10 * clips)
-        points = FlatPoints(
-            own, np.repeat(frames, 6), 6 * np.arange(10 * clips + 1), (frames % 10) / 10, 10 * np.arange(3)
-        )
+        points = FlatPoints(own, 6 * np.arange(10 * clips + 1), (frames % 10) / 10, 10 * np.arange(3))
         return measure(points, 1.0, Still(step=step), unit)[SLOW]
 
     counts = 10 ** (levels.ravel() / 20)

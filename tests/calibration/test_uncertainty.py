@@ -66,7 +66,7 @@ def test_a_long_recording_counts_as_its_stretches_of_20_s_and_one_clip_tells_no_
     def points(starts: np.ndarray) -> FlatPoints:
         bounds = np.concatenate([starts, [frames]])
         clip = np.repeat(np.arange(len(starts)), np.diff(bounds))
-        return FlatPoints(values, np.arange(frames), np.arange(frames + 1), time - time[starts][clip], bounds)
+        return FlatPoints(values, np.arange(frames + 1), time - time[starts][clip], bounds)
 
     # 601 s in one file: 30 stretches of 20 s (the last second is no stretch); as 30 files, the same within a window.
     whole, files = measure(points(starts[:1]), 2.0), measure(points(starts[:30]), 2.0)
