@@ -13,8 +13,7 @@ from torch import Tensor
 
 from mmsynth import geometry
 from mmsynth.simulation.legs import RADAR_CLEARANCE
-from mmsynth.simulation.scattering import pieces_of
-from mmsynth.simulation.surface import Surface, area_vectors, gather, sagitta, vertex_normals
+from mmsynth.simulation.surface import Surface, area_vectors, cut_triangle, gather, sagitta, vertex_normals
 from mmsynth.types import MeshSequence, Radar, Scene
 
 # Part of a wavelength by which the way over a facet and back may miss its second order: 2 pi / 50 in phase.
@@ -120,8 +119,7 @@ def cut_surface(whole: Surface, count: Tensor) -> tuple[Surface, Cut]:
     faces, kept = whole.faces[:, : whole.moving], (count == 1).nonzero()[:, 0]
     parts, source, corners, weights, vertices = [faces[:, kept]], [kept], [], [], whole.vertices
     for n in torch.unique(count[count > 1]).tolist():
-        rows, (weight, piece) = (count == n).nonzero()[:, 0], (x.to(count.device) for x in pieces_of(n))
-        share = (n * weight[:, :3]).round().long()
+        rows, (share, piece) = (count == n).nonzero()[:, 0], (x.to(count.device) for x in cut_triangle(n))
         # A node is told by the corners that it lies between and its shares of them.
         key = torch.where(share > 0, faces[:, rows].T[:, None] * (n + 1) + share, -1).sort(-1).values.flatten(0, 1)
         key, node = torch.unique(key, dim=0, return_inverse=True)

@@ -18,7 +18,7 @@ from mmsynth.simulation.mirrors.chains import room_mirrors
 from mmsynth.simulation.paths import join, trace
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation, frame_knots
-from mmsynth.simulation.surface import dot
+from mmsynth.simulation.surface import cut_triangle, dot
 from mmsynth.types import MeshSequence, Paths, Radar, Scene, gain_rows
 
 # Edges in m: of patches that scatter diffusely, within which only the range matters; and of coherent facets, whose
@@ -75,11 +75,8 @@ def cut_mesh(mesh: MeshSequence, chosen: Tensor, size: float, times: Tensor) -> 
 
 def _cut(corner: Tensor, count: int) -> Tensor:
     """The `count`^2 equal parts [parts, 3, 3] of a triangle [3, 3], turned like it."""
-    i, j = torch.meshgrid(torch.arange(count), torch.arange(count), indexing="ij")
-    up = torch.stack([torch.stack([i, j]), torch.stack([i + 1, j]), torch.stack([i, j + 1])])[:, :, i + j < count]
-    down = torch.stack([torch.stack([i + 1, j]), torch.stack([i + 1, j + 1]), torch.stack([i, j + 1])])
-    down = down[:, :, i + j < count - 1]
-    step = torch.cat([up, down], 2).permute(2, 0, 1).to(corner) / count  # [parts, 3, 2]
+    share, pieces = cut_triangle(count)
+    step = share[:, 1:][pieces.T].to(corner) / count  # [parts, 3, 2]
     return corner[0] + step @ (corner[1:] - corner[0])
 
 

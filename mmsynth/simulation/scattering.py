@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from mmsynth.simulation.surface import cross, dot, length, unit
+from mmsynth.simulation.surface import cross, cut_triangle, dot, length, unit
 from mmsynth.types import Material
 
 # No edge is cut into more pieces than this.
@@ -158,16 +158,10 @@ def curved_integral(node: Tensor, depth: Tensor, bisector: Tensor, cut: tuple[fl
 @cache
 def pieces_of(subdivision: int) -> tuple[Tensor, Tensor]:
     """Weights [nodes, 6] of corners and edge sagittas at the nodes of a cut triangle; pieces [3, subdivision^2]."""
-    n = subdivision
-    index = {(i, j): k for k, (i, j) in enumerate((i, j) for i in range(n + 1) for j in range(n + 1 - i))}
-    rows = []
-    for i, j in index:
-        a, b = i / n, j / n
-        c = 1 - a - b
-        rows.append([c, a, b, 4 * c * a, 4 * a * b, 4 * b * c])
-    pieces = [(index[i, j], index[i + 1, j], index[i, j + 1]) for i, j in index if i + j < n]
-    pieces += [(index[i + 1, j], index[i + 1, j + 1], index[i, j + 1]) for i, j in index if i + j < n - 1]
-    return torch.tensor(rows, dtype=torch.float32), torch.tensor(pieces).T.contiguous()
+    share, pieces = cut_triangle(subdivision)
+    _, a, b = (share.double() / subdivision).T
+    c = 1 - a - b
+    return torch.stack([c, a, b, 4 * c * a, 4 * a * b, 4 * b * c], 1).float(), pieces
 
 
 def _sinc(x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ reductions over a last axis of three cost five times as much.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -178,6 +179,18 @@ def sagitta(corner: Tensor, area: Tensor, normals: Tensor, faces: Tensor) -> Ten
     following = normal.roll(-1, 1)
     bend = dot(edge, normal) * normal - dot(edge, following) * following
     return -0.125 * bend * smooth
+
+
+@cache
+def cut_triangle(count: int) -> tuple[Tensor, Tensor]:
+    """Nodes and pieces of a triangle whose edges are cut into `count`.
+
+    Nodes [nodes, 3] are shares of its corners, in parts of `count`; pieces [3, count^2] are nodes, turned like it.
+    """
+    index = {at: k for k, at in enumerate((i, j) for i in range(count + 1) for j in range(count + 1 - i))}
+    pieces = [(index[i, j], index[i + 1, j], index[i, j + 1]) for i, j in index if i + j < count]
+    pieces += [(index[i + 1, j], index[i + 1, j + 1], index[i, j + 1]) for i, j in index if i + j < count - 1]
+    return torch.tensor([[count - i - j, i, j] for i, j in index]), torch.tensor(pieces).T.contiguous()
 
 
 def carry(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:

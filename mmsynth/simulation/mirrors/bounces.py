@@ -81,11 +81,11 @@ def mirror_paths(scene: Scene, pose: PosedScene, ends: tuple[Leg, Leg], seen: Te
             facets = facets[both.reshape(pose.frames, -1, both.shape[1]).any(1).reshape(-1)[facets]]
             if len(facets) == 0:
                 continue
-            one = every.chains[a].legs[0], every.chains[b].legs[1]
+            one = every.chains[a][0], every.chains[b][1]
             scattered = gains_of(pose, facets, one, both)
             found.append(paths_over(pose, facets, one, scattered))
             if every.shared and a != b:
-                found.append(paths_over(pose, facets, (every.chains[b].legs[0], every.chains[a].legs[1]), scattered))
+                found.append(paths_over(pose, facets, (every.chains[b][0], every.chains[a][1]), scattered))
     return found
 
 
@@ -100,7 +100,7 @@ def _families(pose: PosedScene, every: Chains) -> tuple[Tensor, Tensor]:
     field = lit(pose, every.legs, (some, None)).amax(2)
     power = field.square().to(torch.float64).reshape(-1, size, pose.frames)
     power = power / power[:, :1].clamp_min(1e-300)
-    mirrors = torch.tensor([len(chain.mirrors) for chain in every.chains], device=some.device)
+    mirrors = torch.tensor([len(tx.mirrors) for tx, _ in every.chains], device=some.device)
     bounces = mirrors[:, None] + mirrors
     use = (bounces >= 1) & (bounces <= pose.settings.bounces)
     use = use.triu() if every.shared else use

@@ -1,6 +1,5 @@
 """Chains of mirrors of a room that ways to people may go over: which there are depends on the scene alone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -14,36 +13,21 @@ from mmsynth.types import Radar, Scene
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
-    """The legs of TX and RX over the same mirrors."""
-
-    legs: tuple[Leg, Leg]
-
-    @property
-    def mirrors(self) -> tuple[Mirror, ...]:
-        """The mirrors, from the antennas outwards."""
-        return self.legs[0].mirrors
-
-
-@dataclass(frozen=True, eq=False)
 class Chains:
     """All chains of a clip.
 
     Attributes:
-        chains: of 0 to so many mirrors.
+        chains: the legs of TX and RX over the same 0 to so many mirrors.
         legs: from the TX over each of them, and then, unless it shares rays with it, from the RX.
     """
 
-    chains: list[Chain]
+    chains: list[tuple[Leg, Leg]]
     legs: list[Leg]
 
     @property
     def shared(self) -> bool:
         """Whether what the TX sees, the RX sees."""
         return len(self.legs) == len(self.chains)
-
-    def __iter__(self) -> Iterator[Chain]:
-        return iter(self.chains)
 
 
 _known: "WeakKeyDictionary[Scene, dict[tuple[Radar, int, str], Chains]]" = WeakKeyDictionary()
@@ -84,8 +68,8 @@ def _search(scene: Scene, mirrors: list[Mirror], order: int, ends: tuple[Leg, Le
     chains, row = [], ([ends[0]], [ends[1]])
     for mirror in range(order + 1):
         reached = (may_reach(row[0], people, 8) | may_reach(row[1], people, 8))[:, 0].tolist()
-        chains += [Chain(legs) for legs, used in zip(zip(*row, strict=True), reached, strict=True) if used]
+        chains += [legs for legs, used in zip(zip(*row, strict=True), reached, strict=True) if used]
         if mirror < order and row[0]:
             use = longer(row[0], mirrors) | longer(row[1], mirrors)
             row = extended(row[0], mirrors, use), extended(row[1], mirrors, use)
-    return Chains(chains, [chain.legs[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains])
+    return Chains(chains, [chain[side] for side in ((0,) if share_rays(ends) else (0, 1)) for chain in chains])

@@ -45,8 +45,7 @@ def test_what_reaches_a_facet_is_the_field_over_the_mirrors():
     corner = pose.vertices[pose.rows[0]][:, pose.topology.faces[:, facets]]
     centre = corner.mean(1)
     several = 0
-    for chain in chains_of(scene, radar, settings, legs.direct_legs(scene, radar, settings)):
-        leg = chain.legs[0]
+    for leg, _ in chains_of(scene, radar, settings, legs.direct_legs(scene, radar, settings)).chains:
         way = (centre - leg.centre[:, None]).float()
         field = legs.field(leg, unit(way), math.tau / radar.waveform.wavelength).abs().square().sum(0).sqrt()
         want = field * legs.pattern(leg, unit(way), radar) / length(way) * legs.free(leg, centre.T, None)
@@ -62,7 +61,7 @@ def test_no_chain_of_mirrors_is_missed():
     scene, radar, settings = furnished(), small_radar(60e9), Simulation(bounces=2)
     ends = legs.direct_legs(scene, radar, settings)
     mirrors = room_mirrors(scene)
-    found = [chain.mirrors for chain in chains_of(scene, radar, settings, ends)]
+    found = [tx.mirrors for tx, _ in chains_of(scene, radar, settings, ends).chains]
     place = {tuple(m.corners.flatten().tolist()): k for k, m in enumerate(mirrors)}
     found = {tuple(place[tuple(m.corners.flatten().tolist())] for m in chain) for chain in found}
     points = scene.people[0].vertices.flatten(0, 1)
