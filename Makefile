@@ -20,6 +20,7 @@ lint: install-dev
 
 bench: install-dev
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/scaling.py
 
 fuzz: install-dev
 	MMSYNTH_FUZZ=10000 $(RUN) pytest -m fuzz --timeout 3600

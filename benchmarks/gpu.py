@@ -1,4 +1,4 @@
-"""Speed on a GPU, with the bounds beside it: workloads R, M and I of `run.py`, batches of frames, one process.
+"""Speed on a GPU, with the bounds beside it: workloads R, M and I, batches of frames, one process.
 
     python benchmarks/gpu.py [R M I] [--frames N]
 
@@ -17,12 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import run
 import torch
+import workloads
 
 from mmsynth.arrays import moved
 from mmsynth.motion import resample
 from mmsynth.processing import beamform, detect, range_doppler
+from mmsynth.resources import commit
 from mmsynth.simulation import knot_times, receive, simulate_clean, synthesize_frames, trace
 from mmsynth.simulation.synthesis.buckets import POWERS
 from mmsynth.types import AdcFrames, Paths, Radar
@@ -61,7 +62,7 @@ def kernel_flops(paths: Paths, radar: Radar) -> float:
 
 def measure(name: str, frames: int) -> dict[str, dict[str, Any]]:
     """A row of each stage."""
-    work = run.prepare(run.WORKLOADS[name])
+    work = workloads.prepare(workloads.WORKLOADS[name])
     radar, processing, settings = work.setup.radar, work.setup.processing, work.settings
     skin, knots = work.body.to("cuda"), knot_times(radar, frames, settings) + 1.0
     mesh, pose = timed(lambda: skin(resample(work.motion, knots)))
@@ -74,14 +75,14 @@ def measure(name: str, frames: int) -> dict[str, dict[str, Any]]:
     adc = AdcFrames(radar, received, torch.arange(frames, dtype=torch.float64))
     cube, spectra = timed(lambda: range_doppler(adc, processing))
     _, detection = timed(lambda: detect(cube, processing))
-    _, maps = timed(lambda: [beamform(cube, kind, processing) for kind in run.MAPS])
+    _, maps = timed(lambda: [beamform(cube, kind, processing) for kind in workloads.MAPS])
     few = min(CHECKED, frames)
     want = simulate_clean(moved(scene, "cpu"), radar, few, settings, 0)
     error = (samples[:few].cpu() - want).abs().square().sum() / want.abs().square().sum()
     flops, whole = kernel_flops(paths, radar), pose + simulated + receiver + spectra + detection + maps
     stages = {"pose": pose, "trace": traced, "synthesis": synthesis, "simulate": simulated, "receiver": receiver}
     stages |= {"processing": spectra + detection, "heatmaps": maps, "total": whole}
-    common = {"workload": name, "paths": len(paths) / frames, "frames": frames, "commit": run.commit()}
+    common = {"workload": name, "paths": len(paths) / frames, "frames": frames, "commit": commit()}
     common["device"] = torch.cuda.get_device_name()
     rows = {stage: common | {"stage": stage, "ms": 1e3 * seconds / frames} for stage, seconds in stages.items()}
     ceiling = matrix_tflops()
@@ -105,7 +106,7 @@ def main() -> None:
         torch.cuda.reset_peak_memory_stats()
         found = measure(name, options.frames)
         total, kernel = found["total"], found["synthesis"]
-        print(f"\n{name}: {run.WORKLOADS[name].title}; {total['paths']:.0f} paths, {total['device']}")
+        print(f"\n{name}: {workloads.WORKLOADS[name].title}; {total['paths']:.0f} paths, {total['device']}")
         print("   ms a frame: " + ", ".join(f"{stage} {row['ms']:.3f}" for stage, row in found.items()))
         print(f"   {total['frames_per_second']:.0f} frames/s, {total['error_db']:.1f} dB, {total['peak_mib']:.0f} MiB")
         print(

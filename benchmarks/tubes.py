@@ -11,8 +11,8 @@ import math
 import time
 from dataclasses import replace
 
-import run as bench
 import torch
+import workloads
 
 from mmsynth.simulation import Simulation
 from mmsynth.simulation.facets.paths import facet_paths
@@ -40,8 +40,8 @@ def decibel(power):
 
 def main():
     torch.set_num_threads(1)
-    line = bench.prepare(replace(bench.WORKLOADS["I"], furnished=False, bounces=1))
-    scene, radar = line.scene_of(bench.posed(line, max(FRAMES) + 1)), line.setup.radar
+    line = workloads.prepare(replace(workloads.WORKLOADS["I"], furnished=False, bounces=1))
+    scene, radar = line.scene_of(workloads.posed(line, max(FRAMES) + 1)), line.setup.radar
     ends, stages = direct_legs(scene, radar, SETTINGS), []
     for frame in FRAMES:
         pose = pose_frame(scene, radar, frame, SETTINGS, 1)

@@ -54,15 +54,14 @@ def compare(scene, radar, grains):
     """Rows (field error, change of level in dB, wrong share of area, seconds) for each of `grains`."""
     pose = pose_frame(scene, radar, 0, EXACT, 1)
     ends = legs.direct_legs(scene, radar, EXACT)
-    middle = 0.5 * (ends[0].centre + ends[1].centre)
-    leg = legs.Leg(middle[None], (middle,), ends[0].polarization, ends[0].world_from_radar)
+    leg = legs.between(*ends)
     everything = shown(pose, leg) > 0
     front = everything[0].nonzero()[:, 0]
     share = seen_share(pose, leg, front)
     # With nothing dropped, paths stand in the order of their facets.
     paths = facet_paths(pose, ends, everything)
     truth = field(paths, radar, share)
-    to_radar = surface.unit((middle - pose.anchor).float()[:, None] - pose.centre[0])
+    to_radar = surface.unit((leg.centre - pose.anchor).float()[:, None] - pose.centre[0])
     across = surface.dot(to_radar, pose.area[0])[front]
     rows = []
     for grain in grains:

@@ -1,7 +1,6 @@
 """Scenes: materials, rooms, furniture, and what moves in them beside people."""
 
 from mmsynth.scene.materials import CLOTHING as CLOTHING
-from mmsynth.scene.materials import MATERIALS as MATERIALS
 from mmsynth.scene.materials import material as material
 from mmsynth.scene.materials import person_materials as person_materials
 from mmsynth.scene.movers import Door as Door

@@ -49,6 +49,8 @@ _BUILDING: dict[str, tuple[float, float, float, float, float]] = {
     "floorboard": (3.66, 0, 0.0044, 1.3515, 5e-5),
 }
 
+_NAMES = ("skin", "hair", "shoe", "metal", *(f"cloth:{kind}" for kind in CLOTHING), *_BUILDING)
+
 # Regions of a person by the prefix of their name; what "cloth" is made of is the wearer's choice.
 PERSON_PREFIXES = ("skin", "hair", "cloth", "shoe")
 
@@ -89,7 +91,7 @@ def cloth_roughness(cloth: Clothing, frequency: float) -> float:
 
 
 def material(name: str, frequency: float = DEFAULT_FREQUENCY) -> Material:
-    """A material by name (a key of `MATERIALS`) at `frequency` in Hz; "cloth:KIND" is skin under that cloth.
+    """A material by name at `frequency` in Hz, of P.2040's or a person's; "cloth:KIND" is skin under that cloth.
 
     Raises:
         ValueError: there is none of that name.
@@ -139,7 +141,3 @@ def person_materials(
             raise ValueError(f"region '{region}': expected a prefix out of {', '.join(PERSON_PREFIXES)}")
         found[region] = material(f"cloth:{clothing}" if prefix == "cloth" else prefix, frequency)
     return found
-
-
-_NAMES = ("skin", "hair", "shoe", "metal", *(f"cloth:{kind}" for kind in CLOTHING), *_BUILDING)
-MATERIALS: dict[str, Material] = {name: material(name) for name in _NAMES}
