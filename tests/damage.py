@@ -1,4 +1,4 @@
-"""Damaged copies of a file, drawn by hypothesis, for the fuzz tests of readers."""
+"""Damaged copies of a file, drawn by hypothesis, for the fuzz tests of readers; and what readers may say of them."""
 
 import os
 from collections.abc import Sequence
@@ -30,3 +30,8 @@ def _damage(whole: bytes, edits: list[tuple[float, int, bytes]], keep: float) ->
         at = int(where * len(data))
         data[at : at + gone] = new
     return bytes(data[: int(keep * len(data))] if keep < 1 else data)
+
+
+def one_sentence(error: ValueError, most: int = 600) -> None:
+    message = str(error)
+    assert message and "\n" not in message and len(message) < most, message

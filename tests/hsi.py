@@ -4,10 +4,10 @@ import struct
 from dataclasses import replace
 
 import numpy as np
+import steps
 import torch
 
 from mmsynth.datasets.raw import Order, write_dca1000
-from mmsynth.radar import load_radar
 from mmsynth.types import AdcFrames, RadarSetup
 
 
@@ -20,10 +20,8 @@ def header(samples: int, chirps: int = 1, content: int = 1, mark: int = 0x0CDA0A
 
 
 def small(samples: int = 64, loops: int = 2) -> RadarSetup:
-    setup = load_radar("iwr6843aop_people")
-    setup = replace(setup, processing=replace(setup.processing, compensation=()))
-    waveform = replace(setup.radar.waveform, samples=samples, loops=loops)
-    return replace(setup, radar=replace(setup.radar, waveform=waveform))
+    setup = steps.small("iwr6843aop_people", samples, loops)
+    return replace(setup, processing=replace(setup.processing, compensation=()))
 
 
 def recorded(setup: RadarSetup, frames: int = 3) -> AdcFrames:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from damage import one_sentence
 
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter, import_source
 from mmsynth.datasets.segments import read_segments
@@ -164,10 +165,6 @@ KINDS: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "mmbody": (mmbody, "mmbody", ""),
     "mmbody mesh": (mmbody_mesh, "mmbody", ""),
 }
-
-
-def one_sentence(error: ValueError) -> None:
-    assert str(error) and "\n" not in str(error) and len(str(error)) < 600, str(error)
 
 
 @pytest.mark.fuzz

@@ -1,6 +1,5 @@
 """A user's own recordings: raw ADC, UART logs and text with a label CSV become one data set."""
 
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from made_up import label_table
+from uart import sdk3
 
 from mmsynth.datasets import (
     Dataset,
@@ -186,21 +186,9 @@ def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
         sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")
 
 
-def packet(number: int, points: np.ndarray) -> bytes:
-    """A packet of SDK 3's demo: header, points, and their SNR and noise."""
-    side = np.tile(np.array([150, 300], "<i2"), (len(points), 1)).tobytes()
-    body = struct.pack("<II", 1, 16 * len(points)) + points.astype("<f4").tobytes()
-    body += struct.pack("<II", 7, len(side)) + side
-    size = 40 + len(body)
-    size += -size % 32  # packets are padded to 32 bytes
-    head = bytes([2, 1, 4, 3, 6, 5, 8, 7])
-    head += struct.pack("<8I", 0x03050004, size, 0xA1843, number, 0, len(points), 2, 0)
-    return (head + body).ljust(size, b"\x0f")
-
-
 def test_uart_log(tmp_path: Path) -> None:
     points = [np.random.default_rng(k).normal(size=(k + 1, 4)) for k in range(4)]
-    log = b"junk" + b"".join(packet(7 + k, p) for k, p in enumerate(points))
+    log = b"junk" + b"".join(sdk3(7 + k, p.tolist(), [(150, 300)] * len(p)) for k, p in enumerate(points))
     (tmp_path / "log.dat").write_bytes(log)
     labels = label_table(tmp_path / "l.csv", "log.dat,0.05,,fall,carl,d1")
     period = load_radar("mmmesh").radar.waveform.frame_period

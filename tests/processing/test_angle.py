@@ -6,23 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from processing.strongest import SETTINGS, noisy, strongest
 
 from mmsynth.processing import beamform, detect, range_doppler
 from mmsynth.processing.angle import azimuth_power, row_spectra, second_peak, virtual_array
 from mmsynth.radar import load_radar
-from mmsynth.types import AdcFrames, Processing, Radar
-
-SETTINGS = Processing()
-
-
-def noisy(adc: AdcFrames) -> AdcFrames:
-    noise = torch.randn(adc.samples.shape, generator=torch.Generator().manual_seed(0), dtype=adc.samples.dtype)
-    return replace(adc, samples=adc.samples + 0.3 * noise)
-
-
-def strongest(adc: AdcFrames, settings: Processing = SETTINGS) -> tuple[np.ndarray, float]:
-    cloud = detect(range_doppler(noisy(adc), settings), settings)
-    return cloud.position[0].double().numpy(), float(cloud.velocity[0])
+from mmsynth.types import Radar
 
 
 def toward(azimuth: float, elevation: float) -> np.ndarray:
@@ -67,7 +56,7 @@ def test_a_pause_between_loops_is_no_time_between_slots(radhar, targets):
     velocity = 6 * radar.velocity_resolution
     for sign in (1, -1):
         way = toward(20, 10)
-        position, found = strongest(targets(radar, (3 * way, sign * velocity * way)))
+        position, found, _ = strongest(targets(radar, (3 * way, sign * velocity * way)))
         assert found == pytest.approx(sign * velocity, rel=1e-4)  # the middle of a bin, in float32
         # Half an angle bin; of two rows the phase between them, from which noise takes half a degree.
         assert position / np.linalg.norm(position) == pytest.approx(way, abs=1 / 64 + 0.01)
@@ -78,7 +67,7 @@ def test_two_transmitters_tell_two_folds(radhar, targets, fold):
     radar = replace(radhar, codes=torch.eye(3, dtype=torch.float64)[[0, 2]])
     velocity = fold * radar.max_velocity
     adc = targets(radar, ((0.5, 3.0, 0.0), (0.0, velocity, 0.0)))
-    position, found = strongest(adc, replace(SETTINGS, extended_velocity=True))
+    position, found, _ = strongest(adc, replace(SETTINGS, extended_velocity=True))
     # Half a bin of velocity; half of one of angle (5 cm), what half a bin of velocity turns one slot by, and noise.
     assert found == pytest.approx(velocity * 3 / math.hypot(0.5, 3), abs=0.51 * radar.velocity_resolution)
     assert position[0] == pytest.approx(0.5, abs=0.12)
@@ -113,7 +102,7 @@ def test_antennas_nearer_than_half_a_wavelength_are_read_by_place_or_as_if_they_
     way = toward(20, 25)
     adc = targets(radar, (3 * way, (0.0, 0.0, 0.0)))
     for as_half, scale in ((False, 1.0), (True, 0.8)):
-        position, _ = strongest(adc, replace(SETTINGS, half_wavelength_angles=as_half))
+        position, _, _ = strongest(adc, replace(SETTINGS, half_wavelength_angles=as_half))
         found = position / np.linalg.norm(position)
         # Half a bin of 64 over that spacing, and noise.
         assert found[[0, 2]] == pytest.approx(scale * way[[0, 2]], abs=1 / 64 / 0.8 + 0.01)
@@ -143,7 +132,7 @@ def test_rows_a_wavelength_apart_tell_heights_up_to_half_the_sphere(radhar, targ
     array = virtual_array(radar, SETTINGS)
     assert float(array.up.min()) == -0.5 and float(array.up.max()) < 0.5
     at = 3 * torch.tensor([0.1, math.sqrt(1 - 0.01 - up**2), up], dtype=torch.float64)
-    position, _ = strongest(targets(radar, (tuple(at.tolist()), (0.0, 0.0, 0.0))))
+    position, _, _ = strongest(targets(radar, (tuple(at.tolist()), (0.0, 0.0, 0.0))))
     assert position[2] / 3 == pytest.approx(up, abs=0.03)
 
 

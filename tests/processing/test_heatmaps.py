@@ -6,21 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from processing.strongest import noisy
 
 from mmsynth.processing import beamform, detection_level, micro_doppler, range_doppler
 from mmsynth.processing.angle import row_spectra, virtual_array, virtual_signals
 from mmsynth.processing.spectrum import volts_per_count, window
 from mmsynth.radar import load_radar
-from mmsynth.types import AdcFrames, Processing
+from mmsynth.types import Processing
 
 SETTINGS = Processing()
 METHODS = ("fft", "capon", "music")
-
-
-def noisy(adc: AdcFrames, sigma: float = 0.3) -> AdcFrames:
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(adc.samples.shape, generator=generator, dtype=adc.samples.dtype)
-    return replace(adc, samples=adc.samples + sigma * noise)
 
 
 def peak(heatmap) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import beat_tone, butterworth_power, first_order_highpass, folded_first_order, thermal_noise_power
+from simulation.receivers import silence
 from simulation.scenes import free_space, mesh, plate, small_radar
 
 from mmsynth.processing.spectrum import range_spectrum
@@ -28,11 +29,6 @@ def echo(radar: Radar, distance: float) -> torch.Tensor:
     """Samples of a plate of 1 cm."""
     body = mesh(*plate(0.01, 0.01, distance))
     return simulate_clean(free_space(body), radar, 1, Simulation(static_room=False), seed=0)
-
-
-def silence(radar: Radar, frames: int) -> torch.Tensor:
-    kind = torch.complex64 if radar.waveform.complex_samples else torch.float32
-    return torch.zeros(frames, radar.waveform.loops, 1, 1, radar.waveform.samples, dtype=kind)
 
 
 def test_response_is_that_of_the_filters_polynomials():

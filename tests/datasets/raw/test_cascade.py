@@ -8,32 +8,20 @@ import numpy as np
 import pytest
 import torch
 from cfgs import studio
+from steps import random_frames, small
 
 from mmsynth.datasets import Dataset, RecordingSettings, export_recordings, import_source, write_capture
 from mmsynth.datasets.raw import read_cascade, write_cascade
 from mmsynth.processing import detect, range_doppler
 from mmsynth.radar import load_radar, write_cfg
-from mmsynth.types import AdcFrames, RadarSetup
+from mmsynth.types import AdcFrames
 
 DEVICES = ("master", "slave1", "slave2", "slave3")
 
 
-def small(samples: int = 16, loops: int = 2) -> RadarSetup:
-    setup = load_radar("cascade_mimo")
-    waveform = replace(setup.radar.waveform, samples=samples, loops=loops)
-    return replace(setup, radar=replace(setup.radar, waveform=waveform))
-
-
-def random_frames(setup: RadarSetup, frames: int) -> AdcFrames:
-    radar, w = setup.radar, setup.radar.waveform
-    shape = (frames, w.loops, radar.slots, len(radar.rx), w.samples, 2)
-    steps = torch.randint(-32768, 32768, shape, generator=torch.Generator().manual_seed(0)).to(torch.float32)
-    return AdcFrames(radar, torch.view_as_complex(steps / 32768), torch.arange(frames) * w.frame_period)
-
-
 def test_the_order_is_that_of_tis_examples(tmp_path):
     # readBinFile: I and Q side by side, then reshape(RX, samples, chirps, loops) in MATLAB's order: RX runs fastest.
-    setup = small(samples=5, loops=2)
+    setup = small("cascade_mimo", samples=5)
     count = 4 * 5 * 12 * 2 * 2
     for k, name in enumerate(DEVICES):
         np.arange(count, dtype=np.int16).__add__(np.int16(1000 * k)).tofile(tmp_path / f"{name}_0000_data.bin")
@@ -46,7 +34,7 @@ def test_the_order_is_that_of_tis_examples(tmp_path):
 
 
 def test_round_trip_and_index_files(tmp_path):
-    setup = small()
+    setup = small("cascade_mimo")
     adc = random_frames(setup, 3)
     write_cascade(tmp_path / "a", adc)
     recording = read_cascade(tmp_path / "a", setup)
@@ -65,7 +53,7 @@ def test_round_trip_and_index_files(tmp_path):
 
 
 def test_second_files_and_a_device_that_stopped_early(tmp_path):
-    setup = small()
+    setup = small("cascade_mimo")
     adc = random_frames(setup, 5)
     write_cascade(tmp_path, AdcFrames(setup.radar, adc.samples[:3], adc.times[:3]))
     write_cascade(tmp_path / "rest", AdcFrames(setup.radar, adc.samples[3:], adc.times[3:]))
@@ -84,7 +72,7 @@ def test_second_files_and_a_device_that_stopped_early(tmp_path):
 
 
 def test_bad_folders_are_refused(tmp_path):
-    setup = small()
+    setup = small("cascade_mimo")
     with pytest.raises(ValueError, match="master_0000_data.bin: no such file"):
         read_cascade(tmp_path, setup)
     with pytest.raises(ValueError, match="expected the cascade's 16 RX"):

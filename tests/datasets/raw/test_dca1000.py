@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import point_target_adc
+from steps import random_frames, small
 
 from mmsynth.datasets.raw import Order, order_of, read_dca1000, write_dca1000
 from mmsynth.datasets.raw.dca1000 import frame_words
@@ -16,23 +17,6 @@ from mmsynth.radar import load_radar, parse_cfg, write_cfg
 from mmsynth.types import AdcFrames, ChannelCalibration, Radar, RadarSetup
 
 LIGHT = 299_792_458
-
-
-def small(name: str, samples: int = 16, loops: int = 2, complex_samples: bool = True) -> RadarSetup:
-    setup = load_radar(name)
-    waveform = replace(setup.radar.waveform, samples=samples, loops=loops, complex_samples=complex_samples)
-    return replace(setup, radar=replace(setup.radar, waveform=waveform))
-
-
-def random_frames(setup: RadarSetup, frames: int, seed: int = 0) -> AdcFrames:
-    """Frames of whole ADC steps."""
-    radar, w = setup.radar, setup.radar.waveform
-    shape = (frames, w.loops, radar.slots, len(radar.rx), w.samples)
-    generator = torch.Generator().manual_seed(seed)
-    parts = 2 if w.complex_samples else 1
-    steps = torch.randint(-32768, 32768, (*shape, parts), generator=generator).to(torch.float32) / 32768
-    samples = torch.view_as_complex(steps) if parts == 2 else steps[..., 0]
-    return AdcFrames(radar, samples, torch.arange(frames, dtype=torch.float64) * w.frame_period)
 
 
 def test_two_lane_order_is_that_of_the_report(tmp_path):

@@ -1,14 +1,15 @@
 """Mutated recordings and logs: valid data or one clear sentence, in bounded time and memory."""
 
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from damage import one_sentence
 from hsi import recorded as recorded_hsi
 from hsi import small as small_hsi
 from hsi import with_headers
+from steps import small
 from uart import counting, packet, sdk2, sdk3, tlv
 
 from mmsynth.datasets.raw import (
@@ -52,11 +53,6 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def one_sentence(error: ValueError) -> None:
-    message = str(error)
-    assert message and "\n" not in message and len(message) < 600, message
-
-
 def uart_log() -> bytes:
     a, b = (1.0, 2.0, 0.5, -0.25), (-0.5, 3.0, 0.125, 0.0)
     old = [(49, -3, 933, 512, 1024, -256), (25, 2, 12, 0, 522, 0)]
@@ -87,9 +83,7 @@ def test_mutated_uart_logs(tmp_path):
 
 
 def test_mutated_dca1000_recordings(tmp_path):
-    setup = load_radar("mmmesh")
-    waveform = replace(setup.radar.waveform, samples=8, loops=2)
-    setup = replace(setup, radar=replace(setup.radar, waveform=waveform))
+    setup = small("mmmesh", samples=8)
     generator = torch.Generator().manual_seed(0)
     samples = 0.1 * torch.randn((4, 2, 3, 4, 8), dtype=torch.complex64, generator=generator)
     write_dca1000(tmp_path / "a.bin", AdcFrames(setup.radar, samples, torch.arange(4.0)))
@@ -130,9 +124,7 @@ def test_mutated_recordings_with_headers(tmp_path):
 
 
 def test_mutated_cascade_recordings(tmp_path):
-    setup = load_radar("cascade_mimo")
-    waveform = replace(setup.radar.waveform, samples=4, loops=1)
-    setup = replace(setup, radar=replace(setup.radar, waveform=waveform))
+    setup = small("cascade_mimo", samples=4, loops=1)
     samples = torch.zeros(3, 1, 12, 16, 4, dtype=torch.complex64)
     write_cascade(tmp_path, AdcFrames(setup.radar, samples, torch.arange(3.0)))
     files = {path: path.read_bytes() for path in sorted(tmp_path.iterdir())}
