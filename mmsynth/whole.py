@@ -25,8 +25,8 @@ def whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
             part.replace(path)
     except OSError as error:
         # A full disk is told of without the file's name.
-        if error.strerror and error.filename is None:
-            raise OSError(f"{paths[0]}: cannot write: {error.strerror}") from None
+        if error.filename is None:
+            raise OSError(f"{paths[0]}: cannot write: {error.strerror or error}") from None
         raise
     finally:
         for part in beside:

@@ -36,6 +36,12 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="model.pt: cannot write: No space left"), whole(tmp_path / "model.pt"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    # NumPy says it in words of its own.
+    with (
+        pytest.raises(OSError, match="model.pt: cannot write: 8 requested"),
+        whole(tmp_path / "model.pt"),
+    ):
+        raise OSError("8 requested and 4 written")
     with pytest.raises(FileNotFoundError, match="'nowhere'"), whole(tmp_path / "model.pt"):
         open("nowhere").close()
     assert not list(tmp_path.iterdir())

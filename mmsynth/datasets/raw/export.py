@@ -31,6 +31,7 @@ def export_recordings(
 
     Raises:
         ValueError: the folder exists, no clip has samples, or the radar is not of a board that records so.
+        OSError: the disk is full, or not writable.
     """
     folder = Path(folder)
     if folder.exists():
@@ -43,6 +44,8 @@ def export_recordings(
     try:
         written = _write_all(clips, beside, processing or Processing(), kind)
         beside.rename(folder)
+    except OSError as error:
+        raise OSError(f"{folder}: cannot write: {error.strerror or error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return tuple(folder / name for name in written)

@@ -1,6 +1,7 @@
 """A data set's samples, written as recordings and read back."""
 
 import csv
+import resource
 from dataclasses import replace
 from functools import partial
 
@@ -64,6 +65,19 @@ def test_a_board_that_does_not_record_so_is_refused_and_leaves_nothing(tmp_path)
         with pytest.raises(ValueError, match=said):
             export_recordings([clip(name, "a")], tmp_path / "out", kind=kind)
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["radhar", "cascade_mimo", "bgt60"])
+def test_a_full_disk_is_told_with_the_name_of_the_folder(name, tmp_path):
+    sample = clip(name, "a")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="out: cannot write: "):
+            export_recordings([sample], tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_radar_of_ones_own_has_no_format(tmp_path):
