@@ -45,6 +45,7 @@ def share_curve(
 
     Raises:
         ValueError: the recipe is of another kind, or nothing is left to train on or to score.
+        OSError: `out` cannot be written.
     """
     rest = _check(recipe, shares)
     sources = Datasets(tuple(Dataset.open(path) for path in recipe.data.real), True)
@@ -53,9 +54,11 @@ def share_curve(
     every, plan = replace(recipe, data=data, adapt=Adapt()), NetworkPlan(recipe, tuple(draws), tuple(shares))
     if recipe.task == "pose":
         study, about = _pose_study(every, sources, plan, out)
+        out.mkdir(parents=True, exist_ok=True)  # what cannot be written is told before anything is trained
         curve, alone, best = pose_curves(study, progress, workers)["mae"], study.arms[:-2], study.arms[-2]
         return curve, f"{curve.gains(best, *alone)}\n{about}"
     own, synthetic, about = _corpus(every, recipe.data.hold_out)
+    out.mkdir(parents=True, exist_ok=True)
     real, sets = real_tables(own), [synthetic_tables(synthetic, own.classes, recipe.seed)]
     if recipe.model == "trees":
         curve = tree_curve(real, sets, draws, progress, shares, rest)

@@ -28,6 +28,8 @@ Array = NDArray[Any]
 PRETRAINED_POSES, MIXED_POSES = 60, 10_000
 # Of the hidden layers' outputs, while it learns.
 _DROPOUT = 0.2
+# Frames that are answered for at once.
+_AT_ONCE = 1 << 13
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +61,18 @@ class FrameModel:
     @torch.no_grad()
     def poses(self, frames: Frames) -> Array:
         """Joints [frames, joints, 3] in the radar frame."""
-        predicted = self._told(frames.table)
-        if self.sides is not None:
-            predicted = (predicted + _mirrored(self._told(frames.table[:, MIRROR]), self.sides)) / 2
-        joints = np.asarray(predicted.cpu().numpy())
+        # Some frames at a time: layers of all at once take several times the memory of their table.
+        parts = (frames.table[k : k + _AT_ONCE] for k in range(0, max(len(frames), 1), _AT_ONCE))
+        joints = np.concatenate([self._of_one_size(part).cpu().numpy() for part in parts])
         return joints if self.sizes is None else resized(joints, self.sizes.factors(frames), self.floor)
 
-    def _told(self, table: Array) -> Tensor:
+    def _of_one_size(self, table: Array) -> Tensor:
         """Joints [frames, joints, 3] of people of one size."""
+        told = self._told(table)
+        return told if self.sides is None else (told + _mirrored(self._told(table[:, MIRROR]), self.sides)) / 2
+
+    def _told(self, table: Array) -> Tensor:
+        """The same, of the frames as they are."""
         answer: Tensor = self.network.eval()(torch.from_numpy(table).to(self.mean.device) - self.centre)
         return answer.reshape(-1, *self.mean.shape) + self.mean
 

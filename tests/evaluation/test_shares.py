@@ -102,6 +102,15 @@ def test_what_no_curve_is_of_is_refused_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_trained(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(shares, "real_tables")
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(NotADirectoryError):
+        share_curve(recipe, tmp_path / "file" / "out", quiet)
+
+
 def test_shares_and_kinds_that_no_curve_is_of_are_refused(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"shares: expected numbers from above 0 to 1 for a curve, got \[0.5, 5\]"):
         share_curve(recipe, tmp_path / "out", quiet, shares=(0.5, 5))

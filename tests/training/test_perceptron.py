@@ -56,7 +56,7 @@ def one_armed(path: Path, arm: str, frames: int = 200) -> Frames:
     return frames_of(Dataset.open(path))
 
 
-def test_who_lifts_one_arm_teaches_what_the_other_does(tmp_path: Path) -> None:
+def test_who_lifts_one_arm_teaches_what_the_other_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {arm: tmp_path / f"{arm}.h5" for arm in WRIST}
     _, asked = (one_armed(path, arm) for arm, path in files.items())
     errors, models = [], []
@@ -69,6 +69,11 @@ def test_who_lifts_one_arm_teaches_what_the_other_does(tmp_path: Path) -> None:
         models.append(run.model)
     # A wrist at its mean errs by 0.25 m, one in the middle of its bin of 0.15 m by 0.04.
     assert errors[0] > 0.2 and errors[1] < 0.1
+    # How many frames it is asked for at once does not show.
+    whole = models[1].poses(asked)
+    monkeypatch.setattr("mmsynth.training.perceptron._AT_ONCE", 7)
+    np.testing.assert_allclose(models[1].poses(asked), whole, atol=1e-6)
+    assert len(whole) % 7
     # Of the mirror image it says the mirror image of what it says.
     said = models[1].poses(replace(asked, table=asked.table[:, MIRROR]))
     np.testing.assert_allclose(said[:, list(mirror_order("mars19"))] * [-1, 1, 1], models[1].poses(asked), atol=1e-5)

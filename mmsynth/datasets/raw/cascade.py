@@ -74,7 +74,7 @@ def write_cascade(folder: Path | str, adc: AdcFrames) -> None:
     words = values.round().clamp(-32768, 32767).to(torch.int16).cpu().numpy()
     for index, device in enumerate(DEVICES):
         part = words[..., RX * index : RX * (index + 1), :]
-        (folder / f"{device}_0000_data.bin").write_bytes(np.ascontiguousarray(part))
+        (folder / f"{device}_0000_data.bin").write_bytes(np.ascontiguousarray(part).data)
         info = _INFO.pack(0, 0, 0, len(part), part.nbytes)
         (folder / f"{device}_0000_idx.bin").write_bytes(info)
 

@@ -153,7 +153,7 @@ def write_dca1000(
         if name.exists():
             raise ValueError(f"{name}: exists already")
     for name, part in zip(names, parts, strict=True):
-        name.write_bytes(part)  # of a full disk `tofile` does not tell as such
+        name.write_bytes(part.data)  # of a full disk `tofile` does not tell as such
     return tuple(names)
 
 
