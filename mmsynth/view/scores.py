@@ -109,11 +109,11 @@ def curve_figure(
     place = np.array([np.log10(s) if s > 0 else np.log10(min(x for x in shares if x > 0)) - 0.7 for s in shares])
     figure = new_figure(7.6, 3.8)
     axes = figure.add_subplot(1, 1, 1)
-    # After the last colour the first again, dashed.
-    looks = product(("-", "--", ":"), (MUTED, ACCENT, SECOND, INK))
-    for (arm, (mean, spread)), (dash, colour) in zip(arms.items(), looks, strict=False):
+    # After the last colour the first again, dashed, and with a mark of its own: some arms have one point and no line.
+    looks = product((("-", "o"), ("--", "s"), (":", "^")), (MUTED, ACCENT, SECOND, INK))
+    for (arm, (mean, spread)), ((dash, marker), colour) in zip(arms.items(), looks, strict=False):
         known = np.isfinite(mean)
-        line = axes.errorbar(place[known], mean[known], spread[known], color=colour, marker="o", ms=4, capsize=2)
+        line = axes.errorbar(place[known], mean[known], spread[known], color=colour, marker=marker, ms=4, capsize=2)
         line.lines[0].set_linestyle(dash)
         line.set_label(arm)
     axes.set_xticks(place, [f"{100 * s:g} %" for s in shares])
