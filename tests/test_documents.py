@@ -74,3 +74,8 @@ def test_the_ledger_at_a_glance_has_the_figures_of_its_rows() -> None:
         found = [r for r in rows if wanted.items() <= r.items() and r["method"] in ("", "facets", "surface")]
         value = max(found, key=lambda r: r["facets"])["value"]  # on the default mesh, where the small body is there too
         assert float(said) == round(value, len(said.partition(".")[2])), wanted
+
+
+def test_the_ledgers_commands_run_on_every_machine() -> None:
+    for row in json.loads((ROOT / "training" / "results.json").read_text()):
+        assert not re.search(r"(^|[ =])[/~]|--ledger", row["command"]), row["experiment"]

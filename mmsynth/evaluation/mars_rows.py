@@ -44,10 +44,10 @@ def paired_rows(draws: Sequence[list[Pair]], restaging: Restaging) -> list[Row]:
         rows += _correlation_rows(title, [correlations(each) for each in points], f"r over {note}", more)
         rows += _chamfer_rows(title, points, ("shuffled", "surface"), more)
         if same:
-            all_ = pooled(points)
+            together = pooled(points)
             about = f"r of {len(draws)} draws in one cloud; {note}"
-            rows += _correlation_rows(f"pooled_{title}", [correlations(all_)], about, more)
-            rows += _chamfer_rows(f"pooled_{title}", [all_], ("shuffled", "surface"), more)
+            rows += _correlation_rows(f"pooled_{title}", [correlations(together)], about, more)
+            rows += _chamfer_rows(f"pooled_{title}", [together], ("shuffled", "surface"), more)
             about = f"r of two draws with each other; {note}"
             rows += _correlation_rows(f"self_{title}", [correlations(each) for each in same], about, more)
             rows += _chamfer_rows(f"self_{title}", same, ("shuffled",), more)
