@@ -18,7 +18,7 @@ Featurise = Callable[[Windows], Array]
 
 def predict_with_trees(train: Array, labels: Array, test: Array, classes: int, seed: int) -> Array:
     """Class probabilities [windows, classes] of `test` by trees on `train` (features [windows, features]), balanced."""
-    return grow(train, labels, classes, TreeSettings(), seed, np.ones(len(labels))).probabilities(test)
+    return grow(train, labels, classes, TreeSettings(), seed).probabilities(test)
 
 
 def across(data: Corpus, seed: int, featurise: Featurise = features, shuffle: bool = False) -> list[Scores]:

@@ -169,7 +169,7 @@ def grow_few(real: Real, base: Array, rows: Array, seed: int, labels: tuple[Arra
     own, blended = labels or (real.labels(True)[rows],) * 2
 
     def few(table: Array, truth: Array) -> Forest:
-        return grow(table, truth, real.classes, TreeSettings(200), seed, np.ones(len(truth)))
+        return grow(table, truth, real.classes, TreeSettings(200), seed)
 
     stacked = few(np.hstack([real.dense[rows], base[rows]]), blended)
     return FewTrees(few(real.dense[rows], own), stacked, fit_blend(base[rows], blended))

@@ -97,7 +97,7 @@ def likeness(synthetic: Array, recorded: Array, largest: float, seed: int, trees
     p = np.zeros(len(table))
     for side in (0, 1):
         rows = half != side
-        forest = grow(table[rows], domain[rows], 2, trees, seed, np.ones(rows.sum()))
+        forest = grow(table[rows], domain[rows], 2, trees, seed)
         p[~rows] = forest.probabilities(table[~rows])[:, 1]
     odds = (p / (1 - p + 1e-3))[: len(synthetic)] + 1e-2
     odds = np.minimum(odds / odds.mean(), largest)
@@ -157,7 +157,7 @@ def mixed_clips(table: Array, clip: Array, labels: Array, classes: int, seed: in
     other = np.zeros(len(labels), bool)
     for k in np.unique(part):
         rows = part != k
-        forest = grow(table[rows], labels[rows], classes, TreeSettings(100, leaf=3), seed, np.ones(rows.sum()))
+        forest = grow(table[rows], labels[rows], classes, TreeSettings(100, leaf=3), seed)
         other[~rows] = forest.probabilities(table[~rows]).argmax(1) != labels[~rows]
     share = np.bincount(index, other) / np.bincount(index)
     return [str(name) for name in names[share > MIXED]]

@@ -21,7 +21,8 @@ from mmsynth.training.models import BlendedNetwork, Model, NetworkModel, build
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import Run, keep_run, load_run
-from mmsynth.training.workers import Team
+from mmsynth.training.schedule import stages
+from mmsynth.training.workers import ALONE, Team
 
 # Windows of each kind that trees are timed on, at most.
 _MEASURED = 2000
@@ -44,7 +45,7 @@ class Estimate:
     windows: int
 
 
-def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None = None) -> Run:
+def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team = ALONE) -> Run:
     """Train what the recipe says and keep it in the folder `out`; an interrupted run goes on where it stopped.
 
     Args:
@@ -57,7 +58,7 @@ def fit(recipe: Recipe, out: Path | str, progress: Progress, team: Team | None =
         ValueError: a file is missing or holds no usable clip, or `out` holds a run of another recipe or one that
             another process is at.
     """
-    out, team = Path(out), team or Team()
+    out = Path(out)
     note = out / "recipe.toml"
     # One that did not get as far as its first checkpoint is in nobody's way.
     begun = note.is_file() and any(p != note for p in out.iterdir())
@@ -99,7 +100,7 @@ def fit_model(
     material: TrainingMaterial | FrameMaterial,
     folder: Path,
     progress: Progress,
-    team: Team | None = None,
+    team: Team = ALONE,
 ) -> tuple[Model, str]:
     """Train on windows or frames that are at hand; see `fit`.
 
@@ -121,8 +122,7 @@ def fit_model(
 
 def _blends(recipe: Recipe, material: TrainingMaterial) -> bool:
     """Whether a network is joined with trees."""
-    staged = recipe.data.schedule == "pretrain" and material.staged
-    return staged and recipe.task == "activity" and recipe.model != "heatmaps"
+    return stages(recipe, material) and recipe.task == "activity" and recipe.model != "heatmaps"
 
 
 def _of_network(recipe: Recipe, material: TrainingMaterial) -> TrainingMaterial:

@@ -81,7 +81,7 @@ def _teach(
     if base is not None:
         return blend_trees(recipe, real, base)
     if not made:
-        return TreeModel(_grow(recipe, *real, len(classes)))
+        return TreeModel(grow(*real, len(classes), recipe.trees, recipe.seed))
     return TreeModel(_grow_mixed(recipe, real, made, len(classes)))
 
 
@@ -141,24 +141,15 @@ def synthetic_tables(windows: Windows, classes: tuple[str, ...], seed: int) -> l
 def grow_synthetic(made: list[Table], classes: int, settings: TreeSettings, seed: int) -> Forest:
     """A share of the trees for each table of `synthetic_tables`."""
     few = replace(settings, count=max(1, settings.count // len(made)))
-    return join_forests(
-        [
-            grow(table, labels, classes, few, seed + part, np.ones(len(labels)))
-            for part, (table, labels) in enumerate(made)
-        ]
-    )
+    return join_forests([grow(*table, classes, few, seed + part) for part, table in enumerate(made)])
 
 
 def blend_trees(recipe: Recipe, real: Table, base: Forest) -> BlendedTrees:
     """Trees on recordings stacked on the trees on synthetic windows, and the blend of both."""
     table, labels = real
     first = base.probabilities(table)
-    stacked = _grow(recipe, np.hstack([table, first]), labels, first.shape[1])
+    stacked = grow(np.hstack([table, first]), labels, first.shape[1], recipe.trees, recipe.seed)
     return BlendedTrees(base, stacked, fit_blend(first, labels))
-
-
-def _grow(recipe: Recipe, table: Array, labels: Array, classes: int, weight: Array | None = None) -> Forest:
-    return grow(table, labels, classes, recipe.trees, recipe.seed, np.ones(len(labels)) if weight is None else weight)
 
 
 def _grow_mixed(recipe: Recipe, real: Table, made: list[Table], classes: int) -> Forest:
@@ -168,7 +159,7 @@ def _grow_mixed(recipe: Recipe, real: Table, made: list[Table], classes: int) ->
     sizes = len(real[1]), len(synthetic[1])
     weight = len(labels) * np.repeat([(1 - share) / sizes[0], share / sizes[1]], sizes)
     used = weight > 0
-    return _grow(recipe, table[used], labels[used], classes, weight[used])
+    return grow(table[used], labels[used], classes, recipe.trees, recipe.seed, weight[used])
 
 
 def join_tables(tables: list[Table]) -> Table:

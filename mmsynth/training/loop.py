@@ -26,7 +26,7 @@ from mmsynth.training.recipe import Recipe
 from mmsynth.training.run import load_run, write_tensors
 from mmsynth.training.schedule import draw_windows, rate, stages, tuning
 from mmsynth.training.windows import Windows, concatenate
-from mmsynth.training.workers import Team
+from mmsynth.training.workers import ALONE, Team
 from mmsynth.whole import whole
 
 Array = NDArray[Any]
@@ -47,7 +47,7 @@ class State:
 
 
 def train_network(
-    recipe: Recipe, material: TrainingMaterial, folder: Path | None, progress: Progress, team: Team | None = None
+    recipe: Recipe, material: TrainingMaterial, folder: Path | None, progress: Progress, team: Team = ALONE
 ) -> NetworkModel:
     """Train the recipe's network; a checkpoint in `folder` is gone on from, with the same outcome as without the stop.
 
@@ -61,8 +61,7 @@ def train_network(
     Raises:
         ValueError: the training diverges.
     """
-    settings, team = recipe.optimise, team or Team()
-    state = start(recipe, material)
+    settings, state = recipe.optimise, start(recipe, material)
     checkpoint = folder / "checkpoint.pt" if folder else None
     if checkpoint and checkpoint.is_file():
         _restore(state, torch.load(checkpoint, map_location=recipe.device, weights_only=True))
@@ -88,9 +87,8 @@ def train_network(
     return NetworkModel(network.cpu().eval(), material.targets)
 
 
-def train_step(recipe: Recipe, material: TrainingMaterial, state: State, team: Team | None = None) -> float:
+def train_step(recipe: Recipe, material: TrainingMaterial, state: State, team: Team = ALONE) -> float:
     """One optimiser step; returns the mean loss of the windows that this process took."""
-    team = team or Team()
     draw = np.random.default_rng([recipe.seed, state.step])
     drawn = augment(draw_windows(recipe, material, state.step, draw), recipe.augment, draw)
     mine = np.arange(len(drawn))[team.own(len(drawn))]

@@ -86,7 +86,9 @@ def _below(indices: Array, end: float) -> bool:
     return bool(((indices >= 0) & (indices < end)).all())
 
 
-def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, seed: int, weight: Array) -> Forest:
+def grow(
+    features: Array, labels: Array, classes: int, settings: TreeSettings, seed: int, weight: Array | None = None
+) -> Forest:
     """Fit a forest.
 
     Args:
@@ -95,7 +97,7 @@ def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, s
         classes: how many there are.
         settings: of the forest.
         seed: of the draws of splits.
-        weight: of each window [windows], before classes are balanced.
+        weight: of each window [windows], before classes are balanced; None = of all the same.
     """
     from sklearn.ensemble import ExtraTreesClassifier  # here: a second to import, and who asks a forest needs none
 
@@ -105,6 +107,7 @@ def grow(features: Array, labels: Array, classes: int, settings: TreeSettings, s
         max_features=settings.share or "sqrt",
         random_state=seed,
     )
+    weight = np.ones(len(labels)) if weight is None else weight
     share = np.bincount(labels, weight, minlength=classes)
     model.fit(features, labels, sample_weight=weight / share[labels] * weight.sum() / max((share > 0).sum(), 1))
     parts, roots, start = [], [], 0

@@ -169,15 +169,11 @@ def cut(
         table = table.take(np.isin(table.clip, np.asarray(clips)))
     if len(table) == 0:
         raise ValueError(f"windows: expected clips of at least {settings.duration} s, got none that long")
-    joints = _poses(dataset, flat.frame_time, table, settings) if poses else no_joints(len(table), settings)
+    none = np.zeros((len(table), bins_of(settings.duration), 0, 3), np.float32)
+    joints = _poses(dataset, flat.frame_time, table, settings) if poses else none
     maps = window_maps(dataset, flat, table, settings)
-    if settings.points != "all" and len(flat.values) and np.isnan(flat.values[:, 3]).all():
-        raise ValueError(
-            f"window.points: expected points with a velocity for '{settings.points}', got none; ask for 'all'"
-        )
-    flat = _in_range(select_points(flat, settings.points), settings)
-    first, start = flat.point_offsets[table.start], flat.frame_time[table.start]
-    clip, labels = table.clip, dataset.labels
+    flat, labels = _counting(flat, settings), dataset.labels
+    start, clip, first = flat.frame_time[table.start], table.clip, flat.point_offsets[table.start]
     counts = flat.point_offsets[table.stop] - first
     offsets, points = lay_end_to_end(first, counts)
     time = flat.frame_time[flat.frame[points]] - np.repeat(start, counts) + np.repeat(table.lead, counts)
@@ -202,11 +198,6 @@ def cut(
         map_step=(settings.max_range - settings.min_range) / ROWS,
     )
     return level(found) if settings.heights == "relative" else found
-
-
-def no_joints(count: int, settings: WindowSettings) -> Array:
-    """The joints [windows, bins, 0, 3] of windows without."""
-    return np.zeros((count, bins_of(settings.duration), 0, 3), np.float32)
 
 
 def clip_names(dataset: Clips) -> Array:
@@ -292,6 +283,12 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
     return replace(parts[0], offsets=np.concatenate([[0], np.cumsum(counts)]), **joined)
 
 
-def _in_range(flat: FlatPoints, settings: WindowSettings) -> FlatPoints:
+def _counting(flat: FlatPoints, settings: WindowSettings) -> FlatPoints:
+    """The points that the settings ask for, by velocity and range."""
+    if settings.points != "all" and len(flat.values) and np.isnan(flat.values[:, 3]).all():
+        raise ValueError(
+            f"window.points: expected points with a velocity for '{settings.points}', got none; ask for 'all'"
+        )
+    flat = select_points(flat, settings.points)
     distance = np.linalg.norm(flat.values[:, :3], axis=1)
     return keep_points(flat, (distance >= settings.min_range) & (distance <= settings.max_range))

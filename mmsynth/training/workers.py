@@ -41,6 +41,9 @@ class Team:
             gradient.copy_(summed.view_as(gradient))
 
 
+ALONE = Team()
+
+
 def local_device(device: str) -> str:
     """The device of this process: with "cuda" under `torchrun`, the GPU of its local rank."""
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
@@ -51,7 +54,7 @@ def team(device: str) -> Iterator[Team]:
     """Join the processes that `torchrun` started; alone where it did not."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team()
+        yield ALONE
         return
     place = torch.device(device)
     # Bound to its own GPU: else `barrier` takes the current one, which is the first for all processes, and may hang.

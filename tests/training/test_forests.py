@@ -55,7 +55,7 @@ def test_trees_know_a_part_of_many_simulated_people(
     assert windows is not None
     first = np.flatnonzero(windows.subject == sorted(set(windows.subject))[0])
     own = with_copies(windows.take(first), np.random.default_rng([recipe.seed, 7]))
-    alone = grow(features(own), own.labels(("fast", "slow")), 2, TreeSettings(10), recipe.seed, np.ones(len(own)))
+    alone = grow(features(own), own.labels(("fast", "slow")), 2, TreeSettings(10), recipe.seed)
     assert np.array_equal(model.forest.threshold[: len(alone.threshold)], alone.threshold)
 
 
