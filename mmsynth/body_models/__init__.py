@@ -8,7 +8,6 @@ hair:head, cloth:torso, cloth:hips, cloth:left_upper_arm, cloth:left_forearm, cl
 shoe:left_foot (and right). What stands before the colon is the material's name.
 """
 
-from mmsynth.body_models.anthropometry import measure as measure
 from mmsynth.body_models.anthropometry import shape_for as shape_for
 from mmsynth.body_models.base import BodyModel as BodyModel
 from mmsynth.body_models.base import forward_kinematics as forward_kinematics

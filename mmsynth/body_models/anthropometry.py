@@ -22,21 +22,6 @@ _SEX = {"male": 0.0, "neutral": 0.5, "female": 1.0}
 _BUILDS = (-1.4, 1.6)
 
 
-def measure(body: FreeBody, shape: Tensor) -> tuple[float, float]:
-    """Height in m and mass in kg (volume times `DENSITY`) of a shape [betas] in the T-pose."""
-    vertices = body.rest_vertices(shape)
-    return _height(vertices), _mass(vertices, body.faces)
-
-
-def _height(vertices: Tensor) -> float:
-    return float(vertices[:, 1].max() - vertices[:, 1].min())
-
-
-def _mass(vertices: Tensor, faces: Tensor) -> float:
-    a, b, c = vertices[faces.T]
-    return float((torch.linalg.cross(a, b) * c).sum()) / 6 * DENSITY
-
-
 def shape_for(height: float, mass: float, sex: str = "neutral", age: float = 30.0) -> Tensor:
     """Betas [10] (float64) of the free body with this height in m and mass in kg.
 
@@ -85,6 +70,15 @@ def _blend(along: Tensor, at: float) -> Tensor:
     """The entry of the first axis at a fractional place, carried straight on beyond the ends."""
     i = min(max(int(np.floor(at)), 0), len(along) - 2)
     return along[i] + (at - i) * (along[i + 1] - along[i])
+
+
+def _height(vertices: Tensor) -> float:
+    return float(vertices[:, 1].max() - vertices[:, 1].min())
+
+
+def _mass(vertices: Tensor, faces: Tensor) -> float:
+    a, b, c = vertices[faces.T]
+    return float((torch.linalg.cross(a, b) * c).sum()) / 6 * DENSITY
 
 
 @cache
