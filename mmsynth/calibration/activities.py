@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.calibration.errors import replicas
+from mmsynth.calibration.errors import Apart, apart, better
 from mmsynth.calibration.placing import offset_of, placement_from, radar_poses, written
-from mmsynth.calibration.quantities import Floats, Measured, distances, measure, places
-from mmsynth.calibration.search import Option, Search, better
-from mmsynth.calibration.settings import Candidate
+from mmsynth.calibration.quantities import Floats, Measured, measure, places
+from mmsynth.calibration.search import Search
 from mmsynth.datasets import Clips, Dataset, lengths, take_clips
 from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.recipe import Recipe
@@ -36,7 +35,7 @@ PLACES = ("range (m)", "azimuth (rad)")
 _DRAWS = 2
 
 
-def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[Recipe, Names, Dataset]:
+def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[Recipe, Names]:
     """The recipe with places of their own for its activities, where these bring it nearer to the recordings.
 
     An activity that has places of its own keeps them; one with fewer than two recordings, or with too little to see in
@@ -48,8 +47,7 @@ def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[R
         search: that found it.
 
     Returns:
-        The recipe; the activity [recordings] that each recording was taken for, see `shown`; and clips of what lay
-        nearest, each person's one after the other.
+        The recipe; and the activity [recordings] that each recording was taken for, see `shown`.
     """
     base = replace(recipe, clips=search.settings.clips, noise_draws=_DRAWS)
     together = search.clips.make({"together": base})["together"]
@@ -70,30 +68,30 @@ def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[R
     rows = {name: own for name, own in sorted(rows.items()) if len(own) > 1}
     tried = moved({name: own[::2] for name, own in rows.items()})
     if tried == base:
-        return recipe, who, together
-    apart = search.clips.make({"apart": tried})["apart"]
+        return recipe, who
+    own = search.clips.make({"apart": tried})["apart"]
     rest = {name: measure(take_clips(points, own[1::2]), recipe.seconds) for name, own in rows.items()}
     seen = {name: measured for name, measured in rest.items() if all(len(measured[axis]) for axis in PLACES)}
-    nearer = bool(seen) and better(_option(tried, apart, seen), _option(base, together, seen))
-    return (replace(recipe, activities=moved(rows).activities), who, apart) if nearer else (recipe, who, together)
+    nearer = bool(seen) and better(_apart(tried, own, seen), _apart(base, together, seen))
+    return replace(recipe, activities=moved(rows).activities) if nearer else recipe, who
 
 
 def _placed(activity: ActivityRecipe, place: dict[str, Any]) -> ActivityRecipe:
     return replace(activity, placement=activity.placement | place)
 
 
-def _option(recipe: Recipe, made: Dataset, recorded: Mapping[str, Measured]) -> Option:
+def _apart(recipe: Recipe, made: Dataset, recorded: Mapping[str, Measured]) -> Apart:
     """How far each activity's places lie, in made clips, from those of the recordings that were taken for it."""
-    apart: dict[str, float] = {}
+    far: dict[str, float] = {}
     drawn: dict[str, Floats] = {}
     points = made.points()
     for name, real in recorded.items():
         own = measure(take_clips(points, made.labels.activity == name), recipe.seconds)
         group = _DRAWS * sum(a.share for a in recipe.activities if a.label == name)
-        far, again = distances(real, own), replicas(real, own, group)
-        apart |= {f"{name}: {axis}": far[axis] for axis in PLACES}
-        drawn |= {f"{name}: {axis}": again[axis] for axis in PLACES}
-    return Option(recipe, Candidate(), {}, apart, drawn)
+        found = apart({axis: real[axis] for axis in PLACES}, own, group)
+        far |= {f"{name}: {axis}": one for axis, one in found.far.items()}
+        drawn |= {f"{name}: {axis}": again for axis, again in found.drawn.items()}
+    return Apart(far, drawn)
 
 
 def shown(simulated: Clips, recordings: Clips, seconds: float, seed: int) -> Names:

@@ -1,6 +1,5 @@
 """What a calibration found, as the keys of an overlay and in sentences."""
 
-import math
 from typing import Any
 
 from mmsynth.calibration.activities import Names, own_places
@@ -19,9 +18,6 @@ def overlay_of(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
     if found.placement.radar_height != recipe.placement.radar_height:
         whole_set["placement"]["radar_height"] = list(found.placement.radar_height)
-    if found.placement.radar_tilt != recipe.placement.radar_tilt:
-        tilts = [round(math.degrees(tilt), 1) for tilt in found.placement.radar_tilt]
-        whole_set["placement"]["radar_tilt_deg"] = tilts
     if found.clutter != recipe.clutter:
         whole_set["clutter"] = {"level_db": list(found.clutter.level_db)}
     return whole_set | ({"activities": activities} if activities else {})
@@ -35,7 +31,7 @@ def remarks(recipe: Recipe, found: Recipe, who: Names) -> tuple[str, ...]:
         found: with what calibration found.
         who: the activity that each recording was taken for; "" = none.
     """
-    said = (_high(recipe, found), _tilt(recipe, found), _kept(recipe, found), _apart(recipe, found, who))
+    said = (_high(recipe, found), _kept(recipe, found), _apart(recipe, found, who))
     return tuple(filter(None, said))
 
 
@@ -45,17 +41,6 @@ def _high(recipe: Recipe, found: Recipe) -> str:
     if found.placement.radar_height == recipe.placement.radar_height:
         return ""
     return f"the radar hung {low:.2f} to {high:.2f} m high, by where the floor's echo begins"
-
-
-def _tilt(recipe: Recipe, found: Recipe) -> str:
-    """One sentence on the radar's tilt, where it is found."""
-    if found.placement.radar_tilt == recipe.placement.radar_tilt:
-        return ""
-    low, high = (math.degrees(tilt) for tilt in (found.placement.radar_tilt[0], found.placement.radar_tilt[-1]))
-    return (
-        f"the radar's boresight was {low:+.1f} to {high:+.1f} degrees above the horizon, by the height of what moves "
-        "(or its board reads elevations that are off by so much)"
-    )
 
 
 def _kept(recipe: Recipe, found: Recipe) -> str:

@@ -16,7 +16,6 @@ Ints = NDArray[np.int64]
 
 # In m: nearer lies antenna coupling, farther nobody of interest.
 NEAR, FAR = 0.35, 6.0
-HEIGHT = "height (m)"
 # What rests reaches into the Doppler bin beside zero (the window's main lobe), and a slow point there is at least as
 # strong; fast ones pass the noise alone. So it rises over them with what rests at its range, whatever is in motion.
 SLOW = "slow points over the weakest fast ones (dB)"
@@ -73,7 +72,7 @@ QUANTITIES = (
     Quantity("range, less the window's median (m)", -1.0, 1.0, 50),
     Quantity("azimuth (rad)", -1.2, 1.2, 48),
     Quantity("lateral, less the window's median (m)", -1.0, 1.0, 50),
-    Quantity(HEIGHT, -1.5, 1.5, 60),
+    Quantity("height (m)", -1.5, 1.5, 60),
     Quantity("SNR (dB)", 0.0, 60.0, 60),
     Quantity(SLOW, -10.0, 30.0, 60),
     Quantity("share of points at rest", 0.0, 1.0, 25),

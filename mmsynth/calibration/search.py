@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmsynth.calibration.errors import replicas
+from mmsynth.calibration.errors import Apart, apart, better
 from mmsynth.calibration.levels import Level, between
 from mmsynth.calibration.placing import floor_begins, height_from, offset_of, placement_from, radar_poses
-from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, distances, measure
+from mmsynth.calibration.quantities import SLOW, Floats, Measured, Still, measure
 from mmsynth.calibration.settings import CalibrationSettings, Candidate
 from mmsynth.datasets import Dataset, FlatPoints
 from mmsynth.generation.draws import GHOSTS, stream
@@ -24,9 +24,6 @@ from mmsynth.types import PointCloud
 # Ghosts scatter points about the person of a window. Range and bearing over all windows tell above all where people
 # stood, of whom few are simulated: ghosts would be taken for places that are not right, or be hidden by them.
 WITHIN = ("range, less the window's median (m)", "lateral, less the window's median (m)")
-# Standard errors by which ghosts or other clothing must gain, as a distance must to be said to fall: with one, those
-# that gain nothing would be taken in 16 % of searches.
-SURE = 2.0
 
 
 @dataclass(frozen=True)
@@ -45,26 +42,12 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Option:
-    """A candidate: how it is recorded, how far each histogram lies from the recordings', and with clips drawn again.
-
-    `made` is what its clips hold, by `measure`.
-    """
+class Option(Apart):
+    """A candidate: how far it is from recordings, how it is recorded, and what its clips hold, by `measure`."""
 
     recipe: Recipe
     device: Candidate
     made: Measured
-    apart: Mapping[str, float]
-    drawn: Mapping[str, Floats]
-
-    def loss(self, names: Sequence[str] = ()) -> float:
-        """Mean distance of some histograms, or of all."""
-        return float(np.mean([self.apart[name] for name in names or self.apart]))
-
-    def losses(self, names: Sequence[str] = ()) -> Floats:
-        """The same with clips drawn again [DRAWS]."""
-        found: Floats = np.mean([self.drawn[name] for name in names or self.drawn], axis=0)
-        return found
 
 
 @dataclass
@@ -203,10 +186,8 @@ class Search:
     def _options(self, name: str, recipe: Recipe, devices: list[Candidate]) -> list[Option]:
         """What the recipe's clips are like with each device; one unit has one noise floor, so that none is a range."""
         each = zip(devices, self.simulate(name, recipe, devices), strict=True)
-        return [
-            Option(recipe, d, m, distances(self.recorded, m), replicas(self.recorded, m, people(recipe)))
-            for d, m in each
-        ]
+        far = ((d, m, apart(self.recorded, m, people(recipe))) for d, m in each)
+        return [Option(a.far, a.drawn, recipe, d, m) for d, m, a in far]
 
 
 def candidates(tried: CalibrationSettings, recorded: Measured) -> list[Candidate]:
@@ -236,8 +217,3 @@ def flatten(clouds: list[PointCloud]) -> FlatPoints:
         frame_time=np.concatenate([c.times.numpy() for c in clouds]),
         clip_offsets=np.concatenate([[0], np.cumsum([len(c.times) for c in clouds])]),
     )
-
-
-def better(other: Option, own: Option, names: Sequence[str] = ()) -> bool:
-    """Whether another option lies nearer by more than `SURE` errors of the difference, in some histograms or in all."""
-    return other.loss(names) - own.loss(names) < -SURE * float(np.std(other.losses(names) - own.losses(names)))

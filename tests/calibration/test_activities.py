@@ -83,7 +83,7 @@ def searched(search: Search, recorded: Dataset) -> tuple[Recipe, Search]:
 def test_activities_stand_where_recordings_have_them(search: Search, record: Callable[..., Dataset]) -> None:
     recorded = record({"fast": -0.3, "slow": 0.4})
     recipe, search = searched(search, recorded)
-    found, who, made = place_activities(recipe, recorded, search)
+    found, who = place_activities(recipe, recorded, search)
     assert who.tolist() == ["fast", "slow"] * 12
     for activity, bearing in zip(found.activities, (-0.3, 0.4), strict=True):
         own = placement_of(found, activity).bearing

@@ -35,7 +35,7 @@ def test_clips_are_counted_as_traced_and_candidates_as_recordings_of_one(
 
     monkeypatch.setattr("mmsynth.calibration.cost.estimate_set", cost)
     found = estimate(recipe(5), recorded, lambda done, total: None, CalibrationSettings(clips=50), 4)
-    assert found.clips == 50 * (6 + 2) + 100  # of places, devices, ghosts, two clothings ..., and judged twice
+    assert found.clips == 50 * (5 + 2) + 100  # of places, devices, ghosts, two clothings ..., and judged twice
     assert found.seconds == pytest.approx(3.0 * found.clips + 2.0 * 50 * 13)
 
 

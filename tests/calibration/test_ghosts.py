@@ -58,7 +58,7 @@ def searched(monkeypatch: pytest.MonkeyPatch, settings: CalibrationSettings, nea
 
     def option(base: Recipe, device: Candidate) -> Option:
         apart = {name: 0.4 - nearer(name, base, device) for name in (*WITHIN, "azimuth (rad)")}
-        return Option(base, device, {}, apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()})
+        return Option(apart, {n: v + draw.normal(0, 0.01, DRAWS) for n, v in apart.items()}, base, device, {})
 
     monkeypatch.setattr(Search, "_options", lambda own, name, base, devices: [option(base, d) for d in devices])
     monkeypatch.setattr("mmsynth.calibration.search.between", lambda *known: (Level(5.0, 1.0), Level(0.0, 0.0)))

@@ -10,8 +10,9 @@ import torch
 from made_up import make_clip
 
 from mmsynth.calibration import CalibrationSettings, Level
+from mmsynth.calibration.errors import SURE, Apart, better
 from mmsynth.calibration.quantities import QUANTITIES, SLOW, Measured, Still, Values, measure
-from mmsynth.calibration.search import SURE, WITHIN, ClipFolder, Option, Search, better, candidates, flatten, people
+from mmsynth.calibration.search import WITHIN, ClipFolder, Option, Search, candidates, flatten, people
 from mmsynth.calibration.settings import Candidate
 from mmsynth.datasets import Attributes, Dataset, DatasetWriter
 from mmsynth.generation import load_recipe
@@ -97,7 +98,7 @@ def test_the_radars_height_is_the_recipes_where_no_floor_shows(
 
     def options(own: Search, name: str, base: Recipe, devices: list[Candidate]) -> list[Option]:
         each = [(d, float(d.level_db or 0) * (-1.0 if shows else 1.0)) for d in devices]
-        return [Option(base, d, {}, dict.fromkeys(WITHIN, x), dict.fromkeys(WITHIN, np.full(400, x))) for d, x in each]
+        return [Option(dict.fromkeys(WITHIN, x), dict.fromkeys(WITHIN, np.full(400, x)), base, d, {}) for d, x in each]
 
     placed = replace(recipe, placement=replace(recipe.placement, radar_height=(1.0, 1.1)))
     monkeypatch.setattr("mmsynth.calibration.search.between", lambda *known: (Level(6.0, 1.0), Level(7.0, 1.0)))
@@ -121,9 +122,9 @@ def test_clips_of_one_person_follow_one_another(recipe: Recipe) -> None:
 def test_an_option_is_better_by_more_than_its_errors(recipe: Recipe, gain: float, nearer: bool) -> None:
     error = 0.02
     swing = error * np.where(np.arange(400) % 2, 1.0, -1.0)  # of standard deviation `error`
-    own = Option(recipe, Candidate(), {}, {"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
+    own = Apart({"a": 0.5, "b": 0.5}, {"a": 0.5 + 0 * swing, "b": 0.5 + 0 * swing})
     far = 0.5 - gain * SURE * error
-    other = Option(recipe, Candidate(1.0), {}, {"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
+    other = Apart({"a": far, "b": 0.5}, {"a": far + swing, "b": 0.5 + 0 * swing})
     # Of both histograms gain and error are half of that of the first: the same in errors.
     assert better(other, own, ("a",)) is nearer and better(other, own) is nearer
     assert not better(other, own, ("b",))
