@@ -5,9 +5,9 @@ keeps it); how high the radar hangs, from the range at which the clutter of a fl
 then searched: noise floor and CFAR threshold, by which a person gives many or few points; the level of the recipe's
 clutter, under which slow points drown; clothing, which divides the echo between a smooth and a rough part; and a room's
 echoes, which scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last
-activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`).
-Clips are traced once and recorded by every candidate. The overlay holds ranges about what was found, from which
-`generate` draws for each clip.
+activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`), and
+half of a range of their style where people are seen to move so (`styles`). Clips are traced once and recorded by every
+candidate. The overlay holds ranges about what was found, from which `generate` draws for each clip.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ from mmsynth.calibration.placing import floor_begins
 from mmsynth.calibration.quantities import FAR, NEAR, Measured, Still, measure, places
 from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
+from mmsynth.calibration.styles import MORE, open_styles, style_activities
 from mmsynth.config import dumps
 from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
@@ -126,7 +127,7 @@ def calibrate(
             places(points, recipe.seconds),
             setup.radar.waveform.max_range,
             settings,
-            ClipFolder(folder, workers, progress, clips_in_all(settings, still)),
+            ClipFolder(folder, workers, progress, clips_in_all(base, settings, still)),
             still,
             floor_begins(points, floor_limit(recipe)),
         )
@@ -144,7 +145,8 @@ def calibrate(
 def _found(base: Recipe, captures: Clips, search: Search) -> tuple[Calibration, Measured, Measured]:
     """What a search finds for a recipe, and what clips hold before and after it."""
     found = search.run(base)
-    last, who = place_activities(found.recipe, captures, search)
+    placed, who = place_activities(found.recipe, captures, search)
+    last = style_activities(placed, who, captures, search)
     before, after = _judged(base, last, search)
     edges = search.settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
     result = Calibration(
@@ -187,10 +189,10 @@ def compared(recipe: Recipe, captures: Clips) -> tuple[RadarSetup, Still, Measur
     return setup, still, recorded
 
 
-def clips_in_all(settings: CalibrationSettings, still: Still) -> int:
+def clips_in_all(recipe: Recipe, settings: CalibrationSettings, still: Still) -> int:
     """Clips of the search, and of judging what it found, before and after."""
-    judged = settings.judged or settings.clips
-    return (5 + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
+    judged, styles = settings.judged or settings.clips, MORE * bool(open_styles(recipe))
+    return (5 + styles + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
 
 
 def _judged(base: Recipe, last: Recipe, search: Search) -> tuple[Measured, Measured]:

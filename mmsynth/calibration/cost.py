@@ -45,7 +45,7 @@ def estimate(
     once = replace(recipe, outputs=Outputs(), clips=settings.clips, noise_draws=1)
     one, some = (estimate_set(replace(once, noise_draws=draws), progress, workers).seconds for draws in (1, 1 + _MORE))
     again = max(some - one, 0.0) / _MORE
-    count = clips_in_all(settings, still)
+    count = clips_in_all(recipe, settings, still)
     return Cost(count, one * count / settings.clips + again * (_devices(settings, recorded) - 1))
 
 

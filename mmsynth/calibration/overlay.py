@@ -13,8 +13,12 @@ def overlay_of(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     device = {name: list(getattr(found.device, name)) for name in ("noise_db", "threshold_db", "ghosts")}
     subjects = {"clothing": list(found.subjects.clothing)}
     # An activity of two blocks stands once.
-    own = {a.label: {k: a.placement[k] for k in written(found.placement)} for a in _changed(recipe, found)}
-    activities = [{"label": label, "placement": place} for label, place in own.items()]
+    own: dict[str, dict[str, Any]] = {a.label: {"label": a.label} for a in found.activities}
+    for a in _moved(recipe, found):
+        own[a.label]["placement"] = {k: a.placement[k] for k in written(found.placement)}
+    for a in _styled(recipe, found):
+        own[a.label]["style"] = {name: list(limits) for name, limits in a.style.items()}
+    activities = [table for table in own.values() if len(table) > 1]
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
     if found.placement.radar_height != recipe.placement.radar_height:
         whole_set["placement"]["radar_height"] = list(found.placement.radar_height)
@@ -31,7 +35,7 @@ def remarks(recipe: Recipe, found: Recipe, who: Names) -> tuple[str, ...]:
         found: with what calibration found.
         who: the activity that each recording was taken for; "" = none.
     """
-    said = (_high(recipe, found), _kept(recipe, found), _apart(recipe, found, who))
+    said = (_high(recipe, found), _kept(recipe, found), _apart(recipe, found, who), _moves(recipe, found))
     return tuple(filter(None, said))
 
 
@@ -61,11 +65,27 @@ def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
         return ""
     listed = ", ".join(f"{name} {count}" for name, count in taken.items())
     text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
-    own = dict.fromkeys(a.label for a in _changed(recipe, found))
+    own = dict.fromkeys(a.label for a in _moved(recipe, found))
     return f"{text}; places of their own: {', '.join(own) if own else 'none shows'}"
 
 
-def _changed(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
+def _moves(recipe: Recipe, found: Recipe) -> str:
+    """One sentence on the styles that recordings show."""
+    each = [
+        f"{a.label}'s {name} {low:g} to {high:g}"
+        for a in _styled(recipe, found)
+        for name, (low, high) in a.style.items()
+    ]
+    return f"people move so that of the ranges of style half is left: {', '.join(each)}" if each else ""
+
+
+def _styled(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
+    """Activities with another style than before."""
+    pairs = zip(recipe.activities, found.activities, strict=True)
+    return [after for before, after in pairs if after.style != before.style]
+
+
+def _moved(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
     """Activities that stand elsewhere than before."""
     pairs = zip(recipe.activities, found.activities, strict=True)
     return [after for before, after in pairs if after.placement != before.placement]

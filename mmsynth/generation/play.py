@@ -65,6 +65,12 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     return Play(index, labels, _subject(recipe, person), motions, world_from_radar, clothing, file)
 
 
+def performer(recipe: Recipe, index: int) -> tuple[ActivityRecipe, Subject]:
+    """What clip `index` shows, and who performs it."""
+    activity, person = _who(recipe, index)
+    return activity, _subject(recipe, person)
+
+
 def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
     """Activity and person of a clip: classes in turn by their shares, and a new person after each round."""
     order = [a for a in recipe.activities for _ in range(a.share)]

@@ -37,6 +37,11 @@ def test_clips_are_counted_as_traced_and_candidates_as_recordings_of_one(
     found = estimate(recipe(5), recorded, lambda done, total: None, CalibrationSettings(clips=50), 4)
     assert found.clips == 50 * (5 + 2) + 100  # of places, devices, ghosts, two clothings ..., and judged twice
     assert found.seconds == pytest.approx(3.0 * found.clips + 2.0 * 50 * 13)
+    # Where an activity's style is open, five times as many tell it.
+    first, *rest = recipe(5).activities
+    free = replace(recipe(5), activities=(replace(first, style={}), *rest))
+    more = estimate(free, recorded, lambda done, total: None, CalibrationSettings(clips=50), 4)
+    assert more.clips == found.clips + 5 * 50
 
 
 def test_devices_are_counted_as_the_search_tries_them() -> None:

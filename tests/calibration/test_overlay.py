@@ -20,6 +20,16 @@ def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> 
     assert overlay_of(hung, wide)["placement"]["radar_height"] == [1.1, 1.2]
     assert "radar_height" not in overlay_of(hung, hung)["placement"]
     assert "hung 1.10 to 1.20 m high" in said(wide, hung) and "hung" not in said(wide, wide)
+    place = {"distance": [2, 3], "bearing_deg": [0, 5]}
+    boxer = replace(base.activities[0], style={"turn": (0.6, 1.0)}, placement=place)
+    styled = replace(base, activities=(replace(base.activities[1], style={"low": (0.1, 0.5)}), boxer))
+    plain = replace(base, activities=(base.activities[1], base.activities[0]))
+    assert overlay_of(styled, plain)["activities"] == [
+        {"label": styled.activities[0].label, "style": {"low": [0.1, 0.5]}},
+        {"label": boxer.label, "placement": place, "style": {"turn": [0.6, 1.0]}},
+    ]
+    assert f"half is left: {styled.activities[0].label}'s low 0.1 to 0.5, {boxer.label}'s turn" in said(plain, styled)
+    assert "activities" not in overlay_of(styled, styled) and "style" not in said(styled, styled)
     assert "recordings need 9 windows of 0.5 s" in said(wide, hung)
     assert "recordings need 9 windows of 0.5 s" in said(base, base) and said(base, moved) == ""
     first = replace(base.activities[0], placement={"bearing_deg": [0, 5]})
