@@ -18,7 +18,12 @@ def place(motion: Motion, position: tuple[float, float], heading: float = 0.0) -
 
     A generated clip stays near the origin and faces -y, so that it ends up around `position`, facing -y turned by
     `heading` counter-clockwise seen from above.
+
+    Raises:
+        ValueError: `heading` is no single number, such as what `heading_of` says of every frame.
     """
+    if (count := torch.as_tensor(heading).numel()) != 1:
+        raise ValueError(f"place: expected one heading in rad, got {count}; `heading_of` gives that of every frame")
     turn = rotation_about("z", heading).to(motion.translation)
     shift = torch.tensor([*position, 0.0], dtype=torch.float64).to(motion.translation)
     rotations = motion.rotations.clone()

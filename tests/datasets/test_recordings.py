@@ -203,6 +203,15 @@ def test_uart_log(tmp_path: Path) -> None:
         import_source("ti-uart", tmp_path)
 
 
+def test_uart_notes_name_their_log(tmp_path: Path) -> None:
+    # As many bytes in each: what is wrong with one must not hide what is wrong with the other.
+    for name in ("a.dat", "b.dat"):
+        (tmp_path / name).write_bytes(b"junk" + sdk3(1, [(1.0, 2.0, 0.0, 0.5)]))
+    capture = import_source("ti-uart", tmp_path, "mmmesh")
+    list(capture.samples)
+    assert [note.split(" of ")[0] for note in capture.report.notes] == ["a.dat: 4", "b.dat: 4"]
+
+
 def test_ros_text(tmp_path: Path) -> None:
     text = ""
     for k, point in enumerate((0, 1, 0, 0)):

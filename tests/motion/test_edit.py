@@ -35,6 +35,14 @@ def test_place_moves_the_person_as_a_whole(walking):
     assert abs(math.sin(float(heading_of(moved)[0] - heading_of(walking)[0]) - math.pi / 2)) < 1e-9
 
 
+def test_place_takes_one_heading(walking):
+    with pytest.raises(ValueError, match=f"place: expected one heading in rad, got {len(walking.times)}; `heading_of`"):
+        place(walking, (0.5, 2.0), heading_of(walking))
+    assert torch.equal(
+        place(walking, (0.0, 0.0), torch.tensor(0.25)).rotations, place(walking, (0.0, 0.0), 0.25).rotations
+    )
+
+
 def test_generated_clips_face_minus_y():
     assert float(heading_of(clip("stand")).abs().max()) < 0.1
 
