@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what they are called."""
 
 import contextlib
 from collections.abc import Iterator
@@ -31,3 +31,8 @@ def whole(*paths: Path) -> Iterator[tuple[Path, ...]]:
     finally:
         for part in beside:
             part.unlink(missing_ok=True)
+
+
+def file_name(name: str) -> str:
+    """A name as that of a file: what is no letter, digit or one of "+-." becomes "_"."""
+    return "".join(c if c.isalnum() or c in "+-." else "_" for c in name)

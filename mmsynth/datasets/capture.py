@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
+from mmsynth.datasets.clouds import cloud_of_rows
+from mmsynth.datasets.layout import COLUMNS
 from mmsynth.datasets.writer import DatasetWriter
 from mmsynth.types import PointCloud, Sample
 
@@ -71,19 +73,10 @@ def make_cloud(
     columns: dict[str, NDArray[np.float64]], frame: NDArray[np.int64], times: NDArray[np.float64], unit: str
 ) -> PointCloud:
     """A cloud of columns x y z v intensity [snr_db noise_db] of points that are sorted by `frame`."""
-    unknown = np.full(len(frame), np.nan)
-    values = {name: torch.from_numpy(column.astype(np.float32)) for name, column in columns.items()}
-    missing = torch.from_numpy(unknown.astype(np.float32))
-    return PointCloud(
-        position=torch.stack([values["x"], values["y"], values["z"]], 1),
-        velocity=values.get("v", missing),
-        intensity=values.get("intensity", missing),
-        snr_db=values.get("snr_db", missing),
-        noise_db=values.get("noise_db", missing),
-        offsets=torch.from_numpy(np.searchsorted(frame, np.arange(len(times) + 1))),
-        times=torch.from_numpy(times),
-        intensity_unit=unit,
-    )
+    missing = np.full(len(frame), np.nan)
+    rows = np.column_stack([columns.get(name, missing) for name in COLUMNS]).astype(np.float32)
+    offsets = torch.from_numpy(np.searchsorted(frame, np.arange(len(times) + 1)))
+    return cloud_of_rows(torch.from_numpy(rows), offsets, torch.from_numpy(times), intensity_unit=unit)
 
 
 def stack_frames(frames: list[NDArray[np.float64]], columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

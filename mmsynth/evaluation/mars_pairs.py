@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,7 @@ from mmsynth.body_models import load_body
 from mmsynth.datasets import Dataset
 from mmsynth.datasets.mars import FRONTS, FRONTS_MATERIAL, FRONTS_TOP, RADAR_LAG, RADAR_POSITION
 from mmsynth.evaluation.ceiling import Stretch, learned_correlations, residual_gains, stretch_of
-from mmsynth.evaluation.fidelity import (
-    Pair,
-    at_the_body,
-    series,
-)
+from mmsynth.evaluation.fidelity import Pair, at_the_body, series
 from mmsynth.evaluation.restage import Restaging, observe, people, restage, steady_stretch
 from mmsynth.evaluation.scores import Row, row
 from mmsynth.processes import Progress, worker_pool
@@ -180,23 +177,22 @@ def _pairs_of(job: tuple[Path, int, slice, dict[str, Restaging]]) -> dict[str, P
 
 
 def variants(full: Restaging) -> list[dict[str, Restaging]]:
-    """Everything, and what each part changes, in groups that differ in receiver and processing alone.
+    """Everything, and what each part changes, in groups that differ in receiver and processing alone."""
+    return [_recorded_otherwise(full), *({name: restaging} for name, restaging in _traced_otherwise(full).items())]
 
-    The wall behind stands where the farthest recorded points lie, and echoes itself, but for what the person hides.
-    """
 
-    def settings(**changes: Any) -> Restaging:
-        return replace(full, settings=replace(full.settings, **changes))
+def _processed(full: Restaging, **changes: Any) -> Restaging:
+    return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
 
-    def chain(**changes: Any) -> Restaging:
-        return replace(full, setup=replace(full.setup, processing=replace(full.setup.processing, **changes)))
 
+def _recorded_otherwise(full: Restaging) -> dict[str, Restaging]:
+    def threshold(shift_db: float) -> Restaging:
+        return replace(full, setup=replace(full.setup, processing=full.setup.processing.with_thresholds(shift_db)))
+
+    chain = partial(_processed, full)
     receiver = replace(full.setup.radar.receiver, bits=0)
     exact = replace(full, setup=replace(full.setup, radar=replace(full.setup.radar, receiver=receiver)))
-    lit = settings(static_room=True)
-    behind = torch.cat([_walls(*FRONTS, high=FRONTS_TOP), _walls(((-2.5, 3.35), (2.5, 3.35)))])
-    cfar = full.setup.processing.range_cfar
-    device = {
+    return {
         "everything": full,
         "no noise": replace(full, noisy=False),
         "no quantisation": exact,
@@ -207,10 +203,20 @@ def variants(full: Restaging) -> list[dict[str, Restaging]]:
         "angles not rounded": chain(angle_step=0.0),
         "second peak at half the power": chain(second_peak=0.5),
         "no second peak": chain(second_peak=0.0),
-        "threshold 5 dB lower": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db - 5)),
-        "threshold 5 dB higher": chain(range_cfar=replace(cfar, threshold_db=cfar.threshold_db + 5)),
+        "threshold 5 dB lower": threshold(-5),
+        "threshold 5 dB higher": threshold(5),
     }
-    traced = {
+
+
+def _traced_otherwise(full: Restaging) -> dict[str, Restaging]:
+    """The wall behind stands where the farthest recorded points lie; it echoes too, but for what the person hides."""
+
+    def settings(**changes: Any) -> Restaging:
+        return replace(full, settings=replace(full.settings, **changes))
+
+    lit = settings(static_room=True)
+    behind = torch.cat([_walls(*FRONTS, high=FRONTS_TOP), _walls(((-2.5, 3.35), (2.5, 3.35)))])
+    return {
         "one point a facet": settings(method="points"),
         "bones": settings(method="bones"),
         "no diffuse part": settings(diffuse=False),
@@ -230,11 +236,10 @@ def variants(full: Restaging) -> list[dict[str, Restaging]]:
         "no occlusion": settings(occlusion=False),
         "flat facets": settings(flatness=0.0),
         "seven knots": settings(knots=7),
-        "calibrated, radar 23 cm lower": replace(chain(compensation=()), radar_position=(0.0, 0.0, 0.0)),
+        "calibrated, radar 23 cm lower": replace(_processed(full, compensation=()), radar_position=(0.0, 0.0, 0.0)),
         "Kinect's jitter": replace(full, smoothing=0.0),
         "no lag": replace(full, lag=0.0),
     }
-    return [device, *({name: restaging} for name, restaging in traced.items())]
 
 
 def _walls(*feet: tuple[tuple[float, float], tuple[float, float]], high: float = 1.7) -> torch.Tensor:

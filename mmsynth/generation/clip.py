@@ -31,7 +31,6 @@ from mmsynth.simulation import (
 )
 from mmsynth.types import (
     AdcFrames,
-    Cfar,
     MeshSequence,
     Motion,
     Paths,
@@ -228,16 +227,8 @@ def _unit(recipe: Recipe, setup: RadarSetup, draw: torch.Generator) -> tuple[Rad
     receiver = setup.radar.receiver
     noise = receiver.noise_figure * 10 ** (uniform(recipe.device.noise_db, draw) / 10)
     gain = 10 ** (uniform(recipe.device.gain_db, draw) / 20)
-    shift = uniform(recipe.device.threshold_db, draw)
-    chain = setup.processing
-    chain = replace(chain, range_cfar=_shifted(chain.range_cfar, shift))
-    if chain.doppler_cfar:
-        chain = replace(chain, doppler_cfar=_shifted(chain.doppler_cfar, shift))
+    chain = setup.processing.with_thresholds(uniform(recipe.device.threshold_db, draw))
     return replace(setup.radar, receiver=replace(receiver, noise_figure=noise)), gain, chain
-
-
-def _shifted(cfar: Cfar, shift_db: float) -> Cfar:
-    return replace(cfar, threshold_db=cfar.threshold_db + shift_db)
 
 
 def _provenance(stage: Stage, take: Take, k: int) -> dict[str, str]:

@@ -25,6 +25,7 @@ from mmsynth.radar import radar_file
 from mmsynth.scene import read_room
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
+from mmsynth.whole import file_name
 
 # Parts joined for each clip that is finished: workers do not wait while a resumed run catches up.
 _AT_ONCE = 4
@@ -99,7 +100,7 @@ def _targets(recipe: Recipe, out: Path) -> tuple[Path, ...]:
     if len(recipe.radars) == 1:
         return (out / "dataset.h5",)
     names = [resolve_radar(one).radar.name for one in recipe.apart()]
-    stems = ["".join(c if c.isalnum() or c in "-." else "_" for c in name) for name in names]
+    stems = [file_name(name) for name in names]
     if len(set(stems)) < len(stems):
         raise ValueError(f"radar: expected radars of different names, got {', '.join(names)}")
     return tuple(out / f"{stem}.h5" for stem in stems)

@@ -15,6 +15,7 @@ from mmsynth.generation.run import attributes, join_parts
 from mmsynth.processes import Progress, each
 from mmsynth.simulation import hold_memory
 from mmsynth.types import Sample
+from mmsynth.whole import file_name
 
 # What makes sample k of a traced clip: a function of a module, as `record` is.
 Recorder = Callable[[Stage, Traced, int], Sample]
@@ -47,7 +48,7 @@ def make_variants(
     Raises:
         ValueError: a file is there, of another recipe.
     """
-    paths = {name: out / f"{_slug(name)}.h5" for name in recipes}
+    paths = {name: out / f"{file_name(name)}.h5" for name in recipes}
     found: dict[str, dict[str, Recipe]] = {}
     for name, recipe in recipes.items():
         if paths[name].exists():
@@ -83,7 +84,7 @@ def _starts(recipe: Recipe) -> range:
 
 
 def _part(folder: Path, name: str, start: int) -> Path:
-    return folder / f"{_slug(name)}-{start:07d}.h5"
+    return folder / f"{file_name(name)}-{start:07d}.h5"
 
 
 def _make_part(
@@ -113,7 +114,3 @@ def _make_part(
                         part = DatasetWriter(_part(folder, name, start), attributes(ready, sample))
                         writers[name] = files.enter_context(part)
                     writers[name].append(sample)
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "+-" else "_" for c in name)

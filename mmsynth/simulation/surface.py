@@ -166,6 +166,14 @@ def vertex_normals(faces: Tensor, area: Tensor, count: int) -> Tensor:
     return unit(total.movedim(-2, 0)).movedim(0, -2)
 
 
+def uncreased(normal: Tensor, flat: Tensor) -> Tensor:
+    """Which facets [..., faces] are smooth: no vertex normal [3, ..., corners, faces] marks a crease.
+
+    `flat` [3, ..., faces] are their own unit normals.
+    """
+    return (dot(normal, flat.unsqueeze(-2)) > CREASE_COSINE).all(-2)
+
+
 def sagitta(corner: Tensor, area: Tensor, normals: Tensor, faces: Tensor) -> Tensor:
     """How far [3, 3, faces] (component, edge, face) the smooth surface lies off the middle of each edge, in m.
 
@@ -174,11 +182,10 @@ def sagitta(corner: Tensor, area: Tensor, normals: Tensor, faces: Tensor) -> Ten
     a it is `edge^2 / (8 a)`.
     """
     normal = gather(normals, faces)
-    smooth = (dot(normal, unit(area)[:, None]) > CREASE_COSINE).all(0)
     edge = corner.roll(-1, 1) - corner
     following = normal.roll(-1, 1)
     bend = dot(edge, normal) * normal - dot(edge, following) * following
-    return -0.125 * bend * smooth
+    return -0.125 * bend * uncreased(normal, unit(area))
 
 
 @cache

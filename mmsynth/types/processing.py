@@ -1,6 +1,6 @@
 """The settings of a device's own processing, and the radar that they belong to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -133,6 +133,15 @@ class Processing:
         check_numbers(self, steps, least=0)
         check_numbers(self, ("range_bias",))
         check_numbers(self, ("intensity_scale",), least=0, strict=True)
+
+    def with_thresholds(self, shift_db: float) -> "Processing":
+        """The same with both CFAR thresholds `shift_db` higher."""
+
+        def shifted(cfar: Cfar) -> Cfar:
+            return replace(cfar, threshold_db=cfar.threshold_db + shift_db)
+
+        along_doppler = shifted(self.doppler_cfar) if self.doppler_cfar else None
+        return replace(self, range_cfar=shifted(self.range_cfar), doppler_cfar=along_doppler)
 
 
 @dataclass(frozen=True)

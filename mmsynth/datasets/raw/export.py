@@ -10,6 +10,7 @@ from mmsynth.datasets.raw.dca1000 import write_dca1000
 from mmsynth.datasets.raw.infineon import write_infineon
 from mmsynth.radar import device_of, write_cfg
 from mmsynth.types import AdcFrames, Labels, Processing, Radar, RadarSetup, Sample
+from mmsynth.whole import file_name
 
 COLUMNS = ("file", "start", "end", "label", "subject", "session")
 
@@ -30,7 +31,8 @@ def export_recordings(
         kind: a key of `KINDS`; "" = that of the radar's board.
 
     Raises:
-        ValueError: the folder exists, no clip has samples, or the radar is not of a board that records so.
+        ValueError: the folder exists, no clip has samples, two of them would be one file, or the radar is not of a
+            board that records so.
         OSError: the disk is full, or not writable.
     """
     folder = Path(folder)
@@ -54,11 +56,15 @@ def export_recordings(
 def _write_all(clips: Iterable[Sample], folder: Path, processing: Processing, kind: str) -> list[str]:
     """Names of the recordings."""
     rows: list[tuple[str, Labels]] = []
+    names: set[str] = set()
     for sample in clips:
         if sample.adc is None:
             continue
         used = kind or _kind_of(sample.adc.radar)
-        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in sample.id)
+        name = file_name(sample.id)
+        if name in names:
+            raise ValueError(f"export: expected clips whose names differ as files, got '{name}' twice ('{sample.id}')")
+        names.add(name)
         rows.append((KINDS[used](folder / name, sample.adc), sample.labels))
         if used != "infineon" and len(rows) == 1:
             text = write_cfg(RadarSetup(sample.adc.radar, processing))

@@ -180,7 +180,7 @@ def shapes_of(pose: PosedScene, facets: Tensor) -> Tensor:
     edges = (corner.roll(-1, 2) - corner)[:, :, :2].transpose(1, 2).flatten(1, 2)
     area = surface.area_vectors(corner.permute(1, 2, 0, 3))
     smooth = surface.gather(pose.normals.detach(), faces).transpose(0, 1)  # [3, frames, 3, facets]
-    normal = surface.unit(area)[:, :, None]
-    bent = (surface.dot(smooth, normal) > surface.CREASE_COSINE).all(1)
-    bend = surface.length(smooth - normal).amax(1) * (bent & (pose.settings.flatness > 0))
+    flat = surface.unit(area)
+    bent = surface.uncreased(smooth, flat) & (pose.settings.flatness > 0)
+    bend = surface.length(smooth - flat[:, :, None]).amax(1) * bent
     return torch.cat([surface.centroid(corner), area.transpose(0, 1), edges, bend[:, None]], 1)

@@ -161,8 +161,7 @@ def _meeting(pose: PosedScene, tx: Leg, face: Tensor) -> Starts:
     # Facets around a vertex share its ray where they are smooth.
     corners = surface.gather(pose.normals[0], faces)
     flat = unit(pose.area[-1].index_select(1, face))
-    smooth = (surface.dot(corners, flat[:, None]) > surface.CREASE_COSINE).all(0)
-    smooth = smooth & (pose.settings.flatness > 0)
+    smooth = surface.uncreased(corners, flat) & (pose.settings.flatness > 0)
     known = torch.where(smooth & smooth[facet][known], known, -1)
     return Starts(face[met], inner.expand(len(met), 3, 3), known.T[met], shots)
 

@@ -76,10 +76,10 @@ def chain_factor(pose: PosedScene, chain: Chains, ends: tuple[Leg, Leg]) -> Tens
 
 def _normal(pose: PosedScene, face: Tensor, corner: Tensor, weight: Tensor) -> Tensor:
     """Normals [3, points] of the smooth surface at weights [points, 3] of corners [3, 3, points]; at a crease, flat."""
-    flat = unit(surface.area_vectors(corner)).to(torch.float32)[:, None]
+    flat = unit(surface.area_vectors(corner)).to(torch.float32)
     normal = surface.gather(pose.normals[0], pose.topology.faces[:, face])
-    smooth = (surface.dot(normal, flat) > surface.CREASE_COSINE).all(0) & (pose.settings.flatness > 0)
-    return unit((torch.where(smooth, normal, flat) * weight.T).sum(1))
+    smooth = surface.uncreased(normal, flat) & (pose.settings.flatness > 0)
+    return unit((torch.where(smooth, normal, flat[:, None]) * weight.T).sum(1))
 
 
 @wp.func

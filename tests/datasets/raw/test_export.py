@@ -94,6 +94,12 @@ def test_infineon_recordings(tmp_path):
     assert torch.allclose(read_infineon(folder).frames().samples, clips[0].adc.samples, rtol=1e-6)
 
 
+def test_clips_of_one_file_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="names differ as files, got 'a_1' twice"):
+        export_recordings([clip("radhar", "a/1"), clip("radhar", "a_1")], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_to_export_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="expected clips with raw samples, got none"):
         export_recordings([clip("radhar", "a", adc=False)], tmp_path / "out")
