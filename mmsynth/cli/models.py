@@ -180,7 +180,7 @@ def calibrate(
     ] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Make a few clips, print the cost, stop.")] = False,
 ) -> None:
-    """Fit a recipe's places, noise floor, thresholds, clutter, ghosts and clothing to unlabelled recordings.
+    """Fit a recipe's places, noise floor, clutter, ghosts, clothing and a part of its styles to unlabelled recordings.
 
     After an interruption the same command continues.
 
