@@ -40,9 +40,11 @@ def sdk2(frame: int, points: list[tuple[int, ...]], q: int = 9, **more) -> bytes
     return packet(frame, [tlv(1, body)], version=0x02010004, points=len(points), **more)
 
 
-def counting(frame: int, points: list[tuple[int, ...]]) -> bytes:
+def counting(frame: int, points: list[tuple[int, ...]], targets: list[tuple[float, ...]], index: bytes | None) -> bytes:
     units = (0.01, 0.02, 0.1, 0.05, 0.04)
     body = struct.pack("<5f", *units) + b"".join(struct.pack("<2bh2H", *p) for p in points)
-    # The person whom the demo tracks (1010), and whose each point is (1011), are not read.
-    tlvs = [tlv(1020, body), tlv(1010, struct.pack("<I27f", 3, *range(27))), tlv(1011, bytes(len(points)))]
+    tlvs = [tlv(1020, body)]
+    tlvs.append(tlv(1010, b"".join(struct.pack("<I27f", int(t[0]), *t[1:], *(0.0,) * (28 - len(t))) for t in targets)))
+    if index is not None:
+        tlvs.append(tlv(1011, index))
     return packet(frame, tlvs, points=len(points))

@@ -206,8 +206,8 @@ def open_infineon(path: Path, radar: str, settings: RecordingSettings) -> Source
 def open_ti_uart(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A log of the bytes that a TI demo sends over its data port."""
     setup = _setup("ti-uart", radar)
-    cloud, notes = read_ti_uart(path, setup.radar)
-    return PointSource(cloud, setup, tuple(f"{path.name}: {note}" for note in notes))
+    log = read_ti_uart(path, setup.radar)
+    return PointSource(log.cloud, setup, tuple(f"{path.name}: {note}" for note in log.notes))
 
 
 def open_ros_text(path: Path, radar: str, settings: RecordingSettings) -> Source:

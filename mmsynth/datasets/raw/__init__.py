@@ -14,4 +14,5 @@ from mmsynth.datasets.raw.infineon import read_infineon as read_infineon
 from mmsynth.datasets.raw.infineon import write_infineon as write_infineon
 from mmsynth.datasets.raw.recording import Recording as Recording
 from mmsynth.datasets.raw.recording import board_correction as board_correction
+from mmsynth.datasets.raw.ti_uart import UartLog as UartLog
 from mmsynth.datasets.raw.ti_uart import read_ti_uart as read_ti_uart

@@ -59,7 +59,7 @@ def uart_log() -> bytes:
     people = [(10, 20, -15, 40, 250), (-50, -20, 3, 100, 25)]
     parts = [sdk3(i, [a, b] * i, [(153, 300)] * 2 * i) for i in range(3)]
     parts += [sdk2(3, old), sdk2(4, old, platform=0xA1443, subframe=None)]
-    parts += [counting(5, people), counting(6, people)]
+    parts += [counting(5, people, [(3, 0.5, 2.5, 1.0, 0.1, -0.2, 0.3)], None), counting(6, people, [], bytes((3, 255)))]
     parts += [packet(7, [tlv(301, bytes(20) + bytes(range(30)))])]
     return b"".join(parts)
 
@@ -70,13 +70,16 @@ def test_mutated_uart_logs(tmp_path):
     for _ in range(DRAWS):
         path.write_bytes(mutated(content, rng))
         try:
-            cloud, _ = read_ti_uart(path, radar)
+            log = read_ti_uart(path, radar)
         except ValueError as error:
             one_sentence(error)
             continue
-        assert bool(torch.isfinite(cloud.position).all()) and len(cloud.times) > 0
-        assert len(cloud.velocity) < 10_000
+        cloud = log.cloud
+        assert bool(torch.isfinite(cloud.position).all()) and len(cloud.times) == len(log.packets) > 0
+        assert len(log.target_index) == len(cloud.velocity) < 10_000
         assert bool((cloud.times.diff() > 0).all())
+        for name in ("range_profile", "statistics"):
+            log.table(name)
 
 
 def test_mutated_dca1000_recordings(tmp_path):
