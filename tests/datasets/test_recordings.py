@@ -206,10 +206,20 @@ def test_uart_log(tmp_path: Path) -> None:
 def test_uart_notes_name_their_log(tmp_path: Path) -> None:
     # As many bytes in each: what is wrong with one must not hide what is wrong with the other.
     for name in ("a.dat", "b.dat"):
-        (tmp_path / name).write_bytes(b"junk" + sdk3(1, [(1.0, 2.0, 0.0, 0.5)]))
+        (tmp_path / name).write_bytes(b"junk" + sdk3(1, [(1.0, 2.0, 0.0, 0.5)], platform=0xA1843))
     capture = import_source("ti-uart", tmp_path, "mmmesh")
     list(capture.samples)
     assert [note.split(" of ")[0] for note in capture.report.notes] == ["a.dat: 4", "b.dat: 4"]
+
+
+@pytest.mark.parametrize(("platform", "notes"), [(0xA6432, 1), (0xA1843, 0), (0xA1234, 0)])
+def test_a_log_of_another_boards_chip_is_told(platform: int, notes: int, tmp_path: Path) -> None:
+    """Of a chip that no board here has, nothing is said: its configuration is the user's."""
+    (tmp_path / "log.dat").write_bytes(sdk3(1, [(1.0, 2.0, 0.0, 0.5)], platform=platform))
+    capture = import_source("ti-uart", tmp_path, "mmmesh")
+    list(capture.samples)
+    assert len(capture.report.notes) == notes
+    assert all("of an xWR6432, the configuration of IWR1843BOOST/mmmesh" in note for note in capture.report.notes)
 
 
 def test_ros_text(tmp_path: Path) -> None:

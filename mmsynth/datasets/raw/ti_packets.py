@@ -27,13 +27,15 @@ class Packets:
 
     Attributes:
         data: all bytes.
-        version, frame, subframe: of each packet; `version` is the SDK's major number.
+        version, platform, frame, subframe: of each packet; `version` is the SDK's major number, `platform` the chip's
+            (0x6843 = xWR6843).
         tlv_packet, tlv_type, tlv_start, tlv_length: index of the packet, type and payload of each TLV.
         notes: what was dropped.
     """
 
     data: Bytes
     version: Ints
+    platform: Ints
     frame: Ints
     subframe: Ints
     tlv_packet: Ints
@@ -80,7 +82,7 @@ def find_packets(data: Bytes) -> Packets:
     subframe = np.where(size == 40, head[:, 9], 0)[fits]
     notes = _notes(len(data), int(head[fits, 3].sum()), cut, broken)
     version = (head[fits, 2] >> 24) & 0xFF
-    return Packets(data, version, head[fits, 5], subframe, packet, kind, start, count, notes)
+    return Packets(data, version, head[fits, 4] & 0xFFFF, head[fits, 5], subframe, packet, kind, start, count, notes)
 
 
 def _candidates(data: Bytes) -> Ints:

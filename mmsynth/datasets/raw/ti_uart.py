@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmsynth.datasets.clouds import cloud_of_rows
 from mmsynth.datasets.raw.ti_packets import Ints, Packets, find_packets, gather, records
+from mmsynth.radar import devices
 from mmsynth.types import PointCloud, Radar
 
 POINTS, SIDE_INFO, COMPRESSED, LOW_POWER = 1, 7, 1020, 301
@@ -128,8 +129,16 @@ def read_ti_uart(path: Path | str, radar: Radar | None = None, frame_period: flo
         targets=torch.from_numpy(targets),
         target_index=torch.from_numpy(index),
         packets=packets,
-        notes=packets.notes + notes,
+        notes=packets.notes + notes + _other_chip(packets, radar),
     )
+
+
+def _other_chip(packets: Packets, radar: Radar | None) -> tuple[str, ...]:
+    """A sentence where packets come from the chip of another board that is known here."""
+    chip = f"{packets.platform[0]:x}"
+    if radar is None or chip in radar.name or not any(chip in name for name in devices()):
+        return ()
+    return (f"packets are of an xWR{chip}, the configuration of {radar.name}: times and velocities may be wrong",)
 
 
 def _is_old(packets: Packets) -> NDArray[np.bool_]:
