@@ -8,7 +8,7 @@ where the others have gone. What is read off every other recording must bring si
 more than two errors, as ghosts and clothing must.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,16 +64,20 @@ def place_activities(recipe: Recipe, captures: Clips, search: Search) -> tuple[R
         activities = (a if own_places(a) else _placed(a, own.get(a.label, {})) for a in recipe.activities)
         return replace(base, activities=tuple(activities))
 
-    rows = {name: np.flatnonzero(who == name) for name in {a.label for a in recipe.activities}}
-    rows = {name: own for name, own in sorted(rows.items()) if len(own) > 1}
+    rows = taken_for(sorted({a.label for a in recipe.activities}), who)
     tried = moved({name: own[::2] for name, own in rows.items()})
     if tried == base:
         return recipe, who
-    own = search.clips.make({"apart": tried})["apart"]
+    separate = search.clips.make({"apart": tried})["apart"]
     rest = {name: measure(take_clips(points, own[1::2]), recipe.seconds) for name, own in rows.items()}
     seen = {name: measured for name, measured in rest.items() if all(len(measured[axis]) for axis in PLACES)}
-    nearer = bool(seen) and better(_apart(tried, own, seen), _apart(base, together, seen))
+    nearer = bool(seen) and better(_apart(tried, separate, seen), _apart(base, together, seen))
     return replace(recipe, activities=moved(rows).activities) if nearer else recipe, who
+
+
+def taken_for(labels: Sequence[str], who: Names) -> dict[str, NDArray[np.int64]]:
+    """Indices of the recordings that were taken for each of these activities, where there are two at least."""
+    return {label: own for label in labels if len(own := np.flatnonzero(who == label)) > 1}
 
 
 def _placed(activity: ActivityRecipe, place: dict[str, Any]) -> ActivityRecipe:

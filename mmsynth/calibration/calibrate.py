@@ -32,7 +32,7 @@ from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
 from mmsynth.calibration.styles import MORE, open_styles, style_activities
 from mmsynth.config import dumps
-from mmsynth.datasets import Attributes, Clips, Dataset, run_folder
+from mmsynth.datasets import Attributes, Clips, Dataset, FlatPoints, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.evaluation.report import without_nan
 from mmsynth.generation.captured import check_motions
@@ -131,7 +131,7 @@ def calibrate(
             still,
             floor_begins(points, floor_limit(recipe)),
         )
-        result, before, after = _found(base, captures, search)
+        result, before, after = _found(base, captures, points, search)
         shown = {name: (recorded[name].values, before[name].values, after[name].values) for name in result.distances}
         with whole(*files) as (part, picture, table):
             part.write_text(_header(result.distances, recipe.seed) + dumps(result.overlay), encoding="utf-8")
@@ -142,11 +142,11 @@ def calibrate(
     return result
 
 
-def _found(base: Recipe, captures: Clips, search: Search) -> tuple[Calibration, Measured, Measured]:
+def _found(base: Recipe, captures: Clips, points: FlatPoints, search: Search) -> tuple[Calibration, Measured, Measured]:
     """What a search finds for a recipe, and what clips hold before and after it."""
     found = search.run(base)
     placed, who = place_activities(found.recipe, captures, search)
-    last = style_activities(placed, who, captures, search)
+    last = style_activities(placed, who, points, search)
     before, after = _judged(base, last, search)
     edges = search.settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
     result = Calibration(

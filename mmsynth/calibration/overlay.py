@@ -14,9 +14,9 @@ def overlay_of(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     subjects = {"clothing": list(found.subjects.clothing)}
     # An activity of two blocks stands once.
     own: dict[str, dict[str, Any]] = {a.label: {"label": a.label} for a in found.activities}
-    for a in _moved(recipe, found):
+    for a in _changed("placement", recipe, found):
         own[a.label]["placement"] = {k: a.placement[k] for k in written(found.placement)}
-    for a in _styled(recipe, found):
+    for a in _changed("style", recipe, found):
         own[a.label]["style"] = {name: list(limits) for name, limits in a.style.items()}
     activities = [table for table in own.values() if len(table) > 1]
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
@@ -65,7 +65,7 @@ def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
         return ""
     listed = ", ".join(f"{name} {count}" for name, count in taken.items())
     text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
-    own = dict.fromkeys(a.label for a in _moved(recipe, found))
+    own = dict.fromkeys(a.label for a in _changed("placement", recipe, found))
     return f"{text}; places of their own: {', '.join(own) if own else 'none shows'}"
 
 
@@ -73,19 +73,13 @@ def _moves(recipe: Recipe, found: Recipe) -> str:
     """One sentence on the styles that recordings show."""
     each = [
         f"{a.label}'s {name} {low:g} to {high:g}"
-        for a in _styled(recipe, found)
+        for a in _changed("style", recipe, found)
         for name, (low, high) in a.style.items()
     ]
     return f"people move so that of the ranges of style half is left: {', '.join(each)}" if each else ""
 
 
-def _styled(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
-    """Activities with another style than before."""
+def _changed(what: str, recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
+    """Activities with another "placement", or "style", than before."""
     pairs = zip(recipe.activities, found.activities, strict=True)
-    return [after for before, after in pairs if after.style != before.style]
-
-
-def _moved(recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
-    """Activities that stand elsewhere than before."""
-    pairs = zip(recipe.activities, found.activities, strict=True)
-    return [after for before, after in pairs if after.placement != before.placement]
+    return [after for before, after in pairs if getattr(after, what) != getattr(before, what)]

@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.calibration.activities import Names
+from mmsynth.calibration.activities import Names, taken_for
 from mmsynth.calibration.errors import apart, better
 from mmsynth.calibration.quantities import Measured, Values, measure
 from mmsynth.calibration.search import WITHIN, Search
-from mmsynth.datasets import Clips, FlatPoints, take_clips
+from mmsynth.datasets import FlatPoints, take_clips
 from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.draws import Range
 from mmsynth.generation.play import performer
@@ -34,7 +34,7 @@ MORE = 5
 _SURE = 1.5
 
 
-def style_activities(recipe: Recipe, who: Names, captures: Clips, search: Search) -> Recipe:
+def style_activities(recipe: Recipe, who: Names, points: FlatPoints, search: Search) -> Recipe:
     """The recipe with half of one range of style for each activity that recordings show it of.
 
     An activity with a style of its own, of motion files or of several motions keeps what it has; so does one with fewer
@@ -43,14 +43,14 @@ def style_activities(recipe: Recipe, who: Names, captures: Clips, search: Search
     Args:
         recipe: that a search has found.
         who: the activity [recordings] that each recording was taken for; "" = none.
-        captures: recordings.
+        points: of the recordings.
         search: that found it.
     """
-    rows = {name: own for name in open_styles(recipe) if len(own := np.flatnonzero(who == name)) > 1}
+    rows = taken_for(open_styles(recipe), who)
     if not rows:
         return recipe
     base = replace(recipe, clips=MORE * search.settings.clips, noise_draws=1)
-    made, points = search.clips.make({"styles": base})["styles"].points(), captures.points()
+    made = search.clips.make({"styles": base})["styles"].points()
     performers = [performer(base, index) for index in range(base.clips)]
     found = []
     for activity in recipe.activities:

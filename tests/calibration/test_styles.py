@@ -11,7 +11,7 @@ import pytest
 from mmsynth.calibration import CalibrationSettings
 from mmsynth.calibration.search import Search
 from mmsynth.calibration.styles import MORE, half_of, style_activities
-from mmsynth.datasets import Clips, FlatPoints
+from mmsynth.datasets import FlatPoints
 from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.play import performer
 from mmsynth.generation.recipe import Recipe
@@ -87,7 +87,6 @@ def test_activities_with_a_style_of_their_own_or_nothing_to_go_by_keep_it() -> N
     settings = CalibrationSettings(clips=48)
     search = cast(Search, SimpleNamespace(clips=SimpleNamespace(make=make), settings=settings))
     who = np.array(["fast", "styled", "twice", "filed", ""] * 12 + ["once"], object)
-    captures = cast(Clips, SimpleNamespace(points=lambda: seen([7] * len(who), 2)))
-    found = style_activities(recipe, who, captures, search)
+    found = style_activities(recipe, who, seen([7] * len(who), 2), search)
     assert found == replace(recipe, activities=(replace(BOX, style={"turn": (0.575, 1.0)}), *own[1:]))
     assert recipes == [replace(recipe, clips=MORE * 48, noise_draws=1)]
