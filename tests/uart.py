@@ -1,6 +1,10 @@
 """Packets of TI's data UART, written with struct from the SDK's tables: the other route to the reader."""
 
+import json
 import struct
+from pathlib import Path
+
+from cfgs import people_counting
 
 MAGIC = bytes((2, 1, 4, 3, 6, 5, 8, 7))
 
@@ -48,3 +52,21 @@ def counting(frame: int, points: list[tuple[int, ...]], targets: list[tuple[floa
     if index is not None:
         tlvs.append(tlv(1011, index))
     return packet(frame, tlvs, points=len(points))
+
+
+# Its frames begin every 55 ms.
+CFG = people_counting("IWR6843ISK")
+
+
+def visualizer(file: Path, frames: list[tuple[int, list[list[float]]]], cfg: str = CFG) -> None:
+    """What TI's Visualizer saves of frames (number, rows x y z Doppler SNR noise): the track is none's."""
+    data = [
+        {
+            "frameData": {"error": 0, "frameNum": number, "pointCloud": [[*row, 255] for row in rows]},
+            "timestamp": 1.7e12 + 55 * number + 3 * (number % 2),
+        }
+        for number, rows in frames
+    ]
+    lines = cfg.splitlines(keepends=True)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"cfg": lines, "demo": "3D People Tracking", "device": "xWR6843", "data": data}))

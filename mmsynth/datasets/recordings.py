@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from mmsynth.datasets.attributes import Attributes
 from mmsynth.datasets.capture import Capture, ImportReport
+from mmsynth.datasets.parts import starts
 from mmsynth.datasets.segments import Segment, read_segments
-from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, Format, RecordingSettings, Source, is_start
+from mmsynth.datasets.sources import FORMATS, POINTS_ONLY, Format, RecordingSettings, Source
 from mmsynth.types import Labels, Radar, RadarSetup, Sample
 
 
@@ -83,7 +84,7 @@ def _find(source: Path, how: Format, kind: str) -> list[str]:
         return [source.name]
     found = sorted({p for pattern in how.patterns for p in source.rglob(pattern)}, key=lambda p: p.as_posix())
     names = [(p.parent if how.folder else p).relative_to(source).as_posix() for p in found]
-    names = [name for name in names if is_start(name)]
+    names = starts(names)
     if not names:
         raise ValueError(f"{source}: expected {kind} recordings ({', '.join(how.patterns)}), found none")
     return names

@@ -1,6 +1,5 @@
 """The kinds of recordings of one's own: how each is found, opened and cut."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from mmsynth.config import load
 from mmsynth.datasets.capture import make_cloud
-from mmsynth.datasets.cards import is_apple_double
 from mmsynth.datasets.clouds import cut_cloud, join_clouds, join_heatmaps
+from mmsynth.datasets.parts import parts_of
 from mmsynth.datasets.raw import (
     Layout,
     Recording,
@@ -23,6 +22,7 @@ from mmsynth.datasets.raw import (
     read_cascade,
     read_dca1000,
     read_infineon,
+    read_replay,
     read_ti_uart,
 )
 from mmsynth.datasets.rostext import read_ros_frames
@@ -176,7 +176,7 @@ class PointSource:
 def open_dca1000(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A DCA1000 file; later parts are taken with `NAME_Raw_0.bin` and `NAME_hdr_0ADC_0.bin`."""
     setup = _setup("dca1000", radar)
-    return raw_source(read_dca1000(_raw_parts(path), setup), setup, settings)
+    return raw_source(read_dca1000(parts_of(path), setup), setup, settings)
 
 
 def open_cascade(path: Path, radar: str, settings: RecordingSettings) -> Source:
@@ -204,7 +204,13 @@ def open_infineon(path: Path, radar: str, settings: RecordingSettings) -> Source
 
 
 def open_ti_uart(path: Path, radar: str, settings: RecordingSettings) -> Source:
-    """A log of the bytes that a TI demo sends over its data port."""
+    """A log of the bytes that a TI demo sends over its data port, or what TI's Visualizer saves of them.
+
+    The Visualizer's replay_1.json and so on hold their configuration; later parts are taken with the first.
+    """
+    if path.suffix.lower() == ".json":
+        replay = read_replay(parts_of(path), load_radar(radar) if radar else None)
+        return PointSource(replay.cloud, replay.setup, tuple(f"{path.name}: {note}" for note in replay.notes))
     setup = _setup("ti-uart", radar)
     log = read_ti_uart(path, setup.radar)
     return PointSource(log.cloud, setup, tuple(f"{path.name}: {note}" for note in log.notes))
@@ -257,42 +263,7 @@ FORMATS: dict[str, Format] = {
     "cascade": Format(("master_0000_data.bin",), open_cascade, folder=True, raw=True),
     "infineon": Format(("radar.npy",), open_infineon, folder=True, raw=True),
     "array": Format(("*.npy", "*.npz", "*.mat"), open_array, raw=True),
-    "ti-uart": Format(("*.dat", "*.bin"), open_ti_uart),
+    "ti-uart": Format(("*.dat", "*.bin", "replay_*.json"), open_ti_uart),
     "ros-text": Format(("*.txt", "*.yaml"), open_ros_text),
     "csv": Format(("*.csv",), open_table),
 }
-
-
-# What the DCA1000's software calls the parts of a recording, and the buffers beside the samples that are none.
-PARTS = re.compile(r"_(Raw|hdr_0ADC)_(\d+)\.bin$")
-BESIDE = re.compile(r"_hdr_0CC9_\d+\.bin$")
-
-
-def is_start(name: str) -> bool:
-    """Whether a file begins a recording.
-
-    Later parts of a DCA1000's do not, nor buffers beside its samples, nor what macOS adds to archives.
-    """
-    part = PARTS.search(name)
-    return not (BESIDE.search(name) or is_apple_double(name)) and (part is None or int(part[2]) == 0)
-
-
-def _raw_parts(path: Path) -> list[Path]:
-    """The files of a DCA1000 recording, in order.
-
-    Raises:
-        ValueError: one of them is missing, or is named without the first: frames lie across them.
-    """
-    found = PARTS.search(path.name)
-    if found is None:
-        return [path]
-    stem = path.name[: found.start(2)]
-    beside = ((PARTS.search(p.name), p) for p in path.parent.iterdir())
-    parts = {int(part[2]): p for part, p in beside if part and p.name[: part.start(2)] == stem}
-    missing = sorted(set(range(max(parts))) - set(parts))
-    if missing or int(found[2]):
-        raise ValueError(
-            f"{path}: expected {stem}0.bin and all parts to {max(parts)} beside it, got "
-            + (f"none of number {missing[0]}" if missing else "a later one by itself; name the first")
-        )
-    return [parts[number] for number in sorted(parts)]

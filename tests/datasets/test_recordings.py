@@ -16,9 +16,9 @@ from mmsynth.datasets import (
     import_recordings,
     import_source,
     recording_settings,
-    sources,
     write_capture,
 )
+from mmsynth.datasets.parts import parts_of, starts
 from mmsynth.datasets.raw import Recording, write_dca1000, write_infineon
 from mmsynth.datasets.sources import raw_source
 from mmsynth.processing import beamform, detect, range_doppler
@@ -174,16 +174,21 @@ def test_parts_with_headers_are_one_recording(tmp_path: Path) -> None:
     ]
     for name in names:
         (tmp_path / name).write_bytes(b"")
-    assert [name for name in names if sources.is_start(name)] == ["a_hdr_0ADC_0.bin", "b_Raw_0.bin"]
+    assert starts(names) == ["a_hdr_0ADC_0.bin", "b_Raw_0.bin"]
+    assert starts([names[10], names[2], "x/b_Raw_1.bin", *names[12:]]) == [
+        "a_hdr_0ADC_2.bin",
+        "x/b_Raw_1.bin",
+        "b_Raw_0.bin",
+    ]
     # In order of their numbers: by name the tenth comes before the second.
-    assert [p.name for p in sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")] == names[:11]
-    assert [p.name for p in sources._raw_parts(tmp_path / "b_Raw_0.bin")] == ["b_Raw_0.bin", "b_Raw_1.bin"]
+    assert [p.name for p in parts_of(tmp_path / "a_hdr_0ADC_0.bin")] == names[:11]
+    assert [p.name for p in parts_of(tmp_path / "b_Raw_0.bin")] == ["b_Raw_0.bin", "b_Raw_1.bin"]
     with pytest.raises(ValueError, match=r"b_Raw_1\.bin: expected b_Raw_0\.bin and .* got a later one by itself"):
-        sources._raw_parts(tmp_path / "b_Raw_1.bin")
+        parts_of(tmp_path / "b_Raw_1.bin")
     # What comes after a part that is missing would begin within a frame.
     (tmp_path / names[7]).unlink()
     with pytest.raises(ValueError, match=r"a_hdr_0ADC_0\.bin and all parts to 10 beside it, got none of number 7$"):
-        sources._raw_parts(tmp_path / "a_hdr_0ADC_0.bin")
+        parts_of(tmp_path / "a_hdr_0ADC_0.bin")
 
 
 def test_uart_log(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Raw recordings and device logs: DCA1000, TI's cascade, Infineon, plain arrays, and TI's UART logs (points)."""
+"""Raw recordings and device logs: DCA1000, TI's cascade, Infineon, plain arrays; of points TI's UART and Visualizer."""
 
 from mmsynth.datasets.raw.arrays import Layout as Layout
 from mmsynth.datasets.raw.arrays import read_array as read_array
@@ -14,5 +14,6 @@ from mmsynth.datasets.raw.infineon import read_infineon as read_infineon
 from mmsynth.datasets.raw.infineon import write_infineon as write_infineon
 from mmsynth.datasets.raw.recording import Recording as Recording
 from mmsynth.datasets.raw.recording import board_correction as board_correction
+from mmsynth.datasets.raw.ti_replay import read_replay as read_replay
 from mmsynth.datasets.raw.ti_uart import UartLog as UartLog
 from mmsynth.datasets.raw.ti_uart import read_ti_uart as read_ti_uart

@@ -107,13 +107,12 @@ def read_ti_uart(path: Path | str, radar: Radar | None = None, frame_period: flo
     packets = find_packets(data)
     if not len(packets):
         raise ValueError(f"{path}: expected packets of TI's data UART, got {size} bytes without a whole one")
-    times, notes = _times(packets, period)
+    times, notes = frame_times(packets.frame, packets.subframe, period)
     columns, owner = _points(packets, radar)
     # NaN is not below. A log that counts Doppler bins has none but that without a radar.
     unknown = _is_old(packets)[owner] & (radar is None)
     keep = (np.abs(columns[:, :3]) < FAR).all(1) & (unknown | (np.abs(columns[:, 3]) < FAR))
-    if not keep.all():
-        notes += (f"{int((~keep).sum())} points are not finite or beyond {FAR:g} m and were dropped",)
+    notes += far_note(keep)
     if radar is None and _is_old(packets).any():
         notes += ("velocities are not known: the log counts Doppler bins and no radar was given",)
     index = _target_index(packets, owner)
@@ -145,10 +144,16 @@ def _is_old(packets: Packets) -> NDArray[np.bool_]:
     return packets.version < 3
 
 
-def _times(packets: Packets, period: float) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Seconds from the first packet; subframes share their frame's period."""
-    parts = int(packets.subframe.max()) + 1 if int(packets.subframe.max()) < 4 else 1
-    count = packets.frame * parts + np.minimum(packets.subframe, parts - 1)
+def far_note(near: NDArray[np.bool_]) -> tuple[str, ...]:
+    """A sentence where points are not near."""
+    far = int((~near).sum())
+    return (f"{far} points are not finite or beyond {FAR:g} m and were dropped",) if far else ()
+
+
+def frame_times(frame: Ints, subframe: Ints, period: float) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Seconds from the first of frames by their numbers, and what is wrong; subframes share their frame's period."""
+    parts = int(subframe.max()) + 1 if int(subframe.max()) < 4 else 1
+    count = frame * parts + np.minimum(subframe, parts - 1)
     step = np.diff(count)
     notes: tuple[str, ...] = ()
     if (step <= 0).any():

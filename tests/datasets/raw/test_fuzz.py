@@ -10,7 +10,7 @@ from hsi import recorded as recorded_hsi
 from hsi import small as small_hsi
 from hsi import with_headers
 from steps import small
-from uart import counting, packet, sdk2, sdk3, tlv
+from uart import counting, packet, sdk2, sdk3, tlv, visualizer
 
 from mmsynth.datasets.raw import (
     Layout,
@@ -18,6 +18,7 @@ from mmsynth.datasets.raw import (
     read_cascade,
     read_dca1000,
     read_infineon,
+    read_replay,
     read_ti_uart,
     write_cascade,
     write_dca1000,
@@ -80,6 +81,25 @@ def test_mutated_uart_logs(tmp_path):
         assert bool((cloud.times.diff() > 0).all())
         for name in ("range_profile", "statistics"):
             log.table(name)
+
+
+def test_mutated_recordings_of_the_visualizer(tmp_path):
+    path = tmp_path / "r.json"
+    visualizer(path, [(i, [[1, 2, 0.5, -0.25, 15, 30], [-0.5, 3, 0, 0, 9, 31]] * i) for i in range(3)])
+    rng, content, kept = np.random.default_rng(9), path.read_bytes(), 0
+    for _ in range(DRAWS):
+        data = bytearray(content if rng.random() < 0.7 else mutated(content, rng))
+        for at in rng.integers(len(data), size=2) if data else ():
+            data[at] = rng.choice(list(b'0123456789.-e,:"[]{} '))
+        path.write_bytes(data)
+        try:
+            cloud = read_replay([path]).cloud
+        except ValueError as error:
+            one_sentence(error)
+            continue
+        assert bool(torch.isfinite(cloud.position).all()) and bool((cloud.times.diff() > 0).all())
+        kept += 1
+    assert kept > DRAWS // 10
 
 
 def test_mutated_dca1000_recordings(tmp_path):
