@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
+from mmsynth.processes import Progress
 from mmsynth.training import Predictions, Run, are_known, held_out, leaks, other_radar, predict
 from mmsynth.view import confusion_figure
 
@@ -78,17 +79,18 @@ def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
     return np.flatnonzero(held) if held.any() else np.arange(len(dataset))
 
 
-def evaluate(run: Run, dataset: Clips, out: Path | str) -> Report:
+def evaluate(run: Run, dataset: Clips, out: Path | str, progress: Progress = lambda done, total: None) -> Report:
     """Score a run on labelled clips; writes `report.txt`, `report.json` and `confusion.png` into the folder `out`.
 
     Of a data set with clips that the run held out, those alone count (`untouched`): the others it may have seen. Clips
-    whose activity the run does not know are refused, clips without a label are left out.
+    whose activity the run does not know are refused, clips without a label are left out. `progress` is called with
+    (windows done, windows in all).
 
     Raises:
         ValueError: there is no labelled window, or an activity is unknown to the run.
     """
     clips = untouched(run, dataset)
-    found = predict(run, dataset, clips)
+    found = predict(run, dataset, clips, progress=progress)
     report = score_predictions(found)
     (seen, adapted), other = met(run, dataset, clips), other_radar(run, dataset)
     about: dict[str, Any] = {"seen": seen, "adapted": adapted, "other_radar": other, "leaks": leaks(run.recipe.data)}

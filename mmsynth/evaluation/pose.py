@@ -12,6 +12,7 @@ from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import met, untouched, warnings
 from mmsynth.evaluation.report import keep_report, without_nan
 from mmsynth.joints import bones, joint_names
+from mmsynth.processes import Progress
 from mmsynth.training import Poses, Run, leaks, other_radar, predict_poses
 from mmsynth.training.models import NetworkModel
 from mmsynth.training.perceptron import FrameModel
@@ -130,16 +131,19 @@ class PoseReport:
         return "\n".join(lines)
 
 
-def evaluate_poses(run: Run, dataset: Clips, out: Path | str) -> PoseReport:
+def evaluate_poses(
+    run: Run, dataset: Clips, out: Path | str, progress: Progress = lambda done, total: None
+) -> PoseReport:
     """Score a run that predicts poses; writes `report.txt`, `report.json` and `poses.png` into the folder `out`.
 
-    Of a data set with clips that the run held out, those alone count.
+    Of a data set with clips that the run held out, those alone count. `progress` is called with (windows or frames
+    done, all of them).
 
     Raises:
         ValueError: no joint is known, or the run classifies activities.
     """
     clips = untouched(run, dataset)
-    poses = predict_poses(run, dataset, clips)
+    poses = predict_poses(run, dataset, clips, progress)
     assert isinstance(run.model, NetworkModel | FrameModel)
     constant, known = constant_poses(poses, run.model.mean_pose), (*met(run, dataset, clips), len(dataset) - len(clips))
     others = other_radar(run, dataset), leaks(run.recipe.data)

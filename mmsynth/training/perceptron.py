@@ -59,11 +59,15 @@ class FrameModel:
         return np.asarray(self.mean.cpu().numpy())
 
     @torch.no_grad()
-    def poses(self, frames: Frames) -> Array:
-        """Joints [frames, joints, 3] in the radar frame."""
+    def poses(self, frames: Frames, progress: Progress = lambda done, total: None) -> Array:
+        """Joints [frames, joints, 3] in the radar frame; `progress` is called with (frames done, frames in all)."""
+        parts = []
         # Some frames at a time: layers of all at once take several times the memory of their table.
-        parts = (frames.table[k : k + _AT_ONCE] for k in range(0, max(len(frames), 1), _AT_ONCE))
-        joints = np.concatenate([self._of_one_size(part).cpu().numpy() for part in parts])
+        for first in range(0, max(len(frames), 1), _AT_ONCE):
+            progress(first, len(frames))
+            parts.append(self._of_one_size(frames.table[first : first + _AT_ONCE]).cpu().numpy())
+        progress(len(frames), len(frames))
+        joints = np.concatenate(parts)
         return joints if self.sizes is None else resized(joints, self.sizes.factors(frames), self.floor)
 
     def _of_one_size(self, table: Array) -> Tensor:

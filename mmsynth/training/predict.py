@@ -1,6 +1,6 @@
 """What a finished run predicts: activities of windows, or poses instant by instant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets import Clips
+from mmsynth.processes import Progress
 from mmsynth.training.frames import frames_of
 from mmsynth.training.models import NetworkModel
 from mmsynth.training.perceptron import FrameModel
@@ -16,6 +17,9 @@ from mmsynth.training.run import Run
 from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
 
 Array = NDArray[Any]
+
+# Windows that are asked for at once, in whole batches of a network: what is made of all takes many times their memory.
+_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,11 @@ class Poses:
 
 
 def predict(
-    run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None, step: float | None = None
+    run: Run,
+    dataset: Clips,
+    clips: Sequence[int] | Array | None = None,
+    step: float | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Predictions:
     """Class probabilities of every window of the clips of a data set.
 
@@ -94,40 +102,59 @@ def predict(
         dataset: holds the clips.
         clips: rows of those that are asked for; None = all.
         step: seconds from the start of one window to the next; None = side by side, so that no frame counts twice.
+        progress: called with (windows done, windows in all).
 
     Raises:
         ValueError: no clip is as long as a window, the run predicts poses, or `step` is no positive number.
     """
     settings = replace(run.recipe.window, step=run.recipe.window.duration if step is None else step)
     windows = cut(dataset, settings, clips)
-    p = run.model.probabilities(windows)
+    p = _by_parts(run.model.probabilities, windows, progress)
     empty = (np.diff(windows.offsets) == 0) & (not settings.maps)
     return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, empty, settings.duration)
 
 
-def predict_poses(run: Run, dataset: Clips, clips: Sequence[int] | Array | None = None) -> Poses:
+def predict_poses(
+    run: Run,
+    dataset: Clips,
+    clips: Sequence[int] | Array | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Poses:
     """Joints in every time bin of the clips of a data set, all of them if none are named, from windows side by side.
 
     A perceptron on histograms predicts them in every frame, and estimates a person's size from all of their clips here.
+    `progress` is called with (windows or frames done, all of them).
 
     Raises:
         ValueError: no clip is as long as a window (a perceptron's: as a frame), or the run classifies activities.
     """
     if isinstance(run.model, FrameModel):
-        return _each_frame(run.model, run.targets.joint_set, dataset, clips)
+        return _each_frame(run.model, run.targets.joint_set, dataset, clips, progress)
     if not isinstance(run.model, NetworkModel):
         raise ValueError("model: expected one that predicts poses, got one that classifies activities")
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     known = dataset.joint_set == run.targets.joint_set
     windows = cut(dataset, settings, clips, poses=known)
-    return lay_out(run.model.poses(windows), windows, run.targets.joint_set)
+    return lay_out(_by_parts(run.model.poses, windows, progress), windows, run.targets.joint_set)
 
 
-def _each_frame(model: FrameModel, joint_set: str, dataset: Clips, clips: Sequence[int] | Array | None) -> Poses:
+def _by_parts(ask: Callable[[Windows], Array], windows: Windows, progress: Progress) -> Array:
+    """What `ask` answers to all windows, `_AT_ONCE` at a time."""
+    answers = []
+    for first in range(0, len(windows), _AT_ONCE):
+        progress(first, len(windows))
+        answers.append(ask(windows.take(np.arange(first, min(first + _AT_ONCE, len(windows))))))
+    progress(len(windows), len(windows))
+    return np.concatenate(answers)
+
+
+def _each_frame(
+    model: FrameModel, joint_set: str, dataset: Clips, clips: Sequence[int] | Array | None, progress: Progress
+) -> Poses:
     frames, labels = frames_of(dataset, clips), dataset.labels
     if not len(frames):
         raise ValueError("predict: expected clips with at least one frame, got none")
-    answers = model.poses(frames)
+    answers = model.poses(frames, progress)
     names = {"clip": labels.id, "activity": labels.activity, "subject": labels.subject, "session": labels.session}
     return Poses(
         joint_set=joint_set,

@@ -109,12 +109,15 @@ def test_generate_info_train_predict_evaluate(
         writer.append(replace(near[0], id="short", cloud=cut_cloud(replace(cloud, region=None), 0, 3), joints=None))
     assert call(monkeypatch, "predict", tmp_path / "run", far) == 0
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "note: 1 of 2 clips are shorter than a window: nothing is said of them"
-    assert said[1].startswith("note: 1 of 1 windows hold no point")
+    assert said[:2] == ["predict 0 of 1", "predict 1 of 1"]
+    assert said[2] == "note: 1 of 2 clips are shorter than a window: nothing is said of them"
+    assert said[3].startswith("note: 1 of 1 windows hold no point")
     assert call(monkeypatch, "evaluate", tmp_path / "run", "--on", data / "dataset.h5", "--out", tmp_path / "s") == 0
     assert json.loads((tmp_path / "s" / "report.json").read_text())["windows"]["windows"] == 4
     assert (tmp_path / "s" / "confusion.png").stat().st_size > 1000
-    assert "of these clips the run was trained on 4: " in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "of these clips the run was trained on 4: " in said.out
+    assert said.err == "evaluate 0 of 4\nevaluate 4 of 4\n"
     with DatasetWriter(tmp_path / "mine.h5", Attributes()) as writer:
         for activity in ("fast", "slow"):
             writer.append(swing(activity, 1))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cli.run import call
 from made_up import quiet
 from training.people import MANY, QUICK, cloud, material, people, recipe
 
@@ -72,14 +73,18 @@ def test_who_lifts_one_arm_teaches_what_the_other_does(tmp_path: Path, monkeypat
     # How many frames it is asked for at once does not show.
     whole = models[1].poses(asked)
     monkeypatch.setattr("mmsynth.training.perceptron._AT_ONCE", 7)
-    np.testing.assert_allclose(models[1].poses(asked), whole, atol=1e-6)
-    assert len(whole) % 7
+    told: list[tuple[int, int]] = []
+    np.testing.assert_allclose(models[1].poses(asked, lambda *done: told.append(done)), whole, atol=1e-6)
+    count = len(whole)
+    assert count % 7 and told == [(done, count) for done in (*range(0, count, 7), count)]
     # Of the mirror image it says the mirror image of what it says.
     said = models[1].poses(replace(asked, table=asked.table[:, MIRROR]))
     np.testing.assert_allclose(said[:, list(mirror_order("mars19"))] * [-1, 1, 1], models[1].poses(asked), atol=1e-5)
 
 
-def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_path: Path) -> None:
+def test_a_run_of_histograms_is_trained_kept_read_and_scored(
+    posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = Data(real=(posed,), synthetic=(posed,), hold_out=("p1",))
     own = replace(recipe(), data=data)
     run = fit(own, tmp_path / "run", quiet)
@@ -90,7 +95,16 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(posed: Path, tmp_pa
     assert before.joints.shape == (12 * 120, 19, 3) and np.isnan(before.error).all()
     assert (np.diff(before.time.reshape(12, 120), axis=1) > 0).all()
     np.testing.assert_array_equal(before.truth, source.joints())
-    report = evaluate_poses(again, source, tmp_path / "scores")
+    assert call(monkeypatch, "predict", run.folder, posed) == 0
+    said = capsys.readouterr()
+    assert said.err == f"predict 0 of {12 * 120}\npredict {12 * 120} of {12 * 120}\n"
+    rows = [line.split("\t") for line in said.out.splitlines()]
+    assert rows[0] == ["clip", "time_s", "joint", "x_m", "y_m", "z_m", "expected_error_m"]
+    assert [row[2] for row in rows[1:20]] == list(joint_names("mars19"))
+    np.testing.assert_allclose(np.array([row[3:6] for row in rows[1:]], float), after.joints.reshape(-1, 3), atol=6e-4)
+    told: list[tuple[int, int]] = []
+    report = evaluate_poses(again, source, tmp_path / "scores", lambda *done: told.append(done))
+    assert told == [(0, 6 * 120), (6 * 120, 6 * 120)]
     assert report.model.instants == 6 * 120 and report.model.mae < 0.5 * report.constant.mae, report.text()
     assert "expect" not in report.text()
     # The constant pose is that of the recordings learnt from, not of those that are scored.

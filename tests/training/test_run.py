@@ -2,10 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -86,6 +87,20 @@ def test_windows_that_overlap_have_those_side_by_side_among_them(recordings: Pat
     assert len(dense) == 4 * len(apart) - 3 * len(clips)
     with pytest.raises(ValueError, match="step from 0.01 s on, got 2 s and 0 s"):
         predict(run, clips, step=0.0)
+
+
+@pytest.mark.parametrize("model", ["trees", "points"])
+def test_how_many_windows_are_asked_for_at_once_does_not_show(
+    model: Literal["trees", "points"], recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(Data((recordings,)), model=model, width=16, optimise=QUICK, trees=TreeSettings(20))
+    run, clips = fit(recipe, tmp_path / "run", quiet), Dataset.open(recordings)
+    whole, told = predict(run, clips), []
+    monkeypatch.setattr(sys.modules[predict.__module__], "_AT_ONCE", 7)
+    parts = predict(run, clips, progress=lambda *done: told.append(done))
+    np.testing.assert_allclose(parts.probability, whole.probability, atol=1e-6)
+    count = len(whole)
+    assert count % 7 and told == [(done, count) for done in (*range(0, count, 7), count)]
 
 
 def test_a_folder_of_another_recipe_and_damaged_runs_are_refused(recordings: Path, tmp_path: Path) -> None:
