@@ -20,7 +20,7 @@ from mmsynth.training.material import TrainingMaterial
 from mmsynth.training.models import Targets
 from mmsynth.training.recipe import Adapt, Data, Recipe
 from mmsynth.training.windows import Windows
-from mmsynth.whole import whole
+from mmsynth.whole import file_name, whole
 
 Array = NDArray[Any]
 # Of recordings alone: the network, trees, and both joined in equal parts.
@@ -105,7 +105,7 @@ def cell(study: Study, name: str, share: float, seed: int) -> list[float]:
     training = Training(
         study.plan.recipe(seed), real.data.classes, real.data.dense.take(rows), real.data.apart.take(fold.test)
     )
-    alone = training.kept(study.out / "answers", f"{share:g}-{name}-{seed}")
+    alone = training.kept(study.out / "answers", f"{share:g}-{file_name(name)}-{seed}")
     few, base = grow_few(real, study.base[0], rows, seed), study.base[1][fold.test]
     trees, stacked, blended = few.answers(real.apart[fold.test], base)
     both = few.blend.join(join_evenly(alone, stacked), base)

@@ -21,6 +21,7 @@ from mmsynth.training.material import FrameMaterial
 from mmsynth.training.models import Targets
 from mmsynth.training.perceptron import fit_frames
 from mmsynth.training.recipe import Recipe
+from mmsynth.whole import file_name
 
 Array = NDArray[Any]
 
@@ -159,7 +160,7 @@ def cell(study: PoseStudy, name: str, share: float, seed: int) -> Array:
 
     text = "\n".join([__version__, recipe.text(), study.joint_set, *study.arms])
     mark = digest(text, test, made, others if few is None else few)[:16]
-    return kept(study.out / "errors" / f"{share:g}-{name}-{seed}-{mark}.npy", found)
+    return kept(study.out / "errors" / f"{share:g}-{file_name(name)}-{seed}-{mark}.npy", found)
 
 
 def _lessons(

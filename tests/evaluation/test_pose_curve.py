@@ -177,6 +177,17 @@ def test_recordings_alone_have_one_size_unless_sizes_are_asked_for(
         asked.clear()
 
 
+def test_names_of_people_that_are_none_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = SimpleNamespace(poses=lambda frames: frames.joints)
+    monkeypatch.setattr("mmsynth.evaluation.pose_curve.fit_frames", lambda *_: right)
+    own = study(poses(2, 4, 0), poses(2, 4, 1), recipe(1, 8), tmp_path)
+    held = dict(zip(("of/p0", "of_p0"), own.held.values(), strict=True))
+    odd = replace(own, held=held, synthetic=dict.fromkeys(held, poses(2, 4, 1)))
+    for name in held:
+        cell(odd, name, 1.0, 0)
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "errors").iterdir()] == ["1-of_p0-0"] * 2
+
+
 def test_a_curve_of_poses_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsynth.evaluation.pose_curve.joint_names", lambda _: ("hip", "head"))
     own = study(poses(2, 20, 0), poses(2, 20, 1), recipe(10, 8), tmp_path / "killed", 0.5)

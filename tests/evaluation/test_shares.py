@@ -73,9 +73,18 @@ def test_a_network_is_trained_as_the_recipe_says(
         asked.append(training.recipe)
         return np.full((len(training.asked), 2), 0.5)
 
+    # Names that are none of files.
+    days, real = ("day/1", "day_1"), tmp_path / "real.h5"
+    with DatasetWriter(real, Attributes()) as writer:
+        for clip in Dataset.open(recipe.data.real[0]):
+            writer.append(
+                replace(clip, labels=replace(clip.labels, session=days[DAYS.index(clip.labels.session[:10])]))
+            )
     monkeypatch.setattr("mmsynth.evaluation.networks.Training.answers", answers)
-    network = replace(network_recipe("voxels", 7, 5, 24, 1e-2), data=recipe.data, smoothing=0.2)
+    data = replace(recipe.data, real=(real,), hold_out=days)
+    network = replace(network_recipe("voxels", 7, 5, 24, 1e-2), data=data, smoothing=0.2)
     found, about = share_curve(network, tmp_path, quiet, (4,), (1.0,))
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "answers").iterdir()] == ["1-day_1-4"] * 2
     assert [(r.model, r.width, r.seed, r.smoothing, r.optimise.batch) for r in asked] == [("voxels", 24, 4, 0.2, 5)] * 2
     assert found.model == "voxels network" and about.count("synthetic clips, ") == 1
 
