@@ -93,6 +93,7 @@ def _find(source: Path, how: Format, kind: str) -> list[str]:
 def _clips(
     source: Path, segments: tuple[Segment, ...], open_file: Callable[[Path], Source], report: ImportReport
 ) -> Iterator[tuple[Sample, RadarSetup | None]]:
+    told: dict[str, list[str]] = {}  # which recordings a sentence is of
     for name in dict.fromkeys(segment.file for segment in segments):
         # A source that is a recording itself may be called by its own name.
         path = source if source.name == name else source / name
@@ -101,7 +102,7 @@ def _clips(
         opened = open_file(path)
         times = opened.times
         report.read.update(recordings=1, frames=len(times))
-        report.notes.extend(note for note in opened.notes if note not in report.notes)
+        _tell(opened, path.resolve().name if name == "." else name, told)
         mine = [segment for segment in segments if segment.file == name]
         used = np.zeros(len(times), bool)
         for k, segment in enumerate(mine):
@@ -121,6 +122,16 @@ def _clips(
             report.read.update(clips=1, points=len(clip.cloud.velocity))
             yield clip, opened.setup
         report.dropped["frames without a label"] += int((~used).sum())
+    for note, names in told.items():
+        report.notes.append(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}")
+
+
+def _tell(opened: Source, name: str, told: dict[str, list[str]]) -> None:
+    """Add the name of a recording to every sentence on it, and once that of its radar to those on that."""
+    for note in opened.notes:
+        told.setdefault(note, []).append(name)
+    if opened.setup:
+        told.update({note: [opened.setup.radar.name] for note in opened.setup.notes})
 
 
 def _frames(segment: Segment, times: NDArray[np.float64], path: Path) -> tuple[int, int]:

@@ -85,7 +85,7 @@ class Source(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was dropped or assumed."""
+        """What was dropped or assumed of it, but for what its setup tells."""
         ...
 
     @property
@@ -210,10 +210,10 @@ def open_ti_uart(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """
     if path.suffix.lower() == ".json":
         replay = read_replay(parts_of(path), load_radar(radar) if radar else None)
-        return PointSource(replay.cloud, replay.setup, tuple(f"{path.name}: {note}" for note in replay.notes))
+        return PointSource(replay.cloud, replay.setup, replay.notes)
     setup = _setup("ti-uart", radar)
     log = read_ti_uart(path, setup.radar)
-    return PointSource(log.cloud, setup, tuple(f"{path.name}: {note}" for note in log.notes))
+    return PointSource(log.cloud, setup, log.notes)
 
 
 def open_ros_text(path: Path, radar: str, settings: RecordingSettings) -> Source:
@@ -226,7 +226,7 @@ def open_ros_text(path: Path, radar: str, settings: RecordingSettings) -> Source
         (f"{found.lost} frames were lost by the recorder", found.lost),
     )
     cloud = make_cloud(found.columns, found.frame, found.times, "10 log10(ADC counts + 1)")
-    return PointSource(cloud, setup, tuple(f"{path.name}: {text}" for text, count in notes if count))
+    return PointSource(cloud, setup, tuple(text for text, count in notes if count))
 
 
 def open_table(path: Path, radar: str, settings: RecordingSettings) -> Source:

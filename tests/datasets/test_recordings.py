@@ -209,12 +209,12 @@ def test_uart_log(tmp_path: Path) -> None:
 
 
 def test_uart_notes_name_their_log(tmp_path: Path) -> None:
-    # As many bytes in each: what is wrong with one must not hide what is wrong with the other.
-    for name in ("a.dat", "b.dat"):
-        (tmp_path / name).write_bytes(b"junk" + sdk3(1, [(1.0, 2.0, 0.0, 0.5)], platform=0xA1843))
+    # As many bytes in two: what is wrong with one must not hide what is wrong with the other.
+    for name, junk in (("a.dat", b"junk"), ("b.dat", b"scrap"), ("c.dat", b"junk")):
+        (tmp_path / name).write_bytes(junk + sdk3(1, [(1.0, 2.0, 0.0, 0.5)], platform=0xA1843))
     capture = import_source("ti-uart", tmp_path, "mmmesh")
     list(capture.samples)
-    assert [note.split(" of ")[0] for note in capture.report.notes] == ["a.dat: 4", "b.dat: 4"]
+    assert [note.split(" bytes")[0] for note in capture.report.notes] == ["a.dat and 1 more: 4", "b.dat: 5"]
 
 
 @pytest.mark.parametrize(("platform", "notes"), [(0xA6432, 1), (0xA1843, 0), (0xA1234, 0)])

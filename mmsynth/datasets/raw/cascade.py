@@ -46,7 +46,6 @@ def read_cascade(folder: Path | str, setup: RadarSetup) -> Recording:
         raise ValueError(f"{folder}: expected frames of {2 * frame} bytes of each device, got {2 * got} bytes in all")
     left = sum(2 * (stream.words - count * frame) + stream.odd for stream in streams)
     dropped = (f"{left} bytes beyond the last frame that all devices have were dropped",) if left else ()
-    notes = (f"{folder.name}: {note}" for note in (*dropped, *frames_note(count, setup)))
 
     def decode(start: int, stop: int) -> Tensor:
         w = radar.waveform
@@ -55,7 +54,7 @@ def read_cascade(folder: Path | str, setup: RadarSetup) -> Recording:
         volts = np.concatenate(parts, -2).astype(np.float32) * np.float32(step_of(radar))
         return torch.view_as_complex(torch.from_numpy(volts)).transpose(-1, -2).contiguous()
 
-    return Recording(radar, count, decode, (*setup.notes, *notes), board_correction(setup))
+    return Recording(radar, count, decode, (*dropped, *frames_note(count, setup)), board_correction(setup))
 
 
 def write_cascade(folder: Path | str, adc: AdcFrames) -> None:

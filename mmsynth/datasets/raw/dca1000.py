@@ -80,7 +80,7 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
     files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     if not files:
         raise ValueError("DCA1000: expected at least one file, got none")
-    radar, name = setup.radar, files[0].name
+    radar = setup.radar
     stream = Stream(files)
     try:
         headers = find_headers(stream)
@@ -89,24 +89,24 @@ def read_dca1000(paths: Path | str | Sequence[Path | str], setup: RadarSetup, or
         raise ValueError(f"{files[0]}: {error}") from None
     if frames.count == 0:
         raise ValueError(f"{files[0]}: expected frames of {2 * frames.size} bytes, got {stream.words * 2} bytes in all")
-    notes = [*setup.notes, *(f"{name}: {note}" for note in (*frames.notes, *frames_note(frames.count, setup)))]
+    notes = [*frames.notes, *frames_note(frames.count, setup)]
     first = frames.read(0, 1)
     steps, exchanged = _rms(first), _rms(first.byteswap())
     if steps > 4 * exchanged:
         notes.append(
-            f"{name}: reads as noise of {steps:.0f} steps, with the bytes of each word exchanged of {exchanged:.0f}: "
+            f"reads as noise of {steps:.0f} steps, with the bytes of each word exchanged of {exchanged:.0f}: "
             "another byte order, or a file that begins within a word"
         )
     if order is None:
         order = _order_in(first, radar, headers)
         if order != order_of(radar):
-            notes.append(f"{name}: words are taken to be in the order {order.words}")
+            notes.append(f"words are taken to be in the order {order.words}")
 
     def decode(start: int, stop: int) -> Tensor:
         return _decode(frames.read(start, stop), radar, order)
 
     if radar.waveform.complex_samples and forwardness(decode(0, 1)) < 0.1:
-        notes.append(f"{name}: beat frequencies are negative, as if I and Q were the other way round (Order(swap=...))")
+        notes.append("beat frequencies are negative, as if I and Q were the other way round (Order(swap=...))")
     return Recording(radar, frames.count, decode, tuple(notes), board_correction(setup))
 
 

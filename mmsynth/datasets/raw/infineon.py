@@ -129,7 +129,7 @@ def open_npy(file: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     rows = min(shape[0], have // row)
     if rows == 0:
         raise ValueError(f"{file}: expected at least one whole row of {row} bytes, got {have} bytes")
-    notes = () if rows == shape[0] else (f"{file.name}: cut off: {rows} of {shape[0]} frames are whole and were kept",)
+    notes = () if rows == shape[0] else (f"cut off: {rows} of {shape[0]} frames are whole and were kept",)
     return np.memmap(file, dtype, "r", offset, (rows, *shape[1:])), notes
 
 

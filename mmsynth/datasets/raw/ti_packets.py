@@ -176,5 +176,5 @@ def _notes(size: int, used: int, cut: int, broken: int) -> tuple[str, ...]:
     if broken:
         notes.append(f"{broken} packets have TLVs that do not fit their length and were dropped")
     if size > used:
-        notes.append(f"{size - used} of {size} bytes do not belong to a whole packet")
+        notes.append(f"{size - used} bytes ({(size - used) / size:.0%}) do not belong to a whole packet")
     return tuple(notes)

@@ -80,7 +80,6 @@ def read_replay(paths: Sequence[Path], setup: RadarSetup | None = None) -> Repla
         notes.append("points are turned back by sensorPosition: {:g} m, {:g} and {:g} deg".format(*place))
     if setup is None:
         setup = _setup(paths[0], text)
-        notes.extend(f"cfg: {note}" for note in setup.notes)
     cloud, wrong = _cloud(frames, setup.radar.waveform.frame_period)
     return Replay(cloud, setup, (*notes, *wrong))
 

@@ -66,9 +66,7 @@ def test_second_files_and_a_device_that_stopped_early(tmp_path):
     frame = 16 * 12 * 2 * 4 * 4
     assert len(recording) == 4 and torch.equal(recording.frames().samples, adc.samples[:4])
     dropped = 4 * frame - 10
-    assert recording.notes == (
-        f"{tmp_path.name}: {dropped} bytes beyond the last frame that all devices have were dropped",
-    )
+    assert recording.notes == (f"{dropped} bytes beyond the last frame that all devices have were dropped",)
 
 
 def test_bad_folders_are_refused(tmp_path):

@@ -24,7 +24,7 @@ def test_samples_come_back(tmp_path, chirps, card):
     recording = read_dca1000(tmp_path / "a.bin", setup)
     assert torch.equal(recording.frames().samples, adc.samples)
     assert torch.equal(recording.frames(1, 2).samples, adc.samples[1:2])
-    assert recording.notes == (f"a.bin: words are taken to be in the order {'Q0 Q1 I0 I1' if card else 'Q0 I0 Q1 I1'}",)
+    assert recording.notes == (f"words are taken to be in the order {'Q0 Q1 I0 I1' if card else 'Q0 I0 Q1 I1'}",)
 
 
 def test_frames_across_files(tmp_path):
@@ -48,9 +48,9 @@ def test_lost_headers_and_cut_ends_are_told(tmp_path):
     expected = adc.samples[:2].clone()
     expected.reshape(-1, 4, 64)[4] = 0
     assert len(recording) == 2 and torch.equal(recording.frames().samples, expected)
-    assert recording.notes[0] == "a.bin: 1 of 17 HSI headers are damaged or lost; their samples were kept"
+    assert recording.notes[0] == "1 of 17 HSI headers are damaged or lost; their samples were kept"
     assert recording.notes[1] == (
-        "a.bin: the last 6428 bytes are not a whole frame of 6528 bytes and were dropped (the recording was stopped "
+        "the last 6428 bytes are not a whole frame of 6528 bytes and were dropped (the recording was stopped "
         "within a frame, or another configuration made it)"
     )
     # Bytes that are missing shift all that follows: only what still stands where it should is kept.

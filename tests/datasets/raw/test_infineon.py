@@ -52,7 +52,7 @@ def test_a_cut_file_yields_its_whole_frames(tmp_path):
     (tmp_path / "radar.npy").write_bytes(whole[:-5])
     recording = read_infineon(tmp_path)
     assert len(recording) == 3 and torch.equal(recording.frames().samples, adc.samples[:3])
-    assert recording.notes == ("radar.npy: cut off: 3 of 4 frames are whole and were kept",)
+    assert recording.notes == ("cut off: 3 of 4 frames are whole and were kept",)
 
 
 def test_some_rx_only(tmp_path):

@@ -60,7 +60,11 @@ def test_parts_are_one_recording_in_order_of_their_numbers(tmp_path: Path, again
     for part in range(11):
         visualizer(tmp_path / "one" / f"replay_{part + 1}.json", frames[0 if again else 3 * part : 3 * part + 3])
         visualizer(tmp_path / "two" / f"replay_{part + 1}.json", frames[3 * part : 3 * part + 3])
-    samples = list(import_source("ti-uart", tmp_path).samples)
+    capture = import_source("ti-uart", tmp_path)
+    samples = list(capture.samples)
+    lost, *rest = capture.report.notes
+    assert lost == "one/replay_1.json and 1 more: 64 frames are missing in 32 gaps"
+    assert len(rest) == 2 and all(note.startswith("IWR6843ISK/replay_1: line") for note in rest)
     assert [sample.id for sample in samples] == ["one/replay_1", "two/replay_1"]
     for sample in samples:
         assert sample.cloud.position[:, 0].tolist() == list(range(33))

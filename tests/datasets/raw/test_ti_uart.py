@@ -96,7 +96,8 @@ def test_resynchronises_on_garbage(tmp_path):
     log = read(tmp_path, b"".join(g + p for g, p in zip(garbage, good, strict=True)) + rng.bytes(99))
     assert log.frame.tolist() == list(range(6)) and len(log.cloud.velocity) == 18
     size = sum(map(len, good + garbage)) + 99
-    assert log.notes == (f"{sum(map(len, garbage)) + 99} of {size} bytes do not belong to a whole packet",)
+    lost = sum(map(len, garbage)) + 99
+    assert log.notes == (f"{lost} bytes ({round(100 * lost / size)}%) do not belong to a whole packet",)
 
 
 def test_lost_bytes_cost_only_their_packet(tmp_path):
