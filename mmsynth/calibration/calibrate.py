@@ -6,8 +6,9 @@ then searched: noise floor and CFAR threshold, by which a person gives many or f
 clutter, under which slow points drown; clothing, which divides the echo between a smooth and a rough part; and a room's
 echoes, which scatter points. Of transmit gain and noise floor only the difference shows, so the floor is moved. At last
 activities get places of their own where recordings, by what they seem to show, have them elsewhere (`activities`), and
-half of a range of their style where people are seen to move so (`styles`). Clips are traced once and recorded by every
-candidate. The overlay holds ranges about what was found, from which `generate` draws for each clip.
+halves of ranges of their style, and of the ways to face, where people are seen to move and turn so (`styles`). Clips
+are traced once and recorded by every candidate. The overlay holds ranges about what was found, from which `generate`
+draws for each clip.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ from mmsynth.calibration.placing import floor_begins
 from mmsynth.calibration.quantities import FAR, NEAR, Measured, Still, measure, places
 from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
-from mmsynth.calibration.styles import MORE, open_styles, style_activities
+from mmsynth.calibration.styles import MORE, ROUNDS, narrow_activities, open_activities
 from mmsynth.config import dumps
 from mmsynth.datasets import Attributes, Clips, Dataset, FlatPoints, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
@@ -146,7 +147,7 @@ def _found(base: Recipe, captures: Clips, points: FlatPoints, search: Search) ->
     """What a search finds for a recipe, and what clips hold before and after it."""
     found = search.run(base)
     placed, who = place_activities(found.recipe, captures, search)
-    last = style_activities(placed, who, points, search)
+    last = narrow_activities(placed, who, points, search)
     before, after = _judged(base, last, search)
     edges = search.settings.edge(found.noise.best, found.clutter.best if found.clutter else None)
     result = Calibration(
@@ -191,7 +192,7 @@ def compared(recipe: Recipe, captures: Clips) -> tuple[RadarSetup, Still, Measur
 
 def clips_in_all(recipe: Recipe, settings: CalibrationSettings, still: Still) -> int:
     """Clips of the search, and of judging what it found, before and after."""
-    judged, styles = settings.judged or settings.clips, MORE * bool(open_styles(recipe))
+    judged, styles = settings.judged or settings.clips, ROUNDS * MORE * bool(open_activities(recipe))
     return (5 + styles + (still.step > 0) + len(settings.clothes)) * settings.clips + 2 * judged
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from mmsynth.calibration.activities import Names, own_places
 from mmsynth.calibration.placing import FEWEST, written
-from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.recipe import Recipe
 
 
@@ -14,10 +13,10 @@ def overlay_of(found: Recipe, recipe: Recipe) -> dict[str, Any]:
     subjects = {"clothing": list(found.subjects.clothing)}
     # An activity of two blocks stands once.
     own: dict[str, dict[str, Any]] = {a.label: {"label": a.label} for a in found.activities}
-    for a in _changed("placement", recipe, found):
-        own[a.label]["placement"] = {k: a.placement[k] for k in written(found.placement)}
-    for a in _changed("style", recipe, found):
-        own[a.label]["style"] = {name: list(limits) for name, limits in a.style.items()}
+    for label, placement in _changed("placement", recipe, found):
+        own[label]["placement"] = placement
+    for label, style in _changed("style", recipe, found):
+        own[label]["style"] = {name: list(limits) for name, limits in style.items()}
     activities = [table for table in own.values() if len(table) > 1]
     whole_set = {"device": device, "placement": written(found.placement), "subjects": subjects}
     if found.placement.radar_height != recipe.placement.radar_height:
@@ -35,8 +34,8 @@ def remarks(recipe: Recipe, found: Recipe, who: Names) -> tuple[str, ...]:
         found: with what calibration found.
         who: the activity that each recording was taken for; "" = none.
     """
-    said = (_high(recipe, found), _kept(recipe, found), _apart(recipe, found, who), _moves(recipe, found))
-    return tuple(filter(None, said))
+    more = (_high(recipe, found), _kept(recipe, found), _apart(recipe, found, who), _moves(recipe, found))
+    return tuple(filter(None, (*more, _faces(recipe, found))))
 
 
 def _high(recipe: Recipe, found: Recipe) -> str:
@@ -65,21 +64,33 @@ def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
         return ""
     listed = ", ".join(f"{name} {count}" for name, count in taken.items())
     text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
-    own = dict.fromkeys(a.label for a in _changed("placement", recipe, found))
+    own = dict.fromkeys(label for label, placement in _changed("placement", recipe, found) if "distance" in placement)
     return f"{text}; places of their own: {', '.join(own) if own else 'none shows'}"
 
 
 def _moves(recipe: Recipe, found: Recipe) -> str:
     """One sentence on the styles that recordings show."""
     each = [
-        f"{a.label}'s {name} {low:g} to {high:g}"
-        for a in _changed("style", recipe, found)
-        for name, (low, high) in a.style.items()
+        f"{label}'s {name} {low:g} to {high:g}"
+        for label, style in _changed("style", recipe, found)
+        for name, (low, high) in style.items()
     ]
     return f"people move so that of the ranges of style half is left: {', '.join(each)}" if each else ""
 
 
-def _changed(what: str, recipe: Recipe, found: Recipe) -> list[ActivityRecipe]:
-    """Activities with another "placement", or "style", than before."""
-    pairs = zip(recipe.activities, found.activities, strict=True)
-    return [after for before, after in pairs if getattr(after, what) != getattr(before, what)]
+def _faces(recipe: Recipe, found: Recipe) -> str:
+    """One sentence on the ways to face that recordings show."""
+    each = [
+        "{} {:g} to {:g} degrees".format(label, *place["facing_deg"])
+        for label, place in _changed("placement", recipe, found)
+        if "facing_deg" in place
+    ]
+    return f"people face so that half of the range is left: {', '.join(each)}" if each else ""
+
+
+def _changed(what: str, recipe: Recipe, found: Recipe) -> list[tuple[str, dict[str, Any]]]:
+    """Labels of the activities with another "placement", or "style", than before, and what keys of it are new."""
+    pairs = (
+        (a.label, getattr(a, what), getattr(b, what)) for a, b in zip(found.activities, recipe.activities, strict=True)
+    )
+    return [(label, {k: v for k, v in now.items() if v != was.get(k)}) for label, now, was in pairs if now != was]

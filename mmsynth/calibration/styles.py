@@ -1,11 +1,13 @@
-"""How people move at each activity, as far as recordings without labels show it.
+"""How people move and turn at each activity, as far as recordings without labels show it.
 
 A generator's style has a dozen parameters, each with a range as wide as people are. Of simulated people, those whose
 value lies in one half of a range may look more like the recordings that were taken for the activity: as many points, as
-fast, spread as far. The half that does so best is taken where it does beyond chance, one of each activity: several
-parameters explain the same points, and what is narrowed further fits these recordings alone.
+fast, spread as far. The half that does so best is taken where it does beyond chance; likewise the middle half of the
+ways that people face. Then other people are simulated so, and the same is asked of the ranges that are whole: one range
+at a time, since several explain the same points, and of people anew, since of the first few are left.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -14,31 +16,33 @@ from numpy.typing import NDArray
 
 from mmsynth.calibration.activities import Names, taken_for
 from mmsynth.calibration.errors import apart, better
-from mmsynth.calibration.quantities import Measured, Values, measure
+from mmsynth.calibration.quantities import Floats, Measured, Values, measure
 from mmsynth.calibration.search import WITHIN, Search
 from mmsynth.datasets import FlatPoints, take_clips
 from mmsynth.generation.activity import ActivityRecipe
-from mmsynth.generation.draws import Range
-from mmsynth.generation.play import performer
-from mmsynth.generation.recipe import Recipe
+from mmsynth.generation.clip import stage
+from mmsynth.generation.draws import Quantiles, Range
+from mmsynth.generation.play import Play, draw_play
+from mmsynth.generation.recipe import Recipe, placement_of
 from mmsynth.motion import ACTIVITIES
 from mmsynth.motion.subject import Subject, style
 
 Mask = NDArray[np.bool_]
-# What a style shows in; where people stand is no part of it.
+# What a style, or the way that people face, shows in; where they stand is no part of it.
 SHOWN = ("moving points a frame", "speed (m/s)", *WITHIN, "height (m)")
-# Times as many clips as the search takes: halves of a range want people.
+# Times as many clips as the search takes, in each round: halves of a range want people.
 MORE = 5
-# Standard errors by which the best half must gain. Of 80 simulated sets of 60 people against 40 others of the same
-# styles, 2 gained as much by chance.
-_SURE = 1.5
+# Rounds at most; with the first that finds nothing it ends.
+ROUNDS = 3
+# In rad: of people who face within less than that, half are too like the others to be told.
+_WIDE = math.radians(60)
 
 
-def style_activities(recipe: Recipe, who: Names, points: FlatPoints, search: Search) -> Recipe:
-    """The recipe with half of one range of style for each activity that recordings show it of.
+def narrow_activities(recipe: Recipe, who: Names, points: FlatPoints, search: Search) -> Recipe:
+    """The recipe with halves of ranges of style, and of the ways to face, for activities that recordings show them of.
 
-    An activity with a style of its own, of motion files or of several motions keeps what it has; so does one with fewer
-    than two recordings.
+    An activity with a style of its own, of motion files or of several motions keeps its style, and one that says how
+    people face keeps that; so does one with fewer than two recordings.
 
     Args:
         recipe: that a search has found.
@@ -46,49 +50,93 @@ def style_activities(recipe: Recipe, who: Names, points: FlatPoints, search: Sea
         points: of the recordings.
         search: that found it.
     """
-    rows = taken_for(open_styles(recipe), who)
-    if not rows:
-        return recipe
-    base = replace(recipe, clips=MORE * search.settings.clips, noise_draws=1)
-    made = search.clips.make({"styles": base})["styles"].points()
-    performers = [performer(base, index) for index in range(base.clips)]
-    found = []
-    for activity in recipe.activities:
-        if activity.label in rows:
-            own = np.flatnonzero([doing is activity for doing, _ in performers])
-            real, clips = take_clips(points, rows[activity.label]), take_clips(made, own)
-            shown = half_of(activity, real, clips, [performers[k][1] for k in own], recipe.seconds)
-            activity = replace(activity, style=shown)
-        found.append(activity)
-    return replace(recipe, activities=tuple(found))
+    rows = taken_for(open_activities(recipe), who)
+    real = {label: _shown(points, own, recipe.seconds) for label, own in rows.items()}
+    styled = {a.label for a in recipe.activities if a.label in real and _open_style(a)}
+    for number in range(ROUNDS if real else 0):
+        # Other people each time, and others than those of the next seed, who judge.
+        own = replace(recipe, seed=recipe.seed + 2 * number, clips=MORE * search.settings.clips, noise_draws=1)
+        name = f"styles {number}"
+        made = search.clips.make({name: own})[name].points()
+        body = stage(own).body
+        plays = [draw_play(own, body, index) for index in range(own.clips)]
+        found = tuple(
+            _narrowed(own, a, real[a.label], made, plays, a.label in styled) if a.label in real else a
+            for a in recipe.activities
+        )
+        if found == recipe.activities:
+            break
+        recipe = replace(recipe, activities=found)
+    return recipe
 
 
-def open_styles(recipe: Recipe) -> list[str]:
-    """Labels of the activities of a recipe that have one built-in motion each, and no style of their own."""
+def open_activities(recipe: Recipe) -> list[str]:
+    """Labels of the activities of a recipe, of one block each, whose style or way to face is open."""
     labels = [a.label for a in recipe.activities]
-    return [a.label for a in recipe.activities if a.motion and not a.style and labels.count(a.label) == 1]
+    once = (a for a in recipe.activities if labels.count(a.label) == 1)
+    return [a.label for a in once if _open_style(a) or _open_facing(recipe, a)]
 
 
-def half_of(
-    activity: ActivityRecipe, recorded: FlatPoints, made: FlatPoints, people: Sequence[Subject], seconds: float
-) -> dict[str, Range]:
+def _open_style(activity: ActivityRecipe) -> bool:
+    return bool(activity.motion) and not activity.style
+
+
+def _open_facing(recipe: Recipe, activity: ActivityRecipe) -> bool:
+    facing = placement_of(recipe, activity).facing
+    said = any(key.removesuffix("_deg") == "facing" for key in activity.placement)
+    return not said and facing[-1] - facing[0] > _WIDE
+
+
+def _shown(points: FlatPoints, clips: NDArray[np.int64], seconds: float) -> Measured:
+    """What some clips hold of what a style shows in."""
+    measured = measure(take_clips(points, clips), seconds)
+    return {name: measured[name] for name in SHOWN}
+
+
+def _narrowed(
+    recipe: Recipe, activity: ActivityRecipe, real: Measured, made: FlatPoints, plays: Sequence[Play], styled: bool
+) -> ActivityRecipe:
+    """The activity with what its recordings show of those who play it, of style only where `styled`."""
+    own = np.array([k for k, play in enumerate(plays) if play.labels.activity == activity.label])
+    clips = _shown(made, own, recipe.seconds)
+    half = half_of(activity, real, clips, [plays[k].subject for k in own]) if styled else {}
+    turned: dict[str, list[float]] = {}
+    if _open_facing(recipe, activity):
+        facing = placement_of(recipe, activity).facing
+        turned = middle_of(facing, real, clips, np.array([plays[k].facing for k in own]))
+    return replace(activity, style=activity.style | half, placement=activity.placement | turned)
+
+
+def half_of(activity: ActivityRecipe, real: Measured, clips: Measured, people: Sequence[Subject]) -> dict[str, Range]:
     """The half of one range of style that brings clips nearest to recordings; empty where none does for sure.
 
     Args:
-        activity: with a built-in motion.
-        recorded: that were taken for it.
-        made: clips of it.
+        activity: with a built-in motion; ranges of its style are halves already.
+        real: of recordings that were taken for it, what of `SHOWN` they hold.
+        clips: of it, likewise.
         people: who performs in each of these.
-        seconds: of a window.
     """
-    real = {name: values for name, values in measure(recorded, seconds).items() if name in SHOWN}
-    clips = measure(made, seconds)
-    whole = apart(real, clips)
-    halves = [({name: limits}, apart(real, _of(clips, own))) for name, limits, own in _halves(activity.motion, people)]
+    halves = [({name: limits}, apart(real, _of(clips, own))) for name, limits, own in _halves(activity, people)]
     if not halves:
         return {}
-    own, nearest = min(halves, key=lambda half: half[1].loss())
-    return own if better(nearest, whole, sure=_SURE) else {}
+    half, nearest = min(halves, key=lambda half: half[1].loss())
+    return half if better(nearest, apart(real, clips)) else {}
+
+
+def middle_of(facing: Quantiles, real: Measured, clips: Measured, turned: Floats) -> dict[str, list[float]]:
+    """The key of a placement for the middle half of the ways to face; empty unless it brings clips nearer for sure.
+
+    Args:
+        facing: that clips have drawn from, in rad.
+        real: of recordings, what of `SHOWN` they hold.
+        clips: likewise.
+        turned: from facing the radar [clips], in rad.
+    """
+    low, high = np.interp((0.25, 0.75), np.linspace(0, 1, len(facing)), facing)
+    own = (turned >= low) & (turned <= high)
+    if not 1 < own.sum() < len(own) or not better(apart(real, _of(clips, own)), apart(real, clips)):
+        return {}
+    return {"facing_deg": [round(math.degrees(limit), 1) for limit in (low, high)]}
 
 
 def _of(measured: Measured, own: Mask) -> dict[str, Values]:
@@ -96,13 +144,13 @@ def _of(measured: Measured, own: Mask) -> dict[str, Values]:
     return {name: Values(v.values[own[v.clip]], v.clip[own[v.clip]], v.clips) for name, v in measured.items()}
 
 
-def _halves(motion: str, people: Sequence[Subject]) -> Iterator[tuple[str, Range, Mask]]:
-    """Name and limits of each half of each range of a style, and which people are in it."""
-    parameters = ACTIVITIES[motion].parameters
-    values = [style(person, motion, parameters) for person in people]
+def _halves(activity: ActivityRecipe, people: Sequence[Subject]) -> Iterator[tuple[str, Range, Mask]]:
+    """Name and limits of each half of each range of a style that is whole, and which people are in it."""
+    parameters = ACTIVITIES[activity.motion].parameters
+    values = [style(person, activity.motion, parameters) for person in people]
     for name, span in parameters.items():
         own = np.array([value[name] for value in values])
         low, middle, high = (round(span.at(share), 3) for share in (0.0, 0.5, 1.0))
         for limits, within in (((low, middle), own < middle), ((middle, high), own >= middle)):
-            if 1 < within.sum() < len(own):
+            if name not in activity.style and 1 < within.sum() < len(own):
                 yield name, limits, within

@@ -34,6 +34,7 @@ class Play:
         subject: who performs.
         motions: of all people where the recipe puts them; that of the labelled person is the first.
         world_from_radar: pose of the radar.
+        facing: by how much the labelled person turns away from facing the radar, in rad.
         clothing: kind.
         file: name of the motion file of the labelled person; "" = a built-in motion.
     """
@@ -43,6 +44,7 @@ class Play:
     subject: Subject
     motions: tuple[Motion, ...]
     world_from_radar: Tensor
+    facing: float
     clothing: str
     file: str = ""
 
@@ -53,7 +55,8 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     activity, person = _who(recipe, index)
     edits = stream(recipe.seed, EDITS, index)
     moving = _motion(recipe, body, activity, person, (draw, edits))
-    motion, world_from_radar = _stand(recipe, placement_of(recipe, activity), moving, draw)
+    spot = _draw_spot(recipe, placement_of(recipe, activity), draw)
+    motion = place(moving, spot.at, spot.turn)
     motions = (motion, *_others(recipe, body, index, person, motion, edits))
     if max(recipe.subjects.sway):
         small = stream(recipe.seed, SWAY, index)
@@ -62,13 +65,7 @@ def draw_play(recipe: Recipe, body: BodyModel, index: int) -> Play:
     # A recipe's seed makes other people: sets that differ in it may be trained on as one.
     labels = Labels(activity.label, f"{recipe.name}-{recipe.seed}-s{person:04d}", recipe.name, "synthetic")
     file = motion.labels.source if activity.files else ""
-    return Play(index, labels, _subject(recipe, person), motions, world_from_radar, clothing, file)
-
-
-def performer(recipe: Recipe, index: int) -> tuple[ActivityRecipe, Subject]:
-    """What clip `index` shows, and who performs it."""
-    activity, person = _who(recipe, index)
-    return activity, _subject(recipe, person)
+    return Play(index, labels, _subject(recipe, person), motions, spot.world_from_radar, spot.facing, clothing, file)
 
 
 def _who(recipe: Recipe, index: int) -> tuple[ActivityRecipe, int]:
@@ -103,19 +100,30 @@ def _shape(subject: Subject) -> Tensor:
     return shape_for(subject.height, subject.mass, subject.sex, subject.age)
 
 
-def _stand(recipe: Recipe, where: Placement, motion: Motion, draw: torch.Generator) -> tuple[Motion, Tensor]:
-    """The motion where the recipe puts it, and the radar's pose."""
-    spot, turn, pose = _spot(recipe, where, draw)
-    return place(motion, spot, turn), pose
+@dataclass(frozen=True, eq=False)
+class _Spot:
+    """Where one person stands.
+
+    Attributes:
+        at: (x, y) on the floor in m.
+        turn: to stand so, of a motion that faces -y, in rad.
+        facing: as in `Play`.
+        world_from_radar: pose of the radar: the room's mount, or the origin.
+    """
+
+    at: tuple[float, float]
+    turn: float
+    facing: float
+    world_from_radar: Tensor
 
 
-def _spot(recipe: Recipe, where: Placement, draw: torch.Generator) -> tuple[tuple[float, float], float, Tensor]:
-    """A spot (x, y) in m, by how much to turn there in rad, and the radar's pose: the room's mount, or the origin."""
+def _draw_spot(recipe: Recipe, where: Placement, draw: torch.Generator) -> _Spot:
+    """A spot, and the radar's pose."""
     distance, bearing = uniform(where.distance, draw), uniform(where.bearing, draw)
     facing = uniform(where.facing, draw)
     height, tilt = uniform(where.radar_height, draw), uniform(where.radar_tilt, draw)
     pose = mounted(room_of(recipe.room)) if recipe.room else radar_pose((0.0, 0.0, height), tilt=tilt)
-    return standing(pose, distance, bearing), heading(pose) - bearing + facing, pose
+    return _Spot(standing(pose, distance, bearing), heading(pose) - bearing + facing, facing, pose)
 
 
 def _others(
@@ -154,10 +162,10 @@ def _beside(recipe: Recipe, body: BodyModel, number: int, others: list[Motion], 
     # Tracks are turned and moved in place of motions, whose joints take a thousand times as long to find.
     beside = [tracks(moving, other) for other in others]
     for _ in range(_TRIES):
-        spot, turn, _ = _spot(recipe, where, draw)
-        turned, shift = rotation_about("z", turn)[:2, :2].T, torch.tensor(spot, dtype=torch.float64)
+        spot = _draw_spot(recipe, where, draw)
+        turned, shift = rotation_about("z", spot.turn)[:2, :2].T, torch.tensor(spot.at, dtype=torch.float64)
         if all(least(own @ turned + shift, other) >= GAP for own, other in beside):
-            return place(moving, spot, turn)
+            return place(moving, spot.at, spot.turn)
     return None
 
 

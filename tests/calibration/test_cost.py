@@ -41,7 +41,7 @@ def test_clips_are_counted_as_traced_and_candidates_as_recordings_of_one(
     first, *rest = recipe(5).activities
     free = replace(recipe(5), activities=(replace(first, style={}), *rest))
     more = estimate(free, recorded, lambda done, total: None, CalibrationSettings(clips=50), 4)
-    assert more.clips == found.clips + 5 * 50
+    assert more.clips == found.clips + 3 * 5 * 50
 
 
 def test_devices_are_counted_as_the_search_tries_them() -> None:

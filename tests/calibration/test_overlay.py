@@ -36,3 +36,17 @@ def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> 
     turned = replace(base.activities[1], placement={"facing_deg": [0, 5]})
     own = replace(base, activities=(first, turned, *base.activities[2:]))
     assert "of the recipe's own stay, of: boxing;" in said(own, moved)
+
+
+def test_ways_to_face_are_told_apart_from_places() -> None:
+    base = recipe(5)
+    boxer, *others = base.activities
+    faced = replace(base, activities=(replace(boxer, placement={"facing_deg": [-30.0, 30.0]}), *others))
+    assert overlay_of(faced, base)["activities"] == [{"label": boxer.label, "placement": {"facing_deg": [-30.0, 30.0]}}]
+    said = " ".join(remarks(base, faced, np.array([boxer.label], object)))
+    assert f"half of the range is left: {boxer.label} -30 to 30 degrees" in said and "none shows" in said
+    # An activity that has places of its own gets no new ones with the way it faces.
+    there = replace(base, activities=(replace(boxer, placement={"distance": [2, 3]}), *others))
+    both = replace(there, activities=(replace(boxer, placement={"distance": [2, 3], "facing_deg": [0, 9]}), *others))
+    assert overlay_of(both, there)["activities"] == [{"label": boxer.label, "placement": {"facing_deg": [0, 9]}}]
+    assert "none shows" in " ".join(remarks(there, both, np.array([boxer.label], object)))
