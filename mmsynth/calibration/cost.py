@@ -24,7 +24,7 @@ class Cost:
     """Expected cost of `calibrate`.
 
     Attributes:
-        clips: that are simulated, at least: where the search moves on there are more.
+        clips: that are simulated, about: where the search moves on there are more, where a round finds no style fewer.
         seconds: that takes with these workers; to compare them with recordings takes a few minutes at most.
     """
 

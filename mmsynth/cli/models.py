@@ -185,7 +185,7 @@ def calibrate(
     ] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Make a few clips, print the cost, stop.")] = False,
 ) -> None:
-    """Fit a recipe's places, noise floor, clutter, ghosts, clothing and a part of its styles to unlabelled recordings.
+    """Fit a recipe's places, noise floor, clutter, ghosts, clothing, styles and ways to face to unlabelled recordings.
 
     After an interruption the same command continues.
 
@@ -209,7 +209,7 @@ def calibrate(
             with Progress("clips") as progress:
                 cost = measure(loaded, recordings, progress, settings, workers)
             minutes = f"{cost.seconds / 60:.1f} min with --workers {workers}"
-            say(f"at least {cost.clips} clips: {minutes}, and some more to compare them with the recordings")
+            say(f"about {cost.clips} clips: {minutes}, and some more to compare them with the recordings")
             return
         with Progress("clips") as progress:
             found = match(loaded, recordings, out, progress, settings, workers)

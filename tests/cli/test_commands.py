@@ -214,7 +214,7 @@ def test_calibrate_hands_over_what_it_is_asked(
     monkeypatch.setattr("mmsynth.calibration.short", lambda recordings: "they are brief")
     assert call(monkeypatch, *plain, "--clips", "8", "--estimate") == 0
     told = capsys.readouterr()
-    assert asked[2:] == [8] and "at least 1000 clips: 1.5 min with --workers 2" in told.out
+    assert asked[2:] == [8] and "about 1000 clips: 1.5 min with --workers 2" in told.out
     assert "note: they are brief" in told.err
 
 
