@@ -68,9 +68,9 @@ def apart(recorded: Measured, simulated: Measured, group: int = 1) -> Apart:
     return Apart(distances(recorded, simulated), replicas(recorded, simulated, group))
 
 
-def better(other: Apart, own: Apart, names: Sequence[str] = ()) -> bool:
-    """Whether others lie nearer by more than `SURE` errors of the difference, in some histograms or in all."""
-    return other.loss(names) - own.loss(names) < -SURE * float(np.std(other.losses(names) - own.losses(names)))
+def better(other: Apart, own: Apart, names: Sequence[str] = (), sure: float = SURE) -> bool:
+    """Whether others lie nearer by more than so many errors of the difference, in some histograms or in all."""
+    return other.loss(names) - own.loss(names) < -sure * float(np.std(other.losses(names) - own.losses(names)))
 
 
 def compare(recorded: Measured, before: Measured, after: Measured, group: int = 1) -> dict[str, Distance]:

@@ -76,6 +76,28 @@ def test_people_as_they_are_keep_their_styles() -> None:
     assert half_of(BOX, shown([7] * 30, 2), shown([7], 1), people[:1]) == {}
 
 
+def test_what_is_off_for_all_is_no_style() -> None:
+    """People differ in points, whatever their style, and recordings have more: none of many halves is theirs."""
+    draw = np.random.default_rng(0)
+    found = 0
+    for seed in range(12):
+        people = [Subject(int(draw.integers(1 << 60))) for _ in range(100)]
+        made, real = (shown(draw.integers(low, low + 7, count).tolist(), seed) for low, count in ((2, 100), (4, 40)))
+        found += bool(half_of(BOX, real, made, people)) + bool(middle_of((-1, 1), real, made, draw.uniform(-1, 1, 100)))
+    assert found <= 2
+
+
+def test_clips_of_one_person_count_once() -> None:
+    """Five people, eight clips each, tell nothing; forty would."""
+    people = [Subject(seed) for seed in range(5) for _ in range(8)]
+    points = many(BOX, "turn", people, 3, 7)
+    assert 0 < points.count(3) < len(points)
+    made, real = shown(points, 1), shown([7] * 30, 2)
+    assert half_of(BOX, real, made, people) != {} and half_of(replace(BOX, share=8), real, made, people) == {}
+    turned = np.where(np.array(points) == 7, 0.0, 0.9)
+    assert middle_of((-1, 1), real, made, turned) != {} and middle_of((-1, 1), real, made, turned, 8) == {}
+
+
 def test_the_middle_half_of_the_ways_to_face_is_taken_where_recordings_look_so() -> None:
     facing = (-0.2, 0.0, 1.0)  # half of the people within -0.1 and 0.5
     turned = np.tile([-0.15, -0.05, 0.4, 0.6], 10)
@@ -137,8 +159,9 @@ def test_activities_with_a_style_of_their_own_or_nothing_to_go_by_keep_it(
     found = narrow_activities(recipe, who, seen([7] * len(who), 2), search)
     halved = (replace(BOX, style={"turn": (0.575, 1.0)}), *own[1:])
     assert found == replace(recipe, activities=halved)
-    # Of other people, until nothing more is found.
-    base = replace(recipe, clips=MORE * 72, noise_draws=1)
+    # Of other people, as many as there are clips for, until nothing more is found.
+    crowd = replace(recipe.subjects, count=MORE * 72 // len(own))
+    base = replace(recipe, clips=MORE * 72, noise_draws=1, subjects=crowd)
     assert asked == [base, replace(base, seed=recipe.seed + 2, activities=halved)]
 
 
