@@ -119,14 +119,17 @@ def _frame(entry: Any, where: str) -> tuple[tuple[float, int], Rows] | None:
 
 def _place(path: Path, text: str) -> tuple[float, float, float] | None:
     """Height in m, turn and tilt in deg of a configuration's last sensorPosition; None without one."""
-    found = re.findall(r"^\s*sensorPosition\s([^%#\n]*)", text, re.MULTILINE)
+    found = re.findall(r"^[ \t]*sensorPosition\b([^%#\n]*)", text, re.MULTILINE)
     if not found:
         return None
     try:
         # The low-power chips' begins with x and y.
         height, turn, tilt = (float(word) for word in found[-1].split()[-3:])
+        known = np.isfinite((height, turn, tilt)).all()
     except ValueError:
-        raise ValueError(f"{path}: sensorPosition: expected height, turn and tilt, got '{found[-1].strip()}'") from None
+        known = False
+    if not known:
+        raise ValueError(f"{path}: sensorPosition: expected height, turn and tilt, got '{found[-1].strip()}'")
     return (height, turn, tilt) if any((height, turn, tilt)) else None
 
 

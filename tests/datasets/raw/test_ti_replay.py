@@ -159,7 +159,13 @@ def test_bad_files(tmp_path: Path, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "sentence"), [("sensorPosition 2", "got '2'$"), ("frameCfg 1", "cfg: line 18: frame")]
+    ("line", "sentence"),
+    [
+        ("sensorPosition 2", "got '2'$"),
+        ("sensorPosition nan 0 15", "got 'nan 0 15'$"),
+        ("sensorPosition\ndfeDataOutputMode 1 2 3", "got ''$"),
+        ("frameCfg 1", "cfg: line 18: frame"),
+    ],
 )
 def test_a_bad_configuration_in_a_file(tmp_path: Path, line: str, sentence: str) -> None:
     visualizer(tmp_path / "replay_1.json", [(0, [[*A, 1, 1]])], f"{CFG}{line}\n")
