@@ -125,7 +125,7 @@ def _place(path: Path, text: str) -> tuple[float, float, float] | None:
     try:
         # The low-power chips' begins with x and y.
         height, turn, tilt = (float(word) for word in found[-1].split()[-3:])
-        known = np.isfinite((height, turn, tilt)).all()
+        known = bool(np.isfinite((height, turn, tilt)).all())
     except ValueError:
         known = False
     if not known:
