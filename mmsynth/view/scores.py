@@ -133,6 +133,7 @@ def _bins(*values: np.ndarray) -> np.ndarray:
     low, high = ends[:, 0].min(), max(ends[:, 1].max(), ends[:, 0].min() + 1e-9)
     if all(np.all(own == np.round(own)) for own in samples) and high - low <= 60:
         return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
-    # Half a bin more: of a device's steps, rounded otherwise here and there, none falls off the end.
+    # Half a bin more, and all a little aside: of a device's steps, rounded otherwise here and there, none falls off the
+    # end or to another side of an edge.
     margin = 0.5 * (high - low) / 39
-    return np.linspace(low - margin, high + margin, 41)
+    return np.linspace(low - 1.01 * margin, high + 0.99 * margin, 41)

@@ -170,6 +170,15 @@ def test_histograms_show_all_of_each_sample():
             assert area == pytest.approx(1 if len(values) else 0)
 
 
+def test_steps_of_a_device_fall_into_the_same_bins_however_they_are_rounded():
+    # 39 bins over six steps: every second step lies half a bin from one.
+    steps = 0.6147 * np.repeat(np.arange(1, 8), 100)
+    (axes,) = view.histograms_figure({"speed (m/s)": (steps + 1e-7, steps - 1e-7, steps)}).axes[:1]
+    tops = [[bar.get_height() for bar in axes.patches[:-2]], *(line.get_xy()[1:-1:2, 1] for line in axes.patches[-2:])]
+    filled = [np.flatnonzero(own).tolist() for own in tops]
+    assert filled[0] == filled[1] == filled[2] and len(filled[0]) == 7
+
+
 def test_array_figure_gives_the_beam_widths_of_theory():
     half = 299792458.0 / 79e9 / 2
     waveform = Waveform(79e9, 1.0, 2, 2.0, 0.0, 1.0, 1, 10.0)
