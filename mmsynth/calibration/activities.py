@@ -124,4 +124,4 @@ def shown(simulated: Clips, recordings: Clips, seconds: float, seed: int) -> Nam
 
 def own_places(activity: ActivityRecipe) -> bool:
     """Whether the recipe says where people stand at this activity."""
-    return any(key.removesuffix("_deg") in ("distance", "bearing") for key in activity.placement)
+    return not activity.placed.isdisjoint(("distance", "bearing"))

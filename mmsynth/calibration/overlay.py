@@ -34,8 +34,14 @@ def remarks(recipe: Recipe, found: Recipe, who: Names) -> tuple[str, ...]:
         found: with what calibration found.
         who: the activity that each recording was taken for; "" = none.
     """
-    more = (_high(recipe, found), _kept(recipe, found), _apart(recipe, found, who), _moves(recipe, found))
-    return tuple(filter(None, (*more, _faces(recipe, found))))
+    said = (
+        _high(recipe, found),
+        _kept(recipe, found),
+        _apart(recipe, found, who),
+        _moves(recipe, found),
+        _faces(recipe, found),
+    )
+    return tuple(filter(None, said))
 
 
 def _high(recipe: Recipe, found: Recipe) -> str:

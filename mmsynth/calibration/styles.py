@@ -23,7 +23,7 @@ from mmsynth.generation.activity import ActivityRecipe
 from mmsynth.generation.clip import stage
 from mmsynth.generation.draws import Quantiles, Range
 from mmsynth.generation.play import Play, draw_play
-from mmsynth.generation.recipe import Recipe, placement_of
+from mmsynth.generation.recipe import Recipe
 from mmsynth.motion import ACTIVITIES
 from mmsynth.motion.subject import Subject, style
 
@@ -91,9 +91,9 @@ def _open_style(activity: ActivityRecipe) -> bool:
 
 
 def _open_facing(recipe: Recipe, activity: ActivityRecipe) -> bool:
-    facing = placement_of(recipe, activity).facing
-    said = any(key.removesuffix("_deg") == "facing" for key in activity.placement)
-    return not said and facing[-1] - facing[0] > _WIDE
+    """The recipe's facing is that of an activity that says nothing of it."""
+    facing = recipe.placement.facing
+    return "facing" not in activity.placed and facing[-1] - facing[0] > _WIDE
 
 
 def _shown(points: FlatPoints, clips: NDArray[np.int64], seconds: float) -> Measured:
@@ -111,8 +111,8 @@ def _narrowed(
     half = half_of(activity, real, clips, [plays[k].subject for k in own]) if styled else {}
     turned: dict[str, list[float]] = {}
     if _open_facing(recipe, activity):
-        facing = placement_of(recipe, activity).facing
-        turned = middle_of(facing, real, clips, np.array([plays[k].facing for k in own]), activity.share)
+        facings = np.array([plays[k].facing for k in own])
+        turned = middle_of(recipe.placement.facing, real, clips, facings, activity.share)
     return replace(activity, style=activity.style | half, placement=activity.placement | turned)
 
 

@@ -89,3 +89,8 @@ class ActivityRecipe:
             )
         if self.share < 1:
             raise ValueError(f"activity '{self.label}': expected a share of at least 1, got {self.share}")
+
+    @property
+    def placed(self) -> frozenset[str]:
+        """Names of what `placement` says, in rad or in degrees alike."""
+        return frozenset(key.removesuffix("_deg") for key in self.placement)

@@ -231,8 +231,7 @@ def placement_of(recipe: Recipe, activity: ActivityRecipe) -> Placement:
         ValueError: the activity changes a key that a placement does not have, or to something wrong.
     """
     changed = parse(Placement, activity.placement, f"activity '{activity.label}': placement")
-    named = {key.removesuffix("_deg") for key in activity.placement}
-    return replace(recipe.placement, **{name: getattr(changed, name) for name in named})
+    return replace(recipe.placement, **{name: getattr(changed, name) for name in activity.placed})
 
 
 def clip_frames(recipe: Recipe, setup: RadarSetup) -> int:
