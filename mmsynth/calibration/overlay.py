@@ -67,7 +67,11 @@ def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
     """One sentence on what recordings were taken for, and which activities have places of their own by that."""
     taken = {a.label: int((who == a.label).sum()) for a in recipe.activities}
     if not any(taken.values()):
-        return ""
+        none = (
+            "no recording was taken for an activity, so that all share the places that were found and move as the "
+            f"recipe has it: try more clips, and recordings of one activity each, of {recipe.seconds:g} s or longer"
+        )
+        return none if len(taken) > 1 else ""
     listed = ", ".join(f"{name} {count}" for name, count in taken.items())
     text = f"recordings were taken for {listed}" + (f", {rest} for none" if (rest := int((who == "").sum())) else "")
     own = dict.fromkeys(label for label, placement in _changed("placement", recipe, found) if "distance" in placement)

@@ -31,7 +31,12 @@ def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> 
     assert f"half is left: {styled.activities[0].label}'s low 0.1 to 0.5, {boxer.label}'s turn" in said(plain, styled)
     assert "activities" not in overlay_of(styled, styled) and "style" not in said(styled, styled)
     assert "recordings need 9 windows of 0.5 s" in said(wide, hung)
-    assert "recordings need 9 windows of 0.5 s" in said(base, base) and said(base, moved) == ""
+    assert "recordings need 9 windows of 0.5 s" in said(base, base)
+    # Of a single activity nothing is to be told.
+    assert said(base, moved).startswith("no recording was taken for an activity, so that all share the places that")
+    assert "recordings of one activity each, of 0.5 s or longer" in said(base, moved)
+    one, elsewhere = (replace(r, activities=base.activities[:1]) for r in (base, moved))
+    assert said(one, elsewhere) == ""
     first = replace(base.activities[0], placement={"bearing_deg": [0, 5]})
     turned = replace(base.activities[1], placement={"facing_deg": [0, 5]})
     own = replace(base, activities=(first, turned, *base.activities[2:]))
@@ -45,6 +50,7 @@ def test_ways_to_face_are_told_apart_from_places() -> None:
     assert overlay_of(faced, base)["activities"] == [{"label": boxer.label, "placement": {"facing_deg": [-30.0, 30.0]}}]
     said = " ".join(remarks(base, faced, np.array([boxer.label], object)))
     assert f"half of the range is left: {boxer.label} -30 to 30 degrees" in said and "none shows" in said
+    assert "no recording" not in said
     # An activity that has places of its own gets no new ones with the way it faces.
     there = replace(base, activities=(replace(boxer, placement={"distance": [2, 3]}), *others))
     both = replace(there, activities=(replace(boxer, placement={"distance": [2, 3], "facing_deg": [0, 9]}), *others))
