@@ -9,6 +9,7 @@ from mmsynth.datasets.cards import is_apple_double
 # What the DCA1000's software and TI's Visualizer call the parts of a recording, and the buffers beside the samples that
 # are none.
 PART = re.compile(r"(?:(?:_Raw|_hdr_0ADC)_(?P<bin>\d+)\.bin|(?:^|/)replay_(?P<json>\d+)\.json)$")
+# The number at which they begin, at the latest.
 FIRST = {"bin": 0, "json": 1}
 BESIDE = re.compile(r"_hdr_0CC9_\d+\.bin$")
 
@@ -36,8 +37,9 @@ def parts_of(path: Path) -> list[Path]:
     part = PART.search(path.name)
     if part is None:
         return [path]
-    stem, first = _stem(path.name), FIRST[str(part.lastgroup)]
+    stem = _stem(path.name)
     parts = {_number(p.name): p for p in path.parent.iterdir() if PART.search(p.name) and _stem(p.name) == stem}
+    first = min([FIRST[str(part.lastgroup)], *parts])
     missing = sorted(set(range(first, max(parts))) - set(parts))
     if missing or _number(path.name) != first:
         raise ValueError(

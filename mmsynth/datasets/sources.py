@@ -175,19 +175,19 @@ class PointSource:
 
 def open_dca1000(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A DCA1000 file; later parts are taken with `NAME_Raw_0.bin` and `NAME_hdr_0ADC_0.bin`."""
-    setup = _setup("dca1000", radar)
+    setup = _setup(path, radar)
     return raw_source(read_dca1000(parts_of(path), setup), setup, settings)
 
 
 def open_cascade(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A folder with the files of TI's four-device cascade; --cfg is mmWave Studio's NAME.mmwave.json or a .cfg."""
-    setup = _setup("cascade", radar)
+    setup = _setup(path, radar)
     return raw_source(read_cascade(path, setup), setup, settings)
 
 
 def open_array(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """A plain array of samples, whose axes the settings' layout names."""
-    setup = _setup("array", radar)
+    setup = _setup(path, radar)
     recording = read_array(path, setup.radar, settings.layout)
     return raw_source(replace(recording, correction=board_correction(setup)), setup, settings)
 
@@ -211,14 +211,14 @@ def open_ti_uart(path: Path, radar: str, settings: RecordingSettings) -> Source:
     if path.suffix.lower() == ".json":
         replay = read_replay(parts_of(path), load_radar(radar) if radar else None)
         return PointSource(replay.cloud, replay.setup, replay.notes)
-    setup = _setup("ti-uart", radar)
+    setup = _setup(path, radar)
     log = read_ti_uart(path, setup.radar)
     return PointSource(log.cloud, setup, log.notes)
 
 
 def open_ros_text(path: Path, radar: str, settings: RecordingSettings) -> Source:
     """Text that `rostopic echo` wrote of `ti_mmwave_rospkg`'s radar_scan."""
-    setup = _setup("ros-text", radar)
+    setup = _setup(path, radar)
     found = read_ros_frames(path, setup.radar.waveform.frame_period)
     notes = (
         (f"{found.damaged} damaged blocks were left out", found.damaged),
@@ -235,9 +235,9 @@ def open_table(path: Path, radar: str, settings: RecordingSettings) -> Source:
     return PointSource(read_table(path, setup.radar if setup else None), setup)
 
 
-def _setup(kind: str, radar: str) -> RadarSetup:
+def _setup(path: Path, radar: str) -> RadarSetup:
     if not radar:
-        raise ValueError(f"import {kind}: expected the radar's configuration (--cfg), got none")
+        raise ValueError(f"{path}: expected the radar's configuration (--cfg), got none")
     return load_radar(radar)
 
 

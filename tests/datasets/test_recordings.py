@@ -204,7 +204,7 @@ def test_uart_log(tmp_path: Path) -> None:
     np.testing.assert_allclose(sample.cloud.velocity, rows[:, 3], rtol=1e-6)
     np.testing.assert_allclose(sample.cloud.snr_db, 15.0, rtol=1e-6)
     np.testing.assert_allclose(sample.cloud.times, np.arange(3) * period, atol=1e-9)
-    with pytest.raises(ValueError, match="expected the radar's configuration"):
+    with pytest.raises(ValueError, match=r"log\.dat: expected the radar's configuration \(--cfg\), got none"):
         import_source("ti-uart", tmp_path)
 
 

@@ -27,6 +27,7 @@ from mmsynth.types import PointCloud, RadarSetup
 
 Rows = NDArray[np.float64]
 COLUMNS = "x y z Doppler SNR noise track"
+_PLACE = re.compile(r"^[ \t]*sensorPosition\b([^%#\n]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +78,10 @@ def read_replay(paths: Sequence[Path], setup: RadarSetup | None = None) -> Repla
         raise ValueError(f"{paths[0]}: expected frames with points, got none that the Visualizer could read")
     notes = [f"{lost} frames could not be read by the Visualizer and were left out"] if lost else []
     if place:
-        notes.append("points are turned back by sensorPosition: {:g} m, {:g} and {:g} deg".format(*place))
+        said = "points are turned back by sensorPosition: {0:g} m, {1:g} and {2:g} deg; a recipe for this radar has "
+        notes.append((said + "radar_height = {0:g} and radar_tilt_deg = {3:g}").format(*place, 0 - place[-1]))
     if setup is None:
-        setup = _setup(paths[0], text)
+        setup = _setup(paths[0], _PLACE.sub("", text))  # which is used here: its reader would say that it is not
     cloud, wrong = _cloud(frames, setup.radar.waveform.frame_period)
     return Replay(cloud, setup, (*notes, *wrong))
 
@@ -119,7 +121,7 @@ def _frame(entry: Any, where: str) -> tuple[tuple[float, int], Rows] | None:
 
 def _place(path: Path, text: str) -> tuple[float, float, float] | None:
     """Height in m, turn and tilt in deg of a configuration's last sensorPosition; None without one."""
-    found = re.findall(r"^[ \t]*sensorPosition\b([^%#\n]*)", text, re.MULTILINE)
+    found = _PLACE.findall(text)
     if not found:
         return None
     try:

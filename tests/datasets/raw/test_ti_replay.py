@@ -86,11 +86,25 @@ def test_points_are_turned_back_from_where_they_were_drawn(tmp_path: Path, line:
         visualizer(tmp_path / f"{name}.json", frames, cfg)
     found = read_replay([tmp_path / "r.json"])
     np.testing.assert_allclose(found.cloud.position, [[1, 3, 0]] * 2, atol=1e-6)  # the last is saved before it is drawn
-    assert "points are turned back by sensorPosition: 2 m, 30 and 15 deg" in found.notes
+    wanted = "points are turned back by sensorPosition: 2 m, 30 and 15 deg; a recipe for this radar has "
+    assert f"{wanted}radar_height = 2 and radar_tilt_deg = -15" in found.notes
+    # The line is used, the others of the demo are not; they keep their numbers.
+    assert found.setup.notes == read_replay([tmp_path / "plain.json"]).setup.notes
     for name in ("plain", "zero"):
         plain = read_replay([tmp_path / f"{name}.json"])
         np.testing.assert_allclose(plain.cloud.position[0], drawn, atol=1e-6)
         assert not any("turned back" in note for note in plain.notes)
+
+
+def test_parts_may_begin_at_zero_where_that_is_there(tmp_path: Path) -> None:
+    for part in range(3):
+        visualizer(tmp_path / f"replay_{part}.json", [(part, [[part, 2.0, 0.0, 0.0, 1.0, 1.0]])])
+    capture = import_source("ti-uart", tmp_path)
+    (sample,) = capture.samples
+    assert sample.id == "replay_0" and sample.cloud.position[:, 0].tolist() == [0, 1, 2]
+    (tmp_path / "replay_1.json").unlink()
+    with pytest.raises(ValueError, match=r"expected replay_0\.json and all .* to 2 beside it, got none of number 1$"):
+        import_source("ti-uart", tmp_path)
 
 
 def test_a_configuration_that_is_named_takes_the_files_place(tmp_path: Path) -> None:
