@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmsynth.arrays import check_shapes
 from mmsynth.datasets import Clips, FlatPoints, keep_points, periods, take_clips
 from mmsynth.joints import bones
+from mmsynth.processes import Progress
 
 Array = NDArray[Any]
 
@@ -81,15 +82,20 @@ class Frames:
         return self.take(np.asarray(np.isfinite(self.joints).all((1, 2))))
 
 
-def frames_of(dataset: Clips, clips: Sequence[int] | Array | None = None) -> Frames:
-    """Every frame of the clips of a data set, all if none are named; points without a position count nothing."""
+def frames_of(
+    dataset: Clips, clips: Sequence[int] | Array | None = None, progress: Progress = lambda done, total: None
+) -> Frames:
+    """Every frame of the clips of a data set, all if none are named; points without a position count nothing.
+
+    `progress` is called with (frames whose points are counted, all of them).
+    """
     flat, joints = _placed(dataset.points()), dataset.joints()
     frames, starts = len(flat.frame_time), flat.clip_offsets
     clip = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     if joints is None:
         joints = np.full((frames, 0, 3), np.nan, np.float32)
     found = Frames(
-        _table(flat),
+        _table(flat, progress),
         _heights(flat)[clip],
         joints,
         _sizes(joints, dataset.joint_set),
@@ -130,12 +136,13 @@ def _placed(flat: FlatPoints) -> FlatPoints:
     return keep_points(flat, np.asarray(np.isfinite(flat.values[:, :3]).all(1)))
 
 
-def _table(flat: FlatPoints) -> Array:
+def _table(flat: FlatPoints, progress: Progress) -> Array:
     """The table [frames, features] of `Frames`, some recordings at a time."""
     starts = flat.clip_offsets
     table = np.empty((len(flat.frame_time), len(MIRROR)), np.float32)
     begins = np.flatnonzero(np.diff(starts[:-1] // _AT_ONCE, prepend=-1))
     for a, b in itertools.pairwise([*begins.tolist(), len(starts) - 1]):
+        progress(int(starts[a]), len(table))
         own = take_clips(flat, np.arange(a, b))
         table[starts[a] : starts[b]] = _about(_histograms(own.values, own.frame, len(own.frame_time)), own)
     return table

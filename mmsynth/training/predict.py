@@ -14,7 +14,7 @@ from mmsynth.training.frames import frames_of
 from mmsynth.training.models import NetworkModel
 from mmsynth.training.perceptron import FrameModel
 from mmsynth.training.run import Run
-from mmsynth.training.windows import BINS_PER_SECOND, Windows, cut
+from mmsynth.training.windows import BINS_PER_SECOND, Windows, clip_names, cut
 
 Array = NDArray[Any]
 
@@ -102,13 +102,13 @@ def predict(
         dataset: holds the clips.
         clips: rows of those that are asked for; None = all.
         step: seconds from the start of one window to the next; None = side by side, so that no frame counts twice.
-        progress: called with (windows done, windows in all).
+        progress: called with (windows done, windows in all); of heatmaps first as they are read, then as it answers.
 
     Raises:
         ValueError: no clip is as long as a window, the run predicts poses, or `step` is no positive number.
     """
     settings = replace(run.recipe.window, step=run.recipe.window.duration if step is None else step)
-    windows = cut(dataset, settings, clips)
+    windows = cut(dataset, settings, clips, progress=progress)
     p = _by_parts(run.model.probabilities, windows, progress)
     empty = (np.diff(windows.offsets) == 0) & (not settings.maps)
     return Predictions(run.classes, windows.clip, windows.start, windows.activity, p, empty, settings.duration)
@@ -123,7 +123,7 @@ def predict_poses(
     """Joints in every time bin of the clips of a data set, all of them if none are named, from windows side by side.
 
     A perceptron on histograms predicts them in every frame, and estimates a person's size from all of their clips here.
-    `progress` is called with (windows or frames done, all of them).
+    `progress` is called with (windows or frames done, all of them); of frames and heatmaps first as they are read.
 
     Raises:
         ValueError: no clip is as long as a window (a perceptron's: as a frame), or the run classifies activities.
@@ -134,7 +134,7 @@ def predict_poses(
         raise ValueError("model: expected one that predicts poses, got one that classifies activities")
     settings = replace(run.recipe.window, step=run.recipe.window.duration)
     known = dataset.joint_set == run.targets.joint_set
-    windows = cut(dataset, settings, clips, poses=known)
+    windows = cut(dataset, settings, clips, known, progress)
     return lay_out(_by_parts(run.model.poses, windows, progress), windows, run.targets.joint_set)
 
 
@@ -151,11 +151,11 @@ def _by_parts(ask: Callable[[Windows], Array], windows: Windows, progress: Progr
 def _each_frame(
     model: FrameModel, joint_set: str, dataset: Clips, clips: Sequence[int] | Array | None, progress: Progress
 ) -> Poses:
-    frames, labels = frames_of(dataset, clips), dataset.labels
+    frames, about = frames_of(dataset, clips, progress), dataset.labels
     if not len(frames):
         raise ValueError("predict: expected clips with at least one frame, got none")
     answers = model.poses(frames, progress)
-    names = {"clip": labels.id, "activity": labels.activity, "subject": labels.subject, "session": labels.session}
+    names = {"clip": clip_names(dataset)} | {n: getattr(about, n) for n in ("activity", "subject", "session")}
     return Poses(
         joint_set=joint_set,
         time=frames.time,

@@ -19,6 +19,7 @@ from mmsynth.datasets import (
     select_points,
     windows,
 )
+from mmsynth.processes import Progress
 from mmsynth.training.maps import COLUMNS, ROWS, bin_means, clip_maps
 
 Array = NDArray[Any]
@@ -149,7 +150,11 @@ def bins_of(duration: float) -> int:
 
 
 def cut(
-    dataset: Clips, settings: WindowSettings, clips: Sequence[int] | Array | None = None, poses: bool = False
+    dataset: Clips,
+    settings: WindowSettings,
+    clips: Sequence[int] | Array | None = None,
+    poses: bool = False,
+    progress: Progress = lambda done, total: None,
 ) -> Windows:
     """Cut clips into windows that lie wholly inside them; shorter clips give none.
 
@@ -158,6 +163,7 @@ def cut(
         settings: how to cut, and which points count.
         clips: indices of the clips to cut; default: all.
         poses: keep the joints.
+        progress: called with (windows whose heatmaps are read, all of them); not at all without heatmaps.
 
     Raises:
         ValueError: no clip is as long as a window, what is to be kept is not there, or no velocity was recorded, by
@@ -171,7 +177,7 @@ def cut(
         raise ValueError(f"windows: expected clips of at least {settings.duration} s, got none that long")
     none = np.zeros((len(table), bins_of(settings.duration), 0, 3), np.float32)
     joints = _poses(dataset, flat.frame_time, table, settings) if poses else none
-    maps = window_maps(dataset, flat, table, settings)
+    maps = window_maps(dataset, flat, table, settings, progress)
     flat, labels = _counting(flat, settings), dataset.labels
     start, clip, first = flat.frame_time[table.start], table.clip, flat.point_offsets[table.start]
     counts = flat.point_offsets[table.stop] - first
@@ -229,8 +235,10 @@ def _poses(dataset: Clips, time: Array, table: WindowTable, settings: WindowSett
     return found
 
 
-def window_maps(dataset: Clips, flat: FlatPoints, table: WindowTable, settings: WindowSettings) -> Array:
-    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows, one a frame of the points.
+def window_maps(
+    dataset: Clips, flat: FlatPoints, table: WindowTable, settings: WindowSettings, progress: Progress
+) -> Array:
+    """Heatmaps [windows, bins, channels, ROWS, COLUMNS] (float16) of windows, one a frame of the points; see `cut`.
 
     Raises:
         ValueError: a clip has not one heatmap a frame, or none of a kind that is asked for.
@@ -238,17 +246,15 @@ def window_maps(dataset: Clips, flat: FlatPoints, table: WindowTable, settings: 
     bins, offsets = bins_of(settings.duration), flat.clip_offsets
     found = np.zeros((len(table), bins, len(settings.maps), ROWS, COLUMNS), np.float16)
     for clip in np.unique(table.clip) if settings.maps else ():
+        progress(int((table.clip < clip).sum()), len(table))
         levels = clip_maps(dataset, int(clip), settings.maps, (settings.min_range, settings.max_range))
-        if len(levels) != offsets[clip + 1] - offsets[clip]:
-            raise ValueError(
-                f"clip {dataset.labels.id[clip]}: expected a heatmap of each of its "
-                f"{offsets[clip + 1] - offsets[clip]} frames, got {len(levels)}"
-            )
+        if len(levels) != (frames := offsets[clip + 1] - offsets[clip]):
+            raise ValueError(f"clip {dataset.labels.id[clip]}: expected heatmaps of {frames} frames, got {len(levels)}")
         for row in np.flatnonzero(table.clip == clip):
             a, b = table.start[row], table.stop[row]
             time = flat.frame_time[a:b] - flat.frame_time[a]
-            own = levels[a - offsets[clip] : b - offsets[clip]]
-            found[row] = bin_means(own, time, bin_edges(table.lead[row], settings))
+            own = slice(a - offsets[clip], b - offsets[clip])
+            found[row] = bin_means(levels[own], time, bin_edges(table.lead[row], settings))
     return found
 
 

@@ -37,9 +37,12 @@ def test_how_many_recordings_are_counted_at_once_does_not_show(standing: Path, m
     data = Dataset.open(standing)
     whole = frames_of(data)
     assert whole.take(np.ones(len(whole), bool)) is whole
+    told: list[tuple[int, int]] = []
     for size in (1, 51, 100):
         monkeypatch.setattr("mmsynth.training.frames._AT_ONCE", size)
-        np.testing.assert_array_equal(frames_of(data).table, whole.table)
+        np.testing.assert_array_equal(frames_of(data, None, lambda *done: told.append(done)).table, whole.table)
+    # The third recording, which holds no frame, begins at the end.
+    assert told == [(done, 100) for done in (0, 50, 100, 0, 100, 0, 100)]
 
 
 def test_a_frame_is_described_by_the_points_about_it(standing: Path) -> None:

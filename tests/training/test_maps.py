@@ -55,6 +55,10 @@ def test_the_heatmap_network_tells_activities(posed: Path, tmp_path: Path) -> No
     run = fit(recipe, tmp_path / "run", quiet)
     found = predict(run, Dataset.open(posed))
     assert np.mean([a == b for a, b in zip(found.label, found.truth, strict=True)]) > 0.9
+    # Of two clips of three windows each: as maps are read, and then as it answers.
+    told: list[tuple[int, int]] = []
+    predict(run, Dataset.open(posed), [1, 3], progress=lambda *done: told.append(done))
+    assert told == [(0, 6), (3, 6), (0, 6), (6, 6)]
     # It reads no points: recordings without any are as good.
     with Dataset.open(posed) as data, DatasetWriter(tmp_path / "bare.h5", data.attributes) as writer:
         for sample in data:

@@ -10,7 +10,7 @@ from cli.run import call
 from made_up import quiet
 from training.people import MANY, QUICK, cloud, material, people, recipe
 
-from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
 from mmsynth.evaluation import evaluate_poses
 from mmsynth.joints import joint_names, mirror_order
 from mmsynth.training import estimate, fit, load_run, predict, predict_poses
@@ -95,6 +95,8 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(
     assert before.joints.shape == (12 * 120, 19, 3) and np.isnan(before.error).all()
     assert (np.diff(before.time.reshape(12, 120), axis=1) > 0).all()
     np.testing.assert_array_equal(before.truth, source.joints())
+    # Clips of one name in several files are told apart.
+    assert len(set(predict_poses(run, Datasets.open([posed, posed])).clip)) == 24
     assert call(monkeypatch, "predict", run.folder, posed) == 0
     said = capsys.readouterr()
     assert said.err == f"predict 0 of {12 * 120}\npredict {12 * 120} of {12 * 120}\n"
@@ -104,7 +106,8 @@ def test_a_run_of_histograms_is_trained_kept_read_and_scored(
     np.testing.assert_allclose(np.array([row[3:6] for row in rows[1:]], float), after.joints.reshape(-1, 3), atol=6e-4)
     told: list[tuple[int, int]] = []
     report = evaluate_poses(again, source, tmp_path / "scores", lambda *done: told.append(done))
-    assert told == [(0, 6 * 120), (6 * 120, 6 * 120)]
+    # The points of all clips are counted first, those that the run has not held out as well.
+    assert told == [(0, 12 * 120), (0, 6 * 120), (6 * 120, 6 * 120)]
     assert report.model.instants == 6 * 120 and report.model.mae < 0.5 * report.constant.mae, report.text()
     assert "expect" not in report.text()
     # The constant pose is that of the recordings learnt from, not of those that are scored.
