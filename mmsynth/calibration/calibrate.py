@@ -33,7 +33,7 @@ from mmsynth.calibration.search import ClipFolder, Search, floor_limit, people
 from mmsynth.calibration.settings import CalibrationSettings
 from mmsynth.calibration.styles import MORE, ROUNDS, narrow_activities, open_activities
 from mmsynth.config import dumps
-from mmsynth.datasets import Attributes, Clips, Dataset, FlatPoints, run_folder
+from mmsynth.datasets import Clips, FlatPoints, files_of, run_folder
 from mmsynth.datasets.windows import STATIC_SPEED
 from mmsynth.evaluation.report import without_nan
 from mmsynth.generation.captured import check_motions
@@ -229,13 +229,14 @@ def _with_nan(table: dict[str, Any]) -> dict[str, Any]:
 def _check_radar(recipe: Recipe, captures: Clips) -> tuple[RadarSetup, str]:
     """The recipe's radar, and the unit of recorded intensity; refuses recordings that are known of another waveform."""
     setup = resolve_radar(recipe)
-    about = captures.attributes if isinstance(captures, Dataset) else Attributes(intensity_unit="")
-    if about.radar is not None and about.radar.waveform != setup.radar.waveform:
-        raise ValueError(
-            f"calibrate: expected recordings of the recipe's radar {setup.radar.name}, got some of {about.radar.name} "
-            "with another waveform"
-        )
-    return setup, about.intensity_unit
+    files = files_of(captures)
+    for radar in (file.attributes.radar for file in files):
+        if radar is not None and radar.waveform != setup.radar.waveform:
+            raise ValueError(
+                f"calibrate: expected recordings of the recipe's radar {setup.radar.name}, got some of {radar.name} "
+                "with another waveform"
+            )
+    return setup, files[0].attributes.intensity_unit if files else ""
 
 
 def _still(recipe: Recipe, setup: RadarSetup) -> Still:

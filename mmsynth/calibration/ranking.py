@@ -17,6 +17,7 @@ from mmsynth.calibration.quantities import Floats, stretches
 from mmsynth.datasets import Clips
 from mmsynth.evaluation.evaluate import met, untouched
 from mmsynth.metrics import mutual_information
+from mmsynth.processes import Progress
 from mmsynth.training import Predictions, Run, predict
 
 # Standard errors within which two models are not told apart.
@@ -73,8 +74,8 @@ class Ranking:
         return "\n".join(lines)
 
 
-def answers(run: Run, recordings: Clips) -> Predictions:
-    """What a run says of recordings that it has not seen.
+def answers(run: Run, recordings: Clips, progress: Progress = lambda done, total: None) -> Predictions:
+    """What a run says of recordings that it has not seen; `progress` as in `predict`.
 
     Raises:
         ValueError: it learnt from them, or was adapted to them, which alone makes its answers for a clip agree.
@@ -85,7 +86,7 @@ def answers(run: Run, recordings: Clips) -> Predictions:
             f"rank: expected recordings that no run has seen, got some that {run.folder} was trained on or adapted to: "
             "its answers for them agree whether they are right or not"
         )
-    return predict(run, recordings, clips)
+    return predict(run, recordings, clips, progress=progress)
 
 
 def rank(predictions: Mapping[str, Predictions]) -> Ranking:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sized
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,23 +46,23 @@ def train(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
-    file: Annotated[Path, typer.Argument(help="Data set, as `generate` and `import` write it.")],
+    files: Annotated[list[Path], typer.Argument(help="Data sets, as `generate` and `import` write them.")],
     step: Annotated[
         float | None, typer.Option(help="Seconds from one window of activities to the next; none = side by side.")
     ] = None,
 ) -> None:
-    """Print label and confidence of every window of a recording, or joints and their expected error (nan = unknown).
+    """Print label and confidence of every window of recordings, or joints and their expected error (nan = unknown).
 
     `mmsynth predict runs/mine recording.h5 > answers.tsv`
 
-    `mmsynth predict runs/falls night.h5 --step 0.5`
+    `mmsynth predict runs/falls monday.h5 tuesday.h5 --step 0.5`
     """
-    from mmsynth.datasets import Dataset
+    from mmsynth.datasets import Datasets
     from mmsynth.joints import joint_names
     from mmsynth.training import load_run, other_radar, predict_poses
     from mmsynth.training import predict as ask
 
-    loaded, data = load_run(run), Dataset.open(file)
+    loaded, data = load_run(run), Datasets.open(files, drop_intensity=True)
     if warning := other_radar(loaded, data):
         note(warning)
     if loaded.recipe.task == "pose":
@@ -97,19 +98,19 @@ def _note_missing(data: Sized, clips: Iterable[str]) -> None:
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training.")],
-    on: Annotated[Path, typer.Option(help="Labelled data set.")],
+    on: Annotated[list[Path], typer.Option(help="Labelled data set; may be given several times.")],
     out: Annotated[Path, typer.Option(help="Folder for the report; an earlier one there is replaced.")],
 ) -> None:
     """Score a trained model on labelled recordings: table, figure, JSON.
 
     `mmsynth evaluate runs/mine --on radhar.h5 --out runs/mine/scores`
     """
-    from mmsynth.datasets import Dataset
+    from mmsynth.datasets import Datasets
     from mmsynth.evaluation import evaluate as score
     from mmsynth.evaluation import evaluate_poses
     from mmsynth.training import load_run
 
-    loaded, data = load_run(run), Dataset.open(on)
+    loaded, data = load_run(run), Datasets.open(on, drop_intensity=True)
     judge = evaluate_poses if loaded.recipe.task == "pose" else score
     with Progress("evaluate") as progress:
         report = judge(loaded, data, out, progress)
@@ -146,7 +147,10 @@ def curve(
 @app.command()
 def rank(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished trainings, of a recipe or simulator each.")],
-    on: Annotated[Path, typer.Option(help="Recordings that none of them has seen; labels are not looked at.")],
+    on: Annotated[
+        list[Path],
+        typer.Option(help="Recordings that none of them has seen, labels aside; may be given several times."),
+    ],
 ) -> None:
     """Order trainings by how well their answers hang together along recordings without labels.
 
@@ -154,28 +158,32 @@ def rank(
     """
     from mmsynth.calibration import answers
     from mmsynth.calibration import rank as order
-    from mmsynth.datasets import Dataset
+    from mmsynth.datasets import Datasets
     from mmsynth.training import Predictions, load_run, other_radar
 
-    with Dataset.open(on) as recordings:
-        loaded = {str(folder): load_run(folder) for folder in runs}
+    recordings, loaded = Datasets.open(on, drop_intensity=True), {str(folder): load_run(folder) for folder in runs}
+    for folder, run in loaded.items():
+        if warning := other_radar(run, recordings):
+            note(f"{folder}: {warning}")
+    said: dict[str, Predictions] = {}
+    with Progress("rank") as progress:
         for folder, run in loaded.items():
-            if warning := other_radar(run, recordings):
-                note(f"{folder}: {warning}")
-        with Progress("runs") as progress:
-            said: dict[str, Predictions] = {}
-            for folder, run in loaded.items():
-                progress(len(said), len(loaded))
-                said[folder] = answers(run, recordings)
-            progress(len(said), len(loaded))
-        found = order(said)
-    say(found.text())
+            said[folder] = answers(run, recordings, partial(_one_of, progress, len(said), len(loaded)))
+    say(order(said).text())
+
+
+def _one_of(progress: Progress, number: int, runs: int, done: int, total: int) -> None:
+    """Progress of all runs, that of run `number` being known; all have as many windows."""
+    progress(number * total + done, runs * total)
 
 
 @app.command()
 def calibrate(
     recipe: Annotated[Path, typer.Option(help="Recipe of the synthetic data set.")],
-    captures: Annotated[Path, typer.Option(help="Recordings of your radar, without labels, each of one activity.")],
+    captures: Annotated[
+        list[Path],
+        typer.Option(help="Recordings of your radar, unlabelled, each of one activity; may be given several times."),
+    ],
     out: Annotated[Path, typer.Option(help="Overlay (TOML) to write; histograms (PNG) and results (JSON) go beside.")],
     workers: Workers = 2,
     clips: Annotated[int, typer.Option(min=1, help="Simulated clips of each clothing; of few, chance decides.")] = 100,
@@ -196,21 +204,20 @@ def calibrate(
     from mmsynth.calibration import CalibrationSettings, short
     from mmsynth.calibration import calibrate as match
     from mmsynth.calibration import estimate as measure
-    from mmsynth.datasets import Dataset
+    from mmsynth.datasets import Datasets
     from mmsynth.generation import load_recipe
 
     loaded = load_recipe(recipe, radar)
     loaded = loaded if seed is None else replace(loaded, seed=seed)
-    settings = CalibrationSettings(clips=clips)
-    with Dataset.open(captures) as recordings:
-        if doubt := short(recordings):
-            note(doubt)
-        if estimate:
-            with Progress("clips") as progress:
-                cost = measure(loaded, recordings, progress, settings, workers)
-            minutes = f"{cost.seconds / 60:.1f} min with --workers {workers}"
-            say(f"about {cost.clips} clips: {minutes}, and some more to compare them with the recordings")
-            return
+    settings, recordings = CalibrationSettings(clips=clips), Datasets.open(captures)
+    if doubt := short(recordings):
+        note(doubt)
+    if estimate:
         with Progress("clips") as progress:
-            found = match(loaded, recordings, out, progress, settings, workers)
+            cost = measure(loaded, recordings, progress, settings, workers)
+        minutes = f"{cost.seconds / 60:.1f} min with --workers {workers}"
+        say(f"about {cost.clips} clips: {minutes}, and some more to compare them with the recordings")
+        return
+    with Progress("clips") as progress:
+        found = match(loaded, recordings, out, progress, settings, workers)
     say(found.text(), f"wrote {out}, {out.with_suffix('.png')} and {out.with_suffix('.json')}")

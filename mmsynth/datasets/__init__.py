@@ -24,6 +24,7 @@ from mmsynth.datasets.folder import run_folder as run_folder
 from mmsynth.datasets.importers import import_source as import_source
 from mmsynth.datasets.info import info as info
 from mmsynth.datasets.joined import Datasets as Datasets
+from mmsynth.datasets.joined import files_of as files_of
 from mmsynth.datasets.mars import import_mars as import_mars
 from mmsynth.datasets.radhar import import_radhar as import_radhar
 from mmsynth.datasets.raw.export import export_recordings as export_recordings

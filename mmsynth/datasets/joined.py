@@ -1,12 +1,14 @@
 """Several data sets as one."""
 
+from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmsynth.datasets.clips import FlatPoints, LabelTable
+from mmsynth.datasets.clips import Clips, FlatPoints, LabelTable
 from mmsynth.datasets.dataset import Dataset
 from mmsynth.datasets.layout import COLUMNS
 from mmsynth.joints import joint_names
@@ -42,6 +44,15 @@ class Datasets:
             **{f.name: np.concatenate([getattr(p.labels, f.name) for p in parts]) for f in fields(LabelTable)}
         )
         self._part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+
+    @classmethod
+    def open(cls, paths: Iterable[Path | str], drop_intensity: bool = False) -> "Datasets":
+        """Open files as one.
+
+        Raises:
+            ValueError: as of `Dataset.open`, or they cannot be joined.
+        """
+        return cls(tuple(Dataset.open(path) for path in paths), drop_intensity)
 
     @property
     def part(self) -> NDArray[np.int64]:
@@ -86,6 +97,11 @@ class Datasets:
         unknown = [np.full((p.frames, count, 3), np.nan, np.float32) for p in self.parts]
         found = [p.joints() for p in self.parts]
         return np.concatenate([u if j is None else j for u, j in zip(unknown, found, strict=True)])
+
+
+def files_of(clips: Clips) -> tuple[Dataset, ...]:
+    """The files that clips are from; of clips that are from none, none."""
+    return clips.parts if isinstance(clips, Datasets) else (clips,) if isinstance(clips, Dataset) else ()
 
 
 def _end_to_end(

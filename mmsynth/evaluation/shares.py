@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mmsynth.datasets import Dataset, Datasets
+from mmsynth.datasets import Datasets
 from mmsynth.evaluation.fewshot import SHARES, Curve, tree_curve
 from mmsynth.evaluation.networks import ALONE, NetworkPlan, Study, network_curve
 from mmsynth.evaluation.pose_curve import PoseStudy, pose_curves, recordings
@@ -48,7 +48,7 @@ def share_curve(
         OSError: `out` cannot be written.
     """
     rest = _check(recipe, shares)
-    sources = Datasets(tuple(Dataset.open(path) for path in recipe.data.real), True)
+    sources = Datasets.open(recipe.data.real, drop_intensity=True)
     check_hold_out([sources], recipe.data)
     data = replace(recipe.data, hold_out=(), unlabelled=(), real_fraction=1.0, validation=0.0)
     every, plan = replace(recipe, data=data, adapt=Adapt()), NetworkPlan(recipe, tuple(draws), tuple(shares))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsynth.arrays import check_device
-from mmsynth.datasets import Clips, Dataset, Datasets, lengths, load_split
+from mmsynth.datasets import Clips, Datasets, lengths, load_split
 from mmsynth.joints import joint_names
 from mmsynth.training.frames import frames_of
 from mmsynth.training.known import Known, are_known, marks_of
@@ -229,7 +229,7 @@ def _unlabelled(source: Datasets | None, rows: Array, recipe: Recipe, joint_set:
 
 
 def _open(paths: tuple[Path, ...]) -> Datasets | None:
-    return Datasets(tuple(Dataset.open(p) for p in paths), drop_intensity=True) if paths else None
+    return Datasets.open(paths, drop_intensity=True) if paths else None
 
 
 def _usable(

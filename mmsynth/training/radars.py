@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmsynth.datasets import Clips, Dataset
+from mmsynth.datasets import Clips, Dataset, files_of
 from mmsynth.radar import angle_resolution, aperture
 from mmsynth.training.run import Run
 from mmsynth.types import Radar
@@ -44,15 +44,15 @@ class _Figures:
 
 
 def other_radar(run: Run, dataset: Clips) -> str:
-    """A sentence if a data set's radar resolves otherwise than those that a run learnt from; "" if not, or not known.
+    """A sentence if the radar of clips resolves otherwise than those that a run learnt from; "" if not, or not known.
 
-    The files that the run learnt from are looked at, as far as they are still there.
+    The files that the run learnt from are looked at, as far as they are still there. Of several files' radars the first
+    that resolves otherwise is told.
     """
-    if not isinstance(dataset, Dataset):
-        return ""
     learnt = [found for path in (*run.recipe.data.real, *run.recipe.data.synthetic) if (found := _of_file(path))]
-    own = _figures(dataset)
-    if not learnt or any(own.resolves_as(one) for one in learnt):
+    each = (_figures(file) for file in files_of(dataset) if learnt)
+    own = next((one for one in each if not any(one.resolves_as(other) for other in learnt)), None)
+    if own is None:
         return ""
     return f"the run learnt from {learnt[0].text()}, these clips are of {own.text()}: do not trust its predictions"
 

@@ -13,11 +13,12 @@ from mmsynth.calibration import CalibrationSettings, calibrate
 from mmsynth.calibration.calibrate import _still
 from mmsynth.calibration.quantities import SLOW, Still, distances, measure
 from mmsynth.calibration.search import ClipFolder
-from mmsynth.datasets import Dataset, DatasetWriter
+from mmsynth.datasets import Dataset, Datasets, DatasetWriter
 from mmsynth.generation import generate, load_recipe
 from mmsynth.generation.clip import Stage, Traced, trace_clip
 from mmsynth.generation.load import resolve_radar
 from mmsynth.generation.recipe import Recipe, Tolerances
+from mmsynth.radar import load_radar
 from mmsynth.resources import data_file
 from mmsynth.training.adapt import AdaptSettings
 
@@ -74,6 +75,11 @@ def test_a_noisier_radar_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.
         calibrate(near, Dataset.open(tmp_path / "empty.h5"), tmp_path / "other.toml", lambda done, total: None)
     with pytest.raises(ValueError, match="recordings of the recipe's radar IWR1443BOOST/mars, got some of .*/radhar"):
         calibrate(replace(near, radar="mars"), recorded, tmp_path / "other.toml", lambda done, total: None)
+    with DatasetWriter(tmp_path / "foreign.h5", replace(recorded.attributes, radar=load_radar("mars").radar)):
+        pass
+    both = Datasets.open([recorded.path, tmp_path / "foreign.h5"])
+    with pytest.raises(ValueError, match="recordings of the recipe's radar .*/radhar, got some of IWR1443BOOST/mars"):
+        calibrate(near, both, tmp_path / "other.toml", lambda done, total: None)
     measured = measure(recorded.points(), 0.5)
     assert set(distances(measured, measured).values()) == {0.0}
 

@@ -1,6 +1,7 @@
 """The commands, from a recipe to scores, and what they say on the way."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,12 +16,13 @@ from made_up import swing
 from mmsynth.calibration import Calibration, CalibrationSettings, Cost, Distance, Level
 from mmsynth.cli import IMPORTS
 from mmsynth.cli.shared import Progress, table
-from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
 from mmsynth.datasets.clouds import cut_cloud
 from mmsynth.datasets.importers import PUBLIC
 from mmsynth.datasets.sources import FORMATS
 from mmsynth.generation.recipe import Recipe
 from mmsynth.radar import load_radar, write_cfg
+from mmsynth.types import Labels
 
 
 @pytest.mark.parametrize(("together", "pause"), [(1, 5.0), (1, 90.0), (8, 60.0)])
@@ -125,6 +127,7 @@ def test_generate_info_train_predict_evaluate(
     said = capsys.readouterr()
     assert said.err.startswith(f"note: {tmp_path / 'run'}: the run learnt from IWR1443BOOST/radhar")
     head, first = said.out.splitlines()
+    assert said.err.endswith("\nrank 0 of 30\nrank 30 of 30\n")
     assert "30 windows" in head and first.startswith(str(tmp_path / "run")) and 0 <= float(first.split()[1]) <= 1
     assert call(monkeypatch, "rank", tmp_path / "run", "--on", data / "dataset.h5") == 1
     assert "expected recordings that no run has seen" in capsys.readouterr().err
@@ -133,6 +136,19 @@ def test_generate_info_train_predict_evaluate(
     assert said.err.startswith("note: the run learnt from IWR1443BOOST/radhar")
     times = np.array([line.split("\t")[1:3] for line in said.out.splitlines()[1:]], float)
     assert times == pytest.approx(np.tile(0.4 * np.stack([np.arange(15), np.arange(1, 16)], 1), (2, 1)))
+    # Several files are one set, in which clips of one name are told apart.
+    two, more = (tmp_path / "mine.h5", tmp_path / "more.h5"), ("--on", tmp_path / "more.h5")
+    with DatasetWriter(two[1], Attributes()) as writer:
+        for seed, activity in enumerate(("fast", "slow")):
+            writer.append(replace(swing(activity, seed), labels=Labels("walk")))
+    assert call(monkeypatch, "predict", tmp_path / "run", *two) == 0
+    clips = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert len(clips) == 60 and len(set(clips)) == 4
+    runs = (tmp_path / "run", shutil.copytree(tmp_path / "run", tmp_path / "copy"))
+    assert call(monkeypatch, "rank", *runs, "--on", two[0], *more) == 0
+    assert capsys.readouterr().err.endswith("\nrank 0 of 120\nrank 120 of 120\n")
+    assert call(monkeypatch, "evaluate", tmp_path / "run", *more, *more, "--out", tmp_path / "both") == 0
+    assert json.loads((tmp_path / "both" / "report.json").read_text())["windows"]["windows"] == 60
     assert call(monkeypatch, *train) == 0
     assert "finished before" in capsys.readouterr().out
 
@@ -191,9 +207,9 @@ def test_calibrate_hands_over_what_it_is_asked(
     asked = []
 
     def match(
-        recipe: Recipe, captures: Dataset, out: Path, _: Progress, settings: CalibrationSettings, workers: int
+        recipe: Recipe, captures: Datasets, out: Path, _: Progress, settings: CalibrationSettings, workers: int
     ) -> Calibration:
-        asked.append((recipe.seed, captures.path, out, settings.clips, workers))
+        asked.append((recipe.seed, [part.path for part in captures.parts], out, settings.clips, workers))
         return Calibration({}, {"speed (m/s)": Distance(0.2, 0.1, 0.01, 0.05)}, Level(6.0, 1.0))
 
     monkeypatch.setattr("mmsynth.calibration.calibrate", match)
@@ -202,9 +218,9 @@ def test_calibrate_hands_over_what_it_is_asked(
     with DatasetWriter(data, Attributes()):
         pass
     plain = ("calibrate", "--recipe", recipe, "--captures", data, "--out", out)
-    for more in ((), ("--seed", "0", "--clips", "7", "--workers", "3")):
+    for more in ((), ("--seed", "0", "--clips", "7", "--workers", "3", "--captures", data)):
         assert call(monkeypatch, *plain, *more) == 0
-    assert asked == [(1, data, out, 100, 2), (0, data, out, 7, 3)]
+    assert asked == [(1, [data], out, 100, 2), (0, [data] * 2, out, 7, 3)]
     assert (
         "falls\n" in (said := capsys.readouterr().out)
         and f"wrote {out}, {tmp_path / 'o.png'} and {tmp_path / 'o.json'}\n" in said

@@ -12,7 +12,7 @@ import pytest
 import torch
 from made_up import written
 
-from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
+from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter, files_of
 from mmsynth.types import PointCloud, Sample
 
 Make = Callable[..., Sample]
@@ -154,7 +154,8 @@ def test_axes_and_units_stand_on_every_array(tmp_path: Path, attributes: Attribu
 def test_files_join(tmp_path: Path, attributes: Attributes, make_sample: Make) -> None:
     a = Dataset.open(written(tmp_path / "a.h5", attributes, [make_sample(i) for i in range(3)]))
     b = Dataset.open(written(tmp_path / "b.h5", attributes, [make_sample(7, frames=2)]))
-    both = Datasets((a, b))
+    both = Datasets.open([a.path, b.path])
+    assert files_of(both) == both.parts and [p.path for p in both.parts] == [a.path, b.path] and files_of(a) == (a,)
     assert len(both) == 4 and both.part.tolist() == [0, 0, 0, 1]
     assert_same(both[3], b[0])
     assert_same(both[-2], a[2])

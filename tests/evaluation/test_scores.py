@@ -10,7 +10,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from mmsynth.datasets import Attributes, Dataset, DatasetWriter
+from mmsynth.datasets import Attributes, Dataset, Datasets, DatasetWriter
 from mmsynth.evaluation import corpus, evaluate, folds
 from mmsynth.evaluation.evaluate import Report, met, score_predictions, untouched
 from mmsynth.evaluation.official import split_reports
@@ -113,8 +113,9 @@ def test_clips_of_another_radar_are_told(recordings: Path, generated: Path, tmp_
         "the run learnt from IWR1443BOOST/radhar (4.36 cm, 0.615 m/s, 30 frames/s, 14 x 56 deg), these clips are of"
     )
     assert said in evaluate(run, Dataset.open(other), tmp_path / "report").text()
-    for known in (mine, seen_by("radhar", recordings, tmp_path / "same.h5")):
-        assert other_radar(run, Dataset.open(known)) == ""
+    known = (mine, seen_by("radhar", recordings, tmp_path / "same.h5"))
+    assert [other_radar(run, Dataset.open(file)) for file in known] == ["", ""]
+    assert other_radar(run, Datasets.open((known[1], other), drop_intensity=True)) == said
     # Of a radar that is not known the frame rate tells.
     assert "these clips are of a radar that is not known (20 frames/s)" in other_radar(run, Dataset.open(recordings))
     mine.unlink()
