@@ -68,8 +68,8 @@ def _apart(recipe: Recipe, found: Recipe, who: Names) -> str:
     taken = {a.label: int((who == a.label).sum()) for a in recipe.activities}
     if not any(taken.values()):
         none = (
-            "no recording was taken for an activity, so that all share the places that were found and move as the "
-            f"recipe has it: try more clips, and recordings of one activity each, of {recipe.seconds:g} s or longer"
+            "no recording was taken for an activity, so that none gets places and ways to move of its own: try more "
+            f"clips, and recordings of one activity each, of {recipe.seconds:g} s or longer"
         )
         return none if len(taken) > 1 else ""
     listed = ", ".join(f"{name} {count}" for name, count in taken.items())

@@ -33,7 +33,7 @@ def test_activities_and_recordings_that_leave_places_as_they_are_are_named() -> 
     assert "recordings need 9 windows of 0.5 s" in said(wide, hung)
     assert "recordings need 9 windows of 0.5 s" in said(base, base)
     # Of a single activity nothing is to be told.
-    assert said(base, moved).startswith("no recording was taken for an activity, so that all share the places that")
+    assert said(base, moved).startswith("no recording was taken for an activity, so that none gets places")
     assert "recordings of one activity each, of 0.5 s or longer" in said(base, moved)
     one, elsewhere = (replace(r, activities=base.activities[:1]) for r in (base, moved))
     assert said(one, elsewhere) == ""
