@@ -65,7 +65,7 @@ def fit_skeleton(
     betas [10], and those joints of the body that carry something seen.
 
     Args:
-        skeleton: joints over time.
+        skeleton: joints over time, z up: this is not checked, since people lie; `read_motion` finds which way is up.
         body: that follows them.
         settings: of the fit.
         shape: betas [10] of who is seen, where other recordings tell them (`person_shape`); None = by these frames.
