@@ -127,7 +127,7 @@ ACTIVITIES: Mapping[str, Activity] = {
             "hook": Range(0.0, 0.2, "m that the hand swings out on its way to the target"),
             "lunge": Range(0.0, 0.25, "m that the pelvis goes forward with a punch: on the spot to stepping in"),
             "lean": Range(0.0, 0.4, "rad that the trunk leans into it"),
-            "footwork": Range(0.0, 0.3, "m of shifting about, standard deviation: none to much"),
+            "footwork": Range(0.0, 0.6, "m of shifting about, standard deviation: none to much"),
         },
         "boxing",
     ),
