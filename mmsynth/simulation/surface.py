@@ -14,6 +14,9 @@ from mmsynth.types import MeshSequence, Scene
 
 # Vertex normals further than this from the normal of a facet mark an edge of the object: the facet stays flat there.
 CREASE_COSINE = 0.77
+# Square of the sine of the angle at a facet's first corner up to which it is a sliver, whose two edges hardly differ in
+# direction: components along them are lost to rounding (float32: by a fiftieth there).
+SLIVER = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,16 +206,18 @@ def cut_triangle(count: int) -> tuple[Tensor, Tensor]:
 def carry(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """Vectors [3, 3, faces] (component, any, face) that move with their facets from corners `before` to `after`.
 
-    They keep their components along two edges and the unit normal of the facet.
+    They keep their components along two edges and the unit normal of the facet. Of a `SLIVER` they are zero.
     """
     one, two, normal = _frame(before)
     along, across = dot(vectors, one[:, None]), dot(vectors, two[:, None])
     a, b, c = dot(one, one), dot(one, two), dot(two, two)
-    scale = 1 / (a * c - b * b).clamp_min(1e-30)
+    span = a * c - b * b
+    scale = 1 / span.clamp_min(1e-30)
     first, second = (c * along - b * across) * scale, (a * across - b * along) * scale
     out = _frame(after)
     height = dot(vectors, normal[:, None])
-    return first * out[0][:, None] + second * out[1][:, None] + height * out[2][:, None]
+    carried = first * out[0][:, None] + second * out[1][:, None] + height * out[2][:, None]
+    return torch.where(span > SLIVER * a * c, carried, 0.0)
 
 
 def _frame(corner: Tensor) -> tuple[Tensor, Tensor, Tensor]:

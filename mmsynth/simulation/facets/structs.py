@@ -9,7 +9,7 @@ import warp as wp
 
 from mmsynth.simulation.kernels.launch import as_array
 from mmsynth.simulation.pose import PosedScene
-from mmsynth.simulation.surface import CREASE_COSINE
+from mmsynth.simulation.surface import CREASE_COSINE, SLIVER
 
 wp.set_module_options({"enable_backward": False})
 
@@ -94,7 +94,7 @@ FACETS = """
 
 # What a facet is: its corners at a knot, and the smooth surface off their edges.
 PATCHES = (
-    f"    constexpr float CREASE = {CREASE_COSINE}f;"
+    f"    constexpr float CREASE = {CREASE_COSINE}f, SLIVER = {SLIVER}f;"
     + """
     struct patch {
         three corner[3];
@@ -126,14 +126,15 @@ PATCHES = (
                 from[n][l] = mesh.normals.data[(frame[l] * 3 + n) * stride + vertex[c][l]];
         return three{load(from[0]), load(from[1]), load(from[2])};
     };
-    // `surface.sagitta` of each edge, as components along edges 0-1 and 0-2 and the unit normal.
+    // `surface.sagitta` of each edge, as components along edges 0-1 and 0-2 and the unit normal; none of a sliver.
     auto sagittas = [&](const patch& at, three* found) {
         three first_edge = at.corner[1] - at.corner[0], two = at.corner[2] - at.corner[0];
         three up = unit(cross(first_edge, two));
         lane a = dot(first_edge, first_edge), b = dot(first_edge, two), c = dot(two, two);
-        lane scale = 1.0f / most(a * c - b * b, zero + 1e-30f);
+        lane span = a * c - b * b, scale = 1.0f / most(span, zero + 1e-30f);
         three normal[3] = {normal_at(0), normal_at(1), normal_at(2)};
         auto smooth = least(dot(normal[0], up), least(dot(normal[1], up), dot(normal[2], up))) > CREASE;
+        smooth = smooth & (span > SLIVER * a * c);
         for (int n = 0; n < 3; ++n) {
             const three &start = normal[n], &end = normal[(n + 1) % 3], edge = at.corner[(n + 1) % 3] - at.corner[n];
             three bend = (start * dot(edge, start) - end * dot(edge, end)) * (zero - 0.125f);
