@@ -172,8 +172,8 @@ def test_every_third_frame_is_what_the_whole_stretch_has_there() -> None:
     assert len(seen.recorded) == len(seen.simulated) == len(seen.surface) == 3
     assert max(len(frame) for frame in seen.simulated) > 5  # a boxer; the first may hold still
     # Another draw of noise is another cloud of the same frames; a row is the mean over draws.
-    assert [len(frame) for frame in seen.simulated] != [len(frame) for frame in other.simulated]
-    assert [len(frame) for frame in seen.recorded] == [len(frame) for frame in other.recorded]
+    assert not any(np.array_equal(*frames) for frames in zip(seen.simulated, other.simulated, strict=True))
+    assert all(np.array_equal(*frames) for frames in zip(seen.recorded, other.recorded, strict=True))
 
 
 def test_comparing_traces_every_draw_of_every_recording_anew(tmp_path: Path) -> None:
