@@ -208,16 +208,20 @@ def carry(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
 
     They keep their components along two edges and the unit normal of the facet. Of a `SLIVER` they are zero.
     """
-    one, two, normal = _frame(before)
-    along, across = dot(vectors, one[:, None]), dot(vectors, two[:, None])
+    one, two = before[:, 1] - before[:, 0], before[:, 2] - before[:, 0]
     a, b, c = dot(one, one), dot(one, two), dot(two, two)
-    span = a * c - b * b
-    scale = 1 / span.clamp_min(1e-30)
+    kept = a * c - b * b > SLIVER * a * c
+    # Some other facet stands in for a sliver, whose normal has a gradient that is no number.
+    other = torch.eye(3, dtype=before.dtype, device=before.device)[..., None]
+    one, two, normal = _frame(torch.where(kept, before, other))
+    a, b, c = dot(one, one), dot(one, two), dot(two, two)
+    along, across = dot(vectors, one[:, None]), dot(vectors, two[:, None])
+    scale = 1 / (a * c - b * b).clamp_min(1e-30)
     first, second = (c * along - b * across) * scale, (a * across - b * along) * scale
-    out = _frame(after)
+    out = _frame(torch.where(kept, after, other))
     height = dot(vectors, normal[:, None])
     carried = first * out[0][:, None] + second * out[1][:, None] + height * out[2][:, None]
-    return torch.where(span > SLIVER * a * c, carried, 0.0)
+    return torch.where(kept, carried, 0.0)
 
 
 def _frame(corner: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -79,7 +79,8 @@ _MAIN = """
         three into = way * (1.0f / far), out = back * (1.0f / near);
         common = {common.real * spread, common.imag * spread};
         three area = cross(node[1] - node[0], node[2] - node[0]) * (zero + 0.5f);
-        lane size = length(area), per = 1.0f / size;
+        // A facet without an area, as where three corners are in a line, has no echo.
+        lane size = length(area), per = 1.0f / most(size, zero + 1e-30f);
         lane cos_in = most(-dot(into, area), zero) * per, cos_out = most(-dot(out, area), zero) * per;
         pieces = zero;
         if (law.points != 0) {

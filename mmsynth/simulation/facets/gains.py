@@ -79,7 +79,8 @@ def _amplitude(
     into, out = ways[0] / lengths[0], ways[1] / lengths[1]
     spread = lengths[0] * lengths[1]
     area = surface.area_vectors(corner)
-    size = length(area)
+    # A facet without an area, as where three corners are in a line, has no echo, and no gradient that is no number.
+    size = dot(area, area).clamp_min(1e-36).sqrt()
     cosines = torch.stack([-dot(into, area), -dot(out, area)]).clamp_min(0) / size
     rough = pose.materials[1].index_select(0, pose.topology.region.index_select(0, facets)).repeat(times)
     gain, slope = torch.zeros(2, len(size), dtype=torch.complex64, device=size.device)

@@ -18,6 +18,7 @@ from mmsynth.simulation.legs import direct_legs
 from mmsynth.simulation.mirrors.chains import room_mirrors
 from mmsynth.simulation.pose import pose_frame
 from mmsynth.simulation.settings import Simulation
+from mmsynth.simulation.surface import carry
 from mmsynth.simulation.visible import visible
 from mmsynth.types import Material, Pattern, Scene
 
@@ -74,7 +75,8 @@ def test_kernel_is_its_reference(over, settings, pattern, skin, loops):
         assert float((fused - reference).abs().max()) < (3e-17 if fused.dtype == torch.float64 else 1e-6)
 
 
-def test_slivers_return_next_to_nothing():
+@pytest.mark.parametrize("height", [1e-5, 0.0])
+def test_slivers_return_next_to_nothing(height):
     """A mesh that folds has facets of no height: what bends them is lost to rounding, and once came out as 1e12 m."""
     blob = bent_blob()
     faces, vertices = blob.faces.long(), blob.vertices.clone()
@@ -83,9 +85,9 @@ def test_slivers_return_next_to_nothing():
         if not used & set(face):
             used |= set(faces[(faces == face[0]).any(1)].flatten().tolist()) | set(face)
             middle = vertices[:, face[1:]].mean(1)
-            vertices[:, face[0]] = middle + 1e-5 * (vertices[:, face[0]] - middle)
+            vertices[:, face[0]] = middle + height * (vertices[:, face[0]] - middle)
             slivers.append(number)
-    folded, skin = replace(blob, vertices=vertices), Material("skin", complex(6.6, -8.9))
+    folded, skin = replace(blob, vertices=vertices.requires_grad_()), Material("skin", complex(6.6, -8.9))
     scene = Scene(torch.eye(4, dtype=torch.float64), (folded,), {"skin": skin})
     frame = pose_frame(scene, small_radar(), 0, Simulation(knots=5, turn=0.0), seed=1)
     ends = direct_legs(scene, frame.radar, frame.settings)
@@ -94,9 +96,20 @@ def test_slivers_return_next_to_nothing():
     thin = torch.isin(facets, torch.tensor(slivers))
     assert int(thin.sum()) > 20
     for gains in (fused_gains, facet_gains):
-        size = gains(frame, facets, ends, seen)[0].abs()
+        gain = gains(frame, facets, ends, seen)[0]
+        size = gain.detach().abs()
         # Echoes go with the area, of which they have a hundred-thousandth; what is diffuse, with its root.
         assert bool(size.isfinite().all()) and float(size[thin].max()) < 0.02 * float(size.max())
+    assert bool(torch.autograd.grad(gain.abs().square().sum(), vertices)[0].isfinite().all())
+
+
+def test_slivers_of_a_millimetre_have_gradients():
+    draw = torch.Generator().manual_seed(1)
+    corner, bend = (size * torch.rand(3, 3, 500, generator=draw) for size in (1e-3, 1e-5))
+    corner[:, 2] = corner[:, :2].mean(1)
+    corner.requires_grad_()
+    carried = carry(bend, corner, corner.detach())
+    assert not carried.any() and bool(torch.autograd.grad(carried.sum(), corner)[0].isfinite().all())
 
 
 def test_facets_that_hardly_turn_have_one_gain():
