@@ -1,5 +1,6 @@
 """Several data sets as one."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -50,9 +51,13 @@ class Datasets:
         """Open files as one.
 
         Raises:
-            ValueError: as of `Dataset.open`, or they cannot be joined.
+            ValueError: as of `Dataset.open`, one is named twice, or they cannot be joined.
         """
-        return cls(tuple(Dataset.open(path) for path in paths), drop_intensity)
+        files = [Path(path) for path in paths]
+        twice = [path for path, count in Counter(file.resolve() for file in files).items() if count > 1]
+        if twice:
+            raise ValueError(f"data sets: expected each file once, got {twice[0]} twice")
+        return cls(tuple(map(Dataset.open, files)), drop_intensity)
 
     @property
     def part(self) -> NDArray[np.int64]:

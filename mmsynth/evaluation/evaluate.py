@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.datasets import Clips
+from mmsynth.datasets import Clips, Datasets
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.processes import Progress
@@ -74,17 +74,24 @@ def met(run: Run, dataset: Clips, clips: NDArray[Any]) -> tuple[int, int]:
 
 
 def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
-    """Indices [clips] to score a run on: those that it held out, or all where the data set has none of these."""
+    """Indices [clips] to score a run on: those that it held out, and all of files that it knows no clip of.
+
+    Where it held out none of them, all.
+    """
     held = held_out(dataset, run.recipe.data)
-    return np.flatnonzero(held) if held.any() else np.arange(len(dataset))
+    if not held.any():
+        return np.arange(len(dataset))
+    part = dataset.part if isinstance(dataset, Datasets) else np.zeros(len(dataset), np.int64)
+    known = np.logical_or(*are_known(dataset, run.known.learnt, run.known.adapted)) | held
+    return np.flatnonzero(held | ~np.isin(part, part[known]))
 
 
 def evaluate(run: Run, dataset: Clips, out: Path | str, progress: Progress = lambda done, total: None) -> Report:
     """Score a run on labelled clips; writes `report.txt`, `report.json` and `confusion.png` into the folder `out`.
 
-    Of a data set with clips that the run held out, those alone count (`untouched`): the others it may have seen. Clips
-    whose activity the run does not know are refused, clips without a label are left out. `progress` is called with
-    (windows done, windows in all).
+    Of clips some of which the run held out, those alone count, and all of files that it knows no clip of (`untouched`):
+    the others it may have seen. Clips whose activity the run does not know are refused, clips without a label are left
+    out. `progress` is called with (windows done, windows in all).
 
     Raises:
         ValueError: there is no labelled window, or an activity is unknown to the run.

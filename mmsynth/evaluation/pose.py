@@ -136,8 +136,7 @@ def evaluate_poses(
 ) -> PoseReport:
     """Score a run that predicts poses; writes `report.txt`, `report.json` and `poses.png` into the folder `out`.
 
-    Of a data set with clips that the run held out, those alone count. `progress` is called with (windows or frames
-    done, all of them).
+    What counts is `untouched`. `progress` is called with (windows or frames done, all of them).
 
     Raises:
         ValueError: no joint is known, or the run classifies activities.

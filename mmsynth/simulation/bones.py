@@ -99,7 +99,7 @@ def _tips(person: MeshSequence, rows: slice) -> Tensor:
 def _gain(centre: Tensor, axis: Tensor, ends: tuple[Leg, Leg], device: tuple[Radar, Simulation]) -> Tensor:
     radar, settings = device
     ways = [centre - leg.centre[:, None] for leg in ends]
-    size = length(axis)
+    size = length(axis).clamp_min(1e-6)  # a bone of no length is a point
     cosine = dot(unit(ways[0]), axis) / size
     sigma = ellipsoid_rcs(RADIUS * size, size, cosine, settings.bone_square)
     beam = legs.pattern(ends[0], unit(ways[0]), radar) * legs.pattern(ends[1], unit(ways[1]), radar)

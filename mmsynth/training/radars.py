@@ -50,11 +50,13 @@ def other_radar(run: Run, dataset: Clips) -> str:
     that resolves otherwise is told.
     """
     learnt = [found for path in (*run.recipe.data.real, *run.recipe.data.synthetic) if (found := _of_file(path))]
-    each = (_figures(file) for file in files_of(dataset) if learnt)
+    files = files_of(dataset) if learnt else ()
+    each = (_figures(file) for file in files)
     own = next((one for one in each if not any(one.resolves_as(other) for other in learnt)), None)
     if own is None:
         return ""
-    return f"the run learnt from {learnt[0].text()}, these clips are of {own.text()}: do not trust its predictions"
+    these = "some of these clips" if len(files) > 1 else "these clips"
+    return f"the run learnt from {learnt[0].text()}, {these} are of {own.text()}: do not trust its predictions"
 
 
 def two_radars(recordings: Sequence[Dataset], made: Sequence[Dataset]) -> str:

@@ -145,9 +145,10 @@ def test_generate_info_train_predict_evaluate(
     clips = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]]
     assert len(clips) == 60 and len(set(clips)) == 4
     runs = (tmp_path / "run", shutil.copytree(tmp_path / "run", tmp_path / "copy"))
+    again = shutil.copy(two[1], tmp_path / "again.h5")
     assert call(monkeypatch, "rank", *runs, "--on", two[0], *more) == 0
     assert capsys.readouterr().err.endswith("\nrank 0 of 120\nrank 120 of 120\n")
-    assert call(monkeypatch, "evaluate", tmp_path / "run", *more, *more, "--out", tmp_path / "both") == 0
+    assert call(monkeypatch, "evaluate", tmp_path / "run", *more, "--on", again, "--out", tmp_path / "both") == 0
     assert json.loads((tmp_path / "both" / "report.json").read_text())["windows"]["windows"] == 60
     assert call(monkeypatch, *train) == 0
     assert "finished before" in capsys.readouterr().out
@@ -217,10 +218,11 @@ def test_calibrate_hands_over_what_it_is_asked(
     recipe.write_text(RECIPE)
     with DatasetWriter(data, Attributes()):
         pass
+    other = shutil.copy(data, tmp_path / "other.h5")
     plain = ("calibrate", "--recipe", recipe, "--captures", data, "--out", out)
-    for more in ((), ("--seed", "0", "--clips", "7", "--workers", "3", "--captures", data)):
+    for more in ((), ("--seed", "0", "--clips", "7", "--workers", "3", "--captures", other)):
         assert call(monkeypatch, *plain, *more) == 0
-    assert asked == [(1, [data], out, 100, 2), (0, [data] * 2, out, 7, 3)]
+    assert asked == [(1, [data], out, 100, 2), (0, [data, other], out, 7, 3)]
     assert (
         "falls\n" in (said := capsys.readouterr().out)
         and f"wrote {out}, {tmp_path / 'o.png'} and {tmp_path / 'o.json'}\n" in said

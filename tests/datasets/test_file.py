@@ -157,6 +157,8 @@ def test_files_join(tmp_path: Path, attributes: Attributes, make_sample: Make) -
     both = Datasets.open([a.path, b.path])
     assert files_of(both) == both.parts and [p.path for p in both.parts] == [a.path, b.path] and files_of(a) == (a,)
     assert len(both) == 4 and both.part.tolist() == [0, 0, 0, 1]
+    with pytest.raises(ValueError, match=r"^data sets: expected each file once, got .*a\.h5 twice$"):
+        Datasets.open([a.path, b.path, tmp_path / "." / "a.h5"])
     assert_same(both[3], b[0])
     assert_same(both[-2], a[2])
     flat, only = both.points(), b.points()

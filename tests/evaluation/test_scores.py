@@ -51,6 +51,12 @@ def test_what_a_run_was_trained_on_is_not_scored(recordings: Path, generated: Pa
     assert "8 more clips are none of those that the run held out" in report.text()
     # A file of which nothing was held out counts as a whole.
     assert len(untouched(replace(run, recipe=Recipe(Data(real=(recordings,)))), other)) == len(other)
+    # So it does beside one of which some was.
+    with DatasetWriter(tmp_path / "strange.h5", data.attributes) as writer:
+        for sample in other:
+            writer.append(replace(sample, labels=replace(sample.labels, session="elsewhere")))
+    both = Datasets.open([tmp_path / "strange.h5", recordings])
+    assert untouched(run, both).tolist() == [*range(len(other)), *(len(other) + held)]
 
 
 def test_a_run_by_a_split_learns_its_training_clips_and_is_scored_on_its_test_clips(
@@ -115,7 +121,8 @@ def test_clips_of_another_radar_are_told(recordings: Path, generated: Path, tmp_
     assert said in evaluate(run, Dataset.open(other), tmp_path / "report").text()
     known = (mine, seen_by("radhar", recordings, tmp_path / "same.h5"))
     assert [other_radar(run, Dataset.open(file)) for file in known] == ["", ""]
-    assert other_radar(run, Datasets.open((known[1], other), drop_intensity=True)) == said
+    several = Datasets.open((known[1], other), drop_intensity=True)
+    assert other_radar(run, several) == said.replace("these", "some of these")
     # Of a radar that is not known the frame rate tells.
     assert "these clips are of a radar that is not known (20 frames/s)" in other_radar(run, Dataset.open(recordings))
     mine.unlink()
