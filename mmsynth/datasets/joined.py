@@ -31,14 +31,17 @@ class Datasets:
         """Join data sets.
 
         Raises:
-            ValueError: there are none, or they differ in joint set or (unless dropped) in unit of intensity.
+            ValueError: there are none, or they differ in joint set (if they have one) or in unit of intensity (unless
+                dropped).
         """
         if not parts:
             raise ValueError("data sets: expected at least one, got none")
         for name, ignore in (("joint_set", False), ("intensity_unit", drop_intensity)):
-            found = {getattr(p.attributes, name) for p in parts}
+            # Of clips without joints none are known.
+            found = {value: p for p in parts if (value := getattr(p.attributes, name)) or name != "joint_set"}
             if len(found) > 1 and not ignore:
-                raise ValueError(f"data sets: expected one {name}, got {', '.join(sorted(map(repr, found)))}")
+                each = " and ".join(f"{value!r} in {p.path}" for value, p in found.items())
+                raise ValueError(f"data sets: expected one {name}, got {each}")
         self.parts = parts
         self.drop_intensity = drop_intensity
         self.labels = LabelTable(
@@ -67,7 +70,7 @@ class Datasets:
     @property
     def joint_set(self) -> str:
         """The joints' set; "" = no joints."""
-        return self.parts[0].joint_set
+        return max(p.joint_set for p in self.parts)
 
     def __len__(self) -> int:
         return len(self.labels)

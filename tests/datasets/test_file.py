@@ -167,6 +167,14 @@ def test_files_join(tmp_path: Path, attributes: Attributes, make_sample: Make) -
     assert same_array(flat.values[flat.point_offsets[start] :], only.values)
     joints = both.joints()
     assert joints is not None and len(joints) == flat.clip_offsets[-1]
+    # Of clips without joints none are known.
+    bare = written(
+        tmp_path / "c.h5", replace(attributes, joint_set=""), [replace(make_sample(1), joints=None, joint_set="")]
+    )
+    joined = Datasets.open([bare, b.path])
+    joints = joined.joints()
+    assert joined.joint_set == b.joint_set != "" and joints is not None
+    assert np.isnan(joints[:-2]).all() and same_array(joints[-2:], b.joints())
 
 
 def test_units_of_intensity_do_not_mix_by_mistake(tmp_path: Path, attributes: Attributes, make_sample: Make) -> None:
@@ -174,7 +182,7 @@ def test_units_of_intensity_do_not_mix_by_mistake(tmp_path: Path, attributes: At
     other = replace(plain, cloud=replace(plain.cloud, intensity_unit="ADC counts"))
     a = Dataset.open(written(tmp_path / "a.h5", attributes, [plain]))
     b = Dataset.open(written(tmp_path / "b.h5", replace(attributes, intensity_unit="ADC counts"), [other]))
-    with pytest.raises(ValueError, match="one intensity_unit, got 'ADC counts', 'dB'"):
+    with pytest.raises(ValueError, match=r"one intensity_unit, got 'dB' in .*a\.h5 and 'ADC counts' in .*b\.h5$"):
         Datasets((a, b))
     mixed = Datasets((a, b), drop_intensity=True)
     assert np.isnan(mixed.points().values[:, 4]).all() and mixed[1].cloud.intensity.isnan().all()
