@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsynth.datasets import Clips, Datasets
+from mmsynth.datasets import Clips
 from mmsynth.evaluation.report import keep_report
 from mmsynth.evaluation.scores import Scores, score, vote
 from mmsynth.processes import Progress
@@ -81,9 +81,12 @@ def untouched(run: Run, dataset: Clips) -> NDArray[Any]:
     held = held_out(dataset, run.recipe.data)
     if not held.any():
         return np.arange(len(dataset))
-    part = dataset.part if isinstance(dataset, Datasets) else np.zeros(len(dataset), np.int64)
-    known = np.logical_or(*are_known(dataset, run.known.learnt, run.known.adapted)) | held
-    return np.flatnonzero(held | ~np.isin(part, part[known]))
+    part = dataset.part
+    other = ~np.isin(part, part[held])
+    if other.any():
+        known = np.logical_or(*are_known(dataset, run.known.learnt, run.known.adapted))
+        other &= ~np.isin(part, part[known])
+    return np.flatnonzero(held | other)
 
 
 def evaluate(run: Run, dataset: Clips, out: Path | str, progress: Progress = lambda done, total: None) -> Report:

@@ -210,13 +210,13 @@ def carry(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """
     one, two = before[:, 1] - before[:, 0], before[:, 2] - before[:, 0]
     a, b, c = dot(one, one), dot(one, two), dot(two, two)
-    kept = a * c - b * b > SLIVER * a * c
-    # Some other facet stands in for a sliver, whose normal has a gradient that is no number.
+    span = a * c - b * b
+    kept = span > SLIVER * a * c
+    # Something else stands in for what a sliver has, the gradient of which is no number.
+    scale = 1 / torch.where(kept, span, 1.0)
     other = torch.eye(3, dtype=before.dtype, device=before.device)[..., None]
     one, two, normal = _frame(torch.where(kept, before, other))
-    a, b, c = dot(one, one), dot(one, two), dot(two, two)
     along, across = dot(vectors, one[:, None]), dot(vectors, two[:, None])
-    scale = 1 / (a * c - b * b).clamp_min(1e-30)
     first, second = (c * along - b * across) * scale, (a * across - b * along) * scale
     out = _frame(torch.where(kept, after, other))
     height = dot(vectors, normal[:, None])
